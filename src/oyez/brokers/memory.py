@@ -1,0 +1,47 @@
+"""``memory://``: events live in this process only.
+
+Knows how ids are given. Keeps nothing: after a restart, whoever names an older id is told of a gap.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+
+from oyez.hub.broker import Deliver, Settle
+from oyez.hub.publication import EventId, Post, Publication
+
+
+class MemoryBroker:
+    """Gives ids on the scale of milliseconds since the epoch, and never one below an earlier one."""
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, wall_clock: Callable[[], float] = time.time
+    ) -> None:
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._last = EventId(int(wall_clock() * 1000))
+        self._deliver: Deliver | None = None
+
+    async def start(self, deliver: Deliver) -> EventId:
+        """Begin with nothing."""
+        self._deliver = deliver
+        return self._last
+
+    def publish(self, posts: Sequence[Post], settle: Settle) -> None:
+        """Take the posts at once."""
+        if self._deliver is None:
+            raise RuntimeError("publish before start")
+        now = self._clock()
+        floor = int(self._wall_clock() * 1000)
+        publications = []
+        for post in posts:
+            self._last = EventId(max(self._last + 1, floor))
+            publications.append(Publication(self._last, post.channel, post.message, post.attachments, now))
+        self._deliver(publications)
+        settle([publication.id for publication in publications])
+
+    def last_id(self) -> EventId:
+        """Give the newest id, or the time of the start in milliseconds before the first post."""
+        return self._last
+
+    async def stop(self) -> None:
+        """Nothing to close."""

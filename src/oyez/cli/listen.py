@@ -1,0 +1,100 @@
+"""`oyez listen`: print the events of some channels as they come."""
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from oyez.cli import options
+from oyez.cli.exits import ExitCode
+from oyez.cli.link import Event, Gap, Lost, Ready, follow
+from oyez.cli.output import complain, print_line, printable
+
+_RECURSION_LIMIT = 10_000  # deeper than any JSON that the daemon lets through; an event must not end the listening
+
+Show = Callable[[Event | Gap], None]
+
+
+def listen(
+    channel: Annotated[list[str], typer.Argument(help="The channels to hear.", show_default=False)],
+    *,
+    since: Annotated[
+        int | None,
+        typer.Option(
+            metavar="ID", min=0, help="Begin behind this event; without it the newest few of each channel come first."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line, gaps as well.")] = False,
+    count: Annotated[
+        int | None, typer.Option(metavar="NUMBER", min=1, help="Stop after so many events.", show_default=False)
+    ] = None,
+    url: options.DaemonUrl = options.DEFAULT_URL,
+    key: options.DaemonKey = "",  # not needed so far: scripts may give all commands the same options
+) -> None:
+    """Print the events of channels: time, channel, id and message. A lost link is made anew, and nothing comes twice.
+
+    For people: [bold]oyez listen submissions contest_abc[/bold]
+
+    For scripts: [bold]oyez listen news --since $(oyez last) --json --count 1 | jq .message[/bold]
+    """
+    sys.setrecursionlimit(_RECURSION_LIMIT)
+    show = _show_json if as_json else _show_colours if sys.stdout.isatty() else _show_plain
+    seen, away = 0, False
+    for arrival in follow(url, channel, since):
+        if isinstance(arrival, Lost):
+            if not away:
+                complain(f"link lost ({printable(arrival.reason)}); trying to get it back")
+            away = True
+        elif isinstance(arrival, Ready):
+            if away:
+                complain("link is back")
+            away = False
+        else:
+            show(arrival)
+            seen += isinstance(arrival, Event)
+            if seen == count:
+                raise typer.Exit(ExitCode.OK)
+
+
+def _show_json(arrival: Event | Gap) -> None:
+    if isinstance(arrival, Gap):
+        line = json.dumps({"gap": {"channel": arrival.channel, "from": arrival.start, "oldest": arrival.oldest}})
+    else:
+        message = "" if arrival.message is None else f',"message":{arrival.message}'
+        line = f'{{"id":{arrival.id},"channel":{json.dumps(arrival.channel)}{message}}}'
+    print_line(printable(line))
+
+
+def _show_plain(arrival: Event | Gap) -> None:
+    print_line("\t".join(_columns(arrival, "%Y-%m-%dT%H:%M:%S.%f%z")))
+
+
+def _show_colours(arrival: Event | Gap) -> None:
+    time, *rest = _columns(arrival, "%H:%M:%S")
+    styles = ("cyan", "dim", "") if isinstance(arrival, Event) else ("cyan", "bold yellow", "yellow")
+    line = Text(time, "green")
+    for column, style in zip(rest, styles, strict=True):
+        line.append("  ").append(column, style)
+    _CONSOLE.print(line, soft_wrap=True)
+
+
+_CONSOLE = Console(highlight=False)
+
+
+def _columns(arrival: Event | Gap, time_format: str) -> tuple[str, str, str, str]:
+    if isinstance(arrival, Gap):
+        lost = f"events after {arrival.start} are gone for good; the oldest left is {arrival.oldest}"
+        return datetime.now(UTC).astimezone().strftime(time_format), printable(arrival.channel), "gap", lost
+    message = "" if arrival.message is None else printable(arrival.message)
+    return _time_of(arrival.id).strftime(time_format), printable(arrival.channel), str(arrival.id), message
+
+
+def _time_of(event_id: int) -> datetime:
+    """Read the clock in an id: milliseconds, or microseconds when the posters number the events themselves."""
+    seconds = event_id / (1_000_000 if event_id >= 10**14 else 1_000)
+    return datetime.fromtimestamp(seconds, UTC).astimezone()

@@ -1,0 +1,57 @@
+"""The options that several commands share, with their help taken from the settings themselves.
+
+It must not know what the commands do with them.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.models import OptionInfo
+
+from oyez.config import Settings, fields_of
+
+DEFAULT_URL = "http://127.0.0.1:15100"
+
+_ENTRIES = {entry.key: entry for entry in fields_of(Settings())}
+
+
+def _flag(key: str, metavar: str | None = None, *, switch: bool = False) -> OptionInfo:
+    entry = _ENTRIES[key]
+    name = f"{entry.flag}/{entry.flag.replace('--', '--no-', 1)}" if switch else entry.flag
+    choices = f" One of {', '.join(entry.rule.choices)}." if entry.rule.choices else ""
+    default = f" Default: {entry.default}." if entry.default else ""
+    option: OptionInfo = typer.Option(name, metavar=metavar, help=entry.rule.doc + choices + default)
+    return option
+
+
+# Flags stay texts until `load` reads them: a wrong one is then explained like a wrong line in the file.
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Settings in TOML; flags and OYEZ_… variables win over it."),
+]
+Host = Annotated[str | None, _flag("host", "ADDRESS")]
+Port = Annotated[str | None, _flag("port", "NUMBER")]
+Uds = Annotated[str | None, _flag("uds", "PATH")]
+Key = Annotated[str | None, _flag("key", "SECRET")]
+KeyFile = Annotated[str | None, _flag("key_file", "FILE")]
+Broker = Annotated[str | None, _flag("broker", "URL")]
+Dev = Annotated[bool | None, _flag("dev", switch=True)]
+LogLevel = Annotated[str | None, _flag("log_level", "LEVEL")]
+LogFormat = Annotated[str | None, _flag("log_format", "FORMAT")]
+
+DaemonUrl = Annotated[
+    str,
+    typer.Option(
+        "--url",
+        metavar="URL",
+        envvar=["OYEZ_URL", "EVENT_DAEMON_URL"],
+        help="The daemon: http://, https://, ws://, wss:// or http+unix:///path/of/the/socket.",
+    ),
+]
+DaemonKey = Annotated[
+    str,
+    typer.Option(
+        "--key", metavar="SECRET", envvar=["OYEZ_KEY", "EVENT_DAEMON_KEY"], help="The daemon's key.", show_default=False
+    ),
+]

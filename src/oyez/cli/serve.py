@@ -1,0 +1,43 @@
+"""`oyez serve`: start the daemon."""
+
+import os
+
+import typer
+
+from oyez.cli import options
+from oyez.config import load
+
+
+def serve(
+    *,
+    config: options.Config = None,
+    host: options.Host = None,
+    port: options.Port = None,
+    uds: options.Uds = None,
+    key: options.Key = None,
+    key_file: options.KeyFile = None,
+    broker: options.Broker = None,
+    dev: options.Dev = None,
+    log_level: options.LogLevel = None,
+    log_format: options.LogFormat = None,
+) -> None:
+    """Start the daemon, until SIGTERM or Ctrl-C.
+
+    A try-out with a page to play on: [bold]oyez serve --dev[/bold]
+
+    At work: [bold]OYEZ_KEY=… oyez serve --config /etc/oyez.toml[/bold]
+    """
+    from oyez.server import run  # noqa: PLC0415 - the server's libraries must not slow `oyez post` down
+
+    flags = {
+        "host": host,
+        "port": port,
+        "uds": uds,
+        "key": key,
+        "key_file": key_file,
+        "broker": broker,
+        "dev": dev,
+        "log_level": log_level,
+        "log_format": log_format,
+    }
+    raise typer.Exit(run(load(config, os.environ, flags)))

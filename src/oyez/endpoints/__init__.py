@@ -1,0 +1,1 @@
+"""The ways in: each file marries the hub to one wire format."""

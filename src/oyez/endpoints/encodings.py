@@ -1,0 +1,43 @@
+"""How each kind of listener wants its bytes.
+
+Knows publications and wire formats. Must not know who listens.
+"""
+
+from oyez.hub.publication import Publication
+from oyez.wire import commands, engineio, socketio
+from oyez.wire.websocket import binary_frame, text_frame
+
+
+def _event_packet(publication: Publication) -> bytes:
+    body = commands.encode_event(publication.id, publication.channel, publication.message)
+    return socketio.encode_event("message", body, attachments=len(publication.attachments))
+
+
+class SocketIOFrames:
+    """Socket.IO on a WebSocket: ready-made frames, one after the other."""
+
+    def encode(self, publication: Publication) -> bytes:
+        """Give the packet's frame, and one for each attachment."""
+        frame = text_frame(_event_packet(publication))
+        return frame + b"".join(map(binary_frame, publication.attachments)) if publication.attachments else frame
+
+    def join(self, parts: list[bytes]) -> bytes:
+        """Frames need nothing between them."""
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+class SocketIOPackets:
+    """Socket.IO on polling: packets with separators between them."""
+
+    def encode(self, publication: Publication) -> bytes:
+        """Give the packet, and one for each attachment."""
+        packets = [_event_packet(publication), *map(engineio.encode_binary, publication.attachments)]
+        return engineio.encode_payload(packets)
+
+    def join(self, parts: list[bytes]) -> bytes:
+        """Make one payload."""
+        return engineio.encode_payload(parts)
+
+
+SOCKETIO_FRAMES = SocketIOFrames()
+SOCKETIO_PACKETS = SocketIOPackets()

@@ -1,0 +1,29 @@
+"""The page at ``/`` in development mode: post an event, see it arrive.
+
+Knows one page. It holds the key in clear text, so it exists in development mode only.
+"""
+
+from importlib.resources import files
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
+
+_PLACEHOLDER = "/*SETTINGS*/null"
+
+
+class PlaygroundEndpoint:
+    """``GET /``."""
+
+    def __init__(self, key: str, socketio_path: str) -> None:
+        page = files("oyez.static").joinpath("playground.html").read_text(encoding="utf-8")
+        settings = msgspec.json.encode({"key": key, "path": socketio_path}).decode().replace("<", "\\u003c")
+        self._page = page.replace(_PLACEHOLDER, settings)
+
+    def routes(self) -> list[Route]:
+        """Give the path."""
+        return [Route("/", self._show)]
+
+    async def _show(self, _: Request) -> HTMLResponse:
+        return HTMLResponse(self._page, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,283 @@
+"""The Socket.IO door: roles, events, acknowledgements and errors of the contract, married to the hub.
+
+Knows what every event of the default namespace means. Must not know how packets travel.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from functools import partial
+from random import uniform
+
+from oyez import auth
+from oyez.auth import PostPolicy, Verdict
+from oyez.endpoints.encodings import SOCKETIO_FRAMES, SOCKETIO_PACKETS
+from oyez.endpoints.session import FilterLimits, ListenerSession
+from oyez.errors import BrokerError
+from oyez.hub.history import Gap
+from oyez.hub.hub import Hub
+from oyez.hub.publication import Channel, EventId, Post
+from oyez.hub.subscriber import Subscription
+from oyez.limits import FailedAttempts
+from oyez.net.engineio import EngineLink
+from oyez.net.session_id import new_session_id
+from oyez.wire import commands, engineio, json_text, socketio
+from oyez.wire.commands import CommandError
+from oyez.wire.json_text import Json
+from oyez.wire.socketio import Packet, PacketType
+from oyez.wire.socketio_session import SocketIOSession
+
+NAMESPACE = "/"
+
+# A listener that finds no room comes back by itself once its transport is closed, within a second or two. So it is
+# held for a while first, or the refused would knock all the time (wire contract, W23).
+_HOLD_AT_CAPACITY_S = (15.0, 45.0)
+
+
+class Role(Enum):
+    """What a link may do."""
+
+    NOBODY = auto()
+    LISTENER = auto()
+    SENDER = auto()
+    WAITING = auto()  # connected at capacity: told so, and closed after a while
+
+
+@dataclass(frozen=True, slots=True)
+class SocketIOLimits:
+    """What the door holds its clients to."""
+
+    filter: FilterLimits
+    max_listeners: int
+    max_receiver_message_bytes: int
+    max_sender_message_bytes: int
+    connect_timeout_s: float
+
+
+class SocketIOEndpoint:
+    """What all links of the door share."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        limits: SocketIOLimits,
+        policy: PostPolicy,
+        failures: FailedAttempts,
+        note: Callable[[str, str], None],
+    ) -> None:
+        self.hub = hub
+        self.limits = limits
+        self.policy = policy
+        self.failures = failures
+        self.note = note
+        self.listeners = 0
+        self.senders = 0
+        self.posts = 0
+
+    def open_app(self, link: EngineLink) -> "SocketIOApp":
+        """Begin a link."""
+        return SocketIOApp(self, link)
+
+
+class SocketIOApp:
+    """One link: the application's side of an Engine.IO session, and the hub's subscriber."""
+
+    __slots__ = ("_endpoint", "_link", "_listener", "_role", "_session", "max_message_bytes")
+
+    def __init__(self, endpoint: SocketIOEndpoint, link: EngineLink) -> None:
+        self._endpoint = endpoint
+        self._link = link
+        self._session = SocketIOSession()
+        self._role = Role.NOBODY
+        self._listener: ListenerSession | None = None
+        self.max_message_bytes = endpoint.limits.max_receiver_message_bytes
+        link.set_alarm(endpoint.limits.connect_timeout_s)
+
+    # What Engine.IO asks for
+
+    def receive_text(self, data: bytes) -> None:
+        """Take a packet."""
+        packet = self._session.receive_text(data)
+        if packet is not None:
+            self._take(packet)
+
+    def receive_binary(self, data: bytes) -> None:
+        """Take an attachment."""
+        packet = self._session.receive_binary(data)
+        if packet is not None:
+            self._take(packet)
+
+    def transport_changed(self) -> None:
+        """Go on over the WebSocket."""
+        if self._listener is not None:
+            self._endpoint.hub.move(self._listener.subscription, SOCKETIO_FRAMES, self._link.write)
+
+    def drained(self) -> None:
+        """Go on with what the listener missed while its socket was full."""
+        if self._listener is not None:
+            self._endpoint.hub.resume(self._listener.subscription)
+
+    def alarm(self) -> None:
+        """No CONNECT came in time, or the wait at capacity is over: close the transport, without a DISCONNECT."""
+        if self._role is Role.NOBODY:
+            self._endpoint.note("connect-timeout", "no CONNECT in time")
+        self._link.close(engineio.NOOP)
+
+    def closed(self) -> None:
+        """The session has ended."""
+        self._leave()
+
+    # What the hub asks for
+
+    def tell_subscribed(self, recovered: bool | None, gaps: Sequence[Gap]) -> None:
+        """Answer set-filter."""
+        self._emit("status", commands.encode_subscribed(recovered))
+        for gap in gaps:
+            self.tell_gap(gap)
+
+    def tell_gap(self, gap: Gap) -> None:
+        """Name a channel with missing events; clients of old ignore the event."""
+        self._emit("gap", commands.encode_gap(gap.channel, gap.after, gap.oldest))
+
+    # Packets
+
+    def _take(self, packet: Packet) -> None:
+        if packet.type in (PacketType.EVENT, PacketType.BINARY_EVENT):
+            if packet.args is not None:
+                name = json_text.decode_string(packet.args[0])
+                handler = _HANDLERS.get((self._role, name))
+                if handler is not None:
+                    handler(self, packet)
+        elif packet.type is PacketType.CONNECT:
+            self._connect(packet)
+        elif packet.type is PacketType.DISCONNECT:
+            self._session.joined.pop(packet.namespace, None)
+            self._leave()
+
+    def _connect(self, packet: Packet) -> None:
+        if packet.namespace != NAMESPACE:
+            self._link.send_text(socketio.encode_connect_error("Invalid namespace", packet.namespace))
+            return
+        credentials = json_text.split_object(packet.auth) if packet.auth is not None else {}
+        role = json_text.decode_string(credentials["role"]) if "role" in credentials else None
+        if role == "sender":
+            self._connect_sender(credentials.get("token"))
+        else:
+            self._connect_listener()
+
+    def _connect_sender(self, token: Json | None) -> None:
+        endpoint = self._endpoint
+        given = json_text.decode_string(token) if token is not None else None
+        verdict = auth.judge_poster(endpoint.policy, given, self._link.peer)
+        if verdict is not Verdict.ALLOWED:
+            endpoint.note("auth-failed", f"a sender from {self._link.peer.address or 'a Unix socket'}: {verdict.value}")
+            self._link.send_text(socketio.encode_connect_error("Authentication failed"))
+            if endpoint.failures.add(self._link.peer.address):
+                self._link.close()
+            return
+        self._role = Role.SENDER
+        self.max_message_bytes = endpoint.limits.max_sender_message_bytes
+        endpoint.senders += 1
+        self._join()
+
+    def _connect_listener(self) -> None:
+        endpoint = self._endpoint
+        self._join()
+        if endpoint.listeners >= endpoint.limits.max_listeners:
+            self._role = Role.WAITING
+            endpoint.note("at-capacity", f"{endpoint.listeners} listeners are connected")
+            self._refuse(commands.AT_CAPACITY)
+            self._link.set_alarm(uniform(*_HOLD_AT_CAPACITY_S))
+            return
+        self._role = Role.LISTENER
+        endpoint.listeners += 1
+        encoding = SOCKETIO_FRAMES if self._link.polling is None else SOCKETIO_PACKETS
+        subscription = Subscription(self, encoding, self._link.write)
+        self._listener = ListenerSession(endpoint.hub, endpoint.limits.filter, subscription)
+
+    def _join(self) -> None:
+        session_id = new_session_id()
+        self._session.joined[NAMESPACE] = session_id
+        self._link.set_alarm(None)
+        self._link.send_text(socketio.encode_connect(session_id))
+
+    def _leave(self) -> None:
+        """Become nobody again; harmless to repeat."""
+        if self._role is Role.LISTENER:
+            self._endpoint.listeners -= 1
+        elif self._role is Role.SENDER:
+            self._endpoint.senders -= 1
+        self._role = Role.NOBODY
+        self.max_message_bytes = self._endpoint.limits.max_receiver_message_bytes
+        if self._listener is not None:
+            self._listener.end()
+            self._listener = None
+
+    # Events of a sender
+
+    def _post(self, packet: Packet) -> None:
+        command = commands.parse_post(_argument(packet))
+        if command is None or not commands.is_channel(command.channel, self._endpoint.limits.filter.max_channel_length):
+            self._answer(packet.ack_id, "error", commands.INVALID_CHANNEL_IN_POST.encode())
+            return
+        self._endpoint.posts += 1
+        post = Post(Channel(command.channel), command.message, packet.attachments)
+        self._endpoint.hub.publish((post,), partial(self._settle, packet.ack_id))
+
+    def _settle(self, ack_id: int | None, outcome: list[EventId] | BrokerError) -> None:
+        if isinstance(outcome, BrokerError):
+            self._answer(ack_id, "error", commands.UNAVAILABLE.encode())
+        else:
+            self._answer(ack_id, "post-response", commands.success_with_id(outcome[0]))
+
+    def _tell_sender_last_id(self, packet: Packet) -> None:
+        answer = commands.success_with_id(self._endpoint.hub.last_id())
+        self._answer(packet.ack_id, "last-response", answer)
+
+    def _answer(self, ack_id: int | None, event: str, answer: bytes) -> None:
+        """Acknowledge if that was asked for, else emit an event."""
+        if ack_id is None:
+            self._emit(event, answer)
+        else:
+            self._link.send_text(socketio.encode_ack(ack_id, (answer,)))
+
+    # Events of a listener: answered by events, never acknowledged
+
+    def _start_from(self, packet: Packet) -> None:
+        if self._listener is not None:
+            self._listener.start_from(_argument(packet))
+            self._emit("status", commands.SUCCESS)
+
+    def _set_filter(self, packet: Packet) -> None:
+        if self._listener is not None:
+            error = self._listener.set_filter(_argument(packet))
+            if error is not None:
+                self._refuse(error)
+
+    def _tell_last_id(self, packet: Packet) -> None:
+        self._emit("last-response", commands.success_with_id(self._endpoint.hub.last_id()))
+
+    def _refuse_post(self, packet: Packet) -> None:
+        self._refuse(commands.UNAUTHORIZED)
+
+    def _refuse(self, error: CommandError) -> None:
+        self._emit("error", error.encode())
+
+    def _emit(self, event: str, argument: bytes) -> None:
+        self._link.send_text(socketio.encode_event(event, argument))
+
+
+def _argument(packet: Packet) -> Json | None:
+    """Give an event's first argument; what follows it is ignored."""
+    return packet.args[1] if packet.args is not None and len(packet.args) > 1 else None
+
+
+# An event that is not here is ignored, and not acknowledged either.
+_HANDLERS: dict[tuple[Role, str | None], Callable[[SocketIOApp, Packet], None]] = {
+    (Role.SENDER, "post"): SocketIOApp._post,
+    (Role.SENDER, "last-msg"): SocketIOApp._tell_sender_last_id,
+    (Role.LISTENER, "start-msg"): SocketIOApp._start_from,
+    (Role.LISTENER, "set-filter"): SocketIOApp._set_filter,
+    (Role.LISTENER, "last-msg"): SocketIOApp._tell_last_id,
+    (Role.LISTENER, "post"): SocketIOApp._refuse_post,
+}

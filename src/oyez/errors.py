@@ -1,0 +1,40 @@
+"""The error families: whose mistake it was, and what the other side is told.
+
+This file knows no protocol and no part of the daemon; everything may import it.
+"""
+
+
+class OyezError(Exception):
+    """Anything that Oyez raises on purpose."""
+
+
+class ConfigError(OyezError):
+    """A wrong setting: the operator's to mend. The command line ends with exit code 2.
+
+    Attributes:
+        key: dotted name of the setting, such as ``socketio.ping_interval_s``.
+        value: what was given, as it was given (secrets are masked by the raiser).
+        expected: what would be right, in words that can be acted on.
+    """
+
+    def __init__(self, key: str, value: object, expected: str) -> None:
+        super().__init__(f"{key} = {value!r}: {expected}")
+        self.key = key
+        self.value = value
+        self.expected = expected
+
+
+class ProtocolError(OyezError):
+    """The peer broke a rule of its protocol: answered, counted, and never logged with a traceback."""
+
+
+class BrokerError(OyezError):
+    """The broker could not take a post.
+
+    Attributes:
+        temporary: True when the same post may succeed later.
+    """
+
+    def __init__(self, message: str, *, temporary: bool) -> None:
+        super().__init__(message)
+        self.temporary = temporary

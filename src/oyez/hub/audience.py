@@ -1,0 +1,71 @@
+"""Who listens to what, grouped so that one joined write serves many.
+
+Knows groups: listeners with the same channels and the same encoding. Must not know history or sockets.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from oyez.hub.publication import Channel, Encoding, Publication
+from oyez.hub.subscriber import Subscription
+
+
+class Group:
+    """Listeners that get the same bytes."""
+
+    __slots__ = ("channels", "encoding", "members")
+
+    def __init__(self, channels: frozenset[Channel], encoding: Encoding) -> None:
+        self.channels = channels
+        self.encoding = encoding
+        self.members: set[Subscription] = set()
+
+
+class Audience:
+    """All groups, found by channel."""
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple[frozenset[Channel], Encoding], Group] = {}
+        self._by_channel: dict[Channel, set[Group]] = {}
+
+    def __contains__(self, channel: Channel) -> bool:
+        return channel in self._by_channel
+
+    def join(self, subscription: Subscription) -> None:
+        """Add a listener to the group of its channels and encoding."""
+        key = (subscription.channels, subscription.encoding)
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = Group(*key)
+            for channel in group.channels:
+                self._by_channel.setdefault(channel, set()).add(group)
+        group.members.add(subscription)
+        subscription.group = group
+        subscription.channels = group.channels  # one set for all its members
+
+    def leave(self, subscription: Subscription) -> None:
+        """Take a listener out; harmless when it is in no group."""
+        group = subscription.group
+        if group is None:
+            return
+        subscription.group = None
+        group.members.discard(subscription)
+        if group.members:
+            return
+        del self._groups[group.channels, group.encoding]
+        for channel in group.channels:
+            groups = self._by_channel[channel]
+            groups.discard(group)
+            if not groups:
+                del self._by_channel[channel]
+
+    def count(self, channel: Channel) -> int:
+        """Count a channel's listeners."""
+        return sum(len(group.members) for group in self._by_channel.get(channel, ()))
+
+    def due(self, batch: Sequence[Publication]) -> Iterator[tuple[Group, list[Publication]]]:
+        """Give each group that listens to any of the publications, with those for it, in the order of the batch."""
+        by_group: dict[Group, list[Publication]] = {}
+        for publication in batch:
+            for group in self._by_channel.get(publication.channel, ()):
+                by_group.setdefault(group, []).append(publication)
+        yield from by_group.items()

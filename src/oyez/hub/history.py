@@ -1,0 +1,127 @@
+"""The recent events of every channel, in memory, bounded in four ways: per channel, by age, by bytes, by channels.
+
+Knows which events can still be had, and for which ids it cannot promise that none is missing. Must not know listeners.
+
+Every channel has a floor: the highest id that may have been dropped from it. Whoever names an id at or above the floor
+can be served completely. Channels that history has forgotten share one floor, the horizon.
+"""
+
+from collections import OrderedDict, deque
+from typing import NamedTuple
+
+from oyez.hub.publication import Channel, EventId, Publication
+
+
+class Gap(NamedTuple):
+    """Events of a channel that may be missing: those with an id above ``after`` and below ``oldest``."""
+
+    channel: Channel
+    after: EventId
+    oldest: EventId
+
+
+class _Ring:
+    """The events that one channel still has."""
+
+    __slots__ = ("floor", "publications")
+
+    def __init__(self, floor: EventId) -> None:
+        self.floor = floor
+        self.publications: deque[Publication] = deque()
+
+
+class History:
+    """What can be replayed."""
+
+    def __init__(self, *, size: int, ttl_s: float, max_bytes: int, max_channels: int) -> None:
+        self._size = size
+        self._ttl_s = ttl_s
+        self._max_bytes = max_bytes
+        self._max_channels = max_channels
+        self._rings: dict[Channel, _Ring] = {}
+        self._empty: OrderedDict[Channel, None] = OrderedDict()  # rings without events, longest empty first
+        self._all: OrderedDict[EventId, Publication] = OrderedDict()  # oldest first
+        self.bytes = 0
+        self.horizon = EventId(0)
+        self.last_id = EventId(0)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    @property
+    def channel_count(self) -> int:
+        """How many channels are remembered."""
+        return len(self._rings)
+
+    def begin(self, horizon: EventId) -> None:
+        """Say that nothing up to ``horizon`` is here: it was before the store began."""
+        self.horizon = max(self.horizon, horizon)
+        self.last_id = max(self.last_id, horizon)
+
+    def append(self, publication: Publication) -> None:
+        """Keep one more event; its id is above all earlier ones. Drops what no longer fits."""
+        ring = self._rings.get(publication.channel)
+        if ring is None:
+            ring = self._open_ring(publication.channel)
+        elif not ring.publications:
+            del self._empty[publication.channel]
+        ring.publications.append(publication)
+        self._all[publication.id] = publication
+        self.last_id = publication.id
+        self.bytes += publication.size()
+        if len(ring.publications) > self._size:
+            self._drop(ring.publications[0])
+        while self.bytes > self._max_bytes and len(self._all) > 1:
+            self._drop_oldest()
+
+    def expire(self, now: float, *, at_most: int) -> None:
+        """Drop events that are older than the time to live, a bounded number at a call."""
+        oldest_allowed = now - self._ttl_s
+        for _ in range(at_most):
+            oldest = next(iter(self._all.values()), None)
+            if oldest is None or oldest.time > oldest_allowed:
+                return
+            self._drop(oldest)
+
+    def since(self, channel: Channel, after: EventId) -> list[Publication]:
+        """Give a channel's events with an id above ``after``, in rising order."""
+        ring = self._rings.get(channel)
+        if ring is None or not ring.publications or ring.publications[-1].id <= after:
+            return []
+        if ring.publications[0].id > after:
+            return list(ring.publications)
+        return [publication for publication in ring.publications if publication.id > after]
+
+    def gap(self, channel: Channel, after: EventId) -> Gap | None:
+        """Tell what may be missing for whoever has everything up to ``after``; None when nothing is.
+
+        An id that has not been given yet is a gap too: it comes from another time or another daemon.
+        """
+        ring = self._rings.get(channel)
+        floor = self.horizon if ring is None else ring.floor
+        if floor <= after <= self.last_id:
+            return None
+        oldest = ring.publications[0].id if ring is not None and ring.publications else EventId(floor + 1)
+        return Gap(channel, after, oldest)
+
+    def _open_ring(self, channel: Channel) -> _Ring:
+        if len(self._rings) >= self._max_channels:
+            while not self._empty:
+                self._drop_oldest()
+            forgotten, _ = self._empty.popitem(last=False)
+            self.horizon = max(self.horizon, self._rings.pop(forgotten).floor)
+        ring = self._rings[channel] = _Ring(self.horizon)
+        return ring
+
+    def _drop_oldest(self) -> None:
+        self._drop(next(iter(self._all.values())))
+
+    def _drop(self, publication: Publication) -> None:
+        """Drop the oldest event of its channel."""
+        ring = self._rings[publication.channel]
+        ring.publications.popleft()
+        ring.floor = publication.id
+        if not ring.publications:
+            self._empty[publication.channel] = None
+        del self._all[publication.id]
+        self.bytes -= publication.size()

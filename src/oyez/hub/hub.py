@@ -1,0 +1,279 @@
+"""The hub: every publication comes in through `Hub.deliver`, and leaves as one joined write per listener.
+
+Knows channels, positions and the order of things. Must not know protocols, sockets or stores.
+
+Order and completeness rest on one rule: a listener's position says what it was given, and whoever writes to it moves
+the position in the same breath. So a fan-out that is cut into slices, a listener that joins or upgrades in the middle
+of one, and one that lags all come out right by comparing ids.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from oyez.hub.audience import Audience, Group
+from oyez.hub.broker import Broker, Settle
+from oyez.hub.history import Gap, History
+from oyez.hub.publication import Channel, Encoding, EventId, Post, Publication
+from oyez.hub.subscriber import Subscription, Write
+
+# A slice of a fan-out: small enough that pings, posts and connects wait a few milliseconds at most, large enough that
+# the turns of the loop in between cost nothing to speak of.
+_SLICE_S = 0.005
+_MEMBERS_PER_CLOCK_READ = 32
+
+# What one write to one listener may carry, unless a single event is larger. A stalled reader holds on to no more.
+_WRITE_BYTES = 64 * 1024
+
+_EXPIRED_PER_CALL = 10_000
+
+
+class Hub:
+    """Channels of one daemon.
+
+    Args:
+        broker: gives ids and hands publications to `deliver`.
+        history: what can be replayed.
+        call_soon: runs a function in the next turn of the event loop.
+        clock: seconds on a steady scale.
+        replay_without_start: how many events a listener gets at most that names no start.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        history: History,
+        *,
+        call_soon: Callable[[Callable[[], None]], object],
+        clock: Callable[[], float],
+        replay_without_start: int,
+    ) -> None:
+        self._broker = broker
+        self._history = history
+        self._audience = Audience()
+        self._call_soon = call_soon
+        self._clock = clock
+        self._replay_without_start = replay_without_start
+        self._pending: list[Publication] = []
+        self._fan_out: Iterator[None] | None = None
+        self._in_flight: Sequence[Publication] = ()
+        self._turn_due = False
+        self.deliveries = 0
+        self.gaps = 0
+
+    async def start(self) -> None:
+        """Open the broker and fill history with what it kept."""
+        self._history.begin(await self._broker.start(self.deliver))
+
+    async def stop(self) -> None:
+        """Close the broker; what it still settles is delivered."""
+        await self._broker.stop()
+
+    # Posters
+
+    def publish(self, posts: Sequence[Post], settle: Settle) -> None:
+        """Hand posts to the broker; ``settle`` gets their ids, or the reason why none was taken."""
+        self._broker.publish(posts, settle)
+
+    def last_id(self) -> EventId:
+        """Give the newest id; never 0."""
+        return self._broker.last_id()
+
+    def deliver(self, publications: Sequence[Publication]) -> None:
+        """Take publications in rising id order. Only the broker calls this."""
+        for publication in publications:
+            self._history.append(publication)
+            if publication.channel in self._audience:
+                self._pending.append(publication)
+        if self._pending and not self._turn_due:
+            self._turn_due = True
+            self._call_soon(self._turn)
+
+    def expire(self) -> None:
+        """Drop events that are too old; to be called every second or so."""
+        self._history.expire(self._clock(), at_most=_EXPIRED_PER_CALL)
+
+    def listeners(self, channel: Channel) -> int:
+        """Count a channel's listeners."""
+        return self._audience.count(channel)
+
+    @property
+    def history_events(self) -> int:
+        """How many events can be replayed."""
+        return len(self._history)
+
+    @property
+    def history_bytes(self) -> int:
+        """Estimate the memory that history takes."""
+        return self._history.bytes
+
+    # Listeners. Each of these is one synchronous step: no listener misses or doubles what arrives meanwhile.
+
+    def subscribe(self, subscription: Subscription, channels: Sequence[Channel], start: EventId | None) -> None:
+        """Give a listener its channels: tell it what it can have, replay that, and join.
+
+        Channels that it had already go on where they are. ``start`` holds for the others: the id up to which the
+        client has everything, or None if it named none.
+        """
+        positions, gaps = self._positions(subscription, dict.fromkeys(channels), start)
+        for channel in subscription.channels.difference(positions):
+            subscription.remember_left(channel, self._reached(subscription, channel))
+        self._audience.leave(subscription)
+        subscription.place(positions)
+        self.gaps += len(gaps)
+        subscription.subscriber.tell_subscribed(None if start is None else not gaps, gaps)
+        self._audience.join(subscription)
+        self._catch_up(subscription)
+
+    def resume(self, subscription: Subscription) -> None:
+        """Go on with a listener that lagged, now that its socket takes bytes again."""
+        if not subscription.lagging:
+            return
+        for channel in subscription.channels:
+            gap = self._history.gap(channel, subscription.position_in(channel))
+            if gap is not None:
+                self.gaps += 1
+                subscription.subscriber.tell_gap(gap)
+        self._catch_up(subscription)
+
+    def move(self, subscription: Subscription, encoding: Encoding, write: Write) -> None:
+        """Go on with a listener over another transport, in another encoding."""
+        if subscription.group is None:
+            subscription.encoding, subscription.write = encoding, write
+            return
+        reached = {channel: self._reached(subscription, channel) for channel in subscription.channels}
+        self._audience.leave(subscription)
+        subscription.encoding, subscription.write = encoding, write
+        subscription.place(reached)
+        self._audience.join(subscription)
+        self._catch_up(subscription)
+
+    def leave(self, subscription: Subscription) -> None:
+        """Forget a listener; harmless to repeat."""
+        self._audience.leave(subscription)
+
+    def _positions(
+        self, subscription: Subscription, channels: dict[Channel, None], start: EventId | None
+    ) -> tuple[dict[Channel, EventId], list[Gap]]:
+        """Find where a listener stands in each channel of its new filter, and what it cannot have."""
+        without_start = self._start_for_newest(subscription, channels) if start is None else EventId(0)
+        positions: dict[Channel, EventId] = {}
+        gaps: list[Gap] = []
+        for channel in channels:
+            known = self._known_position(subscription, channel)
+            named = known if known is not None else start
+            if named is None:
+                positions[channel] = max(without_start, subscription.left_floor)
+                continue
+            gap = self._history.gap(channel, named)
+            if known is None and gap is None and named < subscription.left_floor:
+                gap = Gap(channel, named, EventId(subscription.left_floor + 1))
+            if gap is not None:
+                gaps.append(gap)
+            positions[channel] = min(max(named, subscription.left_floor), self._history.last_id)
+        return positions, gaps
+
+    def _known_position(self, subscription: Subscription, channel: Channel) -> EventId | None:
+        """Give the id up to which this connection has had a channel, if it ever had it."""
+        if channel in subscription.channels:
+            return self._reached(subscription, channel)
+        return None if subscription.left is None else subscription.left.get(channel)
+
+    def _reached(self, subscription: Subscription, channel: Channel) -> EventId:
+        """Give the id up to which a listener was served in one of its channels.
+
+        One that keeps up has been given everything before the batch that is on its way, whatever its position says.
+        """
+        position = subscription.position_in(channel)
+        return position if subscription.lagging else max(position, self._settled())
+
+    def _settled(self) -> EventId:
+        """Give the id up to which all listeners that keep up were served."""
+        if self._in_flight:
+            return EventId(self._in_flight[0].id - 1)
+        if self._pending:
+            return EventId(self._pending[0].id - 1)
+        return self._history.last_id
+
+    def _start_for_newest(self, subscription: Subscription, channels: dict[Channel, None]) -> EventId:
+        """Find the id after which a client that names no start gets the newest few events over its new channels."""
+        new = [channel for channel in channels if self._known_position(subscription, channel) is None]
+        ids = sorted(publication.id for channel in new for publication in self._history.since(channel, EventId(0)))
+        return EventId(0) if len(ids) <= self._replay_without_start else ids[-self._replay_without_start - 1]
+
+    def _catch_up(self, subscription: Subscription) -> None:
+        """Write what follows a listener's position, in id order, as far as its socket takes it."""
+        missed = [
+            publication
+            for channel in subscription.channels
+            for publication in self._history.since(channel, subscription.position_in(channel))
+        ]
+        missed.sort(key=_by_id)
+        encoding = subscription.encoding
+        for chunk in _chunks(missed, encoding):
+            subscription.position = chunk[-1].id
+            self.deliveries += len(chunk)
+            if not subscription.write(encoding.join([publication.encoded(encoding) for publication in chunk])):
+                subscription.lagging = True
+                return
+        subscription.position = self._history.last_id
+        subscription.ahead = None
+        subscription.lagging = False
+
+    # The way out
+
+    def _turn(self) -> None:
+        """Do one slice of the fan-out, and ask for another turn while there is work."""
+        if self._fan_out is None:
+            self._in_flight, self._pending = self._pending, []
+            self._fan_out = self._deliver_batch(self._in_flight)
+        for _ in self._fan_out:
+            self._call_soon(self._turn)
+            return
+        self._fan_out = None
+        self._in_flight = ()
+        self._turn_due = bool(self._pending)
+        if self._pending:
+            self._call_soon(self._turn)
+
+    def _deliver_batch(self, batch: Sequence[Publication]) -> Iterator[None]:
+        """Write a batch to its listeners; yields whenever a slice of time is used up."""
+        slice_end = self._clock() + _SLICE_S
+        for group, publications in self._audience.due(batch):
+            for chunk in _chunks(publications, group.encoding):
+                for _ in self._write_chunk(group, chunk):
+                    if self._clock() >= slice_end:
+                        yield
+                        slice_end = self._clock() + _SLICE_S
+
+    def _write_chunk(self, group: Group, chunk: Sequence[Publication]) -> Iterator[None]:
+        """Write the same bytes to all of a group; yields now and then so that the caller can look at the clock."""
+        encoding = group.encoding
+        data = encoding.join([publication.encoded(encoding) for publication in chunk])
+        first, last, count = chunk[0].id, chunk[-1].id, len(chunk)
+        for number, member in enumerate(tuple(group.members)):
+            if member.lagging:
+                continue  # it resumes from history
+            if member.position < first:
+                member.position = last
+                self.deliveries += count
+                if not member.write(data):
+                    member.lagging = True
+            elif member.position < last:
+                self._catch_up(member)  # it joined in the middle of this chunk
+            if number % _MEMBERS_PER_CLOCK_READ == 0:
+                yield
+
+
+def _by_id(publication: Publication) -> EventId:
+    return publication.id
+
+
+def _chunks(publications: Sequence[Publication], encoding: Encoding) -> Iterator[Sequence[Publication]]:
+    """Cut a run of publications into pieces that are fit for one write each."""
+    begin = size = 0
+    for index, publication in enumerate(publications):
+        size += len(publication.encoded(encoding))
+        if size > _WRITE_BYTES and index > begin:
+            yield publications[begin:index]
+            begin, size = index, len(publication.encoded(encoding))
+    if begin < len(publications):
+        yield publications[begin:]

@@ -1,0 +1,108 @@
+"""How much there may be of anything: open files, sessions, failed attempts, lines in the log.
+
+Knows numbers and the clock. Must not know protocols.
+"""
+
+import logging
+import resource
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from typing import NamedTuple
+
+logger = logging.getLogger(__name__)
+
+# Descriptors for everything that is not a client: standard streams, listeners, the event loop, the store.
+_OWN_FILES = 64
+
+# A limit of open files of a million or more is common in containers; it says nothing about memory.
+_MOST_SESSIONS = 100_000
+
+_NOTE_INTERVAL_S = 20.0
+_ADDRESSES_REMEMBERED = 10_000
+
+
+class Capacity(NamedTuple):
+    """How many of each may exist; every number leaves room for what stands above it."""
+
+    sockets: int
+    """Sockets of any kind."""
+    sessions: int
+    """Sessions, whatever their role; the difference to ``sockets`` is kept for posters on this machine."""
+    listeners: int
+    """Sessions that listen; the difference to ``sessions`` is kept for posters, and for listeners who are told to wait."""
+
+
+def raise_open_files() -> int:
+    """Raise the soft limit of open files to the hard one, as Node does and CPython does not.
+
+    Returns:
+        The limit that holds now.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (ValueError, OSError):  # macOS refuses an infinite limit
+            return soft
+    return hard if hard != resource.RLIM_INFINITY else _MOST_SESSIONS * 2
+
+
+def derive_capacity(open_files: int, max_connections: int) -> Capacity:
+    """Find the limits that follow from the number of open files.
+
+    Args:
+        open_files: how many this process may have.
+        max_connections: the setting; 0 to derive it too.
+    """
+    sockets = max(open_files - _OWN_FILES, 16)
+    sessions = min(sockets - max(sockets // 20, 4), _MOST_SESSIONS)
+    listeners = sessions - max(sessions // 10, 4)
+    if max_connections:
+        listeners = min(max_connections, listeners)
+    return Capacity(sockets, sessions, listeners)
+
+
+class Notes:
+    """What peers did wrong: counted always, logged a few times a minute at most."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.counts: Counter[str] = Counter()
+        self._clock = clock
+        self._logged: dict[str, tuple[float, int]] = {}
+
+    def __call__(self, reason: str, detail: str) -> None:
+        """Count one more of ``reason``; ``detail`` is for the log and has to be free of secrets."""
+        self.counts[reason] += 1
+        now = self._clock()
+        last, count_then = self._logged.get(reason, (-_NOTE_INTERVAL_S, 0))
+        if now - last < _NOTE_INTERVAL_S:
+            return
+        self._logged[reason] = (now, self.counts[reason])
+        unlogged = self.counts[reason] - count_then - 1
+        more = f" ({unlogged} more of this kind since the last line)" if unlogged > 0 and count_then else ""
+        logger.warning("%s: %s%s", reason, detail[:200], more)
+
+
+class FailedAttempts:
+    """Counts failures by address, so that guessing keys becomes slow.
+
+    Args:
+        per_minute: how many failures an address has for free in a minute.
+    """
+
+    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_minute = per_minute
+        self._clock = clock
+        self._failures: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    def add(self, address: str) -> bool:
+        """Count a failure; True when the address has had too many of them."""
+        now = self._clock()
+        began, count = self._failures.pop(address, (now, 0))
+        if now - began >= 60:
+            began, count = now, 0
+        self._failures[address] = (began, count + 1)
+        if len(self._failures) > _ADDRESSES_REMEMBERED:
+            self._failures.popitem(last=False)
+        return count >= self._per_minute

@@ -1,0 +1,1 @@
+"""Sockets: HTTP in, WebSocket frames in and out, Engine.IO sessions over both, and the one clock."""

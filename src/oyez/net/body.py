@@ -1,0 +1,48 @@
+"""The body of an HTTP request, held to a length and a time.
+
+Knows bytes and limits. Must not know what a body means.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from starlette.requests import ClientDisconnect, Request
+
+# A body over its limit is read on for a while and thrown away: a client that is cut off while it still sends
+# would never see the answer.
+_DISCARDED_BYTES = 8 * 1024 * 1024
+
+
+class TooLarge(Exception):  # noqa: N818 - an answer to give, not a failure of ours
+    """The body is longer than its sender may send."""
+
+
+async def read_body(request: Request, timeout_s: float, limit: Callable[[], int]) -> bytes:
+    """Read a whole body.
+
+    Args:
+        request: whose body it is.
+        timeout_s: for all of it, however many bytes trickle in.
+        limit: the longest body allowed, in bytes; asked for anew with each piece.
+
+    Raises:
+        TooLarge: it is longer; it has been read nevertheless, up to a bound.
+        TimeoutError: it did not come in time, or its sender went away.
+    """
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(timeout_s):
+            async for part in request.stream():
+                size += len(part)
+                if size <= limit():
+                    parts.append(part)
+                elif size > _DISCARDED_BYTES:
+                    break
+                else:
+                    parts.clear()
+    except ClientDisconnect as error:
+        raise TimeoutError("the client went away") from error
+    if size > limit():
+        raise TooLarge
+    return b"".join(parts)

@@ -1,0 +1,425 @@
+"""One upgraded socket: frames in, joined frames out, back-pressure.
+
+Knows WebSocket connections. Must not know which protocol speaks inside the messages.
+"""
+
+import asyncio
+import logging
+from typing import NamedTuple, Protocol
+
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHandshake
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import OPEN, SERVER
+from websockets.protocol import Protocol as FrameProtocol
+from websockets.server import ServerProtocol
+
+from oyez.net.ticker import Ticker
+
+logger = logging.getLogger(__name__)
+
+# A peer that sends a flood of tiny frames gets this much of it handled in one turn of the loop.
+_READ_SLICE_BYTES = 16 * 1024
+
+# Answers that wait for a peer that reads nothing. Above that, nothing more is read from it.
+_UNSENT_ANSWERS_BYTES = 64 * 1024
+
+_FRAME_HEADER_BYTES = 14  # RFC 6455 §5.2: at most, with mask
+_CLOSING_TIMEOUT_S = 2.0
+
+# websockets logs each connection; ours are logged by who uses them, so its logger is kept quiet.
+_quiet = logging.getLogger("oyez.websockets")
+_quiet.setLevel(logging.CRITICAL)
+
+# Checking a handshake needs no state of its own, so one checker serves all connections.
+_handshakes = ServerProtocol(logger=_quiet)
+
+_ACCEPTED = (
+    "HTTP/1.1 101 Switching Protocols\r\n"
+    "Upgrade: websocket\r\n"
+    "Connection: Upgrade\r\n"
+    "Sec-WebSocket-Accept: %s\r\n"
+    "Access-Control-Allow-Origin: *\r\n\r\n"
+)
+
+# A frame parser is needed only while bytes are there to be parsed. Between frames one is like the other, so an idle
+# connection has none: that is 3 of the 8 KB that it may cost, and most of what making a connection would cost in time.
+_PARSERS_KEPT = 64
+
+
+class Handshake(NamedTuple):
+    """The request that asks for a WebSocket."""
+
+    path: str
+    query: str
+    headers: Headers
+    peer: str  # address of the socket's other end, empty on a Unix socket
+
+
+class Refusal(NamedTuple):
+    """The answer to a handshake that is not accepted."""
+
+    status: int
+    reason: str
+    body: bytes
+    content_type: str = "application/json"
+
+
+class FrameReceiver(Protocol):
+    """What a connection asks of who uses it."""
+
+    @property
+    def max_message_bytes(self) -> int:
+        """Longest message that the peer may send now; longer ones end the connection with 1009."""
+        ...
+
+    def opened(self, connection: "WebSocketConnection") -> None:
+        """Begin: the handshake's answer is on its way."""
+        ...
+
+    def receive_text(self, data: bytes) -> None:
+        """Take a text message, known to be UTF-8."""
+        ...
+
+    def receive_binary(self, data: bytes) -> None:
+        """Take a binary message."""
+        ...
+
+    def drained(self) -> None:
+        """The socket takes bytes again, after a write that returned False."""
+        ...
+
+    def lost(self) -> None:
+        """The connection has ended. Called once, and last."""
+        ...
+
+
+class Gate(Protocol):
+    """What connections share: who takes them, and what has to be counted."""
+
+    @property
+    def ticker(self) -> Ticker:
+        """The clock."""
+        ...
+
+    @property
+    def max_message_bytes(self) -> int:
+        """Longest message that any peer may send."""
+        ...
+
+    @property
+    def parsers(self) -> list[FrameProtocol]:
+        """Frame parsers that no connection needs just now."""
+        ...
+
+    @property
+    def connections(self) -> "set[WebSocketConnection]":
+        """All that are open."""
+        ...
+
+    def admit(self, handshake: Handshake) -> "FrameReceiver | Refusal":
+        """Choose who takes a new connection."""
+        ...
+
+    def note(self, reason: str, detail: str) -> None:
+        """Count what a peer did wrong, and log it now and then."""
+        ...
+
+
+class WebSocketConnection(asyncio.Protocol):
+    """A socket after its upgrade. The HTTP side hands it over with the request that asked for it."""
+
+    __slots__ = (
+        "_blocked",
+        "_fragments",
+        "_gate",
+        "_loop",
+        "_outbox",
+        "_reading_paused",
+        "_receiver",
+        "_transport",
+        "_unread",
+        "_ws",
+        "closing",
+        "tick_slot",
+    )
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._loop = asyncio.get_running_loop()
+        self._ws: FrameProtocol | None = None  # while a message is unfinished, and once the end has begun
+        self._receiver: FrameReceiver | None = None
+        self._transport: asyncio.Transport = None  # type: ignore[assignment]  # set by connection_made
+        self._fragments: list[Frame] | None = None
+        self._outbox: list[bytes] | None = None
+        self._unread = b""
+        self._blocked = False
+        self._reading_paused = False
+        self.closing = False
+        self.tick_slot = 0
+
+    # The socket's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take over the socket."""
+        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
+        self._transport = transport  # type: ignore[assignment]
+        self._transport.set_write_buffer_limits(high=0)
+        self._gate.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of everything."""
+        self.closing = True
+        self._gate.connections.discard(self)
+        self._gate.ticker.clear(self)
+        self._unread = b""
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.lost()
+
+    def eof_received(self) -> bool | None:
+        """Close when the peer does."""
+        return None
+
+    def pause_writing(self) -> None:
+        """The peer does not keep up."""
+        self._blocked = True
+
+    def resume_writing(self) -> None:
+        """The peer has taken all that was written."""
+        self._blocked = False
+        if self._reading_paused:
+            self._reading_paused = False
+            self._loop.call_soon(self._read_on)
+        if self._receiver is not None and not self.closing:
+            self._receiver.drained()
+
+    def data_received(self, data: bytes) -> None:
+        """Feed, collect, answer."""
+        if len(data) > _READ_SLICE_BYTES:
+            self._unread = data[_READ_SLICE_BYTES:]
+            data = data[:_READ_SLICE_BYTES]
+            self._transport.pause_reading()
+            self._loop.call_soon(self._read_on)
+        outbox: list[bytes] = []
+        self._outbox = outbox
+        try:
+            self._feed(data)
+        except Exception:  # noqa: BLE001 - our own bug: this connection ends, the daemon does not
+            logger.exception("a connection is closed after an error of ours")
+            self.abort()
+        finally:
+            self._outbox = None
+            if outbox:
+                self._transport.write(b"".join(outbox))
+
+    def _read_on(self) -> None:
+        """Go on with a large read, one slice a turn."""
+        if self._transport.is_closing() or self._reading_paused:
+            return
+        data, self._unread = self._unread, b""
+        self._transport.resume_reading()
+        self.data_received(data)
+
+    def _feed(self, data: bytes) -> None:
+        ws = self._borrow_parser()
+        ws.receive_data(data)
+        for event in ws.events_received():
+            if isinstance(event, Frame):
+                self._take_frame(ws, event)
+        self._check_unfinished(ws)
+        self._flush_parser(ws)
+        if ws.state is OPEN and not ws.reader.buffer and ws.current_size is None and not ws.eof_sent:
+            self._ws = None
+            if len(self._gate.parsers) < _PARSERS_KEPT:
+                self._gate.parsers.append(ws)
+
+    def _borrow_parser(self) -> FrameProtocol:
+        if self._ws is None:
+            free = self._gate.parsers
+            self._ws = (
+                free.pop()
+                if free
+                else FrameProtocol(SERVER, state=OPEN, max_size=self._gate.max_message_bytes, logger=_quiet)
+            )
+        return self._ws
+
+    def _flush_parser(self, ws: FrameProtocol) -> None:
+        """Send what the protocol layer wants sent: pongs, and close frames with the end of the stream after them."""
+        for out in ws.data_to_send():
+            if out:
+                self._send(out)
+            elif not self.closing:
+                self._linger()
+        if ws.parser_exc is not None:
+            if not isinstance(ws.parser_exc, EOFError):
+                self._gate.note("bad-frame", str(ws.parser_exc))
+            ws.parser_exc = None
+
+    # Handshake
+
+    def begin(self, request: Request) -> None:
+        """Answer the request that asked for the upgrade."""
+        path, _, query = request.path.partition("?")
+        peername = self._transport.get_extra_info("peername")
+        peer = peername[0] if isinstance(peername, tuple) else ""
+        try:
+            accept_key, _, _ = _handshakes.process_request(request)
+        except InvalidHandshake as error:
+            self._gate.note("bad-handshake", str(error))
+            self._refuse(_handshakes.accept(request))  # the same judgement, put into words
+            return
+        receiver = self._gate.admit(Handshake(path, query, request.headers, peer))
+        if isinstance(receiver, Refusal):
+            self._refuse(_refusal_response(receiver))
+            return
+        self._receiver = receiver
+        self._outbox = outbox = [(_ACCEPTED % accept_key).encode()]
+        receiver.opened(self)
+        self._outbox = None
+        self._transport.write(b"".join(outbox))
+
+    def _refuse(self, response: Response) -> None:
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        self._transport.write(response.serialize())
+        self._linger()
+
+    # Frames in
+
+    def _take_frame(self, ws: FrameProtocol, frame: Frame) -> None:
+        receiver = self._receiver
+        if receiver is None or self.closing:
+            return
+        if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY:
+            if frame.fin:
+                self._take_message(ws, frame.opcode is Opcode.TEXT, bytes(frame.data))
+            else:
+                self._fragments = [frame]
+        elif frame.opcode is Opcode.CONT and self._fragments is not None:
+            self._fragments.append(frame)
+            if frame.fin:
+                whole = b"".join([fragment.data for fragment in self._fragments])
+                is_text = self._fragments[0].opcode is Opcode.TEXT
+                self._fragments = None
+                self._take_message(ws, is_text, whole)
+
+    def _take_message(self, ws: FrameProtocol, is_text: bool, data: bytes) -> None:
+        receiver = self._receiver
+        if receiver is None:
+            return
+        if len(data) > receiver.max_message_bytes:
+            self._fail_too_big(ws)
+        elif not is_text:
+            receiver.receive_binary(data)
+        elif data.isascii() or _is_utf8(data):
+            receiver.receive_text(data)
+        else:
+            self._gate.note("bad-frame", "text is not UTF-8")
+            ws.fail(1007)  # RFC 6455 §8.1
+
+    def _check_unfinished(self, ws: FrameProtocol) -> None:
+        """Stop a message that is too long for its sender before it has been stored."""
+        receiver = self._receiver
+        if receiver is None or self.closing:
+            return
+        size = len(ws.reader.buffer) - _FRAME_HEADER_BYTES
+        if self._fragments is not None:
+            size += ws.current_size or 0
+            if len(self._fragments) > receiver.max_message_bytes:  # empty fragments cost memory too
+                size = receiver.max_message_bytes + 1
+        if size > receiver.max_message_bytes:
+            self._fail_too_big(ws)
+
+    def _fail_too_big(self, ws: FrameProtocol) -> None:
+        if not ws.eof_sent:
+            self._gate.note("too-big", "a message over the limit of its sender")
+            ws.fail(1009)  # RFC 6455 §7.4.1
+
+    # Frames out
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the peer has yet to take what was written."""
+        return self._blocked
+
+    def write(self, data: bytes) -> bool:
+        """Send ready-made frames now; False when the socket is full."""
+        if self.closing:
+            return True
+        outbox = self._outbox
+        if outbox:
+            outbox.append(data)
+            data = b"".join(outbox)
+            outbox.clear()
+        self._transport.write(data)
+        return not self._blocked
+
+    def send(self, data: bytes) -> None:
+        """Send an answer; those of one read leave in one write."""
+        if not self.closing:
+            self._send(data)
+
+    def _send(self, data: bytes) -> None:
+        if self._outbox is not None:
+            self._outbox.append(data)
+        else:
+            self._transport.write(data)
+        if self._blocked and not self._reading_paused:
+            if self._transport.get_write_buffer_size() > _UNSENT_ANSWERS_BYTES:
+                self._reading_paused = True
+                self._transport.pause_reading()
+
+    def hand_over(self, receiver: FrameReceiver) -> None:
+        """Give the connection to another receiver; the one before is told nothing more."""
+        self._receiver = receiver
+
+    # Ends
+
+    def close(self, code: int | None = None) -> None:
+        """End with a close frame; without a code the peer sees 1005. A peer that does not read is cut off."""
+        if self.closing:
+            return
+        ws = self._borrow_parser()
+        if ws.state is OPEN:
+            ws.send_close(code)
+            self._flush_parser(ws)
+        self._linger()
+
+    def abort(self) -> None:
+        """End now, whatever is unsent."""
+        self.closing = True
+        self._transport.abort()
+
+    def _linger(self) -> None:
+        """Give the peer a moment to take the close frame and to close its side."""
+        self.closing = True
+        if self._blocked:
+            self._transport.abort()
+            return
+        self._loop.call_soon(self._half_close)
+        self._gate.ticker.set(self, self._gate.ticker.clock() + _CLOSING_TIMEOUT_S)
+
+    def _half_close(self) -> None:
+        if not self._transport.is_closing() and self._transport.can_write_eof():
+            self._transport.write_eof()
+
+    def tick(self, now: float) -> None:
+        """The peer did not close its side in time."""
+        self._transport.abort()
+
+
+def _refusal_response(refusal: Refusal) -> Response:
+    headers = Headers()
+    headers["Content-Type"] = refusal.content_type
+    headers["Content-Length"] = str(len(refusal.body))
+    headers["Connection"] = "close"
+    return Response(refusal.status, refusal.reason, headers, refusal.body)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

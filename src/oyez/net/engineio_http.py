@@ -1,0 +1,256 @@
+"""The HTTP side of Engine.IO: handshakes, polls, posts, and who may become a WebSocket.
+
+Knows requests and the protocol's error answers. Must not know what messages mean.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
+from typing import NamedTuple
+from urllib.parse import parse_qs
+
+import msgspec
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from oyez.address import Network, Peer, find_peer
+from oyez.net.body import TooLarge, read_body
+from oyez.net.connection import FrameReceiver, Handshake, Refusal, WebSocketConnection
+from oyez.net.engineio import EngineLink, EngineServer
+from oyez.wire import engineio
+
+_TRANSPORTS = ("polling", "websocket")
+
+
+class _Refused(NamedTuple):
+    code: int
+    message: str
+    status: int = 400
+
+    def body(self) -> bytes:
+        return msgspec.json.encode({"code": self.code, "message": self.message})
+
+
+# The numbers and words are the protocol's own; clients show them.
+_UNKNOWN_TRANSPORT = _Refused(0, "Transport unknown")
+_UNKNOWN_SID = _Refused(1, "Session ID unknown")
+_BAD_METHOD = _Refused(2, "Bad handshake method")
+_BAD_REQUEST = _Refused(3, "Bad request")
+_FORBIDDEN = _Refused(4, "Forbidden", 403)
+_BAD_VERSION = _Refused(5, "Unsupported protocol version")
+_AT_CAPACITY = _Refused(6, "Server at capacity", 503)  # ours; clients treat any refusal as one to come back from
+
+
+class EngineHttp:
+    """An ASGI application, and the judge of WebSocket handshakes, for one Engine.IO server.
+
+    Args:
+        server: the sessions.
+        trusted_proxies: whose forwarding header is believed.
+        allowed_origins: pages that may connect; ``*`` for all.
+        body_timeout_s: how long the body of a POST may take.
+        may_open: whether there is room for one more session.
+    """
+
+    def __init__(
+        self,
+        server: EngineServer,
+        *,
+        trusted_proxies: tuple[Network, ...] = (),
+        allowed_origins: Sequence[str] = ("*",),
+        body_timeout_s: float = 30.0,
+        may_open: Callable[[Peer], bool] = lambda _: True,
+    ) -> None:
+        self._server = server
+        self._trusted = trusted_proxies
+        self._origins = None if "*" in allowed_origins else frozenset(allowed_origins)
+        self._body_timeout_s = body_timeout_s
+        self._may_open = may_open
+
+    # WebSocket
+
+    def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
+        """Choose the session that a WebSocket opens or upgrades."""
+        query = _parse_query(handshake.query)
+        refused, link = self._check(query, "GET", handshake.headers.get("Origin"))
+        if refused is None and _first(query, "transport") != "websocket":
+            refused = _BAD_REQUEST
+        if refused is not None:
+            self._server.note("bad-handshake", refused.message)
+            return Refusal(refused.status, "Bad Request", refused.body())
+        if link is None:
+            peer = self._peer(handshake.peer, handshake.headers.get_all("X-Forwarded-For"))
+            if not self._may_open(peer):
+                self._server.note("at-capacity", "a session over the limit is refused")
+                return Refusal(_AT_CAPACITY.status, "Service Unavailable", _AT_CAPACITY.body())
+            return self._server.open_link(peer, polling=False)
+        if link.polling is None or link.upgrading:
+            return _Dismissed()
+        return link.try_upgrade()
+
+    # HTTP
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        request = Request(scope, receive)
+        response = await self._respond(request)
+        if response is None:
+            return
+        headers = response.headers
+        headers["Cache-Control"] = "no-store"
+        self._allow_origin(request.headers, headers)
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request) -> Response | None:
+        if request.method == "OPTIONS":
+            return _preflight(request)
+        query = _parse_query(request.scope["query_string"].decode("latin-1"))
+        refused, link = self._check(query, request.method, request.headers.get("Origin"))
+        if refused is None and (_first(query, "transport") == "websocket" or (link and link.polling is None)):
+            refused = _BAD_REQUEST  # a plain request where a WebSocket is named, or already carries the session
+        if refused is not None:
+            self._server.note("bad-handshake" if link is None else "bad-request", refused.message)
+            return _error(refused)
+        if link is None:
+            return self._open(request)
+        if request.method == "GET":
+            return await self._poll(link, request)
+        if request.method == "POST":
+            return await self._post(link, request)
+        return Response(status_code=400 if request.method == "HEAD" else 500)
+
+    def _check(
+        self, query: Mapping[str, list[str]], method: str, origin: str | None
+    ) -> tuple[_Refused | None, EngineLink | None]:
+        """Judge a request in the order in which the original does: transport, session, method, version."""
+        if _first(query, "transport") not in _TRANSPORTS:
+            return _UNKNOWN_TRANSPORT, None
+        if self._origins is not None and origin is not None and origin not in self._origins:
+            return _FORBIDDEN, None
+        if "sid" in query:
+            link = self._server.links.get(_first(query, "sid"))
+            if link is not None:
+                link.expire()
+            if link is None or not link.is_open:
+                return _UNKNOWN_SID, None
+            return None, link
+        if method != "GET":
+            return (_BAD_REQUEST if method == "HEAD" else _BAD_METHOD), None
+        if _first(query, "EIO") != engineio.PROTOCOL:
+            return _BAD_VERSION, None
+        return None, None
+
+    def _open(self, request: Request) -> Response:
+        client = request.client.host if request.client is not None else ""
+        peer = self._peer(client, request.headers.getlist("X-Forwarded-For"))
+        if not self._may_open(peer):
+            self._server.note("at-capacity", "a session over the limit is refused")
+            return _error(_AT_CAPACITY, {"Retry-After": "30"})
+        link = self._server.open_link(peer, polling=True)
+        return _text(link.open_packet(["websocket"]))
+
+    async def _poll(self, link: EngineLink, request: Request) -> Response | None:
+        polling = link.polling
+        assert polling is not None
+        if polling.waiting:
+            # Engine.IO 4, "Transports": one GET at a time. The first is told to close, the second is refused.
+            self._server.note("bad-request", "two polls at once")
+            link.close(engineio.CLOSE)
+            return _error(_BAD_REQUEST)
+        if polling.empty:
+            watch = asyncio.ensure_future(_until_disconnected(request))
+            watch.add_done_callback(partial(self._poll_dropped, link))
+            try:
+                await polling.wait()
+            finally:
+                watch.cancel()
+        payload = polling.take()
+        if not payload:  # the session has ended meanwhile
+            return _error(_UNKNOWN_SID)
+        return _text(payload)
+
+    def _poll_dropped(self, link: EngineLink, watch: asyncio.Future[None]) -> None:
+        """End the session of a client that dropped its poll: it would never learn what it missed otherwise."""
+        if not watch.cancelled() and link.polling is not None:
+            link.close(engineio.NOOP)
+
+    async def _post(self, link: EngineLink, request: Request) -> Response | None:
+        if request.headers.get("Content-Type", "").startswith("application/octet-stream"):
+            link.close()
+            return _error(_BAD_REQUEST)
+        try:
+            body = await read_body(request, self._body_timeout_s, lambda: link.max_message_bytes)
+        except TooLarge:
+            self._server.note("too-big", "a body over the limit of its sender")
+            return Response(status_code=413)
+        except TimeoutError:
+            self._server.note("bad-request", "a body that does not end")
+            return Response(status_code=408, headers={"Connection": "close"})
+        if link.is_open and link.polling is not None:
+            link.receive_payload(body)
+        return Response(b"ok", media_type="text/html")
+
+    def _peer(self, socket_address: str, forwarded: list[str]) -> Peer:
+        return find_peer(socket_address, ",".join(forwarded) if forwarded else None, self._trusted)
+
+    def _allow_origin(self, request: Headers, response: MutableHeaders) -> None:
+        origin = request.get("Origin")
+        if self._origins is None:
+            response["Access-Control-Allow-Origin"] = "*"
+        elif origin in self._origins:
+            response["Access-Control-Allow-Origin"] = origin
+            response["Vary"] = "Origin"
+
+
+class _Dismissed:
+    """The receiver of a WebSocket on a session that has one already: it is closed at once, the first one lives."""
+
+    max_message_bytes = 0
+
+    def opened(self, connection: WebSocketConnection) -> None:
+        connection.close()
+
+    def receive_text(self, data: bytes) -> None:
+        """Too late."""
+
+    def receive_binary(self, data: bytes) -> None:
+        """Too late."""
+
+    def drained(self) -> None:
+        """Nothing was sent."""
+
+    def lost(self) -> None:
+        """Nothing depends on it."""
+
+
+@lru_cache(maxsize=1024)  # most handshakes ask with the same words
+def _parse_query(query: str) -> Mapping[str, list[str]]:
+    return parse_qs(query, max_num_fields=32) if query.count("&") < 32 else {}
+
+
+def _first(query: Mapping[str, list[str]], name: str) -> str:
+    return query.get(name, [""])[0]
+
+
+def _error(refused: _Refused, headers: dict[str, str] | None = None) -> Response:
+    return Response(refused.body(), refused.status, headers, media_type="application/json")
+
+
+def _text(payload: bytes) -> Response:
+    return Response(payload, headers={"Content-Type": "text/plain; charset=UTF-8"})
+
+
+def _preflight(request: Request) -> Response:
+    """Answer a browser that asks before it posts from another origin."""
+    headers = {"Access-Control-Allow-Methods": "GET,POST", "Vary": "Access-Control-Request-Headers"}
+    asked = request.headers.get("Access-Control-Request-Headers")
+    if asked:
+        headers["Access-Control-Allow-Headers"] = asked
+    return Response(status_code=204, headers=headers)
+
+
+async def _until_disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

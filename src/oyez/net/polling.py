@@ -1,0 +1,83 @@
+"""The polling transport of one Engine.IO session: packets wait for the next GET.
+
+Knows one pending request at a time and how much may wait. Must not know sessions or HTTP.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from oyez.wire import engineio
+
+# Above this, a listener lags and resumes from history with its next GET.
+_FULL_BYTES = 64 * 1024
+
+# Answers that a client asked for but never fetches. Above this it is no client.
+_HOPELESS_BYTES = 2 * 1024 * 1024
+
+
+class PollingTransport:
+    """What is due to a client that polls.
+
+    Args:
+        on_drained: called after a GET has taken everything, if a write had been told that the transport is full.
+    """
+
+    __slots__ = ("_bytes", "_full", "_on_drained", "_packets", "_waiter")
+
+    def __init__(self, on_drained: Callable[[], None]) -> None:
+        self._packets: list[bytes] = []
+        self._bytes = 0
+        self._full = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._on_drained = on_drained
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a GET is pending."""
+        return self._waiter is not None
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits for a GET."""
+        return not self._packets
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether far too much waits for a client that does not fetch it."""
+        return self._bytes > _HOPELESS_BYTES
+
+    def write(self, data: bytes) -> bool:
+        """Add packets, already joined; False when enough is waiting for the next GET."""
+        self.send(data)
+        if self._bytes > _FULL_BYTES:
+            self._full = True
+        return not self._full
+
+    def send(self, packet: bytes) -> None:
+        """Add one packet; a pending GET leaves with all that is added in this turn of the loop."""
+        self._packets.append(packet)
+        self._bytes += len(packet)
+        self.wake()
+
+    def wake(self) -> None:
+        """End the pending GET, with what there is."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def take(self) -> bytes:
+        """Take all that waits, as one payload; empty when nothing does."""
+        payload = engineio.encode_payload(self._packets)
+        self._packets.clear()
+        self._bytes = 0
+        if self._full:
+            self._full = False
+            self._on_drained()  # may write the next packets, for the next GET
+        return payload
+
+    async def wait(self) -> None:
+        """Wait until there is something to take, or the session ends. One at a time."""
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None

@@ -1,0 +1,102 @@
+"""One clock that sweeps every deadline, so that no connection needs a timer of its own.
+
+Knows when something is due. Must not know what.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+logger = logging.getLogger(__name__)
+
+# After a restart thousands of heartbeats fall into the same instant: they are worked off a slice at a time.
+_SLICE = 256
+
+
+class Timed(Protocol):
+    """Something with a deadline. It has at most one at a time."""
+
+    tick_slot: int
+    """Where the ticker keeps it; 0: nowhere."""
+
+    def tick(self, now: float) -> None:
+        """Do what is due; set the next deadline, if there is one."""
+        ...
+
+
+class Ticker:
+    """Deadlines in slots of time. A deadline is kept not early, and late by one slot at most.
+
+    Args:
+        resolution_s: width of a slot.
+        clock: seconds on a steady scale.
+    """
+
+    def __init__(self, resolution_s: float = 0.05, clock: Callable[[], float] = time.monotonic) -> None:
+        self._resolution_s = resolution_s
+        self.clock = clock
+        self._slots: dict[int, set[Timed]] = {}
+        self._swept = int(clock() / resolution_s)
+        self._due: list[Timed] = []
+        self._timer: asyncio.Handle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def set(self, timed: Timed, deadline: float) -> None:
+        """Have ``timed`` ticked at ``deadline``, and at no earlier one that was set before."""
+        slot = max(int(deadline / self._resolution_s) + 1, self._swept + 1)
+        if slot == timed.tick_slot:
+            return
+        self.clear(timed)
+        timed.tick_slot = slot
+        members = self._slots.get(slot)
+        if members is None:
+            members = self._slots[slot] = set()
+        members.add(timed)
+
+    def clear(self, timed: Timed) -> None:
+        """Forget the deadline; harmless when there is none."""
+        if timed.tick_slot:
+            members = self._slots.get(timed.tick_slot)
+            if members is not None:
+                members.discard(timed)
+            timed.tick_slot = 0
+
+    def start(self) -> None:
+        """Begin to sweep, on the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._sweep()
+
+    def stop(self) -> None:
+        """Sweep no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _sweep(self) -> None:
+        assert self._loop is not None
+        current = int(self.clock() / self._resolution_s)
+        if current - self._swept > len(self._slots):  # the process slept: look at what there is, not at all of time
+            passed = sorted(slot for slot in self._slots if slot <= current)
+        else:
+            passed = list(range(self._swept + 1, current + 1))
+        for slot in passed:
+            self._due.extend(self._slots.pop(slot, ()))
+        self._swept = current
+        if self._tick_some():
+            self._timer = self._loop.call_soon(self._sweep)
+        else:
+            self._timer = self._loop.call_later(self._resolution_s, self._sweep)
+
+    def _tick_some(self) -> bool:
+        """Tick a slice of what is due; True when more is left."""
+        now = self.clock()
+        for _ in range(min(_SLICE, len(self._due))):
+            timed = self._due.pop()
+            if 0 < timed.tick_slot <= self._swept:  # neither cleared nor set anew meanwhile
+                timed.tick_slot = 0
+                try:
+                    timed.tick(now)
+                except Exception:  # noqa: BLE001 - our own bug: it must not stop the clock for all others
+                    logger.exception("a deadline of %s could not be handled", type(timed).__name__)
+        return bool(self._due)

@@ -1,0 +1,139 @@
+"""What a setting may be: its meaning, unit and limits, held beside the field that declares it.
+
+It must not know any setting by name, nor where values come from.
+"""
+
+import dataclasses
+import ipaddress
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+MASK = "***"
+DAY_S = 86_400.0
+NETWORKS = "addresses or networks, such as 10.0.0.0/8"
+KEY_FORM = "printable characters in one line, without a space at either end"
+
+_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a setting means and which values it takes; `valid` judges a text, or each entry of a list."""
+
+    doc: str
+    unit: str = ""
+    low: float = 0
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    valid: Callable[[str], bool] | None = None
+    form: str = ""  # what `valid` accepts, in words
+    flag: bool = False
+    secret: bool = False
+
+    def expected(self, default: object) -> str:
+        """Say in words which values are right for a setting with this default."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        if isinstance(default, bool):
+            return "true or false"
+        if isinstance(default, tuple):
+            return f"a list of {self.form}"
+        if isinstance(default, str):
+            return self.form or "a text"
+        kind = "a whole number" if isinstance(default, int) else "a number"
+        span = f"at least {self.low:.15g}" if self.high is None else f"from {self.low:.15g} to {self.high:.15g}"
+        return f"{kind}{f' of {self.unit}' if self.unit else ''}, {span}"
+
+    def accepts(self, default: object, value: object) -> bool:
+        """Tell whether the value has the default's type (an integer may be a number) and is within the limits."""
+        if type(value) is not type(default) and not (type(value) is int and isinstance(default, float)):
+            return False
+        if isinstance(value, int | float):  # a boolean passes, being 0 or 1
+            return self.low <= value and (self.high is None or value <= self.high)  # NaN fails, as it should
+        texts = value if isinstance(value, tuple) else (value,)
+        return all(isinstance(text, str) and self._accepts_text(text) for text in texts)
+
+    def _accepts_text(self, text: str) -> bool:
+        return (not self.choices or text in self.choices) and (self.valid is None or self.valid(text))
+
+    def masked(self, value: object) -> object:
+        """Return the value as it may be shown: no key, and no password within a URL."""
+        if self.secret:
+            return MASK if value else ""
+        return re.sub(r"(://[^/@]*:)[^/@]*@", rf"\1{MASK}@", value) if isinstance(value, str) else value
+
+
+def setting(
+    default: T,
+    doc: str,
+    *,
+    unit: str = "",
+    low: float = 0,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    valid: Callable[[str], bool] | None = None,
+    form: str = "",
+    flag: bool = False,
+    secret: bool = False,
+) -> T:
+    """Declare a field of the tree with its `Rule`."""
+    rule = Rule(doc, unit, low, high, choices, valid, form, flag, secret)
+    return dataclasses.field(default=default, repr=not secret, metadata={"rule": rule})
+
+
+def duration(default: float, doc: str, *, low: float = 0.001, high: float = DAY_S) -> float:
+    """Declare a field in seconds, of a thousandth or more, since the wire counts in milliseconds."""
+    return setting(default, doc, unit="seconds", low=low, high=high)
+
+
+def is_network(text: str) -> bool:
+    """Accept an IP address, or a network in CIDR notation."""
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+def is_origin(text: str) -> bool:
+    """Accept what a browser sends as Origin (RFC 6454 §6.1), or a star."""
+    return text == "*" or re.fullmatch(r"https?://[^\s/?#]+", text) is not None
+
+
+def is_key(text: str) -> bool:
+    """Accept what fits into one header line and survives its trimming."""
+    return text == text.strip() and text.isprintable()
+
+
+def is_mount(text: str) -> bool:
+    """Accept a path of one or more plain parts between slashes."""
+    return re.fullmatch(r"(/[\w.~-]+)+/", text, re.ASCII) is not None
+
+
+def is_socket_path(text: str) -> bool:
+    """Accept what fits into sun_path, less its final NUL (unix(7))."""
+    return "\0" not in text and len(os.fsencode(text)) <= 107
+
+
+def is_broker(text: str) -> bool:
+    """Accept the URL of a broker that this version has."""
+    return text == "memory://"
+
+
+def from_text(default: object, text: str) -> object:
+    """Read a text as the type of the default; a text that does not read stays one, for `_checked` to refuse."""
+    if isinstance(default, tuple):
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if isinstance(default, bool):
+        return _BOOLEANS.get(text.strip().lower(), text)
+    if isinstance(default, int | float):
+        try:
+            return type(default)(text)
+        except ValueError:
+            return text
+    return text

@@ -1,0 +1,161 @@
+"""The commands of the event dialects as typed values, and the replies to them.
+
+Knows post, last-msg, start-msg and set-filter: what may stand in them and the words of every answer. Must not know which
+transport carries them, or what they do.
+"""
+
+from typing import NamedTuple
+
+import msgspec
+
+from oyez.errors import ProtocolError
+from oyez.wire import json_text
+from oyez.wire.json_text import Json
+
+MAX_SAFE_INTEGER = 2**53 - 1
+
+SUCCESS = b'{"status":"success"}'
+
+
+def success_with_id(event_id: int) -> bytes:
+    """Answer a post or last-msg."""
+    return b'{"status":"success","id":%d}' % event_id
+
+
+class CommandError(NamedTuple):
+    """A command that is refused; nothing else changes by it."""
+
+    code: str
+    message: str
+
+    def encode(self) -> bytes:
+        """Give the reply as JSON."""
+        return b'{"status":"error","code":%s,"message":%s}' % (
+            json_text.encode_string(self.code),
+            json_text.encode_string(self.message),
+        )
+
+
+# The words are part of the contract; note that a sender and a listener are told of a bad channel differently.
+INVALID_CHANNEL_IN_POST = CommandError("invalid-channel", "Invalid channel")
+INVALID_FILTER = CommandError("invalid-filter", "Invalid filter")
+UNAUTHORIZED = CommandError("unauthorized", "Unauthorized operation")
+AT_CAPACITY = CommandError("server-capacity", "Server at capacity")
+UNAVAILABLE = CommandError("unavailable", "The event store cannot take posts now")
+
+
+def invalid_channel_in_filter(max_length: int) -> CommandError:
+    """Refuse a channel name in a filter."""
+    return CommandError("invalid-channel", f"Channel must be a non-empty string (max {max_length} chars)")
+
+
+def too_many_subscriptions(maximum: int) -> CommandError:
+    """Refuse a filter that is too long."""
+    return CommandError("too-many-subscriptions", f"Maximum {maximum} subscriptions per connection")
+
+
+def is_channel(name: str, max_length: int) -> bool:
+    """Accept names of 1 to ``max_length`` UTF-16 units, which is how browsers count."""
+    if name.isascii():
+        return 1 <= len(name) <= max_length
+    return 1 <= len(name.encode("utf-16-le", "surrogatepass")) // 2 <= max_length
+
+
+class PostCommand(NamedTuple):
+    """A post: the channel as it was named, and the message as JSON text, None if there is none."""
+
+    channel: str
+    message: bytes | None
+
+
+class _Post(msgspec.Struct, gc=False):
+    channel: str
+    message: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+_POST = msgspec.json.Decoder(_Post)
+_FILTER = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def parse_post(data: Json | None) -> PostCommand | None:
+    """Read the argument of a post; None if it names no channel."""
+    if data is None:
+        return None
+    try:
+        post = _POST.decode(data)
+    except msgspec.ValidationError:
+        return None
+    except msgspec.DecodeError:  # a lone surrogate somewhere: valid JSON, which has been checked
+        return _parse_post_slowly(data)
+    return PostCommand(post.channel, None if isinstance(post.message, msgspec.UnsetType) else bytes(post.message))
+
+
+def _parse_post_slowly(data: Json) -> PostCommand | None:
+    try:
+        members = json_text.split_object(data)
+    except ProtocolError:
+        return None
+    channel = json_text.decode_string(members["channel"]) if "channel" in members else None
+    if channel is None:
+        return None
+    return PostCommand(channel, bytes(members["message"]) if "message" in members else None)
+
+
+def parse_start(data: Json | None) -> int | None:
+    """Read the argument of start-msg: the id up to which the client has everything.
+
+    A number or a numeric string counts; everything else, 0 and what is below it name no start.
+    """
+    try:
+        start = json_text.split_object(data).get("start") if data is not None else None
+    except ProtocolError:
+        return None
+    if start is None:
+        return None
+    text = json_text.decode_string(start)
+    try:
+        number = float(bytes(start) if text is None else text)
+    except ValueError:
+        return None
+    if not number >= 1:  # also for nan
+        return None
+    return min(int(min(number, float(MAX_SAFE_INTEGER))), MAX_SAFE_INTEGER)
+
+
+def parse_filter(data: Json | None, *, max_channels: int, max_length: int) -> list[str] | CommandError:
+    """Read the argument of set-filter, checked in the order of the contract: array, count, entries."""
+    try:
+        wanted = json_text.split_object(data).get("filter") if data is not None else None
+        entries = json_text.split_array(bytes(wanted)) if wanted is not None else []
+    except ProtocolError:
+        return INVALID_FILTER
+    if not entries:
+        return INVALID_FILTER
+    if len(entries) > max_channels:
+        return too_many_subscriptions(max_channels)
+    channels: list[str] = []
+    for entry in entries:
+        name = json_text.decode_string(entry)
+        if name is None or not is_channel(name, max_length):
+            return invalid_channel_in_filter(max_length)
+        channels.append(name)
+    return channels
+
+
+def encode_event(event_id: int, channel: str, message: bytes | None) -> bytes:
+    """Write an event as every dialect carries it; the key ``message`` is absent if there is none."""
+    if message is None:
+        return b'{"id":%d,"channel":%s}' % (event_id, json_text.encode_string(channel))
+    return b'{"id":%d,"channel":%s,"message":%s}' % (event_id, json_text.encode_string(channel), message)
+
+
+def encode_gap(channel: str, after: int, oldest: int) -> bytes:
+    """Tell which events of a channel may be missing: those above ``after`` and below ``oldest``."""
+    return b'{"channel":%s,"from":%d,"oldest":%d}' % (json_text.encode_string(channel), after, oldest)
+
+
+def encode_subscribed(recovered: bool | None) -> bytes:
+    """Answer set-filter; ``recovered`` is left out when the client named no start."""
+    if recovered is None:
+        return SUCCESS
+    return b'{"status":"success","recovered":%s}' % (b"true" if recovered else b"false")

@@ -1,0 +1,89 @@
+"""Engine.IO 4: packets, and the payloads of its polling transport.
+
+Knows the bytes. Must not know sessions, sockets or what a message means.
+
+A packet is its text as UTF-8 bytes, the type in the first byte. A binary message has no type byte of its own:
+it is a binary frame on a WebSocket and ``b`` + base64 in a polling payload (Engine.IO 4, "Packet encoding").
+"""
+
+import binascii
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from oyez.errors import ProtocolError
+
+OPEN = b"0"
+CLOSE = b"1"
+PING = b"2"
+PONG = b"3"
+MESSAGE = b"4"
+UPGRADE = b"5"
+NOOP = b"6"
+PROBE_PING = b"2probe"
+PROBE_PONG = b"3probe"
+
+SEPARATOR = b"\x1e"
+PROTOCOL = "4"
+
+_BASE64_MARK = ord("b")
+_TYPES = b"0123456"
+
+
+class Packet(NamedTuple):
+    """One packet as it came in.
+
+    ``data`` of a text packet includes its type byte; of a binary message it is the bytes themselves.
+    """
+
+    data: bytes
+    binary: bool = False
+
+
+class OpenPacket(msgspec.Struct):
+    """What the server tells at the handshake; times in milliseconds, ``maxPayload`` in bytes."""
+
+    sid: str
+    upgrades: list[str]
+    pingInterval: int  # noqa: N815 - the protocol's spelling
+    pingTimeout: int  # noqa: N815
+    maxPayload: int  # noqa: N815
+
+    def encode(self) -> bytes:
+        """Give the packet as text."""
+        return OPEN + msgspec.json.encode(self)
+
+
+def encode_binary(data: bytes) -> bytes:
+    """Give a binary message in the form that polling payloads carry."""
+    return b"b" + binascii.b2a_base64(data, newline=False)
+
+
+def encode_payload(packets: Iterable[bytes]) -> bytes:
+    """Join packets, binary ones by `encode_binary`, into the body of one polling request or answer."""
+    return SEPARATOR.join(packets)
+
+
+def decode_payload(body: bytes) -> list[Packet]:
+    """Split the body of a polling request into its packets, in order.
+
+    Raises:
+        ProtocolError: no packet, an unknown type, text that is not UTF-8, or bytes that are not base64.
+    """
+    return [_decode_packet(part) for part in body.split(SEPARATOR)]
+
+
+def _decode_packet(part: bytes) -> Packet:
+    if part and part[0] == _BASE64_MARK:
+        try:
+            return Packet(binascii.a2b_base64(part[1:], strict_mode=True), binary=True)
+        except binascii.Error as error:
+            raise ProtocolError("a binary packet is not base64") from error
+    if not part or part[0] not in _TYPES:
+        raise ProtocolError("unknown Engine.IO packet type")
+    try:
+        part.decode()
+    except UnicodeDecodeError as error:
+        raise ProtocolError("a packet is not UTF-8") from error
+    return Packet(part)

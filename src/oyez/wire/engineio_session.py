@@ -1,0 +1,139 @@
+"""An Engine.IO session as a table: where it is, what happened, where it goes and what is to be done.
+
+Knows the rules of open, probe, upgrade, heartbeat and close. Must not know sockets or the clock: time is an argument,
+in seconds on any steady scale, and the caller carries out the actions.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from oyez.wire import engineio
+
+
+class State(Enum):
+    """Which transport carries the session."""
+
+    POLLING = auto()
+    PROBING = auto()  # still polling; a WebSocket has answered the probe
+    WEBSOCKET = auto()
+    CLOSED = auto()
+
+
+class Event(Enum):
+    """What can happen to a session."""
+
+    PROBE = auto()  # "2probe" on a candidate WebSocket
+    SWITCH = auto()  # "5" on it
+    OTHER_ON_CANDIDATE = auto()  # anything else on it
+    CANDIDATE_LOST = auto()
+    MESSAGE = auto()
+    PONG = auto()
+    BAD_PACKET = auto()
+    PEER_CLOSE = auto()  # "1"
+    IGNORED_PACKET = auto()
+    PING_DUE = auto()
+    PONG_OVERDUE = auto()
+
+
+class Action(Enum):
+    """What the caller has to do."""
+
+    NOTHING = auto()
+    ANSWER_PROBE = auto()
+    SWITCH = auto()  # move what is unsent to the WebSocket and end polling
+    DROP_CANDIDATE = auto()
+    DELIVER = auto()  # hand the message to the application
+    PING = auto()
+    END = auto()
+
+
+_S, _E, _A = State, Event, Action
+
+# Engine.IO 4, "Upgrade", "Heartbeat" and "Packet types"; a pair that is not here does nothing and changes nothing.
+_TABLE: dict[tuple[State, Event], tuple[State, Action]] = {
+    (_S.POLLING, _E.PROBE): (_S.PROBING, _A.ANSWER_PROBE),
+    (_S.POLLING, _E.SWITCH): (_S.POLLING, _A.DROP_CANDIDATE),
+    (_S.POLLING, _E.OTHER_ON_CANDIDATE): (_S.POLLING, _A.DROP_CANDIDATE),
+    (_S.PROBING, _E.PROBE): (_S.PROBING, _A.ANSWER_PROBE),
+    (_S.PROBING, _E.SWITCH): (_S.WEBSOCKET, _A.SWITCH),
+    (_S.PROBING, _E.OTHER_ON_CANDIDATE): (_S.POLLING, _A.DROP_CANDIDATE),
+    (_S.PROBING, _E.CANDIDATE_LOST): (_S.POLLING, _A.NOTHING),
+    # A WebSocket's "1" does nothing by itself: the closing of the socket is waited for (the Node server does so too,
+    # and clients close it right after). On polling it ends the session and the pending poll.
+    (_S.POLLING, _E.PEER_CLOSE): (_S.CLOSED, _A.END),
+    (_S.PROBING, _E.PEER_CLOSE): (_S.CLOSED, _A.END),
+    **{(state, _E.MESSAGE): (state, _A.DELIVER) for state in _S if state is not _S.CLOSED},
+    **{(state, _E.BAD_PACKET): (_S.CLOSED, _A.END) for state in _S if state is not _S.CLOSED},
+    **{(state, _E.PING_DUE): (state, _A.PING) for state in _S if state is not _S.CLOSED},
+    **{(state, _E.PONG_OVERDUE): (_S.CLOSED, _A.END) for state in _S if state is not _S.CLOSED},
+}
+
+_PACKET_EVENTS = {
+    engineio.MESSAGE: Event.MESSAGE,
+    engineio.PONG: Event.PONG,
+    engineio.CLOSE: Event.PEER_CLOSE,
+    # Engine.IO 4, "Heartbeat": the server pings. A client's ping is the heartbeat of protocol 3.
+    engineio.PING: Event.BAD_PACKET,
+    engineio.OPEN: Event.IGNORED_PACKET,
+    engineio.UPGRADE: Event.IGNORED_PACKET,
+    engineio.NOOP: Event.IGNORED_PACKET,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Timers:
+    """Heartbeat of a server, in seconds."""
+
+    ping_interval_s: float = 25.0
+    ping_timeout_s: float = 20.0
+
+
+class EngineSession:
+    """One session's place in the table, and its heartbeat.
+
+    ``deadline`` is when `tick` wants to be called next. Heartbeats count from the handshake.
+    """
+
+    __slots__ = ("_awaits_pong", "_extended", "_timers", "deadline", "state")
+
+    def __init__(self, state: State, timers: Timers, now: float) -> None:
+        self.state = state
+        self._timers = timers
+        self._awaits_pong = False
+        self._extended = False
+        self.deadline = now + timers.ping_interval_s
+
+    def step(self, event: Event) -> Action:
+        """Take one event: move, and say what is to be done."""
+        self.state, action = _TABLE.get((self.state, event), (self.state, Action.NOTHING))
+        return action
+
+    def receive(self, kind: bytes, now: float) -> Action:
+        """Take one packet from the transport that carries the session; ``kind`` is its type byte."""
+        if kind == engineio.MESSAGE and not self._awaits_pong and self.state is not State.CLOSED:
+            return Action.DELIVER  # what the table says, found faster
+        event = _PACKET_EVENTS.get(kind, Event.BAD_PACKET)
+        if event is Event.PONG:
+            self._awaits_pong = False
+            self.deadline = now + self._timers.ping_interval_s
+        elif self._awaits_pong and not self._extended:
+            # Whoever talks is alive: any packet moves the deadline of a pong, once for each ping.
+            self._extended = True
+            self.deadline = now + self._timers.ping_timeout_s
+        return self.step(event)
+
+    def tick(self, now: float) -> Action:
+        """Say what the clock asks for; call again at ``deadline``."""
+        if now < self.deadline:
+            return Action.NOTHING
+        if self._awaits_pong:
+            return self.step(Event.PONG_OVERDUE)
+        self._awaits_pong = True
+        self._extended = False
+        self.deadline = now + self._timers.ping_timeout_s
+        return self.step(Event.PING_DUE)
+
+    def restart_heartbeat(self, now: float) -> None:
+        """Forget a pong that is due and count anew, as after an upgrade, when a ping may have gone the old way."""
+        self._awaits_pong = False
+        self.deadline = now + self._timers.ping_interval_s

@@ -1,0 +1,56 @@
+"""What one Socket.IO link may send when: namespaces joined, and packets whose attachments are still to come.
+
+Knows the order of packets. Must not know sockets, the clock or what an event means.
+"""
+
+from oyez.errors import ProtocolError
+from oyez.wire import socketio
+from oyez.wire.socketio import Packet, PacketType
+
+
+class SocketIOSession:
+    """The receive side of one link. The application joins a namespace once it has accepted a CONNECT."""
+
+    __slots__ = ("_attachments", "_pending", "joined")
+
+    def __init__(self) -> None:
+        self.joined: dict[str, str] = {}  # namespace -> the id of the client's session there
+        self._pending: Packet | None = None
+        self._attachments: list[bytes] | None = None
+
+    def receive_text(self, data: bytes) -> Packet | None:
+        """Take a text message without Engine.IO's type byte; None while attachments are due.
+
+        Raises:
+            ProtocolError: the link has to be closed.
+        """
+        if self._pending is not None:
+            raise ProtocolError("text where an attachment is due")
+        packet = socketio.decode(data)
+        if packet.expected_attachments:
+            self._pending = packet
+            self._attachments = []
+            return None
+        return self._check_order(packet)
+
+    def receive_binary(self, data: bytes) -> Packet | None:
+        """Take an attachment; the packet, once it is the last one.
+
+        Raises:
+            ProtocolError: no attachment is due.
+        """
+        if self._pending is None or self._attachments is None:
+            raise ProtocolError("an attachment that no packet announced")
+        self._attachments.append(data)
+        if len(self._attachments) < self._pending.expected_attachments:
+            return None
+        packet = self._pending._replace(attachments=tuple(self._attachments))
+        self._pending = self._attachments = None
+        return self._check_order(packet)
+
+    def _check_order(self, packet: Packet) -> Packet:
+        """Hold Socket.IO 5's "Connection to a namespace": CONNECT once and first, and never a server's packet."""
+        joined = packet.namespace in self.joined
+        if packet.type is PacketType.CONNECT_ERROR or joined == (packet.type is PacketType.CONNECT):
+            raise ProtocolError(f"{packet.type.name} is out of order")
+        return packet

@@ -1,0 +1,60 @@
+"""What tests share: a daemon, a proxy in front of it, and the clients' runtimes."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from tests.clients.javascript import Driver
+from tests.daemon import Daemon
+from tests.proxy import Proxy
+
+pytest.register_assert_rewrite("tests.scenarios")
+
+# One address plays every client there is, the forgetful ones too.
+MANY_CLIENTS = {"limits.auth_failures_per_minute": 100_000}
+
+
+class StartDaemon(Protocol):
+    """Starts a daemon of the test's own, to be stopped with the test."""
+
+    def __call__(self, *flags: str, **options: Any) -> Daemon: ...
+
+
+@pytest.fixture(scope="session")
+def shared_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    with Daemon(tmp_path_factory.mktemp("daemon"), settings=MANY_CLIENTS) as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def daemon(shared_daemon: Daemon) -> Iterator[Daemon]:
+    """A daemon with many tests before and after this one: for those that neither stop nor tune it."""
+    yield shared_daemon
+    assert shared_daemon.process.poll() is None, shared_daemon.stderr
+    shared_daemon.check_log()
+
+
+@pytest.fixture
+def start_daemon(tmp_path: Path) -> Iterator[StartDaemon]:
+    with ExitStack() as stack:
+        yield lambda *flags, **options: stack.enter_context(Daemon(tmp_path, *flags, **options))
+
+
+@pytest.fixture
+def own_daemon(start_daemon: StartDaemon) -> Daemon:
+    return start_daemon()
+
+
+@pytest.fixture
+def proxy(daemon: Daemon) -> Iterator[Proxy]:
+    with Proxy(daemon.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="session")
+def driver() -> Iterator[Driver]:
+    with Driver() as driver:
+        yield driver

@@ -1,0 +1,211 @@
+"""Is every setting taken from the right source, checked, and explained when it is wrong?"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from oyez.config import DEVELOPMENT_KEY, Settings, fields_of, load, load_with_sources
+from oyez.errors import ConfigError
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, "utf-8")
+    return path
+
+
+def refused(toml: Path | None = None, environ: Mapping[str, str] = {}, **flags: object) -> ConfigError:
+    with pytest.raises(ConfigError) as caught:
+        load(toml, environ, flags)
+    return caught.value
+
+
+def test_nothing_given_is_the_defaults() -> None:
+    assert load(None, {}, {}) == Settings()
+
+
+def test_each_source_wins_over_those_below_it(tmp_path: Path) -> None:
+    file = write(
+        tmp_path / "oyez.toml", 'host = "file"\nport = 1\nlog_level = "debug"\n[socketio]\nping_timeout_s = 3\n'
+    )
+    environ = {"OYEZ_PORT": "2", "OYEZ_LOG_LEVEL": "warning"}
+    settings, sources = load_with_sources(file, environ, {"log_level": "error", "host": None})
+    assert (settings.host, settings.port, settings.log_level) == ("file", 2, "error")
+    assert settings.socketio.ping_timeout_s == 3.0
+    assert isinstance(settings.socketio.ping_timeout_s, float)
+    assert sources["host"] == f"file {file}"
+    assert sources["port"] == "environment OYEZ_PORT"
+    assert sources["log_level"] == "flag --log-level"
+    assert "uds" not in sources
+
+
+def test_environment_may_name_the_file(tmp_path: Path) -> None:
+    file = write(tmp_path / "oyez.toml", "port = 7")
+    assert load(None, {"OYEZ_CONFIG": str(file)}, {}).port == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "section", "field", "value"),
+    [
+        ("OYEZ_SOCKETIO_PING_INTERVAL_S", "0.3", "socketio", "ping_interval_s", 0.3),
+        ("OYEZ_HISTORY_SIZE", "12", "history", "size", 12),
+        ("OYEZ_AUTH_SENDER_ADDRESSES", "10.0.0.0/8, ::1", "auth", "sender_addresses", ("10.0.0.0/8", "::1")),
+        ("OYEZ_HTTP_TRUSTED_PROXIES", "", "http", "trusted_proxies", ()),
+        ("OYEZ_HTTP_ALLOWED_ORIGINS", "https://a.example", "http", "allowed_origins", ("https://a.example",)),
+    ],
+)
+def test_environment_is_read_in_the_settings_type(
+    name: str, text: str, section: str, field: str, value: object
+) -> None:
+    assert getattr(getattr(load(None, {name: text}, {}), section), field) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("true", True), ("YES", True), ("1", True), ("no", False), ("False", False), ("0", False)]
+)
+def test_booleans_have_several_spellings(text: str, value: bool) -> None:
+    assert load(None, {"OYEZ_DEV": text}, {}).dev is value
+
+
+def test_empty_variable_is_no_variable() -> None:
+    assert load(None, {"OYEZ_PORT": "", "OYEZ_KEY": "", "EVENT_DAEMON_KEY": ""}, {}) == Settings()
+
+
+def test_foreign_variables_do_not_matter() -> None:
+    environ = {"PATH": "/bin", "EVENT_DAEMON_POST": "ws://127.0.0.1:15101/", "OYEZ_URL": "http://x"}
+    assert load(None, environ, {}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("environ", "key"),
+    [
+        ({"EVENT_DAEMON_KEY": "theirs"}, "theirs"),
+        ({"EVENT_DAEMON_KEY": "theirs", "OYEZ_KEY": "ours"}, "ours"),
+        ({"OYEZ_DEV": "1"}, DEVELOPMENT_KEY),
+        ({"OYEZ_DEV": "1", "OYEZ_KEY": "ours"}, "ours"),
+        ({}, ""),
+    ],
+)
+def test_key_from_the_environment(environ: dict[str, str], key: str) -> None:
+    assert load(None, environ, {}).key == key
+
+
+def test_key_file_gives_its_first_line(tmp_path: Path) -> None:
+    key_file = write(tmp_path / "key", "hush \r\nsecond line\n")
+    settings = load(None, {"EVENT_DAEMON_KEY": "theirs"}, {"key_file": str(key_file)})
+    assert (settings.key, settings.key_file) == ("hush", str(key_file))
+
+
+def test_key_of_a_higher_source_displaces_the_key_file_below(tmp_path: Path) -> None:
+    toml = write(tmp_path / "oyez.toml", 'key_file = "/nowhere"')
+    settings = load(toml, {"OYEZ_KEY": "ours"}, {})
+    assert (settings.key, settings.key_file) == ("ours", "")
+
+
+def test_key_file_of_our_own_name_displaces_the_foreign_key(tmp_path: Path) -> None:
+    key_file = write(tmp_path / "key", "hush")
+    assert load(None, {"EVENT_DAEMON_KEY": "theirs", "OYEZ_KEY_FILE": str(key_file)}, {}).key == "hush"
+
+
+def test_key_and_key_file_of_one_source_contradict() -> None:
+    error = refused(None, {"OYEZ_KEY": "hush", "OYEZ_KEY_FILE": "/k"})
+    assert error.key == "key_file"
+    assert "not both" in error.expected
+    assert "hush" not in str(error)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\nsecond", b"\xff\xfe", b"a\x00b"])
+def test_unusable_key_file(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "key"
+    if content is not None:
+        path.write_bytes(content)
+    error = refused(key_file=str(path))
+    assert (error.key, error.value) == ("key_file", str(path))
+
+
+@pytest.mark.parametrize(
+    ("toml", "key", "expected"),
+    [
+        ("port = 65536", "port", "a whole number, from 0 to 65535"),
+        ("port = -1", "port", "a whole number, from 0 to 65535"),
+        ('port = "80"', "port", "a whole number"),
+        ("port = true", "port", "a whole number"),
+        ("dev = 1", "dev", "true or false"),
+        ('log_level = "loud"', "log_level", "one of debug, info, warning, error"),
+        ('host = ""', "host", "an address or a host name"),
+        (f'uds = "/{"x" * 107}"', "uds", "at most 107 bytes"),
+        ('broker = "sqlite:///x"', "broker", "memory://"),
+        ('[socketio]\npath = "/socket.io"', "socketio.path", "between slashes"),
+        ('[socketio]\npath = "/"', "socketio.path", "between slashes"),
+        ("[socketio]\nping_timeout_s = 0", "socketio.ping_timeout_s", "a number of seconds, from 0.001 to 86400"),
+        ("[socketio]\nping_timeout_s = nan", "socketio.ping_timeout_s", "a number of seconds"),
+        ("[socketio]\nping_timeout_s = inf", "socketio.ping_timeout_s", "a number of seconds"),
+        (f"[socketio]\nping_timeout_s = {10**400}", "socketio.ping_timeout_s", "a number of seconds"),
+        ("[history]\nsize = 1.5", "history.size", "a whole number of events, at least 1"),
+        ('[auth]\nsender_addresses = ["here"]', "auth.sender_addresses", "such as 10.0.0.0/8"),
+        ('[auth]\nsender_addresses = "::1"', "auth.sender_addresses", "a list of addresses"),
+        ("[auth]\nsender_addresses = [1]", "auth.sender_addresses", "a list of addresses"),
+        ('[http]\nallowed_origins = ["judge.example"]', "http.allowed_origins", "such as https://judge.example"),
+        ("socketio = 3", "socketio", "a table: [socketio]"),
+        ("[limits]\nmax_sender_message_bytes = 9999", "limits.max_receiver_message_bytes", "at most limits."),
+        ("prot = 1", "prot", "did you mean port?"),
+        ("ping_interval_s = 1", "ping_interval_s", "did you mean socketio.ping_interval_s?"),
+        ("[sockteio]", "sockteio", "did you mean socketio?"),
+        ("[history]\nsizes = 3", "history.sizes", "did you mean history.size?"),
+        ("zzzzzzzzzz = 1", "zzzzzzzzzz", "check-config lists them all"),
+        ("port = ", "config", "a file in TOML"),
+    ],
+)
+def test_wrong_files_are_explained(tmp_path: Path, toml: str, key: str, expected: str) -> None:
+    error = refused(write(tmp_path / "oyez.toml", toml))
+    assert error.key == key
+    assert expected in error.expected
+
+
+def test_missing_file_is_explained(tmp_path: Path) -> None:
+    error = refused(tmp_path / "none.toml")
+    assert (error.key, error.value) == ("config", str(tmp_path / "none.toml"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "key", "expected"),
+    [
+        ("OYEZ_PORT", "http", "port", "a whole number, from 0 to 65535 (environment OYEZ_PORT)"),
+        ("OYEZ_PORT", "9" * 5000, "port", "a whole number"),
+        ("OYEZ_DEV", "maybe", "dev", "true or false (environment OYEZ_DEV)"),
+        ("OYEZ_PROT", "1", "OYEZ_PROT", "did you mean OYEZ_PORT?"),
+        ("OYEZ_SOCKETIO_PINGINTERVAL_S", "1", "OYEZ_SOCKETIO_PINGINTERVAL_S", "OYEZ_SOCKETIO_PING_INTERVAL_S?"),
+    ],
+)
+def test_wrong_variables_are_explained(name: str, text: str, key: str, expected: str) -> None:
+    error = refused(None, {name: text})
+    assert error.key == key
+    assert expected in error.expected
+
+
+def test_wrong_flag_is_explained() -> None:
+    error = refused(port="many")
+    assert (error.key, error.value) == ("port", "many")
+    assert "(flag --port)" in error.expected
+
+
+@pytest.mark.parametrize("environ", [{"OYEZ_KEY": " Zq7 "}, {"OYEZ_KEY": "Zq\n7"}, {"OYEZ_KEYS": "Zq7"}])
+def test_no_error_tells_a_secret(environ: dict[str, str]) -> None:
+    assert "Zq" not in str(refused(None, environ))
+
+
+def test_password_in_a_broker_url_is_masked() -> None:
+    assert refused(broker="amqp://judge:hush@mq/ws").value == "amqp://judge:***@mq/ws"
+
+
+def test_fields_of_lists_the_tree_and_masks_the_key() -> None:
+    entries = {entry.key: entry for entry in fields_of(load(None, {}, {"key": "hush", "port": 0}))}
+    assert (entries["key"].value, entries["port"].value) == ("***", 0)
+    assert "hush" not in repr(load(None, {}, {"key": "hush"}))
+    interval = entries["socketio.ping_interval_s"]
+    assert (interval.variable, interval.flag, interval.kind) == ("OYEZ_SOCKETIO_PING_INTERVAL_S", "", "number")
+    assert (entries["key_file"].flag, entries["dev"].kind) == ("--key-file", "boolean")
+
+
+def test_every_default_obeys_its_own_rule() -> None:
+    assert [entry.key for entry in fields_of(Settings()) if not entry.rule.accepts(entry.default, entry.default)] == []
