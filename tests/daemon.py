@@ -43,14 +43,18 @@ class Daemon:
         self._config = directory / "oyez.toml"
         self._config.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in (settings or {}).items()))
         # Only what every process needs: a setting in the environment of whoever runs the tests is not theirs.
-        self._env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | dict(env or {})
+        self._env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | dict(
+            env or {}
+        )
         self._back_end: BackEnd | None = None
 
     def __enter__(self) -> Self:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             if self.process.poll() is None:
                 self.stop()

@@ -33,11 +33,14 @@ class Proxy:
     def __enter__(self) -> Self:
         self._thread.start()
         listening = self._loop.create_server(lambda: End(self), "127.0.0.1", 0)
-        server = asyncio.run_coroutine_threadsafe(listening, self._loop).result(5)
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        self._server = asyncio.run_coroutine_threadsafe(listening, self._loop).result(5)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._server.close)
         self.cut()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
@@ -46,7 +49,7 @@ class Proxy:
     def cut(self) -> None:
         """Reset every link, and every new one until `mend`."""
         self.is_cut = True
-        self._do(lambda: [end.reset() for end in list(self.ends)])
+        self._each(End.reset)
 
     def mend(self) -> None:
         self.is_cut = False
@@ -54,15 +57,17 @@ class Proxy:
     def pause(self) -> None:
         """Fall silent: links stay open and new ones are taken, but no byte passes until `resume`."""
         self.is_paused = True
-        self._do(lambda: [end.transport.pause_reading() for end in self.ends])
+        self._each(End.pause)
 
     def resume(self) -> None:
         self.is_paused = False
-        self._do(lambda: [end.transport.resume_reading() for end in self.ends if end.peer])
+        self._each(End.resume)
 
-    def _do(self, act: Callable[[], object]) -> None:
+    def _each(self, act: Callable[["End"], None]) -> None:
         async def run() -> None:
-            act()
+            for end in list(self.ends):
+                act(end)
+            await asyncio.sleep(0)  # what was under way in the loop has its turn
 
         asyncio.run_coroutine_threadsafe(run(), self._loop).result(5)
 
@@ -77,7 +82,7 @@ class End(asyncio.Protocol):
         self.peer = peer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
+        self.transport = cast("asyncio.Transport", transport)
         self.proxy.ends.add(self)
         if self.proxy.is_cut:
             self.reset()
@@ -110,7 +115,14 @@ class End(asyncio.Protocol):
         if self.peer is not None:
             self.peer.transport.close()
 
+    def pause(self) -> None:
+        self.transport.pause_reading()
+
+    def resume(self) -> None:
+        if self.peer is not None:  # else it goes on by itself, once it has one
+            self.transport.resume_reading()
+
     def reset(self) -> None:
-        link = cast(socket.socket, self.transport.get_extra_info("socket"))
+        link = cast("socket.socket", self.transport.get_extra_info("socket"))
         link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         self.transport.abort()

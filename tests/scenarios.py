@@ -38,7 +38,9 @@ class Client(Protocol):
     transport: str
     keeps_order: bool
 
-    def open(self, url: str, *, role: str = "client", token: str = "", channels: Sequence[str] = (), start: int = 0) -> Session:
+    def open(
+        self, url: str, *, role: str = "client", token: str = "", channels: Sequence[str] = (), start: int = 0
+    ) -> Session:
         """Connect; with channels, say on every connect the last id known and the channels, as a site's page does."""
         ...
 

@@ -4,7 +4,7 @@ Knows addresses and the forwarding header. Must not know what anyone is allowed 
 """
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -20,6 +20,10 @@ class Peer(NamedTuple):
     """No forwarding header: the request was made on this machine or network, not passed on by a proxy."""
     local: bool
     """The socket's other end is this machine."""
+
+
+FindPeer = Callable[[], Peer]
+"""Asking the system for an address is not free, and for most sessions nobody needs it."""
 
 
 def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:

@@ -120,15 +120,12 @@ class Poster:
 
         Raises TypeError or ValueError when the message is not JSON, PosterError when it could not be posted.
         """
-        try:  # escaped to ASCII, since a lone surrogate is legal JSON but has no UTF-8
-            body = json.dumps({"channel": channel, "message": message}, allow_nan=False, separators=(",", ":"))
-        except RecursionError as error:
-            raise ValueError("the message is nested too deeply") from error
-        return self._call("POST", "/api/publish", body.encode())
+        began = time.monotonic()
+        return self._call(began, "POST", "/api/publish", _encode({"channel": channel, "message": message}))
 
     def last(self) -> int:
         """Return the newest id that the daemon has given. Raises PosterError."""
-        return self._call("GET", "/api/last", None)
+        return self._call(time.monotonic(), "GET", "/api/last", None)
 
     def close(self) -> None:
         """Close the idle connections. A later call opens new ones."""
@@ -144,8 +141,8 @@ class Poster:
     ) -> None:
         self.close()
 
-    def _call(self, method: str, path: str, body: bytes | None) -> int:
-        _clock.deadline = time.monotonic() + self._timeout_s
+    def _call(self, began: float, method: str, path: str, body: bytes | None) -> int:
+        _clock.deadline = began + self._timeout_s
         try:
             try:
                 return self._exchange(method, path, body)
@@ -217,6 +214,19 @@ def parse_target(url: str) -> tuple[Url, str]:
     if target.scheme not in _SCHEMES or not target.host:
         raise ConfigError("url", url, _URL_FORM)
     return target._replace(scheme="https" if target.scheme in {"https", "wss"} else "http"), ""
+
+
+def _encode(value: object) -> bytes:
+    def write(*, escaped: bool) -> bytes:
+        return json.dumps(value, ensure_ascii=escaped, allow_nan=False, separators=(",", ":")).encode()
+
+    try:
+        try:
+            return write(escaped=False)
+        except UnicodeEncodeError:  # a lone surrogate: legal in JSON, but only as an escape
+            return write(escaped=True)
+    except RecursionError as error:
+        raise ValueError("the message is nested too deeply") from error
 
 
 def _read_id(status: int, content: bytes) -> int:

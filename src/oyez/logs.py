@@ -14,10 +14,12 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 class _TextFormatter(logging.Formatter):
     """``2026-11-22T10:00:00Z INFO     oyez.server: listening on ...``."""
 
-    converter = time.gmtime
-
     def __init__(self) -> None:
         super().__init__("%(asctime)sZ %(levelname)-8s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+
+    def converter(self, seconds: float | None) -> time.struct_time:
+        """Take UTC, whatever the machine's time zone."""
+        return time.gmtime(seconds)
 
 
 class _JsonFormatter(logging.Formatter):

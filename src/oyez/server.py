@@ -22,7 +22,7 @@ from starlette.routing import BaseRoute, Route
 from websockets.protocol import Protocol as FrameProtocol
 
 from oyez import __version__, logs
-from oyez.address import Network, Peer, parse_networks
+from oyez.address import FindPeer, parse_networks
 from oyez.auth import WELL_KNOWN_KEYS, PostPolicy
 from oyez.brokers.memory import MemoryBroker
 from oyez.config import LimitSettings, Settings
@@ -48,6 +48,9 @@ logger = logging.getLogger(__name__)
 
 # Part of the drain's time is kept for what has to be cut off.
 _DRAIN_RESERVE = 0.1
+
+# Allocations until the collector looks at the youngest objects, and how seldom it looks at the older ones.
+_GC_THRESHOLDS = (50_000, 20, 20)
 
 # Answers below this size are not worth compressing (bytes).
 _GZIP_FROM = 1024
@@ -175,9 +178,12 @@ class Daemon:
             routes += PlaygroundEndpoint(self._settings.key, path).routes()
         return Starlette(routes=routes, middleware=[Middleware(GZipMiddleware, minimum_size=_GZIP_FROM)])
 
-    def _may_open(self, peer: Peer) -> bool:
+    def _may_open(self, find_peer: FindPeer) -> bool:
         """Keep the last sessions for posters on this machine."""
-        return len(self._engine.links) < self.capacity.sessions or (peer.local and peer.direct)
+        if len(self._engine.links) < self.capacity.sessions:
+            return True
+        peer = find_peer()
+        return peer.local and peer.direct
 
     def _build_metrics(self) -> Metrics:
         metrics = Metrics()
@@ -304,7 +310,9 @@ async def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     address = await daemon.start()
-    # What was made until now stays: the collector need not look at it again.
+    # What was made until now stays: the collector need not look at it again. Nearly all that is made from now on is
+    # freed without its help, so it may look seldom.
+    gc.set_threshold(*_GC_THRESHOLDS)
     gc.collect()
     gc.freeze()
     on_ready(address)

@@ -46,7 +46,7 @@ def reason_of(refusal: Any) -> str:
 class PythonClient:
     """One of the library's clients, by the session class that drives it, with one choice of transports."""
 
-    def __init__(self, session: "type[ThreadedSession | AsyncSession | SimpleSession]", transports: str) -> None:
+    def __init__(self, session: "SessionType", transports: str) -> None:
         self._session = session
         self._transports = TRANSPORTS[transports]
         self.transport = self._transports[-1]
@@ -55,7 +55,7 @@ class PythonClient:
 
     def open(
         self, url: str, *, role: str = "client", token: str = "", channels: Sequence[str] = (), start: int = 0
-    ) -> "ThreadedSession | AsyncSession | SimpleSession":
+    ) -> "PythonSession":
         session = self._session(Follower(channels, start))
         with suppress(socketio.exceptions.ConnectionError):  # the inbox has it
             session.connect(url, {"role": role, "token": token}, self._transports)
@@ -206,3 +206,7 @@ class SimpleSession:
         if self._thread.is_alive():
             self._thread.join(PATIENCE_S)
         self._client.disconnect()
+
+
+PythonSession = ThreadedSession | AsyncSession | SimpleSession
+SessionType = type[ThreadedSession] | type[AsyncSession] | type[SimpleSession]

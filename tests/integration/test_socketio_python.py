@@ -5,11 +5,11 @@ import time
 
 import pytest
 
-from tests.clients.python import TRANSPORTS, AsyncSession, PythonClient, SimpleSession, ThreadedSession
+from tests.clients.python import TRANSPORTS, AsyncSession, PythonClient, SessionType, SimpleSession, ThreadedSession
 from tests.daemon import Daemon
 from tests.scenarios import ClientScenarios, new_channel
 
-SESSIONS = {"client": ThreadedSession, "async": AsyncSession, "simple": SimpleSession}
+SESSIONS: dict[str, SessionType] = {"client": ThreadedSession, "async": AsyncSession, "simple": SimpleSession}
 
 
 @pytest.fixture(params=list(itertools.product(SESSIONS, TRANSPORTS)), ids="-".join)

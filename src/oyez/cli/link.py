@@ -112,7 +112,13 @@ def _connect(url: str) -> AbstractContextManager[ClientConnection]:
     path = (target.path or "").rstrip("/") + _PATH
     if socket_path:
         return unix_connect(
-            socket_path, f"ws://localhost{path}", open_timeout=_OPEN_TIMEOUT_S, ping_interval=None, close_timeout=1
+            socket_path,
+            f"ws://localhost{path}",
+            open_timeout=_OPEN_TIMEOUT_S,
+            compression=None,
+            ping_interval=None,
+            close_timeout=1,
+            max_size=_MAX_FRAME_BYTES,
         )
     scheme = "wss" if target.scheme == "https" else "ws"
     return connect(

@@ -25,9 +25,7 @@ def listen(
     *,
     since: Annotated[
         int | None,
-        typer.Option(
-            metavar="ID", min=0, help="Begin behind this event; without it the newest few of each channel come first."
-        ),
+        typer.Option(metavar="ID", min=0, help="Begin behind this event; without it the newest few come first."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line, gaps as well.")] = False,
     count: Annotated[
@@ -77,7 +75,7 @@ def _show_plain(arrival: Event | Gap) -> None:
 def _show_colours(arrival: Event | Gap) -> None:
     time, *rest = _columns(arrival, "%H:%M:%S")
     styles = ("cyan", "dim", "") if isinstance(arrival, Event) else ("cyan", "bold yellow", "yellow")
-    line = Text(time, "green")
+    line = Text().append(time, "green")
     for column, style in zip(rest, styles, strict=True):
         line.append("  ").append(column, style)
     _CONSOLE.print(line, soft_wrap=True)
@@ -90,11 +88,20 @@ def _columns(arrival: Event | Gap, time_format: str) -> tuple[str, str, str, str
     if isinstance(arrival, Gap):
         lost = f"events after {arrival.start} are gone for good; the oldest left is {arrival.oldest}"
         return datetime.now(UTC).astimezone().strftime(time_format), printable(arrival.channel), "gap", lost
-    message = "" if arrival.message is None else printable(arrival.message)
+    message = "" if arrival.message is None else printable(_unescaped(arrival.message))
     return _time_of(arrival.id).strftime(time_format), printable(arrival.channel), str(arrival.id), message
+
+
+def _unescaped(message: str) -> str:
+    """Write JSON with its letters instead of their escapes, where Python can read it at all."""
+    try:
+        return json.dumps(json.loads(message), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (ValueError, RecursionError):
+        return message
 
 
 def _time_of(event_id: int) -> datetime:
     """Read the clock in an id: milliseconds, or microseconds when the posters number the events themselves."""
+    event_id = min(max(event_id, 0), 2**53)
     seconds = event_id / (1_000_000 if event_id >= 10**14 else 1_000)
     return datetime.fromtimestamp(seconds, UTC).astimezone()

@@ -10,6 +10,8 @@ from oyez.wire.websocket import binary_frame, text_frame
 
 def _event_packet(publication: Publication) -> bytes:
     body = commands.encode_event(publication.id, publication.channel, publication.message)
+    if not publication.attachments:
+        return b'42["message",%b]' % body
     return socketio.encode_event("message", body, attachments=len(publication.attachments))
 
 

@@ -143,11 +143,9 @@ class SocketIOApp:
 
     def _take(self, packet: Packet) -> None:
         if packet.type in (PacketType.EVENT, PacketType.BINARY_EVENT):
-            if packet.args is not None:
-                name = json_text.decode_string(packet.args[0])
-                handler = _HANDLERS.get((self._role, name))
-                if handler is not None:
-                    handler(self, packet)
+            handler = _HANDLERS[self._role].get(packet.event)
+            if handler is not None:
+                handler(self, packet)
         elif packet.type is PacketType.CONNECT:
             self._connect(packet)
         elif packet.type is PacketType.DISCONNECT:
@@ -168,11 +166,12 @@ class SocketIOApp:
     def _connect_sender(self, token: Json | None) -> None:
         endpoint = self._endpoint
         given = json_text.decode_string(token) if token is not None else None
-        verdict = auth.judge_poster(endpoint.policy, given, self._link.peer)
+        peer = self._link.find_peer()
+        verdict = auth.judge_poster(endpoint.policy, given, peer)
         if verdict is not Verdict.ALLOWED:
-            endpoint.note("auth-failed", f"a sender from {self._link.peer.address or 'a Unix socket'}: {verdict.value}")
+            endpoint.note("auth-failed", f"a sender from {peer.address or 'a Unix socket'}: {verdict.value}")
             self._link.send_text(socketio.encode_connect_error("Authentication failed"))
-            if endpoint.failures.add(self._link.peer.address):
+            if endpoint.failures.add(peer.address):
                 self._link.close()
             return
         self._role = Role.SENDER
@@ -269,15 +268,21 @@ class SocketIOApp:
 
 def _argument(packet: Packet) -> Json | None:
     """Give an event's first argument; what follows it is ignored."""
-    return packet.args[1] if packet.args is not None and len(packet.args) > 1 else None
+    return packet.args[0] if packet.args else None
 
 
 # An event that is not here is ignored, and not acknowledged either.
-_HANDLERS: dict[tuple[Role, str | None], Callable[[SocketIOApp, Packet], None]] = {
-    (Role.SENDER, "post"): SocketIOApp._post,
-    (Role.SENDER, "last-msg"): SocketIOApp._tell_sender_last_id,
-    (Role.LISTENER, "start-msg"): SocketIOApp._start_from,
-    (Role.LISTENER, "set-filter"): SocketIOApp._set_filter,
-    (Role.LISTENER, "last-msg"): SocketIOApp._tell_last_id,
-    (Role.LISTENER, "post"): SocketIOApp._refuse_post,
+_HANDLERS: dict[Role, dict[str | None, Callable[[SocketIOApp, Packet], None]]] = {
+    Role.NOBODY: {},
+    Role.WAITING: {},
+    Role.SENDER: {
+        "post": SocketIOApp._post,
+        "last-msg": SocketIOApp._tell_sender_last_id,
+    },
+    Role.LISTENER: {
+        "start-msg": SocketIOApp._start_from,
+        "set-filter": SocketIOApp._set_filter,
+        "last-msg": SocketIOApp._tell_last_id,
+        "post": SocketIOApp._refuse_post,
+    },
 }

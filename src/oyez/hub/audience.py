@@ -21,14 +21,14 @@ class Group:
 
 
 class Audience:
-    """All groups, found by channel."""
+    """All groups, found by channel.
+
+    ``by_channel`` has an entry for exactly the channels that somebody listens to.
+    """
 
     def __init__(self) -> None:
         self._groups: dict[tuple[frozenset[Channel], Encoding], Group] = {}
-        self._by_channel: dict[Channel, set[Group]] = {}
-
-    def __contains__(self, channel: Channel) -> bool:
-        return channel in self._by_channel
+        self.by_channel: dict[Channel, set[Group]] = {}
 
     def join(self, subscription: Subscription) -> None:
         """Add a listener to the group of its channels and encoding."""
@@ -37,7 +37,7 @@ class Audience:
         if group is None:
             group = self._groups[key] = Group(*key)
             for channel in group.channels:
-                self._by_channel.setdefault(channel, set()).add(group)
+                self.by_channel.setdefault(channel, set()).add(group)
         group.members.add(subscription)
         subscription.group = group
         subscription.channels = group.channels  # one set for all its members
@@ -53,19 +53,19 @@ class Audience:
             return
         del self._groups[group.channels, group.encoding]
         for channel in group.channels:
-            groups = self._by_channel[channel]
+            groups = self.by_channel[channel]
             groups.discard(group)
             if not groups:
-                del self._by_channel[channel]
+                del self.by_channel[channel]
 
     def count(self, channel: Channel) -> int:
         """Count a channel's listeners."""
-        return sum(len(group.members) for group in self._by_channel.get(channel, ()))
+        return sum(len(group.members) for group in self.by_channel.get(channel, ()))
 
     def due(self, batch: Sequence[Publication]) -> Iterator[tuple[Group, list[Publication]]]:
         """Give each group that listens to any of the publications, with those for it, in the order of the batch."""
         by_group: dict[Group, list[Publication]] = {}
         for publication in batch:
-            for group in self._by_channel.get(publication.channel, ()):
+            for group in self.by_channel.get(publication.channel, ()):
                 by_group.setdefault(group, []).append(publication)
         yield from by_group.items()

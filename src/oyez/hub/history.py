@@ -68,7 +68,7 @@ class History:
         ring.publications.append(publication)
         self._all[publication.id] = publication
         self.last_id = publication.id
-        self.bytes += publication.size()
+        self.bytes += publication.size
         if len(ring.publications) > self._size:
             self._drop(ring.publications[0])
         while self.bytes > self._max_bytes and len(self._all) > 1:
@@ -124,4 +124,4 @@ class History:
         if not ring.publications:
             self._empty[publication.channel] = None
         del self._all[publication.id]
-        self.bytes -= publication.size()
+        self.bytes -= publication.size

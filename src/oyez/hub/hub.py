@@ -7,9 +7,9 @@ the position in the same breath. So a fan-out that is cut into slices, a listene
 of one, and one that lags all come out right by comparing ids.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from oyez.hub.audience import Audience, Group
+from oyez.hub.audience import Audience
 from oyez.hub.broker import Broker, Settle
 from oyez.hub.history import Gap, History
 from oyez.hub.publication import Channel, Encoding, EventId, Post, Publication
@@ -79,9 +79,10 @@ class Hub:
 
     def deliver(self, publications: Sequence[Publication]) -> None:
         """Take publications in rising id order. Only the broker calls this."""
+        followed = self._audience.by_channel
         for publication in publications:
             self._history.append(publication)
-            if publication.channel in self._audience:
+            if publication.channel in followed:
                 self._pending.append(publication)
         if self._pending and not self._turn_due:
             self._turn_due = True
@@ -207,11 +208,10 @@ class Hub:
             for publication in self._history.since(channel, subscription.position_in(channel))
         ]
         missed.sort(key=_by_id)
-        encoding = subscription.encoding
-        for chunk in _chunks(missed, encoding):
+        for chunk, data in _chunks(missed, subscription.encoding) if missed else ():
             subscription.position = chunk[-1].id
             self.deliveries += len(chunk)
-            if not subscription.write(encoding.join([publication.encoded(encoding) for publication in chunk])):
+            if not subscription.write(data):
                 subscription.lagging = True
                 return
         subscription.position = self._history.last_id
@@ -235,45 +235,52 @@ class Hub:
             self._call_soon(self._turn)
 
     def _deliver_batch(self, batch: Sequence[Publication]) -> Iterator[None]:
-        """Write a batch to its listeners; yields whenever a slice of time is used up."""
-        slice_end = self._clock() + _SLICE_S
+        """Write a batch to its listeners, the same bytes to all of a group; yields when a slice of time is used up."""
+        clock = self._clock
+        slice_end = clock() + _SLICE_S
+        until_clock = _MEMBERS_PER_CLOCK_READ
         for group, publications in self._audience.due(batch):
-            for chunk in _chunks(publications, group.encoding):
-                for _ in self._write_chunk(group, chunk):
-                    if self._clock() >= slice_end:
-                        yield
-                        slice_end = self._clock() + _SLICE_S
-
-    def _write_chunk(self, group: Group, chunk: Sequence[Publication]) -> Iterator[None]:
-        """Write the same bytes to all of a group; yields now and then so that the caller can look at the clock."""
-        encoding = group.encoding
-        data = encoding.join([publication.encoded(encoding) for publication in chunk])
-        first, last, count = chunk[0].id, chunk[-1].id, len(chunk)
-        for number, member in enumerate(tuple(group.members)):
-            if member.lagging:
-                continue  # it resumes from history
-            if member.position < first:
-                member.position = last
-                self.deliveries += count
-                if not member.write(data):
-                    member.lagging = True
-            elif member.position < last:
-                self._catch_up(member)  # it joined in the middle of this chunk
-            if number % _MEMBERS_PER_CLOCK_READ == 0:
-                yield
+            for chunk, data in _chunks(publications, group.encoding):
+                first, last, count = chunk[0].id, chunk[-1].id, len(chunk)
+                for member in tuple(group.members):
+                    if member.lagging:
+                        continue  # it resumes from history
+                    if member.position < first:
+                        member.position = last
+                        self.deliveries += count
+                        if not member.write(data):
+                            member.lagging = True
+                    elif member.position < last:
+                        self._catch_up(member)  # it joined in the middle of this chunk
+                    until_clock -= 1
+                    if not until_clock:
+                        until_clock = _MEMBERS_PER_CLOCK_READ
+                        if clock() >= slice_end:
+                            yield
+                            slice_end = clock() + _SLICE_S
 
 
 def _by_id(publication: Publication) -> EventId:
     return publication.id
 
 
-def _chunks(publications: Sequence[Publication], encoding: Encoding) -> Iterator[Sequence[Publication]]:
-    """Cut a run of publications into pieces that are fit for one write each."""
+def _chunks(publications: Sequence[Publication], encoding: Encoding) -> Iterable[tuple[Sequence[Publication], bytes]]:
+    """Cut a run of publications into pieces that are fit for one write each, with their bytes."""
+    if len(publications) == 1:
+        return ((publications, publications[0].encoded(encoding)),)
+    parts = [publication.encoded(encoding) for publication in publications]
+    if sum(map(len, parts)) <= _WRITE_BYTES:
+        return ((publications, encoding.join(parts)),)
+    return _cut(publications, parts, encoding)
+
+
+def _cut(
+    publications: Sequence[Publication], parts: list[bytes], encoding: Encoding
+) -> Iterator[tuple[Sequence[Publication], bytes]]:
     begin = size = 0
-    for index, publication in enumerate(publications):
-        size += len(publication.encoded(encoding))
+    for index, part in enumerate(parts):
+        size += len(part)
         if size > _WRITE_BYTES and index > begin:
-            yield publications[begin:index]
-            begin, size = index, len(publication.encoded(encoding))
-    if begin < len(publications):
-        yield publications[begin:]
+            yield publications[begin:index], encoding.join(parts[begin:index])
+            begin, size = index, len(part)
+    yield publications[begin:], encoding.join(parts[begin:])

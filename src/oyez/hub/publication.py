@@ -5,13 +5,15 @@ Knows what an event consists of. Must not know how any protocol writes it.
 
 from typing import NewType, Protocol
 
+import msgspec
+
 Channel = NewType("Channel", str)
 EventId = NewType("EventId", int)
 
 MAX_EVENT_ID = EventId(2**53 - 1)
 """Ids stay exact in JavaScript numbers."""
 
-_OVERHEAD_BYTES = 400
+_OVERHEAD_BYTES = 300
 """What a publication costs beside its message: objects, channel name, places in history."""
 
 
@@ -27,48 +29,54 @@ class Encoding(Protocol):
         ...
 
 
-class Post:
+class Post(msgspec.Struct, gc=False, eq=False):
     """What a poster asks for: not an event until a broker has given it an id.
 
     ``message`` is JSON text, or None when the poster gave none; ``attachments`` are bytes that placeholders in it
     stand for.
     """
 
-    __slots__ = ("attachments", "channel", "message")
-
-    def __init__(self, channel: Channel, message: bytes | None, attachments: tuple[bytes, ...] = ()) -> None:
-        self.channel = channel
-        self.message = message
-        self.attachments = attachments
+    channel: Channel
+    message: bytes | None
+    attachments: tuple[bytes, ...] = ()
 
 
-class Publication:
-    """One event in a channel: immutable, shared by all who get it, encoded once for each encoding."""
+class Publication(msgspec.Struct, gc=False, eq=False):
+    """One event in a channel: immutable, shared by all who get it, encoded once for each encoding.
 
-    __slots__ = ("_encoded", "attachments", "channel", "id", "message", "time")
+    It is no business of the garbage collector, which would walk over all of history again and again (a tenth of the
+    time of a post): nothing that it refers to refers back.
+    """
 
-    def __init__(
-        self, event_id: EventId, channel: Channel, message: bytes | None, attachments: tuple[bytes, ...], time: float
-    ) -> None:
-        self.id = event_id
-        self.channel = channel
-        self.message = message
-        self.attachments = attachments
-        self.time = time
-        """Seconds on the hub's clock; history drops by it."""
-        self._encoded: dict[Encoding, bytes] | None = None
+    id: EventId
+    channel: Channel
+    message: bytes | None
+    attachments: tuple[bytes, ...]
+    time: float
+    """Seconds on the hub's clock; history drops by it."""
+    size: int = 0
+    """Estimate of the memory in bytes that keeping it takes: the message and one encoding of it."""
+    _encoding: Encoding | None = None
+    _bytes: bytes = b""
+    _others: dict[Encoding, bytes] | None = None  # almost always all listeners share one encoding
+
+    def __post_init__(self) -> None:
+        message = self.message
+        size = len(message) if message is not None else 0
+        if self.attachments:
+            size += sum(map(len, self.attachments))
+        self.size = _OVERHEAD_BYTES + 2 * size
 
     def encoded(self, encoding: Encoding) -> bytes:
         """Give the bytes for one kind of listener, made at the first call."""
-        cache = self._encoded
-        if cache is None:
-            cache = self._encoded = {}
-        data = cache.get(encoding)
-        if data is None:
-            data = cache[encoding] = encoding.encode(self)
-        return data
-
-    def size(self) -> int:
-        """Estimate the memory in bytes that keeping this publication takes: its message and one encoding of it."""
-        message = len(self.message) if self.message is not None else 0
-        return _OVERHEAD_BYTES + 2 * (message + sum(map(len, self.attachments)))
+        if self._encoding is encoding:
+            return self._bytes
+        if self._encoding is None:
+            self._encoding = encoding
+            self._bytes = encoding.encode(self)
+            return self._bytes
+        if self._others is None:
+            self._others = {}
+        if encoding not in self._others:
+            self._others[encoding] = encoding.encode(self)
+        return self._others[encoding]

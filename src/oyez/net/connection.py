@@ -16,11 +16,18 @@ from websockets.protocol import Protocol as FrameProtocol
 from websockets.server import ServerProtocol
 
 from oyez.net.ticker import Ticker
+from oyez.wire.websocket import take_text_frames
 
 logger = logging.getLogger(__name__)
 
 # A peer that sends a flood of tiny frames gets this much of it handled in one turn of the loop.
-_READ_SLICE_BYTES = 16 * 1024
+_READ_SLICE_BYTES = 32 * 1024
+
+_SHORT_CUT_BYTES = 65_535
+
+# The beginning of a frame that is kept until the rest comes. More than that goes to the parser, which does not copy
+# what it has for each segment that comes.
+_TAIL_BYTES = 4096
 
 # Answers that wait for a peer that reads nothing. Above that, nothing more is read from it.
 _UNSENT_ANSWERS_BYTES = 64 * 1024
@@ -54,7 +61,7 @@ class Handshake(NamedTuple):
     path: str
     query: str
     headers: Headers
-    peer: str  # address of the socket's other end, empty on a Unix socket
+    connection: "WebSocketConnection"
 
 
 class Refusal(NamedTuple):
@@ -138,6 +145,7 @@ class WebSocketConnection(asyncio.Protocol):
         "_outbox",
         "_reading_paused",
         "_receiver",
+        "_tail",
         "_transport",
         "_unread",
         "_ws",
@@ -154,6 +162,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._fragments: list[Frame] | None = None
         self._outbox: list[bytes] | None = None
         self._unread = b""
+        self._tail = b""
         self._blocked = False
         self._reading_paused = False
         self.closing = False
@@ -223,6 +232,32 @@ class WebSocketConnection(asyncio.Protocol):
         self.data_received(data)
 
     def _feed(self, data: bytes) -> None:
+        receiver = self._receiver
+        if self._ws is None and receiver is not None:
+            if self._tail:
+                data, self._tail = self._tail + data, b""
+            data = self._take_short_cut(receiver, data)
+        if data and not self.closing:
+            self._feed_parser(data)
+
+    def _take_short_cut(self, receiver: FrameReceiver, data: bytes) -> bytes:
+        """Hand out the plain text frames that the data begins with; give back what the parser has to see."""
+        messages, taken, more_to_come = take_text_frames(data, min(receiver.max_message_bytes, _SHORT_CUT_BYTES))
+        for message in messages:
+            if not (message.isascii() or _is_utf8(message)):
+                ws = self._borrow_parser()
+                self._fail_not_utf8(ws)
+                self._flush_parser(ws)
+            if self.closing or self._receiver is None:
+                return b""
+            self._receiver.receive_text(message)
+        rest = data[taken:]
+        if more_to_come and len(rest) <= _TAIL_BYTES:
+            self._tail = rest
+            return b""
+        return rest
+
+    def _feed_parser(self, data: bytes) -> None:
         ws = self._borrow_parser()
         ws.receive_data(data)
         for event in ws.events_received():
@@ -262,15 +297,13 @@ class WebSocketConnection(asyncio.Protocol):
     def begin(self, request: Request) -> None:
         """Answer the request that asked for the upgrade."""
         path, _, query = request.path.partition("?")
-        peername = self._transport.get_extra_info("peername")
-        peer = peername[0] if isinstance(peername, tuple) else ""
         try:
             accept_key, _, _ = _handshakes.process_request(request)
         except InvalidHandshake as error:
             self._gate.note("bad-handshake", str(error))
             self._refuse(_handshakes.accept(request))  # the same judgement, put into words
             return
-        receiver = self._gate.admit(Handshake(path, query, request.headers, peer))
+        receiver = self._gate.admit(Handshake(path, query, request.headers, self))
         if isinstance(receiver, Refusal):
             self._refuse(_refusal_response(receiver))
             return
@@ -315,8 +348,7 @@ class WebSocketConnection(asyncio.Protocol):
         elif data.isascii() or _is_utf8(data):
             receiver.receive_text(data)
         else:
-            self._gate.note("bad-frame", "text is not UTF-8")
-            ws.fail(1007)  # RFC 6455 §8.1
+            self._fail_not_utf8(ws)
 
     def _check_unfinished(self, ws: FrameProtocol) -> None:
         """Stop a message that is too long for its sender before it has been stored."""
@@ -331,10 +363,20 @@ class WebSocketConnection(asyncio.Protocol):
         if size > receiver.max_message_bytes:
             self._fail_too_big(ws)
 
+    def _fail_not_utf8(self, ws: FrameProtocol) -> None:
+        self._gate.note("bad-frame", "text is not UTF-8")
+        ws.fail(1007)  # RFC 6455 §8.1
+
     def _fail_too_big(self, ws: FrameProtocol) -> None:
         if not ws.eof_sent:
             self._gate.note("too-big", "a message over the limit of its sender")
             ws.fail(1009)  # RFC 6455 §7.4.1
+
+    @property
+    def peer_address(self) -> str:
+        """Address of the socket's other end; empty on a Unix socket. Asking costs a call of the system."""
+        name = self._transport.get_extra_info("peername")
+        return name[0] if isinstance(name, tuple) else ""
 
     # Frames out
 
@@ -357,7 +399,9 @@ class WebSocketConnection(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """Send an answer; those of one read leave in one write."""
-        if not self.closing:
+        if self._outbox is not None and not self._blocked:
+            self._outbox.append(data)
+        elif not self.closing:
             self._send(data)
 
     def _send(self, data: bytes) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from oyez.address import Peer
+from oyez.address import FindPeer
 from oyez.errors import ProtocolError
 from oyez.net.candidate import Candidate
 from oyez.net.connection import WebSocketConnection
@@ -88,9 +88,9 @@ class EngineServer:
         self.note = note
         self.links: dict[str, EngineLink] = {}
 
-    def open_link(self, peer: Peer, *, polling: bool) -> "EngineLink":
+    def open_link(self, find_peer: FindPeer, *, polling: bool) -> "EngineLink":
         """Begin a session on either transport."""
-        link = EngineLink(self, new_session_id(), peer, polling=polling)
+        link = EngineLink(self, new_session_id(), find_peer, polling=polling)
         self.links[link.sid] = link
         return link
 
@@ -110,16 +110,16 @@ class EngineLink:
         "_server",
         "_session",
         "_stalled",
-        "peer",
+        "find_peer",
         "polling",
         "sid",
         "tick_slot",
     )
 
-    def __init__(self, server: EngineServer, sid: str, peer: Peer, *, polling: bool) -> None:
+    def __init__(self, server: EngineServer, sid: str, find_peer: FindPeer, *, polling: bool) -> None:
         self._server = server
         self.sid = sid
-        self.peer = peer
+        self.find_peer = find_peer
         self.polling: PollingTransport | None = PollingTransport(self.drained) if polling else None
         self._connection: WebSocketConnection | None = None
         self._candidate: Candidate | None = None
@@ -149,15 +149,15 @@ class EngineLink:
 
     def send_text(self, packet: bytes) -> None:
         """Send one text packet, with its type byte."""
-        if not self.is_open:
+        if self._ended:
             return
-        if self.polling is not None:
+        if self._connection is not None:
+            self._connection.send(text_frame(packet))
+        elif self.polling is not None:
             self.polling.send(packet)
             if self.polling.hopeless:
                 self._server.note("unread-answers", "a client that never polls")
                 self.close()
-        elif self._connection is not None:
-            self._connection.send(text_frame(packet))
 
     def send_binary(self, data: bytes) -> None:
         """Send one binary message."""
@@ -201,6 +201,15 @@ class EngineLink:
 
     def receive_text(self, data: bytes) -> None:
         """Take one packet, from either transport."""
+        if data[:1] == engineio.MESSAGE and not self._session.awaits_pong and not self._ended:
+            try:
+                self._app.receive_text(data[1:])
+            except ProtocolError as error:
+                self._fail(str(error))
+            return
+        self._receive_rare(data)
+
+    def _receive_rare(self, data: bytes) -> None:
         action = self._session.receive(data[:1], self._server.ticker.clock())
         if action is Action.DELIVER:
             try:

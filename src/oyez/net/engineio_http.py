@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from oyez.address import Network, Peer, find_peer
+from oyez.address import FindPeer, Network, Peer, find_peer
 from oyez.net.body import TooLarge, read_body
 from oyez.net.connection import FrameReceiver, Handshake, Refusal, WebSocketConnection
 from oyez.net.engineio import EngineLink, EngineServer
@@ -61,7 +61,7 @@ class EngineHttp:
         trusted_proxies: tuple[Network, ...] = (),
         allowed_origins: Sequence[str] = ("*",),
         body_timeout_s: float = 30.0,
-        may_open: Callable[[Peer], bool] = lambda _: True,
+        may_open: Callable[[FindPeer], bool] = lambda _: True,
     ) -> None:
         self._server = server
         self._trusted = trusted_proxies
@@ -81,11 +81,15 @@ class EngineHttp:
             self._server.note("bad-handshake", refused.message)
             return Refusal(refused.status, "Bad Request", refused.body())
         if link is None:
-            peer = self._peer(handshake.peer, handshake.headers.get_all("X-Forwarded-For"))
-            if not self._may_open(peer):
+            connection, forwarded = handshake.connection, handshake.headers.get_all("X-Forwarded-For")
+
+            def find() -> Peer:
+                return self._peer(connection.peer_address, forwarded)
+
+            if not self._may_open(find):
                 self._server.note("at-capacity", "a session over the limit is refused")
                 return Refusal(_AT_CAPACITY.status, "Service Unavailable", _AT_CAPACITY.body())
-            return self._server.open_link(peer, polling=False)
+            return self._server.open_link(find, polling=False)
         if link.polling is None or link.upgrading:
             return _Dismissed()
         return link.try_upgrade()
@@ -145,10 +149,10 @@ class EngineHttp:
     def _open(self, request: Request) -> Response:
         client = request.client.host if request.client is not None else ""
         peer = self._peer(client, request.headers.getlist("X-Forwarded-For"))
-        if not self._may_open(peer):
+        if not self._may_open(lambda: peer):
             self._server.note("at-capacity", "a session over the limit is refused")
             return _error(_AT_CAPACITY, {"Retry-After": "30"})
-        link = self._server.open_link(peer, polling=True)
+        link = self._server.open_link(lambda: peer, polling=True)
         return _text(link.open_packet(["websocket"]))
 
     async def _poll(self, link: EngineLink, request: Request) -> Response | None:

@@ -12,7 +12,9 @@ from typing import Any, Protocol, cast
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import get_remote_addr, is_ssl
 from websockets.datastructures import Headers as WebSocketHeaders
 from websockets.http11 import Request
 
@@ -68,8 +70,11 @@ class HttpConnection(HttpToolsProtocol):
     # The socket's side
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a request."""
-        super().connection_made(transport)
+        """Begin to wait for a request. Addresses are asked for once somebody wants to know them."""
+        self.connections.add(self)
+        self.transport = transport
+        self.flow = FlowControl(transport)
+        self.scheme = "https" if is_ssl(transport) else "http"
         self._set_deadline()
         if len(self.connections) + len(self._gate.connections) > self._gate.max_sockets:
             self._gate.note("at-capacity", "a socket over the limit is closed")
@@ -119,6 +124,9 @@ class HttpConnection(HttpToolsProtocol):
         """Count no more."""
         self._in_headers = False
         self._gate.ticker.clear(self)
+        if not self.parser.should_upgrade():
+            self.client = self.client or get_remote_addr(self.transport)
+            self.scope["client"] = self.client
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:

@@ -91,15 +91,16 @@ class Timers:
 class EngineSession:
     """One session's place in the table, and its heartbeat.
 
-    ``deadline`` is when `tick` wants to be called next. Heartbeats count from the handshake.
+    ``deadline`` is when `tick` wants to be called next. Heartbeats count from the handshake. While it ``awaits_pong``,
+    a message has an effect on the clock; at other times it may go straight to the application.
     """
 
-    __slots__ = ("_awaits_pong", "_extended", "_timers", "deadline", "state")
+    __slots__ = ("_extended", "_timers", "awaits_pong", "deadline", "state")
 
     def __init__(self, state: State, timers: Timers, now: float) -> None:
         self.state = state
         self._timers = timers
-        self._awaits_pong = False
+        self.awaits_pong = False
         self._extended = False
         self.deadline = now + timers.ping_interval_s
 
@@ -110,13 +111,11 @@ class EngineSession:
 
     def receive(self, kind: bytes, now: float) -> Action:
         """Take one packet from the transport that carries the session; ``kind`` is its type byte."""
-        if kind == engineio.MESSAGE and not self._awaits_pong and self.state is not State.CLOSED:
-            return Action.DELIVER  # what the table says, found faster
         event = _PACKET_EVENTS.get(kind, Event.BAD_PACKET)
         if event is Event.PONG:
-            self._awaits_pong = False
+            self.awaits_pong = False
             self.deadline = now + self._timers.ping_interval_s
-        elif self._awaits_pong and not self._extended:
+        elif self.awaits_pong and not self._extended:
             # Whoever talks is alive: any packet moves the deadline of a pong, once for each ping.
             self._extended = True
             self.deadline = now + self._timers.ping_timeout_s
@@ -126,14 +125,18 @@ class EngineSession:
         """Say what the clock asks for; call again at ``deadline``."""
         if now < self.deadline:
             return Action.NOTHING
-        if self._awaits_pong:
+        if self.awaits_pong:
             return self.step(Event.PONG_OVERDUE)
-        self._awaits_pong = True
+        self.awaits_pong = True
         self._extended = False
-        self.deadline = now + self._timers.ping_timeout_s
+        timeout_s = self._timers.ping_timeout_s
+        lateness_s = now - self.deadline
+        # Counted from when the ping was due, so that a clock which ticks in steps does not add up; but a process that
+        # was stopped for a while gives its peers the full time.
+        self.deadline = now + timeout_s - (lateness_s if lateness_s < timeout_s / 10 else 0)
         return self.step(Event.PING_DUE)
 
     def restart_heartbeat(self, now: float) -> None:
         """Forget a pong that is due and count anew, as after an upgrade, when a ping may have gone the old way."""
-        self._awaits_pong = False
+        self.awaits_pong = False
         self.deadline = now + self._timers.ping_interval_s

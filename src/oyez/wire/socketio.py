@@ -4,9 +4,10 @@ Knows the bytes of a packet. Must not know namespaces that exist, sessions or so
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
-from typing import NamedTuple
+
+import msgspec
 
 from oyez.errors import ProtocolError
 from oyez.wire import json_text
@@ -32,21 +33,26 @@ class PacketType(IntEnum):
     BINARY_ACK = 6
 
 
-class Packet(NamedTuple):
+class Packet(msgspec.Struct, gc=False, frozen=True):
     """One packet as it came in.
 
-    ``args`` are the elements of an event (its name first) or of an acknowledgement; None where there is no payload.
-    ``auth`` is the object of a CONNECT. ``attachments`` are the bytes that placeholders in ``args`` stand for.
+    ``event`` is an event's name, None if that is a number or there is no payload, and ``args`` its arguments, or those
+    of an acknowledgement. ``auth`` is the object of a CONNECT. ``attachments`` are the bytes that placeholders in
+    ``args`` stand for.
     """
 
     type: PacketType
-    namespace: str = "/"
-    ack_id: int | None = None
+    namespace: str
+    ack_id: int | None
+    event: str | None = None
     args: list[Json] | None = None
     auth: bytes | None = None
     attachments: tuple[bytes, ...] = ()
     expected_attachments: int = 0
 
+
+_TYPES = {b"%d" % kind: kind for kind in PacketType}
+_NUMBER_BEGINS = tuple(b"-0123456789"[i : i + 1] for i in range(11))
 
 # <type>[<attachments>-][<namespace>,][<ack id>][payload]  (Socket.IO 5, "Packet encoding")
 _HEAD = re.compile(rb"([0-4])()(?:(/[^,]*),?)?(\d{0,40})")
@@ -63,27 +69,36 @@ def decode(data: bytes) -> Packet:
     head = _HEAD.match(data) or _BINARY_HEAD.match(data)
     if head is None:
         raise ProtocolError("not a Socket.IO packet")
-    kind = PacketType(int(head[1]))
-    count = int(head[2]) if head[2] else 0
-    if kind >= PacketType.BINARY_EVENT and not 1 <= count <= MAX_ATTACHMENTS:
-        raise ProtocolError(f"1 to {MAX_ATTACHMENTS} attachments are allowed")
-    namespace = head[3].decode() if head[3] else "/"
-    ack_id = int(head[4]) if head[4] else None
+    digit, attachments, named, ack_digits = head.groups()
+    kind = _TYPES[digit]
+    namespace = named.decode() if named else "/"
+    ack_id = int(ack_digits) if ack_digits else None
     payload = data[head.end() :]
+    if kind is PacketType.EVENT and payload:
+        args = json_text.split_array(payload)
+        return Packet(kind, namespace, ack_id, _take_event_name(args), args)
+    if kind >= PacketType.BINARY_EVENT:
+        return _decode_binary(kind, namespace, ack_id, payload, int(attachments))
+    return _decode_rare(kind, namespace, ack_id, payload)
+
+
+def _decode_binary(kind: PacketType, namespace: str, ack_id: int | None, payload: bytes, count: int) -> Packet:
+    if not 1 <= count <= MAX_ATTACHMENTS:
+        raise ProtocolError(f"1 to {MAX_ATTACHMENTS} attachments are allowed")
+    args = json_text.split_array(payload) if payload else None
+    event = _take_event_name(args) if args is not None and kind is PacketType.BINARY_EVENT else None
+    _check_placeholders(payload, count)
+    return Packet(kind, namespace, ack_id, event, args, expected_attachments=count)
+
+
+def _decode_rare(kind: PacketType, namespace: str, ack_id: int | None, payload: bytes) -> Packet:
     if kind is PacketType.CONNECT:
         return Packet(kind, namespace, ack_id, auth=_check_auth(payload))
-    if kind is PacketType.CONNECT_ERROR:
-        return Packet(kind, namespace, ack_id)
-    if not payload:
-        return Packet(kind, namespace, ack_id, expected_attachments=count)
-    if kind is PacketType.DISCONNECT:
+    if kind is PacketType.ACK and payload:
+        return Packet(kind, namespace, ack_id, args=json_text.split_array(payload))
+    if kind is PacketType.DISCONNECT and payload:
         raise ProtocolError("a DISCONNECT has no payload")
-    args = json_text.split_array(payload)
-    if kind in (PacketType.EVENT, PacketType.BINARY_EVENT):
-        _check_event_name(args)
-    if count:
-        _check_placeholders(payload, count)
-    return Packet(kind, namespace, ack_id, args, expected_attachments=count)
+    return Packet(kind, namespace, ack_id)
 
 
 def _check_auth(payload: bytes) -> bytes | None:
@@ -93,15 +108,18 @@ def _check_auth(payload: bytes) -> bytes | None:
     return payload
 
 
-def _check_event_name(args: Sequence[Json]) -> None:
-    """Require a first element that is a number or a name that is not reserved."""
+def _take_event_name(args: list[Json]) -> str | None:
+    """Take the first element, which has to be a number or a name that is not reserved; None for a number."""
     if not args:
         raise ProtocolError("an event needs a name")
-    if memoryview(args[0])[0] in b"-0123456789":
-        return
-    name = json_text.decode_string(args[0])
-    if name is None or name in RESERVED_EVENTS:
-        raise ProtocolError("an event needs a name that is not reserved")
+    first = args.pop(0)
+    name = json_text.decode_string(first)
+    if name is None:
+        if bytes(first)[:1] not in _NUMBER_BEGINS:
+            raise ProtocolError("an event needs a name")
+    elif name in RESERVED_EVENTS:
+        raise ProtocolError("an event's name is reserved")
+    return name
 
 
 def _check_placeholders(payload: bytes, count: int) -> None:
@@ -141,7 +159,9 @@ def encode_event(
     return b"%s[%s]" % (_head(kind, namespace, ack_id, attachments), elements)
 
 
-def encode_ack(ack_id: int, args: Iterable[bytes | Json], namespace: str = "/", attachments: int = 0) -> bytes:
+def encode_ack(ack_id: int, args: Sequence[bytes | Json], namespace: str = "/", attachments: int = 0) -> bytes:
     """Write the acknowledgement of an event."""
+    if namespace == "/" and not attachments and len(args) == 1:
+        return b"43%d[%b]" % (ack_id, args[0])  # what every post is answered with
     kind = PacketType.BINARY_ACK if attachments else PacketType.ACK
     return b"%s[%s]" % (_head(kind, namespace, ack_id, attachments), b",".join(args))

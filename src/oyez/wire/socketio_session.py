@@ -3,6 +3,8 @@
 Knows the order of packets. Must not know sockets, the clock or what an event means.
 """
 
+import msgspec
+
 from oyez.errors import ProtocolError
 from oyez.wire import socketio
 from oyez.wire.socketio import Packet, PacketType
@@ -27,6 +29,8 @@ class SocketIOSession:
         if self._pending is not None:
             raise ProtocolError("text where an attachment is due")
         packet = socketio.decode(data)
+        if packet.type is PacketType.EVENT and packet.namespace in self.joined:
+            return packet  # nearly all of them
         if packet.expected_attachments:
             self._pending = packet
             self._attachments = []
@@ -44,7 +48,7 @@ class SocketIOSession:
         self._attachments.append(data)
         if len(self._attachments) < self._pending.expected_attachments:
             return None
-        packet = self._pending._replace(attachments=tuple(self._attachments))
+        packet = msgspec.structs.replace(self._pending, attachments=tuple(self._attachments))
         self._pending = self._attachments = None
         return self._check_order(packet)
 

@@ -1,9 +1,12 @@
-"""Ready-made WebSocket frames for the way out, as bytes that many connections may share.
+"""WebSocket frames: ready-made ones for the way out, and a short cut for the plainest ones on the way in.
 
-Knows RFC 6455's framing. Must not know who gets the frames. The way in is the `websockets` library's.
+Knows RFC 6455's framing. Must not know who gets the frames. The way in is the `websockets` library's; only whole text
+frames, which is all that a well-behaved client sends, may bypass it.
 """
 
 import struct
+
+from websockets.speedups import apply_mask
 
 _TEXT = 0x81  # RFC 6455 §5.2: FIN and opcode 1
 _BINARY = 0x82  # FIN and opcode 2
@@ -22,7 +25,8 @@ def _frame(first_byte: int, payload: bytes) -> bytes:
 
 def text_frame(payload: bytes) -> bytes:
     """Frame UTF-8 text."""
-    return _frame(_TEXT, payload)
+    size = len(payload)
+    return bytes((_TEXT, size)) + payload if size < 126 else _frame(_TEXT, payload)
 
 
 def binary_frame(payload: bytes) -> bytes:
@@ -33,3 +37,39 @@ def binary_frame(payload: bytes) -> bytes:
 def ping_frame(payload: bytes = b"") -> bytes:
     """Frame a ping; the payload has at most 125 bytes (RFC 6455 §5.5)."""
     return _frame(_PING, payload)
+
+
+def take_text_frames(data: bytes, max_size: int) -> tuple[list[bytes], int, bool]:
+    """Take the whole, unfragmented text frames that ``data`` begins with.
+
+    Whatever else comes, a broken frame too, is left to the library. The short cut takes a fifth of its time, which is
+    a tenth of all the time that a post costs (`bench/stages.py`).
+
+    Args:
+        data: what came in, beginning at a frame.
+        max_size: longest message to take here, below 65,536 bytes.
+
+    Returns:
+        The messages, not yet known to be UTF-8; how many bytes were taken; and whether the rest is the beginning of
+        one more such frame.
+    """
+    messages: list[bytes] = []
+    position, end = 0, len(data)
+    while position < end and data[position] == _TEXT:
+        if end - position < 4:
+            return messages, position, True
+        size = data[position + 1] - 0x80  # RFC 6455 §5.3: a client's frames are masked
+        mask_at = position + 2
+        if size == 126:
+            size = (data[position + 2] << 8) + data[position + 3]
+            mask_at = position + 4
+            if size < 126:
+                break  # RFC 6455 §5.2: the shortest form of the length has to be used
+        if not 0 <= size <= max_size:
+            break
+        begin = mask_at + 4
+        if begin + size > end:
+            return messages, position, True
+        position = begin + size
+        messages.append(apply_mask(data[begin:position], data[mask_at:begin]))
+    return messages, position, False

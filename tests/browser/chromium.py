@@ -1,0 +1,109 @@
+"""socket.io-client in a page of Chromium, as a `Client` of the scenarios; and the site that the page comes from."""
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, Self
+
+from playwright.sync_api import Browser, Page, Playwright
+
+from tests.clients.javascript import IMPATIENCE, NODE, TRANSPORTS
+from tests.inbox import PATIENCE_S, Heard, Inbox
+
+BUNDLE = NODE / "node_modules" / "socket.io-client-4.7" / "dist" / "socket.io.min.js"  # the version that sites load
+SITE = Path(__file__).parent / "site"
+# Nothing but the tests' pages: no look at the vendor's hosts.
+QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+PLAIN = ["--disable-gpu", "--disable-quic"]
+
+
+def launch(playwright: Playwright) -> Browser:
+    """Start Chromium as a person has it: with the cache that keeps a left page alive for "back"."""
+    return playwright.chromium.launch(
+        executable_path="/usr/bin/chromium",
+        args=[*QUIET, *PLAIN, *(["--no-sandbox"] if os.geteuid() == 0 else [])],
+        ignore_default_args=["--disable-back-forward-cache"],
+    )
+
+
+class Site:
+    """A web site with one page that listens and one that does not."""
+
+    def __enter__(self) -> Self:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SiteRequest, directory=str(SITE)))
+        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(PATIENCE_S)
+
+
+class SiteRequest(SimpleHTTPRequestHandler):
+    def translate_path(self, path: str) -> str:
+        return str(BUNDLE) if path == f"/{BUNDLE.name}" else super().translate_path(path)
+
+    def log_message(self, *_: object) -> None:  # the tests' output is for the tests
+        pass
+
+
+class PageInbox(Inbox):
+    """What a page heard; the page keeps the log, as it alone knows the order."""
+
+    def __init__(self, page: Page) -> None:
+        super().__init__()
+        self._page = page
+
+    def heard(self) -> list[Heard]:
+        return [Heard(*entry) for entry in self._page.evaluate("heard")]
+
+    def _await_more(self, seen: int, at_most_s: float) -> None:
+        self._page.evaluate("([seen, ms]) => more(seen, ms)", [seen, at_most_s * 1000])
+
+
+class PageClient:
+    """A page with a socket over one choice of transports."""
+
+    keeps_order = True
+
+    def __init__(self, browser: Browser, site: Site, transports: str) -> None:
+        self._browser = browser
+        self._site = site
+        self._options = IMPATIENCE | {"transports": TRANSPORTS[transports]}
+        self.transport = TRANSPORTS[transports][-1]
+
+    def open(
+        self, url: str, *, role: str = "client", token: str = "", channels: Sequence[str] = (), start: int = 0
+    ) -> "PageSession":
+        page = self._browser.new_page()
+        page.goto(f"{self._site.url}/page.html")
+        options = self._options | {"auth": {"role": role, "token": token}}
+        page.evaluate("parameters => openSession(...parameters)", [url, options, list(channels), start])
+        return PageSession(page)
+
+
+class PageSession:
+    """The one socket of a page."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.inbox = PageInbox(page)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.page.close()
+
+    def emit(self, event: str, *args: object) -> None:
+        self.page.evaluate("([event, args]) => { socket.emit(event, ...args) }", [event, list(args)])
+
+    def call(self, event: str, *args: object) -> Any:
+        ask = "([event, args, ms]) => socket.timeout(ms).emitWithAck(event, ...args)"
+        return self.page.evaluate(ask, [event, list(args), PATIENCE_S * 1000])

@@ -1,0 +1,105 @@
+"""socket.io-client in a page of real Chromium, and the receiver that judge sites put into theirs."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.chromium import PageClient, PageInbox, Site, launch
+from tests.clients.javascript import TRANSPORTS
+from tests.daemon import Daemon
+from tests.proxy import Proxy
+from tests.scenarios import ClientScenarios, new_channel
+
+RECEIVE = """([url, channels, last]) => {
+    window.receiver = new EventReceiver(url, channels, last, (message) => hear("onmessage", message));
+    window.receiver.onwsclose = (event) => hear("onwsclose", event);
+}"""
+
+
+# A module's, not the session's: while Playwright runs, no other test could start an event loop in this thread.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright, launch(playwright) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with Site() as site:
+        yield site
+
+
+@pytest.fixture(params=TRANSPORTS)
+def client(request: pytest.FixtureRequest, browser: Browser, site: Site) -> PageClient:
+    return PageClient(browser, site, request.param)
+
+
+class TestPage(ClientScenarios):
+    """The scenarios, in a page."""
+
+
+@pytest.fixture
+def page(browser: Browser, site: Site) -> Iterator[Page]:
+    page = browser.new_page()
+    page.goto(f"{site.url}/page.html")
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def inbox(page: Page) -> PageInbox:
+    return PageInbox(page)
+
+
+def test_a_receiver_gets_all_when_its_page_was_left_and_shown_again(
+    page: Page, inbox: PageInbox, site: Site, daemon: Daemon
+) -> None:
+    channel = new_channel()
+    page.evaluate(RECEIVE, [daemon.url, [channel], daemon.last()])
+    daemon.post(channel, "before")
+    assert inbox.wait("onmessage") == ["before"]
+    page.goto(f"{site.url}/elsewhere.html")
+    daemon.post(channel, *range(200))
+    page.go_back(wait_until="commit")
+    assert inbox.wait("onmessage", 201) == ["before", *range(200)]
+    assert inbox.of("pageshow")[-1] is True  # the page itself, as it was left, and not loaded again
+    assert inbox.of("visibility") == ["hidden", "visible"]
+    daemon.post(channel, "after")
+    assert inbox.wait("onmessage", 202)[-1] == "after"
+
+
+def test_a_receiver_gets_all_when_its_link_was_cut(page: Page, inbox: PageInbox, daemon: Daemon, proxy: Proxy) -> None:
+    channel = new_channel()
+    page.evaluate(RECEIVE, [proxy.url, [channel], daemon.last()])
+    daemon.post(channel, "before")
+    assert inbox.wait("onmessage") == ["before"]
+    proxy.cut()
+    daemon.post(channel, *range(200))
+    assert inbox.wait("onwsclose")[0]["code"] == 1006
+    proxy.mend()
+    assert inbox.wait("onmessage", 201) == ["before", *range(200)]
+
+
+def test_a_receiver_is_told_once_when_its_channels_change(page: Page, inbox: PageInbox, daemon: Daemon) -> None:
+    one, two = new_channel(), new_channel()
+    start = daemon.last()
+    daemon.post(two, "missed")
+    page.evaluate(RECEIVE, [daemon.url, [one], start])
+    daemon.post(one, "live")
+    assert inbox.wait("onmessage") == ["live"]
+    page.evaluate("channels => receiver.updateChannels(channels)", [one, two])
+    assert inbox.wait("onmessage", 2) == ["live", "missed"]
+    daemon.post(one, "one")
+    daemon.post(two, "two")
+    assert inbox.wait("onmessage", 4) == ["live", "missed", "one", "two"]
+
+
+def test_a_receiver_comes_back_after_a_restart(page: Page, inbox: PageInbox, own_daemon: Daemon) -> None:
+    channel = new_channel()
+    page.evaluate(RECEIVE, [own_daemon.url, [channel], own_daemon.last()])
+    own_daemon.post(channel, "before")
+    assert inbox.wait("onmessage") == ["before"]
+    own_daemon.restart()
+    own_daemon.post(channel, "while it was away")
+    assert inbox.wait("onmessage", 2) == ["before", "while it was away"]

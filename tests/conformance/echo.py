@@ -1,0 +1,171 @@
+"""The two small servers that the public protocol suites are run against, on Oyez's own layers.
+
+``python -m tests.conformance.echo --port 3000``
+
+* ``/engine.io/``: plain Engine.IO; every message is sent back.
+* ``/socket.io/``: Socket.IO with the namespaces ``/`` and ``/custom``. After CONNECT the event ``auth`` brings back the
+  CONNECT's payload; ``message`` is answered by ``message-back`` and ``message-with-ack`` by an acknowledgement, both
+  with the same arguments.
+"""
+
+import argparse
+import asyncio
+import signal
+from dataclasses import dataclass, field
+
+import uvloop
+from starlette.applications import Starlette
+from starlette.routing import Route
+from websockets.protocol import Protocol as FrameProtocol
+
+from oyez.config import LimitSettings
+from oyez.net.connection import FrameReceiver, Handshake, Refusal, WebSocketConnection
+from oyez.net.engineio import EngineLink, EngineServer, EngineSettings
+from oyez.net.engineio_http import EngineHttp
+from oyez.net.http import HttpServer, bind_tcp
+from oyez.net.session_id import new_session_id
+from oyez.net.ticker import Ticker
+from oyez.wire import engineio, json_text, socketio
+from oyez.wire.engineio_session import Timers
+from oyez.wire.socketio import Packet, PacketType
+from oyez.wire.socketio_session import SocketIOSession
+
+PING_INTERVAL_S = 0.3
+PING_TIMEOUT_S = 0.2
+CONNECT_TIMEOUT_S = 1.0
+MAX_PAYLOAD_BYTES = 1_000_000
+NAMESPACES = ("/", "/custom")
+
+
+class EngineEcho:
+    """Sends every Engine.IO message back."""
+
+    max_message_bytes = MAX_PAYLOAD_BYTES
+
+    def __init__(self, link: EngineLink) -> None:
+        self._link = link
+
+    def receive_text(self, data: bytes) -> None:
+        self._link.send_text(engineio.MESSAGE + data)
+
+    def receive_binary(self, data: bytes) -> None:
+        self._link.send_binary(data)
+
+    def transport_changed(self) -> None:
+        """Nothing depends on it."""
+
+    def drained(self) -> None:
+        """Nothing waits for it."""
+
+    def alarm(self) -> None:
+        """None is set."""
+
+    def closed(self) -> None:
+        """Nothing is held."""
+
+
+class SocketEcho(EngineEcho):
+    """Sends Socket.IO events back, in two namespaces."""
+
+    def __init__(self, link: EngineLink) -> None:
+        super().__init__(link)
+        self._session = SocketIOSession()
+        link.set_alarm(CONNECT_TIMEOUT_S)
+
+    def receive_text(self, data: bytes) -> None:
+        packet = self._session.receive_text(data)
+        if packet is not None:
+            self._take(packet)
+
+    def receive_binary(self, data: bytes) -> None:
+        packet = self._session.receive_binary(data)
+        if packet is not None:
+            self._take(packet)
+
+    def alarm(self) -> None:
+        self._link.close()
+
+    def _take(self, packet: Packet) -> None:
+        if packet.type is PacketType.CONNECT:
+            self._connect(packet)
+        elif packet.type is PacketType.DISCONNECT:
+            del self._session.joined[packet.namespace]
+        elif packet.args is not None and packet.type in (PacketType.EVENT, PacketType.BINARY_EVENT):
+            self._answer(packet, packet.args)
+
+    def _connect(self, packet: Packet) -> None:
+        namespace = packet.namespace
+        if namespace not in NAMESPACES:
+            self._link.send_text(socketio.encode_connect_error("Invalid namespace", namespace))
+            return
+        self._link.set_alarm(None)
+        self._session.joined[namespace] = new_session_id()
+        self._link.send_text(socketio.encode_connect(self._session.joined[namespace], namespace))
+        # The suite waits for one event at a time, and its WebSocket client hands out all that one segment brings
+        # before the suite can wait again. Node's server is never quick enough to put both into one.
+        auth = socketio.encode_event("auth", packet.auth or b"{}", namespace=namespace)
+        asyncio.get_running_loop().call_later(0.01, self._link.send_text, auth)
+
+    def _answer(self, packet: Packet, args: list[json_text.Json]) -> None:
+        namespace, count = packet.namespace, len(packet.attachments)
+        if packet.event == "message":
+            text = socketio.encode_event("message-back", *args, namespace=namespace, attachments=count)
+        elif packet.event == "message-with-ack" and packet.ack_id is not None:
+            text = socketio.encode_ack(packet.ack_id, args, namespace, attachments=count)
+        else:
+            return
+        self._link.send_text(text)
+        for attachment in packet.attachments:
+            self._link.send_binary(attachment)
+
+
+@dataclass
+class Gate:
+    """What the connections share."""
+
+    ticker: Ticker
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    max_sockets: int = 1000
+    max_message_bytes: int = MAX_PAYLOAD_BYTES
+    connections: set[WebSocketConnection] = field(default_factory=set)
+    parsers: list[FrameProtocol] = field(default_factory=list)
+    apps: dict[str, EngineHttp] = field(default_factory=dict)
+
+    def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
+        for path, app in self.apps.items():
+            if handshake.path.startswith(path):
+                return app.admit(handshake)
+        return Refusal(404, "Not Found", b"{}")
+
+    def note(self, reason: str, detail: str) -> None:
+        """The suites break rules on purpose."""
+
+
+async def serve(port: int) -> None:
+    gate = Gate(Ticker(resolution_s=0.005))
+    settings = EngineSettings(Timers(PING_INTERVAL_S, PING_TIMEOUT_S), max_payload_bytes=MAX_PAYLOAD_BYTES)
+    for path, app in (("/engine.io/", EngineEcho), ("/socket.io/", SocketEcho)):
+        gate.apps[path] = EngineHttp(EngineServer(settings, gate.ticker, app, gate.note))
+    routes = [Route(path + "{rest:path}", app) for path, app in gate.apps.items()]
+    server = HttpServer(Starlette(routes=routes), gate)
+    listener = bind_tcp("127.0.0.1", port)
+    gate.ticker.start()
+    await server.start([listener])
+    print(f"listening on http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    await stopped.wait()
+    server.stop_listening()
+    await server.drain(gate.ticker.clock() + 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=3000, help="port on 127.0.0.1; 0 picks one (default: 3000)")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(parser.parse_args().port))
+
+
+if __name__ == "__main__":
+    main()

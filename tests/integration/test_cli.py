@@ -1,0 +1,357 @@
+"""Do the commands do what their help says, against a real daemon, and end with the documented codes?"""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from threading import Thread
+from typing import IO, Protocol
+
+import pytest
+
+from tests.daemon import KEY, Daemon
+from tests.inbox import PATIENCE_S, Inbox
+from tests.proxy import Proxy
+
+OYEZ = [sys.executable, "-m", "oyez"]
+NOWHERE = "http://127.0.0.1:1"
+
+
+def environment(extra: Mapping[str, str] = {}) -> dict[str, str]:
+    return {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | {"LANG": "C.UTF-8", **extra}
+
+
+def oyez(*arguments: str, stdin: str = "", **variables: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*OYEZ, *arguments],
+        check=False,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        env=environment(variables),
+        timeout=PATIENCE_S,
+    )
+
+
+def on(daemon: Daemon) -> dict[str, str]:
+    return {"OYEZ_URL": daemon.url, "OYEZ_KEY": KEY}
+
+
+class Running:
+    """A command that goes on; its lines go into an inbox as `out` and `err`."""
+
+    def __init__(self, *arguments: str, env: Mapping[str, str], stdout: int) -> None:
+        self.process = subprocess.Popen(
+            [*OYEZ, *arguments], env=environment(env), stdout=stdout, stderr=subprocess.PIPE, text=True
+        )
+        self.lines = Inbox()
+        self.readers = [
+            Thread(target=self.read, args=(name, stream), daemon=True)
+            for name, stream in (("out", self.process.stdout), ("err", self.process.stderr))
+            if stream
+        ]
+        for reader in self.readers:
+            reader.start()
+
+    def read(self, name: str, stream: IO[str]) -> None:
+        with stream:
+            for line in stream:
+                self.lines.put(name, line.rstrip("\n"))
+
+    def end(self) -> int:
+        code = self.process.wait(PATIENCE_S)
+        for reader in self.readers:
+            reader.join(PATIENCE_S)
+        return code
+
+    def events(self, count: int) -> list[dict[str, object]]:
+        return [json.loads(line) for line in self.lines.wait("out", count)]
+
+
+class Start(Protocol):
+    def __call__(self, *arguments: str, env: Mapping[str, str] = {}, stdout: int = subprocess.PIPE) -> Running: ...
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    started: list[Running] = []
+
+    def run(*arguments: str, env: Mapping[str, str] = {}, stdout: int = subprocess.PIPE) -> Running:
+        started.append(Running(*arguments, env=env, stdout=stdout))
+        return started[-1]
+
+    yield run
+    for running in started:
+        running.process.kill()
+        running.end()
+
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["serve", "check-config"])
+def test_wrong_setting_is_explained_with_exit_code_2(command: str) -> None:
+    done = oyez(command, "--port", "99999")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "port" in done.stderr
+    assert "99999" in done.stderr
+    assert "from 0 to 65535" in done.stderr
+
+
+def test_check_config_prints_the_settings_in_force(tmp_path: Path) -> None:
+    file = tmp_path / "oyez.toml"
+    file.write_text("port = 7\n[http]\nallowed_origins = ['https://a.example']\n", "utf-8")
+    done = oyez("check-config", "--config", str(file), "--no-dev", OYEZ_LOG_LEVEL="debug", EVENT_DAEMON_KEY="hush")
+    assert (done.returncode, done.stderr) == (0, "")
+    settings = tomllib.loads(done.stdout)
+    assert (settings["port"], settings["log_level"], settings["key"]) == (7, "debug", "***")
+    assert settings["http"]["allowed_origins"] == ["https://a.example"]
+    assert settings["socketio"]["ping_interval_s"] == 25.0
+    for source in (f"file {file}", "environment OYEZ_LOG_LEVEL", "environment EVENT_DAEMON_KEY", "flag --dev"):
+        assert f"  # {source}\n" in done.stdout
+    assert "hush" not in done.stdout
+
+
+def test_version() -> None:
+    assert oyez("--version").stdout.startswith("oyez 0.")
+
+
+# --- post and last ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "message"),
+    [
+        (['{"a": [1, null, "é"]}'], "", {"a": [1, None, "é"]}),
+        (["-"], '["from", "stdin"]\n', ["from", "stdin"]),
+        (["--text", "not JSON"], "", "not JSON"),
+        (["--text", "-"], "two\nlines\n", "two\nlines"),
+        (["--", "-5"], "", -5),
+        (['"\\ud800"'], "", "\ud800"),
+    ],
+)
+def test_post_prints_the_id_of_what_it_posted(
+    daemon: Daemon, arguments: list[str], stdin: str, message: object
+) -> None:
+    since = str(daemon.last())
+    done = oyez("post", "cli-post", *arguments, stdin=stdin, **on(daemon))
+    assert (done.returncode, done.stderr) == (0, "")
+    heard = oyez("listen", "cli-post", "--since", since, "--count", "1", "--json", **on(daemon))
+    assert json.loads(heard.stdout) == {"id": int(done.stdout), "channel": "cli-post", "message": message}
+
+
+def test_post_reads_a_file(daemon: Daemon, tmp_path: Path) -> None:
+    file = tmp_path / "event.json"
+    file.write_text('{"from": "file"}', "utf-8")
+    posted = oyez("post", "cli-file", f"@{file}", **on(daemon))
+    assert posted.returncode == 0
+    assert oyez("last", **on(daemon)).stdout == posted.stdout
+
+
+def test_url_and_key_of_the_judge_site_are_honoured(daemon: Daemon) -> None:
+    done = oyez("last", EVENT_DAEMON_URL=daemon.url, EVENT_DAEMON_KEY=KEY, OYEZ_URL="", OYEZ_KEY="")
+    assert done.returncode == 0
+    assert int(done.stdout) > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "complaint"),
+    [
+        (["post", "", "1"], 1, "invalid-channel"),
+        (["post", "x" * 101, "1"], 1, "invalid-channel"),
+        (["post", "cli", "1", "--key", "wrong"], 1, "--key or OYEZ_KEY"),
+        (["last", "--key", ""], 1, "--key or OYEZ_KEY"),
+        (["listen", *map(str, range(11))], 1, "too-many-subscriptions"),
+        (["post", "cli", "not JSON"], 2, "--text"),
+        (["post", "cli", "NaN"], 2, "no JSON value"),
+        (["post", "cli", "[" * 100_000], 2, "nested too deeply"),
+        (["post", "cli", "@/nowhere"], 2, "cannot be read"),
+        (["post", "cli"], 2, "Missing argument"),
+        (["last", "--url", "127.0.0.1"], 2, "http://host:port"),
+        (["listen", "cli", "--since", "yesterday"], 2, "--since"),
+        (["post", "cli", "1", "--url", NOWHERE], 3, "cannot connect"),
+        (["last", "--url", NOWHERE], 3, "cannot connect"),
+        (["listen", "cli", "--url", NOWHERE], 3, "Connection refused"),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else None,
+)
+def test_failures_have_their_exit_codes(daemon: Daemon, arguments: list[str], code: int, complaint: str) -> None:
+    done = oyez(*arguments, **on(daemon))
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_hung_daemon_is_unreachable(own_daemon: Daemon) -> None:
+    own_daemon.suspend()
+    done = oyez("post", "cli", "1", **on(own_daemon))
+    own_daemon.resume()
+    assert done.returncode == 3
+    assert "may have been taken" in done.stderr
+
+
+# --- listen -----------------------------------------------------------------------------------------------------------
+
+
+def test_listen_prints_past_and_coming_events_in_order(daemon: Daemon, start: Start) -> None:
+    since = str(daemon.last())
+    past = daemon.post("cli-order", *range(5)) + daemon.post("cli-order-2", "other")
+    listener = start("listen", "cli-order", "cli-order-2", "--since", since, "--json", "--count", "11", env=on(daemon))
+    listener.lines.wait("out", 6)
+    coming = daemon.post("cli-order", *range(5))
+    assert listener.events(11) == past + coming
+    assert listener.end() == 0
+
+
+def test_lines_in_a_pipe_have_four_columns(daemon: Daemon) -> None:
+    since = str(daemon.last())
+    (event,) = daemon.post("cli-plain", {"a": "é", "b": "\t\n"})
+    done = oyez("listen", "cli-plain", "--since", since, "--count", "1", **on(daemon))
+    time, *rest = done.stdout.removesuffix("\n").split("\t")
+    assert time.startswith("20")
+    assert rest == ["cli-plain", str(event["id"]), '{"a":"é","b":"\\t\\n"}']
+
+
+def test_pretty_printed_json_is_put_into_one_line(daemon: Daemon) -> None:
+    since = str(daemon.last())
+    assert oyez("post", "cli-json", "\n{\n\t'a': 1}\n".replace("'", '"'), **on(daemon)).returncode == 0
+    done = oyez("listen", "cli-json", "--since", since, "--count", "1", "--json", **on(daemon))
+    assert json.loads(done.stdout)["message"] == {"a": 1}
+    assert done.stdout.count("\n") == 1
+
+
+def test_terminal_gets_colours_and_no_foreign_control_characters(daemon: Daemon, start: Start) -> None:
+    since = str(daemon.last())
+    daemon.post("cli-\x1b[5m", "\x9b31m[bold]\x07")
+    ours, theirs = pty.openpty()
+    listener = start(
+        "listen", "cli-\x1b[5m", "--since", since, "--count", "1", stdout=theirs, env={"TERM": "xterm", **on(daemon)}
+    )
+    os.close(theirs)
+    assert listener.end() == 0
+    shown = os.read(ours, 65_536).decode()
+    os.close(ours)
+    assert "\x1b[" in shown
+    assert "cli-\\u001b[5m" in shown
+    assert '"\\u009b31m[bold]\\u0007"' in shown
+    assert "\x9b" not in shown
+
+
+def test_terminal_without_colours(daemon: Daemon, start: Start) -> None:
+    since = str(daemon.last())
+    daemon.post("cli-mono", 1)
+    ours, theirs = pty.openpty()
+    variables = {"TERM": "xterm", "NO_COLOR": "1", **on(daemon)}
+    assert start("listen", "cli-mono", "--since", since, "--count", "1", stdout=theirs, env=variables).end() == 0
+    os.close(theirs)
+    assert "\x1b[3" not in os.read(ours, 65_536).decode()
+    os.close(ours)
+
+
+def test_gap_is_shown(own_daemon: Daemon) -> None:
+    (event,) = own_daemon.post("cli-gap", "kept")
+    arguments = ("listen", "cli-gap", "--since", "1", "--count", "1")
+    gap, kept = map(json.loads, oyez(*arguments, "--json", **on(own_daemon)).stdout.splitlines())
+    assert kept == event
+    assert gap["gap"]["channel"] == "cli-gap"
+    assert gap["gap"]["from"] == 1
+    plain = oyez(*arguments, **on(own_daemon)).stdout.splitlines()
+    assert plain[0].split("\t")[1:3] == ["cli-gap", "gap"]
+    assert "gone for good" in plain[0]
+
+
+def test_lost_link_is_made_anew_and_nothing_comes_twice(daemon: Daemon, proxy: Proxy, start: Start) -> None:
+    since = str(daemon.last())
+    events = daemon.post("cli-cut", *range(3))
+    listener = start("listen", "cli-cut", "--since", since, "--json", "--count", "9", "--url", proxy.url)
+    listener.lines.wait("out", 3)
+    proxy.cut()
+    listener.lines.wait_until(lambda: "link lost" in str(listener.lines.of("err")), "word of the loss")
+    events += daemon.post("cli-cut", *range(3, 6))
+    proxy.mend()
+    listener.lines.wait_until(lambda: "link is back" in str(listener.lines.of("err")), "word of the return")
+    listener.lines.wait("out", 6)
+    events += daemon.post("cli-cut", *range(6, 9))
+    assert listener.events(9) == events
+    assert listener.end() == 0
+    assert len(listener.lines.of("err")) == 2
+
+
+def test_link_lost_before_any_event_resumes_where_it_began(daemon: Daemon, proxy: Proxy, start: Start) -> None:
+    daemon.post("cli-quiet", "old")
+    listener = start("listen", "cli-quiet", "--json", "--count", "2", "--url", proxy.url)
+    listener.lines.wait("out")
+    daemon.post("elsewhere", 1)
+    proxy.cut()
+    listener.lines.wait_until(lambda: "link lost" in str(listener.lines.of("err")), "word of the loss")
+    (event,) = daemon.post("cli-quiet", "new")
+    proxy.mend()
+    assert listener.events(2)[1] == event
+    assert listener.end() == 0
+
+
+def test_listen_survives_a_restart_of_the_daemon(own_daemon: Daemon, start: Start) -> None:
+    since = str(own_daemon.last())
+    before = own_daemon.post("cli-restart", "before")
+    listener = start("listen", "cli-restart", "--since", since, "--json", env=on(own_daemon))
+    assert listener.events(1) == before
+    own_daemon.restart()
+    after = own_daemon.post("cli-restart", "after")
+
+    def heard() -> list[object]:
+        return [event for line in listener.lines.of("out") if "gap" not in (event := json.loads(line))]
+
+    listener.lines.wait_until(lambda: len(heard()) == 2, "event after the restart")
+    assert heard() == before + after
+
+
+def test_deeply_nested_event_does_not_end_the_listening(daemon: Daemon) -> None:
+    since = str(daemon.last())
+    nested = "[" * 900 + "]" * 900
+    assert oyez("post", "cli-deep", nested, **on(daemon)).returncode == 0
+    for form in ([], ["--json"]):
+        done = oyez("listen", "cli-deep", "--since", since, "--count", "1", *form, **on(daemon))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert nested in done.stdout
+
+
+def test_interrupt_ends_with_130_and_no_word(daemon: Daemon, start: Start) -> None:
+    daemon.post("cli-interrupt", 1)
+    listener = start("listen", "cli-interrupt", env=on(daemon))
+    listener.lines.wait("out")
+    listener.process.send_signal(signal.SIGINT)
+    assert listener.end() == 130
+    assert listener.lines.of("err") == []
+
+
+def test_closed_pipe_ends_quietly(daemon: Daemon) -> None:
+    since = str(daemon.last())
+    daemon.post("cli-pipe", 1)
+    command = [*OYEZ, "listen", "cli-pipe", "--since", since]
+    with subprocess.Popen(
+        command, env=environment(on(daemon)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as listener:
+        assert listener.stdout
+        assert listener.stderr
+        assert listener.stdout.readline()
+        listener.stdout.close()
+        daemon.post("cli-pipe", 2)
+        assert listener.wait(PATIENCE_S) == 0
+        assert listener.stderr.read() == ""
+
+
+def test_unix_socket(tmp_path: Path, start: Start) -> None:
+    path = tmp_path / "oyez.sock"
+    daemon = start("serve", "--uds", str(path), "--key", KEY)
+    daemon.lines.wait_until(lambda: "listening on" in str(daemon.lines.of("err")), "listening daemon")
+    variables = {"OYEZ_URL": f"http+unix://{path}", "OYEZ_KEY": KEY}
+    message = "x" * (2**20 - 100)
+    posted = oyez("post", "cli-unix", "--text", "-", stdin=message, **variables)
+    assert posted.returncode == 0, posted.stderr
+    heard = oyez("listen", "cli-unix", "--count", "1", "--json", **variables)
+    assert json.loads(heard.stdout) == {"id": int(posted.stdout), "channel": "cli-unix", "message": message}
