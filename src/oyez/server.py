@@ -36,9 +36,11 @@ from oyez.hub.history import History
 from oyez.hub.hub import Hub
 from oyez.limits import Capacity, FailedAttempts, Notes, derive_capacity, raise_open_files
 from oyez.metrics import Metrics
-from oyez.net.connection import FrameReceiver, Handshake, Refusal, WebSocketConnection
+from oyez.net.connection import WebSocketConnection
 from oyez.net.engineio import EngineServer, EngineSettings
 from oyez.net.engineio_http import EngineHttp
+from oyez.net.gate import FrameReceiver
+from oyez.net.handshake import Handshake, Refusal
 from oyez.net.http import HttpServer, bind_tcp, bind_unix
 from oyez.net.ticker import Ticker
 from oyez.wire import engineio
@@ -176,7 +178,9 @@ class Daemon:
         ]
         if self._settings.dev:
             routes += PlaygroundEndpoint(self._settings.key, path).routes()
-        return Starlette(routes=routes, middleware=[Middleware(GZipMiddleware, minimum_size=_GZIP_FROM)])
+        app = Starlette(routes=routes, middleware=[Middleware(GZipMiddleware, minimum_size=_GZIP_FROM)])
+        app.router.redirect_slashes = False  # a path that is not there is not there
+        return app
 
     def _may_open(self, find_peer: FindPeer) -> bool:
         """Keep the last sessions for posters on this machine."""

@@ -19,9 +19,11 @@ from starlette.routing import Route
 from websockets.protocol import Protocol as FrameProtocol
 
 from oyez.config import LimitSettings
-from oyez.net.connection import FrameReceiver, Handshake, Refusal, WebSocketConnection
+from oyez.net.connection import WebSocketConnection
 from oyez.net.engineio import EngineLink, EngineServer, EngineSettings
 from oyez.net.engineio_http import EngineHttp
+from oyez.net.gate import FrameReceiver
+from oyez.net.handshake import Handshake, Refusal
 from oyez.net.http import HttpServer, bind_tcp
 from oyez.net.session_id import new_session_id
 from oyez.net.ticker import Ticker
@@ -141,9 +143,9 @@ class Gate:
         """The suites break rules on purpose."""
 
 
-async def serve(port: int) -> None:
+async def serve(port: int, ping_interval_s: float = PING_INTERVAL_S) -> None:
     gate = Gate(Ticker(resolution_s=0.005))
-    settings = EngineSettings(Timers(PING_INTERVAL_S, PING_TIMEOUT_S), max_payload_bytes=MAX_PAYLOAD_BYTES)
+    settings = EngineSettings(Timers(ping_interval_s, PING_TIMEOUT_S), max_payload_bytes=MAX_PAYLOAD_BYTES)
     for path, app in (("/engine.io/", EngineEcho), ("/socket.io/", SocketEcho)):
         gate.apps[path] = EngineHttp(EngineServer(settings, gate.ticker, app, gate.note))
     routes = [Route(path + "{rest:path}", app) for path, app in gate.apps.items()]
@@ -163,8 +165,10 @@ async def serve(port: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=3000, help="port on 127.0.0.1; 0 picks one (default: 3000)")
+    parser.add_argument("--ping-interval", type=float, default=PING_INTERVAL_S, help="seconds (default: %(default)s)")
+    arguments = parser.parse_args()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(parser.parse_args().port))
+        runner.run(serve(arguments.port, arguments.ping_interval))
 
 
 if __name__ == "__main__":

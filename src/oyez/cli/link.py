@@ -168,8 +168,8 @@ class _Conversation:
             raise ListenError(data[1:].decode())
         elif packet.type is PacketType.DISCONNECT:
             raise LinkError("the daemon ended the session")
-        elif packet.args and len(packet.args) > 1:
-            yield from self._take_event(json_text.decode_string(packet.args[0]), json_text.split_object(packet.args[1]))
+        elif packet.args:
+            yield from self._take_event(packet.event, json_text.split_object(packet.args[0]))
 
     def _subscribe(self) -> None:
         if self._start is None:

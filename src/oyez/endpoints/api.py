@@ -45,6 +45,7 @@ class ApiEndpoint:
         self._failures = failures
         self._note = notes
         self._trusted = trusted_proxies
+        self._max_message_bytes = max_message_bytes
         self._max_body_bytes = max_message_bytes + _ENVELOPE_BYTES
         self._max_channel_length = max_channel_length
         self._body_timeout_s = body_timeout_s
@@ -74,6 +75,8 @@ class ApiEndpoint:
             return _error(
                 400, "invalid-channel", f"'channel' must be a string of 1 to {self._max_channel_length} characters"
             )
+        if command.message is not None and len(command.message) > self._max_message_bytes:
+            return _error(413, "too-large", f"A message may have {self._max_message_bytes} bytes at most")
         self.posts += 1
         outcome = await self._settled(Post(Channel(command.channel), command.message))
         if isinstance(outcome, BrokerError):
@@ -95,7 +98,9 @@ class ApiEndpoint:
         return refusal if refusal is not None else _answer({"id": self._hub.last_id()})
 
     def _authorize(self, request: Request) -> Response | None:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        # HTTP gives bytes; Starlette reads them as Latin-1, posters write keys in UTF-8.
+        header = request.headers.get("Authorization", "").encode("latin-1").decode("utf-8", "replace")
+        scheme, _, token = header.partition(" ")
         forwarded = request.headers.getlist("X-Forwarded-For")
         client = request.client.host if request.client is not None else ""
         peer = find_peer(client, ",".join(forwarded) if forwarded else None, self._trusted)

@@ -12,6 +12,12 @@ from starlette.routing import Route
 
 _PLACEHOLDER = "/*SETTINGS*/null"
 
+# Should a message ever get out of its text, it could load and reach nothing; and no other page may frame this one.
+_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
+    "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
 
 class PlaygroundEndpoint:
     """``GET /``."""
@@ -26,4 +32,4 @@ class PlaygroundEndpoint:
         return [Route("/", self._show)]
 
     async def _show(self, _: Request) -> HTMLResponse:
-        return HTMLResponse(self._page, headers={"Cache-Control": "no-store"})
+        return HTMLResponse(self._page, headers={"Cache-Control": "no-store", "Content-Security-Policy": _POLICY})

@@ -122,7 +122,8 @@ class Hub:
         self.gaps += len(gaps)
         subscription.subscriber.tell_subscribed(None if start is None else not gaps, gaps)
         self._audience.join(subscription)
-        self._catch_up(subscription)
+        if not subscription.lagging:  # else it goes on when its socket takes bytes again
+            self._catch_up(subscription)
 
     def resume(self, subscription: Subscription) -> None:
         """Go on with a listener that lagged, now that its socket takes bytes again."""

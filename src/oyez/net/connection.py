@@ -5,17 +5,15 @@ Knows WebSocket connections. Must not know which protocol speaks inside the mess
 
 import asyncio
 import logging
-from typing import NamedTuple, Protocol
+from collections.abc import Sequence
 
-from websockets.datastructures import Headers
-from websockets.exceptions import InvalidHandshake
 from websockets.frames import Frame, Opcode
-from websockets.http11 import Request, Response
 from websockets.protocol import OPEN, SERVER
 from websockets.protocol import Protocol as FrameProtocol
-from websockets.server import ServerProtocol
 
-from oyez.net.ticker import Ticker
+from oyez.net.gate import FrameReceiver, Gate
+from oyez.net.handshake import BadHandshake, Handshake, Refusal, accept, quiet_logger
+from oyez.net.outgoing import OutgoingSide
 from oyez.wire.websocket import take_text_frames
 
 logger = logging.getLogger(__name__)
@@ -29,157 +27,41 @@ _SHORT_CUT_BYTES = 65_535
 # what it has for each segment that comes.
 _TAIL_BYTES = 4096
 
-# Answers that wait for a peer that reads nothing. Above that, nothing more is read from it.
-_UNSENT_ANSWERS_BYTES = 64 * 1024
-
 _FRAME_HEADER_BYTES = 14  # RFC 6455 §5.2: at most, with mask
 _CLOSING_TIMEOUT_S = 2.0
-
-# websockets logs each connection; ours are logged by who uses them, so its logger is kept quiet.
-_quiet = logging.getLogger("oyez.websockets")
-_quiet.setLevel(logging.CRITICAL)
-
-# Checking a handshake needs no state of its own, so one checker serves all connections.
-_handshakes = ServerProtocol(logger=_quiet)
-
-_ACCEPTED = (
-    "HTTP/1.1 101 Switching Protocols\r\n"
-    "Upgrade: websocket\r\n"
-    "Connection: Upgrade\r\n"
-    "Sec-WebSocket-Accept: %s\r\n"
-    "Access-Control-Allow-Origin: *\r\n\r\n"
-)
 
 # A frame parser is needed only while bytes are there to be parsed. Between frames one is like the other, so an idle
 # connection has none: that is 3 of the 8 KB that it may cost, and most of what making a connection would cost in time.
 _PARSERS_KEPT = 64
 
 
-class Handshake(NamedTuple):
-    """The request that asks for a WebSocket."""
-
-    path: str
-    query: str
-    headers: Headers
-    connection: "WebSocketConnection"
-
-
-class Refusal(NamedTuple):
-    """The answer to a handshake that is not accepted."""
-
-    status: int
-    reason: str
-    body: bytes
-    content_type: str = "application/json"
-
-
-class FrameReceiver(Protocol):
-    """What a connection asks of who uses it."""
-
-    @property
-    def max_message_bytes(self) -> int:
-        """Longest message that the peer may send now; longer ones end the connection with 1009."""
-        ...
-
-    def opened(self, connection: "WebSocketConnection") -> None:
-        """Begin: the handshake's answer is on its way."""
-        ...
-
-    def receive_text(self, data: bytes) -> None:
-        """Take a text message, known to be UTF-8."""
-        ...
-
-    def receive_binary(self, data: bytes) -> None:
-        """Take a binary message."""
-        ...
-
-    def drained(self) -> None:
-        """The socket takes bytes again, after a write that returned False."""
-        ...
-
-    def lost(self) -> None:
-        """The connection has ended. Called once, and last."""
-        ...
-
-
-class Gate(Protocol):
-    """What connections share: who takes them, and what has to be counted."""
-
-    @property
-    def ticker(self) -> Ticker:
-        """The clock."""
-        ...
-
-    @property
-    def max_message_bytes(self) -> int:
-        """Longest message that any peer may send."""
-        ...
-
-    @property
-    def parsers(self) -> list[FrameProtocol]:
-        """Frame parsers that no connection needs just now."""
-        ...
-
-    @property
-    def connections(self) -> "set[WebSocketConnection]":
-        """All that are open."""
-        ...
-
-    def admit(self, handshake: Handshake) -> "FrameReceiver | Refusal":
-        """Choose who takes a new connection."""
-        ...
-
-    def note(self, reason: str, detail: str) -> None:
-        """Count what a peer did wrong, and log it now and then."""
-        ...
-
-
-class WebSocketConnection(asyncio.Protocol):
+class WebSocketConnection(OutgoingSide):
     """A socket after its upgrade. The HTTP side hands it over with the request that asked for it."""
 
-    __slots__ = (
-        "_blocked",
-        "_fragments",
-        "_gate",
-        "_loop",
-        "_outbox",
-        "_reading_paused",
-        "_receiver",
-        "_tail",
-        "_transport",
-        "_unread",
-        "_ws",
-        "closing",
-        "tick_slot",
-    )
+    __slots__ = ("_fragments", "_gate", "_loop", "_receiver", "_tail", "_unread", "_ws", "tick_slot")
 
     def __init__(self, gate: Gate) -> None:
+        super().__init__()
         self._gate = gate
         self._loop = asyncio.get_running_loop()
         self._ws: FrameProtocol | None = None  # while a message is unfinished, and once the end has begun
         self._receiver: FrameReceiver | None = None
-        self._transport: asyncio.Transport = None  # type: ignore[assignment]  # set by connection_made
         self._fragments: list[Frame] | None = None
-        self._outbox: list[bytes] | None = None
         self._unread = b""
         self._tail = b""
-        self._blocked = False
-        self._reading_paused = False
-        self.closing = False
         self.tick_slot = 0
 
     # The socket's side
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take over the socket."""
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
-        self._transport = transport  # type: ignore[assignment]
-        self._transport.set_write_buffer_limits(high=0)
+        super().connection_made(transport)
         self._gate.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of everything."""
         self.closing = True
+        self._fd = -1
         self._gate.connections.discard(self)
         self._gate.ticker.clear(self)
         self._unread = b""
@@ -191,13 +73,9 @@ class WebSocketConnection(asyncio.Protocol):
         """Close when the peer does."""
         return None
 
-    def pause_writing(self) -> None:
-        """The peer does not keep up."""
-        self._blocked = True
-
     def resume_writing(self) -> None:
         """The peer has taken all that was written."""
-        self._blocked = False
+        super().resume_writing()
         if self._reading_paused:
             self._reading_paused = False
             self._loop.call_soon(self._read_on)
@@ -211,17 +89,14 @@ class WebSocketConnection(asyncio.Protocol):
             data = data[:_READ_SLICE_BYTES]
             self._transport.pause_reading()
             self._loop.call_soon(self._read_on)
-        outbox: list[bytes] = []
-        self._outbox = outbox
+        self._hold_answers()
         try:
             self._feed(data)
         except Exception:  # noqa: BLE001 - our own bug: this connection ends, the daemon does not
             logger.exception("a connection is closed after an error of ours")
             self.abort()
         finally:
-            self._outbox = None
-            if outbox:
-                self._transport.write(b"".join(outbox))
+            self._release_answers()
 
     def _read_on(self) -> None:
         """Go on with a large read, one slice a turn."""
@@ -276,7 +151,7 @@ class WebSocketConnection(asyncio.Protocol):
             self._ws = (
                 free.pop()
                 if free
-                else FrameProtocol(SERVER, state=OPEN, max_size=self._gate.max_message_bytes, logger=_quiet)
+                else FrameProtocol(SERVER, state=OPEN, max_size=self._gate.max_message_bytes, logger=quiet_logger)
             )
         return self._ws
 
@@ -284,7 +159,7 @@ class WebSocketConnection(asyncio.Protocol):
         """Send what the protocol layer wants sent: pongs, and close frames with the end of the stream after them."""
         for out in ws.data_to_send():
             if out:
-                self._send(out)
+                self._put_after_answers(out)
             elif not self.closing:
                 self._linger()
         if ws.parser_exc is not None:
@@ -294,28 +169,28 @@ class WebSocketConnection(asyncio.Protocol):
 
     # Handshake
 
-    def begin(self, request: Request) -> None:
-        """Answer the request that asked for the upgrade."""
-        path, _, query = request.path.partition("?")
+    def begin(self, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        """Answer the request that asked for the upgrade: its target and its headers, names in lower case."""
+        path, _, query = target.decode("latin-1").partition("?")
+        handshake = Handshake(path, query, headers, self)
         try:
-            accept_key, _, _ = _handshakes.process_request(request)
-        except InvalidHandshake as error:
+            answer = accept(handshake)
+        except BadHandshake as error:
             self._gate.note("bad-handshake", str(error))
-            self._refuse(_handshakes.accept(request))  # the same judgement, put into words
+            self._refuse(error.answer)
             return
-        receiver = self._gate.admit(Handshake(path, query, request.headers, self))
+        receiver = self._gate.admit(handshake)
         if isinstance(receiver, Refusal):
-            self._refuse(_refusal_response(receiver))
+            self._refuse(receiver.serialize())
             return
         self._receiver = receiver
-        self._outbox = outbox = [(_ACCEPTED % accept_key).encode()]
+        self._hold_answers()
+        self.send(answer)
         receiver.opened(self)
-        self._outbox = None
-        self._transport.write(b"".join(outbox))
+        self._release_answers()
 
-    def _refuse(self, response: Response) -> None:
-        response.headers["Access-Control-Allow-Origin"] = "*"
-        self._transport.write(response.serialize())
+    def _refuse(self, answer: bytes) -> None:
+        self._transport.write(answer)
         self._linger()
 
     # Frames in
@@ -378,42 +253,6 @@ class WebSocketConnection(asyncio.Protocol):
         name = self._transport.get_extra_info("peername")
         return name[0] if isinstance(name, tuple) else ""
 
-    # Frames out
-
-    @property
-    def blocked(self) -> bool:
-        """Whether the peer has yet to take what was written."""
-        return self._blocked
-
-    def write(self, data: bytes) -> bool:
-        """Send ready-made frames now; False when the socket is full."""
-        if self.closing:
-            return True
-        outbox = self._outbox
-        if outbox:
-            outbox.append(data)
-            data = b"".join(outbox)
-            outbox.clear()
-        self._transport.write(data)
-        return not self._blocked
-
-    def send(self, data: bytes) -> None:
-        """Send an answer; those of one read leave in one write."""
-        if self._outbox is not None and not self._blocked:
-            self._outbox.append(data)
-        elif not self.closing:
-            self._send(data)
-
-    def _send(self, data: bytes) -> None:
-        if self._outbox is not None:
-            self._outbox.append(data)
-        else:
-            self._transport.write(data)
-        if self._blocked and not self._reading_paused:
-            if self._transport.get_write_buffer_size() > _UNSENT_ANSWERS_BYTES:
-                self._reading_paused = True
-                self._transport.pause_reading()
-
     def hand_over(self, receiver: FrameReceiver) -> None:
         """Give the connection to another receiver; the one before is told nothing more."""
         self._receiver = receiver
@@ -430,15 +269,10 @@ class WebSocketConnection(asyncio.Protocol):
             self._flush_parser(ws)
         self._linger()
 
-    def abort(self) -> None:
-        """End now, whatever is unsent."""
-        self.closing = True
-        self._transport.abort()
-
     def _linger(self) -> None:
         """Give the peer a moment to take the close frame and to close its side."""
         self.closing = True
-        if self._blocked:
+        if self.blocked:
             self._transport.abort()
             return
         self._loop.call_soon(self._half_close)
@@ -451,14 +285,6 @@ class WebSocketConnection(asyncio.Protocol):
     def tick(self, now: float) -> None:
         """The peer did not close its side in time."""
         self._transport.abort()
-
-
-def _refusal_response(refusal: Refusal) -> Response:
-    headers = Headers()
-    headers["Content-Type"] = refusal.content_type
-    headers["Content-Length"] = str(len(refusal.body))
-    headers["Connection"] = "close"
-    return Response(refusal.status, refusal.reason, headers, refusal.body)
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -169,7 +169,8 @@ class EngineLink:
     def set_alarm(self, delay_s: float | None) -> None:
         """Have the application's `alarm` called after a while; None: not at all."""
         self._alarm_at = None if delay_s is None else self._server.ticker.clock() + delay_s
-        self._plan_tick()
+        if self._alarm_at is not None and self._alarm_at < self._session.deadline:
+            self._plan_tick()  # else the heartbeat's tick comes first, and sees to it
 
     def close(self, final_packet: bytes = engineio.CLOSE, *, code: int | None = None) -> None:
         """End the session.
@@ -306,7 +307,7 @@ class EngineLink:
         assert polling is not None
         connection.hand_over(self)
         self.end_pending_poll()
-        unsent = b"" if polling.waiting else polling.take()
+        unsent = b"" if polling.waiting else polling.empty_out()
         self.polling, self._connection = None, connection
         if unsent:
             for packet in engineio.decode_payload(unsent):

@@ -17,8 +17,10 @@ from starlette.types import Receive, Scope, Send
 
 from oyez.address import FindPeer, Network, Peer, find_peer
 from oyez.net.body import TooLarge, read_body
-from oyez.net.connection import FrameReceiver, Handshake, Refusal, WebSocketConnection
+from oyez.net.connection import WebSocketConnection
 from oyez.net.engineio import EngineLink, EngineServer
+from oyez.net.gate import FrameReceiver
+from oyez.net.handshake import Handshake, Refusal
 from oyez.wire import engineio
 
 _TRANSPORTS = ("polling", "websocket")
@@ -74,14 +76,14 @@ class EngineHttp:
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
         """Choose the session that a WebSocket opens or upgrades."""
         query = _parse_query(handshake.query)
-        refused, link = self._check(query, "GET", handshake.headers.get("Origin"))
+        refused, link = self._check(query, "GET", handshake.first(b"origin"))
         if refused is None and _first(query, "transport") != "websocket":
             refused = _BAD_REQUEST
         if refused is not None:
             self._server.note("bad-handshake", refused.message)
             return Refusal(refused.status, "Bad Request", refused.body())
         if link is None:
-            connection, forwarded = handshake.connection, handshake.headers.get_all("X-Forwarded-For")
+            connection, forwarded = handshake.connection, handshake.all(b"x-forwarded-for")
 
             def find() -> Peer:
                 return self._peer(connection.peer_address, forwarded)

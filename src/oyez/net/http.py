@@ -15,10 +15,9 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import get_remote_addr, is_ssl
-from websockets.datastructures import Headers as WebSocketHeaders
-from websockets.http11 import Request
 
-from oyez.net.connection import Gate, WebSocketConnection
+from oyez.net.connection import WebSocketConnection
+from oyez.net.gate import Gate
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +63,7 @@ class HttpConnection(HttpToolsProtocol):
         super().__init__(**of_uvicorn)
         self._gate = gate
         self._in_headers = True
+        self._in_body = False
         self._header_bytes = 0
         self.tick_slot = 0
 
@@ -94,15 +94,15 @@ class HttpConnection(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the socket over, with the request as it was parsed here."""
+        if self.parser.get_method() != b"GET":  # RFC 6455 §4.1
+            self._refuse(b"405 Method Not Allowed", "a WebSocket asked for by another method than GET")
+            return
         self._gate.ticker.clear(self)
         self.connections.discard(self)
-        headers = WebSocketHeaders()
-        for name, value in self.headers:
-            headers[name.decode("latin-1")] = value.decode("latin-1")
         connection = WebSocketConnection(self._gate)
         connection.connection_made(self.transport)
         self.transport.set_protocol(connection)
-        connection.begin(Request(self.url.decode("latin-1"), headers))
+        connection.begin(self.url, self.headers)
         self.parser = None  # type: ignore[assignment]  # it refers back to this object: both can go now
 
     def tick(self, now: float) -> None:
@@ -118,11 +118,32 @@ class HttpConnection(HttpToolsProtocol):
         """Begin to count a request's headers."""
         super().on_message_begin()
         self._in_headers = True
+        self._in_body = False
+        if not self.tick_slot:  # the first request's began with the connection
+            self._set_deadline()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; those that follow a body in chunks are nothing to anybody."""
+        if not self._in_body:
+            super().on_header(name, value)
+
+    def on_chunk_header(self) -> None:
+        """Count again: behind the last chunk come headers."""
+        self._in_headers = True
+        self._header_bytes = 0
         self._set_deadline()
+
+    def on_body(self, body: bytes) -> None:
+        """Count no more: it was not the last chunk."""
+        if self._in_headers:
+            self._in_headers = False
+            self._gate.ticker.clear(self)
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         """Count no more."""
         self._in_headers = False
+        self._in_body = True
         self._gate.ticker.clear(self)
         if not self.parser.should_upgrade():
             self.client = self.client or get_remote_addr(self.transport)
@@ -133,6 +154,7 @@ class HttpConnection(HttpToolsProtocol):
         """What comes next is another request."""
         super().on_message_complete()
         self._header_bytes = 0
+        self._gate.ticker.clear(self)
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP."""

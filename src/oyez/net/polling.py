@@ -65,13 +65,18 @@ class PollingTransport:
             self._waiter.set_result(None)
 
     def take(self) -> bytes:
-        """Take all that waits, as one payload; empty when nothing does."""
-        payload = engineio.encode_payload(self._packets)
-        self._packets.clear()
-        self._bytes = 0
+        """Take all that waits, as the answer to a GET; empty when nothing does."""
+        payload = self.empty_out()
         if self._full:
             self._full = False
             self._on_drained()  # may write the next packets, for the next GET
+        return payload
+
+    def empty_out(self) -> bytes:
+        """Take all that waits, and for good: nothing may be written after it."""
+        payload = engineio.encode_payload(self._packets)
+        self._packets.clear()
+        self._bytes = 0
         return payload
 
     async def wait(self) -> None:

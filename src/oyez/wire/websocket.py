@@ -65,6 +65,8 @@ def take_text_frames(data: bytes, max_size: int) -> tuple[list[bytes], int, bool
             mask_at = position + 4
             if size < 126:
                 break  # RFC 6455 §5.2: the shortest form of the length has to be used
+        elif size == 127:
+            break  # a length of eight bytes
         if not 0 <= size <= max_size:
             break
         begin = mask_at + 4

@@ -1,0 +1,214 @@
+"""Measure Oyez beside a Node peer and the floor, all in one run: ``python -m bench.compare``.
+
+Servers run on the first core, the load generator on the second. Each scenario is run several times in turn against
+every server; the table shows medians, and the ratios between them, which are what can be compared between machines.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent
+SERVER_CORE, LOAD_CORE = 0, 1
+KEY = "bench"
+
+Result = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One way to load a server, and what is wanted of it."""
+
+    name: str
+    arguments: tuple[str, ...]
+    servers: tuple[str, ...]
+    figures: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A ratio that is wanted."""
+
+    text: str
+    scenario: str
+    ratio: Callable[[dict[str, Result]], float]
+    bound: float
+    at_most: bool
+
+
+SCENARIOS = (
+    Scenario(
+        "burst",
+        ("-n", "5000", "-k", "200", "-w", "32"),
+        ("floor", "node", "oyez"),
+        ("connect_s", "kb_per_conn", "deliveries_per_s", "us_cpu_per_delivery"),
+    ),
+    Scenario(
+        "paced",
+        ("-n", "5000", "-k", "100", "-w", "1", "-r", "20"),
+        ("floor", "node", "oyez"),
+        ("us_cpu_per_delivery", "p50_ms", "p99_ms"),
+    ),
+    Scenario(
+        "many channels",
+        ("-n", "1000", "-c", "1000", "-k", "20000", "-w", "64"),
+        ("node", "oyez"),
+        ("deliveries_per_s", "us_cpu_per_delivery", "p99_ms"),
+    ),
+)
+
+
+def _over(figure: str, above: str, below: str) -> Callable[[dict[str, Result]], float]:
+    return lambda results: results[above][figure] / results[below][figure]
+
+
+TARGETS = (
+    Target("CPU per delivery, Oyez / floor", "burst", _over("us_cpu_per_delivery", "oyez", "floor"), 0.1, True),
+    Target("deliveries a second, Oyez / Node", "burst", _over("deliveries_per_s", "oyez", "node"), 20, False),
+    Target("speed of connecting, Oyez / Node", "burst", _over("connect_s", "node", "oyez"), 2.5, False),
+    Target("KB per idle connection, Oyez", "burst", lambda results: results["oyez"]["kb_per_conn"], 8, True),
+    Target("CPU per delivery, Oyez / floor", "paced", _over("us_cpu_per_delivery", "oyez", "floor"), 1.6, True),
+    Target("p99 latency, Oyez / Node", "paced", _over("p99_ms", "oyez", "node"), 1, True),
+    Target("posts a second, Oyez / Node", "many channels", _over("deliveries_per_s", "oyez", "node"), 2, False),
+)
+
+
+def main() -> int:
+    """Run everything and print the tables."""
+    arguments = _parse_arguments()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        fan, limit = (_compile(arguments.tools / f"{name}.c", folder / name) for name in ("fan", "limit"))
+        print(
+            f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; rounds: {arguments.rounds}"
+        )
+        missed = 0
+        for scenario in SCENARIOS:
+            if arguments.only and scenario.name not in arguments.only:
+                continue
+            results = _measure(scenario, fan, limit, arguments.rounds)
+            _print_results(scenario, results)
+            missed += _print_targets(scenario, results)
+    return 1 if missed else 0
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3, help="how often each scenario is run (default: 3)")
+    parser.add_argument("--only", action="append", help="run this scenario only; may be repeated")
+    parser.add_argument(
+        "--tools",
+        type=Path,
+        default=ROOT.parent.parent / "shared" / "bench",
+        help="folder with fan.c and limit.c, the load generator and the floor (default: ../shared/bench)",
+    )
+    return parser.parse_args()
+
+
+def _compile(source: Path, program: Path) -> Path:
+    subprocess.run(["gcc", "-O2", "-w", "-o", str(program), str(source)], check=True)
+    return program
+
+
+def _measure(scenario: Scenario, fan: Path, limit: Path, rounds: int) -> dict[str, Result]:
+    """Run a scenario in turn against fresh servers, and take the medians."""
+    runs: dict[str, list[Result]] = {server: [] for server in scenario.servers}
+    for round_number in range(rounds):
+        for server in scenario.servers:
+            print(f"\r{scenario.name}: round {round_number + 1} of {rounds}, {server}      ", end="", file=sys.stderr)
+            with _server(server, limit) as (port, pid):
+                runs[server].append(_load(fan, port, pid, scenario.arguments))
+    print(file=sys.stderr)
+    return {
+        server: {figure: statistics.median(run[figure] for run in results) for figure in scenario.figures}
+        for server, results in runs.items()
+    }
+
+
+def _load(fan: Path, port: int, pid: int, arguments: tuple[str, ...]) -> Result:
+    command = ["taskset", "-c", str(LOAD_CORE), str(fan), "-p", str(port), "-t", KEY, "-P", str(pid), *arguments]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    result: Result = json.loads(output)
+    if result["delivered"] != result["wanted"] or result["failed"]:
+        raise SystemExit(f"{' '.join(command)}: not all was delivered: {output}")
+    return result
+
+
+@contextmanager
+def _server(name: str, limit: Path) -> Iterator[tuple[int, int]]:
+    """Run a server on its core; gives its port and process id."""
+    port = _free_port()
+    commands = {
+        "floor": [str(limit), str(port)],
+        "node": ["node", str(ROOT / "peers" / "node" / "server.js"), str(port), KEY],
+        "oyez": [sys.executable, "-m", "oyez", "serve", "--port", str(port), "--key", KEY, "--broker", "memory://"],
+    }
+    if name == "node" and not (ROOT / "peers" / "node" / "node_modules").exists():
+        npm = shutil.which("npm") or "npm"
+        subprocess.run([npm, "ci", "--silent", "--prefix", str(ROOT / "peers" / "node")], check=True)
+    process = subprocess.Popen(
+        ["taskset", "-c", str(SERVER_CORE), *commands[name]], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        _wait_for(port)
+        yield port, process.pid
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise SystemExit(f"nothing listens on port {port}")
+
+
+def _print_results(scenario: Scenario, results: dict[str, Result]) -> None:
+    print(f"\n### {scenario.name}: `fan {' '.join(scenario.arguments)}`\n")
+    print("| server | " + " | ".join(scenario.figures) + " |")
+    print("|---|" + "---|" * len(scenario.figures))
+    for server, result in results.items():
+        print(f"| {server} | " + " | ".join(f"{result[figure]:,.2f}" for figure in scenario.figures) + " |")
+
+
+def _print_targets(scenario: Scenario, results: dict[str, Result]) -> int:
+    missed = 0
+    print("\n| ratio | measured | wanted | |\n|---|---|---|---|")
+    for target in TARGETS:
+        if target.scenario != scenario.name:
+            continue
+        ratio = target.ratio(results)
+        met = ratio <= target.bound if target.at_most else ratio >= target.bound
+        missed += not met
+        wanted = f"{'at most' if target.at_most else 'at least'} {target.bound:g}"
+        print(f"| {target.text} | {ratio:.3g} | {wanted} | {'met' if met else 'MISSED'} |")
+    return missed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

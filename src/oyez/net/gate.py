@@ -1,0 +1,75 @@
+"""What a WebSocket connection asks of the rest of the daemon.
+
+Knows two interfaces. Must not know who implements them.
+"""
+
+from typing import TYPE_CHECKING, Protocol
+
+from websockets.protocol import Protocol as FrameProtocol
+
+from oyez.net.handshake import Handshake, Refusal
+from oyez.net.ticker import Ticker
+
+if TYPE_CHECKING:
+    from oyez.net.connection import WebSocketConnection
+
+
+class FrameReceiver(Protocol):
+    """What a connection asks of who uses it."""
+
+    @property
+    def max_message_bytes(self) -> int:
+        """Longest message that the peer may send now; longer ones end the connection with 1009."""
+        ...
+
+    def opened(self, connection: "WebSocketConnection") -> None:
+        """Begin: the handshake's answer is on its way."""
+        ...
+
+    def receive_text(self, data: bytes) -> None:
+        """Take a text message, known to be UTF-8."""
+        ...
+
+    def receive_binary(self, data: bytes) -> None:
+        """Take a binary message."""
+        ...
+
+    def drained(self) -> None:
+        """The socket takes bytes again, after a write that returned False."""
+        ...
+
+    def lost(self) -> None:
+        """The connection has ended. Called once, and last."""
+        ...
+
+
+class Gate(Protocol):
+    """What connections share: who takes them, and what has to be counted."""
+
+    @property
+    def ticker(self) -> Ticker:
+        """The clock."""
+        ...
+
+    @property
+    def max_message_bytes(self) -> int:
+        """Longest message that any peer may send."""
+        ...
+
+    @property
+    def parsers(self) -> list[FrameProtocol]:
+        """Frame parsers that no connection needs just now."""
+        ...
+
+    @property
+    def connections(self) -> "set[WebSocketConnection]":
+        """All that are open."""
+        ...
+
+    def admit(self, handshake: Handshake) -> "FrameReceiver | Refusal":
+        """Choose who takes a new connection."""
+        ...
+
+    def note(self, reason: str, detail: str) -> None:
+        """Count what a peer did wrong, and log it now and then."""
+        ...

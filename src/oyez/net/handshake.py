@@ -1,0 +1,124 @@
+"""The request that asks for a WebSocket, and the answer to it.
+
+Knows RFC 6455's opening handshake. Must not know who takes the connection.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHandshake
+from websockets.http11 import Request, Response
+from websockets.server import ServerProtocol
+from websockets.utils import accept_key
+
+if TYPE_CHECKING:
+    from oyez.net.connection import WebSocketConnection
+
+# websockets logs each connection; ours are logged by who uses them, so its logger is kept quiet.
+quiet_logger = logging.getLogger("oyez.websockets")
+quiet_logger.setLevel(logging.CRITICAL)
+
+# Judging a handshake needs no state of its own, so one judge serves all connections.
+_judge = ServerProtocol(logger=quiet_logger)
+
+_ACCEPTED = (
+    "HTTP/1.1 101 Switching Protocols\r\n"
+    "Upgrade: websocket\r\n"
+    "Connection: Upgrade\r\n"
+    "Sec-WebSocket-Accept: %s\r\n"
+    "Access-Control-Allow-Origin: *\r\n\r\n"
+)
+
+_KEY_CHARACTERS = 24  # RFC 6455 §4.1: 16 bytes in base64
+_BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+
+
+class Handshake(NamedTuple):
+    """A request for a WebSocket, with the headers as they came: names in lower case, values as bytes."""
+
+    path: str
+    query: str
+    headers: Sequence[tuple[bytes, bytes]]
+    connection: "WebSocketConnection"
+
+    def all(self, name: bytes) -> list[str]:
+        """Give every value of a header, named in lower case."""
+        return [value.decode("latin-1") for key, value in self.headers if key == name]
+
+    def first(self, name: bytes) -> str | None:
+        """Give the first value of a header, named in lower case."""
+        return next(iter(self.all(name)), None)
+
+
+class Refusal(NamedTuple):
+    """The answer to a handshake that is not accepted."""
+
+    status: int
+    reason: str
+    body: bytes
+    content_type: str = "application/json"
+
+    def serialize(self) -> bytes:
+        """Give the bytes."""
+        headers = Headers()
+        headers["Content-Type"] = self.content_type
+        headers["Content-Length"] = str(len(self.body))
+        headers["Connection"] = "close"
+        return _serialize(Response(self.status, self.reason, headers, self.body))
+
+
+class BadHandshake(Exception):  # noqa: N818 - an answer to give, not a failure of ours
+    """The request does not ask for a WebSocket as it should; ``answer`` are the bytes that say so."""
+
+    def __init__(self, detail: str, answer: bytes) -> None:
+        super().__init__(detail)
+        self.answer = answer
+
+
+def accept(handshake: Handshake) -> bytes:
+    """Give the answer that accepts a handshake.
+
+    Raises:
+        BadHandshake: it breaks RFC 6455 §4.2.1.
+    """
+    key = _plain_key(handshake.headers)
+    if key is not None:
+        return (_ACCEPTED % accept_key(key)).encode()
+    headers = Headers()
+    for name, value in handshake.headers:
+        headers[name.decode("latin-1")] = value.decode("latin-1")
+    request = Request(handshake.path, headers)
+    try:
+        accepted, _, _ = _judge.process_request(request)
+    except InvalidHandshake as error:
+        raise BadHandshake(str(error), _serialize(_judge.accept(request))) from error
+    return (_ACCEPTED % accepted).encode()
+
+
+def _plain_key(headers: Sequence[tuple[bytes, bytes]]) -> str | None:
+    """Give the key of a handshake that is put in the usual words; None: let the library judge.
+
+    The library reads all that the grammar allows, which is an eighth of what a connect costs.
+    """
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in found:
+            return None
+        found[name] = value
+    key = found.get(b"sec-websocket-key", b"")
+    plain = (
+        found.get(b"upgrade", b"").lower() == b"websocket"
+        and found.get(b"connection", b"").lower() == b"upgrade"
+        and found.get(b"sec-websocket-version") == b"13"
+        and len(key) == _KEY_CHARACTERS
+        and key.endswith(b"==")
+        and _BASE64.issuperset(key[:-2])
+    )
+    return key.decode("ascii") if plain else None
+
+
+def _serialize(response: Response) -> bytes:
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    return response.serialize()

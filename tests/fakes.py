@@ -1,0 +1,236 @@
+"""Stand-ins for what the parts lean on: a hub's surroundings, an event loop that waits to be turned, a socket."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+
+from websockets.protocol import Protocol as FrameProtocol
+
+from oyez.brokers.memory import MemoryBroker
+from oyez.hub.history import Gap, History
+from oyez.hub.hub import Hub
+from oyez.hub.publication import Channel, EventId, Post, Publication
+from oyez.hub.subscriber import Subscription
+from oyez.net.connection import FrameReceiver, Handshake, Refusal
+from oyez.net.ticker import Ticker
+
+
+def run_without_loop(step: Coroutine[object, object, object]) -> None:
+    """Run a coroutine that waits for nothing."""
+    try:
+        step.send(None)
+    except StopIteration:
+        return
+    raise AssertionError("it waits for something")
+
+
+class Clock:
+    """Seconds that pass when they are told to."""
+
+    def __init__(self, now: float = 0.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Ids:
+    """An encoding that tests can read: the ids."""
+
+    def encode(self, publication: Publication) -> bytes:
+        return b"%d " % publication.id
+
+    def join(self, parts: list[bytes]) -> bytes:
+        return b"".join(parts)
+
+
+IDS = Ids()
+
+
+class Listener:
+    """The endpoint's side of a subscription: remembers all that it is given, in order."""
+
+    def __init__(self) -> None:
+        self.got: list[int] = []
+        self.writes: list[list[int]] = []
+        self.statuses: list[bool | None] = []
+        self.gaps: list[Gap] = []
+        self.taking = True
+        self.on_write: Callable[[], object] = lambda: None
+        self.on_told: Callable[[], object] = lambda: None
+        self.subscription = Subscription(self, IDS, self.write)
+
+    def write(self, data: bytes) -> bool:
+        ids = list(map(int, data.split()))
+        self.writes.append(ids)
+        self.got += ids
+        self.on_write()
+        return self.taking
+
+    def tell_subscribed(self, recovered: bool | None, gaps: Sequence[Gap]) -> None:
+        self.statuses.append(recovered)
+        self.gaps += gaps
+        self.on_told()
+
+    def tell_gap(self, gap: Gap) -> None:
+        self.gaps.append(gap)
+
+
+class World:
+    """A hub with a memory broker, whose clock and turns are in the test's hands. Ids begin above 1,000."""
+
+    def __init__(
+        self,
+        *,
+        size: int = 256,
+        ttl_s: float = 600.0,
+        max_bytes: int = 2**26,
+        max_channels: int = 1000,
+        newest: int = 50,
+    ) -> None:
+        self.clock = Clock()
+        self.turns: list[Callable[[], None]] = []
+        self.history = History(size=size, ttl_s=ttl_s, max_bytes=max_bytes, max_channels=max_channels)
+        self.hub = Hub(
+            MemoryBroker(self.clock, lambda: 1.0),
+            self.history,
+            call_soon=self.turns.append,
+            clock=self.clock,
+            replay_without_start=newest,
+        )
+        run_without_loop(self.hub.start())
+
+    def post(self, *channels: str) -> list[int]:
+        """Post to each channel, in one call of the broker; the ids."""
+        ids: list[int] = []
+
+        def settle(outcome: object) -> None:
+            assert isinstance(outcome, list)
+            ids.extend(outcome)
+
+        self.hub.publish([Post(Channel(channel), b"1") for channel in channels], settle)
+        return ids
+
+    def turn(self) -> bool:
+        """Do one turn of the loop; False when there is nothing to do."""
+        due, self.turns[:] = self.turns[:], []
+        for function in due:
+            function()
+        return bool(due)
+
+    def run(self) -> None:
+        while self.turn():
+            pass
+
+    def follow(self, listener: Listener, *channels: str, start: int | None = None) -> Listener:
+        """Give a listener its filter."""
+        names = [Channel(channel) for channel in channels]
+        self.hub.subscribe(listener.subscription, names, None if start is None else EventId(start))
+        return listener
+
+    def move(self, listener: Listener) -> None:
+        """Let a listener go on over another transport, which takes bytes."""
+        listener.taking = True
+        self.hub.move(listener.subscription, IDS, listener.write)
+
+
+class Loop:
+    """An event loop of which nothing runs by itself."""
+
+    def __init__(self, monkeypatch_loop: Callable[[str, object], None]) -> None:
+        self.ready: list[Callable[[], object]] = []
+        self.later: list[tuple[float, Callable[[], object]]] = []
+        monkeypatch_loop("asyncio.get_running_loop", lambda: self)
+
+    def call_soon(self, function: Callable[[], object]) -> asyncio.Handle | None:
+        self.ready.append(function)
+        return None
+
+    def call_later(self, delay: float, function: Callable[[], object]) -> asyncio.Handle | None:
+        self.later.append((delay, function))
+        return None
+
+    def run(self) -> None:
+        """Call what is ready, until nothing is."""
+        while self.ready:
+            self.ready.pop(0)()
+
+
+class Socket(asyncio.Transport):
+    """A transport that keeps what is written to it. It calls itself encrypted, so that nobody goes past it."""
+
+    def __init__(self) -> None:
+        super().__init__({"sslcontext": True})
+        self.written = b""
+        self.reading = True
+        self.ended = False
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        assert high == 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += bytes(data)
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def is_closing(self) -> bool:
+        return self.ended
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.ended = True
+
+    def abort(self) -> None:
+        self.ended = True
+
+
+class Messages:
+    """A receiver of frames that keeps the messages."""
+
+    def __init__(self, max_message_bytes: int) -> None:
+        self.max_message_bytes = max_message_bytes
+        self.got: list[str | bytes] = []
+
+    def opened(self, connection: object) -> None:
+        """Nothing to say."""
+
+    def receive_text(self, data: bytes) -> None:
+        self.got.append(data.decode())
+
+    def receive_binary(self, data: bytes) -> None:
+        self.got.append(data)
+
+    def drained(self) -> None:
+        """Nothing waits."""
+
+    def lost(self) -> None:
+        """Nothing depends on it."""
+
+
+class Gate:
+    """What connections share, with one receiver for each that comes."""
+
+    max_message_bytes = 2**20
+
+    def __init__(self, max_message_bytes: int = 10_000) -> None:
+        self.ticker = Ticker(clock=Clock())
+        self.parsers: list[FrameProtocol] = []
+        self.connections: set[object] = set()
+        self.notes: list[str] = []
+        self.receivers: list[Messages] = []
+        self._receiver_bytes = max_message_bytes
+
+    def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
+        self.receivers.append(Messages(self._receiver_bytes))
+        return self.receivers[-1]
+
+    def note(self, reason: str, detail: str) -> None:
+        self.notes.append(reason)

@@ -1,0 +1,18 @@
+"""One harness per codec: only documented errors may come out, and whole input equals byte by byte feeding.
+
+``OYEZ_FUZZ_EXAMPLES=100000 pytest tests/fuzz`` runs each of them for longer; the default is short, and always the same.
+"""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+EXAMPLES = int(os.environ.get("OYEZ_FUZZ_EXAMPLES", "0"))
+
+fuzz = settings(
+    max_examples=EXAMPLES or 300,
+    derandomize=not EXAMPLES,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)

@@ -1,0 +1,168 @@
+"""Does a fan-out that is cut into slices come out right, whatever happens between two of them?"""
+
+import contextlib
+from collections.abc import Callable
+
+import pytest
+
+from oyez.hub.publication import Channel
+from tests.fakes import Listener, World
+
+CROWD = 100
+
+
+def crowd(world: World, *channels: str) -> list[Listener]:
+    """Many listeners, each of which takes longer than a slice may last."""
+    listeners = [world.follow(Listener(), *channels) for _ in range(CROWD)]
+
+    def take_long() -> None:
+        world.clock.now += 1
+
+    for listener in listeners:
+        listener.on_write = take_long
+    return listeners
+
+
+def begin(world: World, listeners: list[Listener]) -> tuple[list[Listener], list[Listener]]:
+    """Do the first slice; who was served by it, and who was not."""
+    assert world.turn()
+    served = [listener for listener in listeners if listener.got]
+    unserved = [listener for listener in listeners if not listener.got]
+    assert served
+    assert unserved
+    return served, unserved
+
+
+def test_all_are_served_in_several_turns() -> None:
+    world = World()
+    listeners = crowd(world, "a")
+    ids = world.post("a", "a")
+    turns = 0
+    while world.turn():
+        turns += 1
+    assert turns > 2
+    assert all(listener.writes == [ids] for listener in listeners)
+
+
+def test_a_quick_fan_out_takes_one_turn() -> None:
+    world = World()
+    listeners = [world.follow(Listener(), "a") for _ in range(CROWD)]
+    world.post("a")
+    world.turn()
+    assert all(listener.got for listener in listeners)
+
+
+def test_posts_between_slices_wait_for_the_next_batch() -> None:
+    world = World()
+    listeners = crowd(world, "a")
+    ids = world.post("a")
+    begin(world, listeners)
+    ids += world.post("a") + world.post("b")
+    world.run()
+    assert all(listener.writes == [[ids[0]], [ids[1]]] for listener in listeners)
+
+
+def test_who_joins_in_the_middle_gets_each_event_once() -> None:
+    world = World()
+    listeners = crowd(world, "a")
+    ids = world.post("a")
+    begin(world, listeners)
+    ids += world.post("a")
+    newcomer = world.follow(Listener(), "a", start=1000)
+    stranger = world.follow(Listener(), "a", "b", start=ids[0])
+    ids += world.post("a")
+    world.run()
+    assert newcomer.got == ids
+    assert stranger.got == ids[1:]
+
+
+def go_elsewhere(world: World, listener: Listener) -> None:
+    world.follow(listener, "b")
+    world.follow(listener, "a")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda world, listener: world.move(listener),
+        lambda world, listener: world.follow(listener, "a", start=1000),
+        lambda world, listener: world.follow(listener, "a", "b"),
+        go_elsewhere,
+    ],
+    ids=["move", "same filter", "wider filter", "there and back"],
+)
+def test_who_changes_in_the_middle_gets_each_event_once(change: Callable[[World, Listener], None]) -> None:
+    world = World()
+    listeners = crowd(world, "a")
+    earlier = world.post("a")
+    world.run()
+    for listener in listeners:
+        listener.got.clear()
+    ids = world.post("a", "a")
+    served, unserved = begin(world, listeners)
+    ids += world.post("a")
+    for listener in (served[0], unserved[0], unserved[-1]):
+        change(world, listener)
+    ids += world.post("a")
+    world.run()
+    assert all(listener.got == ids for listener in listeners)
+    assert earlier
+
+
+def test_who_leaves_in_the_middle_gets_nothing_more() -> None:
+    world = World()
+    listeners = crowd(world, "a")
+    world.post("a")
+    _, unserved = begin(world, listeners)
+    for listener in unserved:
+        world.hub.leave(listener.subscription)
+    world.run()
+    assert [listener.got for listener in unserved] == [[]] * len(unserved)
+
+
+def test_who_stalls_in_the_middle_resumes_from_history() -> None:
+    world = World()
+    listeners = crowd(world, "a")
+    ids = world.post("a")
+    _, unserved = begin(world, listeners)
+    slow = unserved[0]
+    slow.taking = False
+    world.run()
+    ids += world.post("a")
+    world.run()
+    assert slow.got == ids[:1]
+    slow.taking = True
+    world.hub.resume(slow.subscription)
+    world.run()
+    assert slow.got == ids
+
+
+def test_an_empty_audience_ends_the_fan_out() -> None:
+    world = World()
+    listeners = crowd(world, "a")
+    world.post("a")
+    begin(world, listeners)
+    for listener in listeners:
+        world.hub.leave(listener.subscription)
+    world.run()
+    assert world.hub.listeners(Channel("a")) == 0
+    late = world.follow(Listener(), "a", start=world.hub.last_id())
+    ids = world.post("a")
+    world.run()
+    assert late.got == ids
+
+
+def test_an_error_in_one_write_does_not_end_delivery_for_all() -> None:
+    world = World()
+    broken, sound = world.follow(Listener(), "a"), world.follow(Listener(), "b")
+
+    def fail() -> None:
+        raise RuntimeError("a bug")
+
+    broken.on_write = fail
+    world.post("a")
+    with contextlib.suppress(RuntimeError):  # whether it is logged here or by the event loop
+        world.run()
+    ids = world.post("b")
+    world.run()
+    assert sound.got == ids
