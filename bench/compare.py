@@ -92,7 +92,8 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         fan, limit = (_compile(arguments.tools / f"{name}.c", folder / name) for name in ("fan", "limit"))
         print(
-            f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; rounds: {arguments.rounds}"
+            f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+            f"median of {arguments.rounds} rounds"
         )
         missed = 0
         for scenario in SCENARIOS:

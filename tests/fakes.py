@@ -10,7 +10,8 @@ from oyez.hub.history import Gap, History
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId, Post, Publication
 from oyez.hub.subscriber import Subscription
-from oyez.net.connection import FrameReceiver, Handshake, Refusal
+from oyez.net.gate import FrameReceiver
+from oyez.net.handshake import Handshake, Refusal
 from oyez.net.ticker import Ticker
 
 
@@ -198,6 +199,8 @@ class Messages:
     def __init__(self, max_message_bytes: int) -> None:
         self.max_message_bytes = max_message_bytes
         self.got: list[str | bytes] = []
+        self.drains = 0
+        self.losses = 0
 
     def opened(self, connection: object) -> None:
         """Nothing to say."""
@@ -209,10 +212,10 @@ class Messages:
         self.got.append(data)
 
     def drained(self) -> None:
-        """Nothing waits."""
+        self.drains += 1
 
     def lost(self) -> None:
-        """Nothing depends on it."""
+        self.losses += 1
 
 
 class Gate:

@@ -113,7 +113,7 @@ def text_frame(text: str) -> bytes:
     return frame(TEXT, text.encode())
 
 
-class Closed(Exception):
+class Closed(Exception):  # noqa: N818 - what happened, not whose fault it is
     """The server ended the WebSocket; 1006 when it did so without a close frame."""
 
     def __init__(self, code: int) -> None:

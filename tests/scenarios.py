@@ -1,7 +1,7 @@
 """What every real client must be served, told once and played by each of them.
 
-A test module inherits `ClientScenarios` and names its clients in a fixture `client`. Which library a client is, over
-which transport it speaks: that is not known here.
+A test module inherits `ListenerScenarios`, or all of `ClientScenarios`, and names its clients in a fixture `client`.
+Which library a client is, over which transport it speaks: that is not known here.
 """
 
 from collections.abc import Sequence
@@ -21,10 +21,15 @@ class Session(Protocol):
 
     inbox: Inbox
 
-    def emit(self, event: str, *args: object) -> None: ...
-    def call(self, event: str, *args: object) -> Any: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, *_: object) -> None: ...
+
+
+class SpeakingSession(Session, Protocol):
+    """One that the test can also speak through; `call` waits for the acknowledgement."""
+
+    def emit(self, event: str, *args: object) -> None: ...
+    def call(self, event: str, *args: object) -> Any: ...
 
 
 class Client(Protocol):
@@ -45,11 +50,21 @@ class Client(Protocol):
         ...
 
 
+class SpeakingClient(Client, Protocol):
+    """One whose sessions the test can speak through."""
+
+    def open(
+        self, url: str, *, role: str = "client", token: str = "", channels: Sequence[str] = (), start: int = 0
+    ) -> SpeakingSession: ...
+
+
 def new_channel() -> str:
     return f"sub_{uuid4().hex[:12]}"
 
 
-class ClientScenarios:
+class ListenerScenarios:
+    """Following channels, whatever happens to the link and to the daemon."""
+
     def test_catches_up_and_goes_on_live(self, client: Client, daemon: Daemon) -> None:
         one, two = new_channel(), new_channel()
         start = daemon.last()
@@ -60,15 +75,6 @@ class ClientScenarios:
             assert received(client, session, 210) == expected
             assert session.inbox.of("status") == [SUCCESS, SUCCESS | {"recovered": True}]
             assert session.inbox.of("gap") == []
-            session.inbox.wait_until(lambda: session.inbox.of("transport")[-1:] == [client.transport], client.transport)
-
-    def test_survives_bytes_that_come_one_by_one(self, client: Client, daemon: Daemon, proxy: Proxy) -> None:
-        channel = new_channel()
-        proxy.bytewise = True
-        with client.open(proxy.url, channels=[channel]) as session:
-            session.inbox.wait("status", 2)
-            expected = daemon.post(channel, *range(20))
-            assert received(client, session, 20) == expected
             session.inbox.wait_until(lambda: session.inbox.of("transport")[-1:] == [client.transport], client.transport)
 
     def test_misses_nothing_when_the_link_is_cut(self, client: Client, daemon: Daemon, proxy: Proxy) -> None:
@@ -118,7 +124,20 @@ class ClientScenarios:
             expected += own_daemon.post(one, "after")
             assert received(client, session, 3) == expected
 
-    def test_posts_as_a_sender(self, client: Client, daemon: Daemon) -> None:
+
+class ClientScenarios(ListenerScenarios):
+    """The listeners' scenarios, and those that need a client that the test can speak through."""
+
+    def test_survives_bytes_that_come_one_by_one(self, client: Client, daemon: Daemon, proxy: Proxy) -> None:
+        channel = new_channel()
+        proxy.bytewise = True
+        with client.open(proxy.url, channels=[channel]) as session:
+            session.inbox.wait("status", 2)
+            expected = daemon.post(channel, *range(20))
+            assert received(client, session, 20) == expected
+            session.inbox.wait_until(lambda: session.inbox.of("transport")[-1:] == [client.transport], client.transport)
+
+    def test_posts_as_a_sender(self, client: SpeakingClient, daemon: Daemon) -> None:
         channel = new_channel()
         refusal = {"status": "error", "code": "invalid-channel", "message": "Invalid channel"}
         with (
@@ -149,7 +168,7 @@ class ClientScenarios:
             assert session.inbox.wait("connect_error") == ["Authentication failed"]
             assert session.inbox.of("connect") == []
 
-    def test_is_told_what_it_may_not_do(self, client: Client, daemon: Daemon) -> None:
+    def test_is_told_what_it_may_not_do(self, client: SpeakingClient, daemon: Daemon) -> None:
         channel = new_channel()
         asked: list[tuple[str, object, str]] = [
             ("post", {"channel": channel, "message": "forged"}, "unauthorized"),

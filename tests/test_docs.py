@@ -1,17 +1,23 @@
 """Is everything that a user can set, type or receive written down?"""
 
+import ast
 import json
 import re
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import typer.main
 
+import oyez
 from oyez.cli import app
 from oyez.cli.exits import ExitCode
 from oyez.config import Entry, Settings, fields_of
+from tests.daemon import Daemon
 
-REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
+ROOT = Path(__file__).parent.parent
+REFERENCE = ROOT / "docs" / "reference"
 ENTRIES = list(fields_of(Settings()))
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # the app is a group
 
@@ -79,3 +85,94 @@ def test_every_setting_with_a_flag_is_an_option_of_serve() -> None:
     flags = {entry.flag for entry in ENTRIES if entry.flag}
     offered = {option for parameter in COMMANDS["serve"].params for option in parameter.opts}
     assert offered - {"--config", "--help"} == flags
+
+
+# --- the protocol -----------------------------------------------------------------------------------------------------
+
+PROTOCOL = (REFERENCE / "protocol.md").read_text("utf-8")
+SOURCES = sorted((Path(oyez.__file__).parent).rglob("*.py"))
+
+
+def table(first_heading: str) -> set[str]:
+    """Return what the first cells hold, between backquotes, of the tables whose first column has this heading."""
+    found: set[str] = set()
+    for body in re.findall(rf"^\| {re.escape(first_heading)} \|.*\n\|[ -|]+\n((?:\|.*\n)+)", PROTOCOL, re.MULTILINE):
+        found |= rows(body).keys()
+    assert found, f"docs/reference/protocol.md has no table of {first_heading}"
+    return found
+
+
+def calls(*names: str) -> Iterator[ast.Call]:
+    """Find every call of a function or method with one of these names, in all of the sources."""
+    for source in SOURCES:
+        for node in ast.walk(ast.parse(source.read_text("utf-8"))):
+            if isinstance(node, ast.Call):
+                called = node.func
+                name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+                if name in names:
+                    yield node
+
+
+def literals(node: ast.expr) -> Iterator[object]:
+    """Give the values that an argument may have; it must be written so that they can be seen."""
+    if isinstance(node, ast.IfExp):
+        yield from literals(node.body)
+        yield from literals(node.orelse)
+    else:
+        assert isinstance(node, ast.Constant), f"{ast.unparse(node)} hides from the documentation test"
+        yield node.value
+
+
+def test_every_metric_is_documented(daemon: Daemon) -> None:
+    with urllib.request.urlopen(f"{daemon.url}/metrics") as answer:
+        names = set(re.findall(r"^# TYPE (\w+) ", answer.read().decode(), re.MULTILINE))
+    assert names
+    assert table("metric") == names
+
+
+def test_every_reason_of_a_refusal_is_documented() -> None:
+    reasons = {reason for call in calls("note", "_note") for reason in literals(call.args[0])}
+    assert reasons
+    assert table("reason") == reasons
+
+
+def test_every_error_code_of_a_command_is_documented() -> None:
+    codes = {code for call in calls("CommandError") for code in literals(call.args[0])}
+    assert codes
+    numbers = {str(code) for call in calls("_Refused") for code in literals(call.args[0])}
+    assert numbers
+    assert table("code") == codes | numbers
+
+
+def test_every_error_code_of_the_api_is_documented() -> None:
+    codes = {code for call in calls("_error") if len(call.args) > 2 for code in literals(call.args[1])}
+    assert codes
+    assert table("API code") == codes
+
+
+def test_every_code_in_a_ready_made_answer_is_documented() -> None:
+    codes = {code for source in SOURCES for code in re.findall(r'"code":"([\w-]+)"', source.read_text("utf-8"))}
+    for code in codes:
+        assert f'"code":"{code}"' in PROTOCOL
+
+
+def test_every_close_code_is_documented() -> None:
+    codes = {str(code) for call in calls("fail") for code in literals(call.args[0])}
+    assert codes
+    assert codes | {"1001"} <= table("close code")
+
+
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text("utf-8")):
+        path, _, anchor = target.partition("#")
+        if "://" in target:
+            continue
+        there = (page.parent / path).resolve() if path else page
+        assert there.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", there.read_text("utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}, target

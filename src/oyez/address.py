@@ -22,6 +22,9 @@ class Peer(NamedTuple):
     """The socket's other end is this machine."""
 
 
+# A chain of a dozen proxies; what is longer was made up, and only its end counts.
+_LONGEST_REMEMBERED = 500
+
 FindPeer = Callable[[], Peer]
 """Asking the system for an address is not free, and for most sessions nobody needs it."""
 
@@ -49,7 +52,6 @@ def is_within(address: str, networks: Sequence[Network]) -> bool:
 _LOOPBACK = parse_networks(("127.0.0.0/8", "::1"))
 
 
-@lru_cache(maxsize=4096)  # behind a proxy, and from this machine, the same words come again and again
 def find_peer(socket_address: str, forwarded_for: str | None, trusted: tuple[Network, ...]) -> Peer:
     """Find the client behind a socket.
 
@@ -58,6 +60,12 @@ def find_peer(socket_address: str, forwarded_for: str | None, trusted: tuple[Net
         forwarded_for: the header ``X-Forwarded-For``, a list whose last entry was added by the nearest proxy.
         trusted: the proxies whose header is believed.
     """
+    if forwarded_for is not None and len(forwarded_for) > _LONGEST_REMEMBERED:
+        return _find_peer(socket_address, forwarded_for[-_LONGEST_REMEMBERED:], trusted)
+    return _remembered(socket_address, forwarded_for, trusted)
+
+
+def _find_peer(socket_address: str, forwarded_for: str | None, trusted: tuple[Network, ...]) -> Peer:
     local = not socket_address or is_within(socket_address, _LOOPBACK)
     if forwarded_for is None:
         return Peer(socket_address, direct=True, local=local)
@@ -66,3 +74,7 @@ def find_peer(socket_address: str, forwarded_for: str | None, trusted: tuple[Net
     while hops and (not address or is_within(address, trusted)):
         address = hops.pop()
     return Peer(address, direct=False, local=local)
+
+
+# From this machine, and through a proxy, the same words come again and again.
+_remembered = lru_cache(maxsize=4096)(_find_peer)

@@ -30,7 +30,7 @@ class Capacity(NamedTuple):
     sessions: int
     """Sessions, whatever their role; the difference to ``sockets`` is kept for posters on this machine."""
     listeners: int
-    """Sessions that listen; the difference to ``sessions`` is kept for posters, and for listeners who are told to wait."""
+    """Sessions that listen; the difference to ``sessions`` is for posters, and for listeners who are told to wait."""
 
 
 def raise_open_files() -> int:

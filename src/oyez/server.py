@@ -34,7 +34,7 @@ from oyez.endpoints.status import StatusEndpoint
 from oyez.errors import ConfigError
 from oyez.hub.history import History
 from oyez.hub.hub import Hub
-from oyez.limits import Capacity, FailedAttempts, Notes, derive_capacity, raise_open_files
+from oyez.limits import FailedAttempts, Notes, derive_capacity, raise_open_files
 from oyez.metrics import Metrics
 from oyez.net.connection import WebSocketConnection
 from oyez.net.engineio import EngineServer, EngineSettings

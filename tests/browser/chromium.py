@@ -6,7 +6,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any, Self
+from typing import Self
 
 from playwright.sync_api import Browser, Page, Playwright
 
@@ -100,10 +100,3 @@ class PageSession:
 
     def __exit__(self, *_: object) -> None:
         self.page.close()
-
-    def emit(self, event: str, *args: object) -> None:
-        self.page.evaluate("([event, args]) => { socket.emit(event, ...args) }", [event, list(args)])
-
-    def call(self, event: str, *args: object) -> Any:
-        ask = "([event, args, ms]) => socket.timeout(ms).emitWithAck(event, ...args)"
-        return self.page.evaluate(ask, [event, list(args), PATIENCE_S * 1000])

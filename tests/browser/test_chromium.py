@@ -9,7 +9,7 @@ from tests.browser.chromium import PageClient, PageInbox, Site, launch
 from tests.clients.javascript import TRANSPORTS
 from tests.daemon import Daemon
 from tests.proxy import Proxy
-from tests.scenarios import ClientScenarios, new_channel
+from tests.scenarios import ListenerScenarios, new_channel
 
 RECEIVE = """([url, channels, last]) => {
     window.receiver = new EventReceiver(url, channels, last, (message) => hear("onmessage", message));
@@ -35,7 +35,7 @@ def client(request: pytest.FixtureRequest, browser: Browser, site: Site) -> Page
     return PageClient(browser, site, request.param)
 
 
-class TestPage(ClientScenarios):
+class TestPage(ListenerScenarios):
     """The scenarios, in a page."""
 
 

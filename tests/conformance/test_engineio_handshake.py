@@ -53,7 +53,6 @@ def test_sessions_have_their_own_ids(echo: Echo) -> None:
         ("EIO=3&transport=polling", BAD_VERSION),
         ("EIO=5&transport=polling", BAD_VERSION),
         ("EIO=4&transport=polling&sid=unknown", UNKNOWN_SID),
-        ("EIO=4&transport=polling&sid=", UNKNOWN_SID),
         ("EIO=3&transport=polling&sid=unknown", UNKNOWN_SID),
         ("EIO=4&transport=abc&sid=unknown", UNKNOWN_TRANSPORT),
         ("EIO=4&transport=websocket", BAD_REQUEST),

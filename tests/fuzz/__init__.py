@@ -5,7 +5,7 @@
 
 import os
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 EXAMPLES = int(os.environ.get("OYEZ_FUZZ_EXAMPLES", "0"))
 
@@ -14,5 +14,7 @@ fuzz = settings(
     derandomize=not EXAMPLES,
     deadline=None,
     database=None,
+    report_multiple_bugs=False,
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

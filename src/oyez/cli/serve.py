@@ -4,7 +4,7 @@ import os
 
 import typer
 
-from oyez.cli import options
+from oyez.cli import banner, options
 from oyez.config import load
 
 
@@ -40,4 +40,10 @@ def serve(
         "log_level": log_level,
         "log_format": log_format,
     }
-    raise typer.Exit(run(load(config, os.environ, flags)))
+    settings = load(config, os.environ, flags)
+
+    def on_ready(address: str) -> None:
+        if settings.dev:
+            banner.show(settings, address)
+
+    raise typer.Exit(run(settings, on_ready))

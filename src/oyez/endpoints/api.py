@@ -4,7 +4,6 @@ Knows requests and the hub. Must not know listeners.
 """
 
 import asyncio
-from collections.abc import Sequence
 
 import msgspec
 from starlette.requests import Request

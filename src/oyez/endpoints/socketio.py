@@ -186,7 +186,7 @@ class SocketIOApp:
             self._role = Role.WAITING
             endpoint.note("at-capacity", f"{endpoint.listeners} listeners are connected")
             self._refuse(commands.AT_CAPACITY)
-            self._link.set_alarm(uniform(*_HOLD_AT_CAPACITY_S))
+            self._link.set_alarm(uniform(*_HOLD_AT_CAPACITY_S))  # noqa: S311 - spread, not secret
             return
         self._role = Role.LISTENER
         endpoint.listeners += 1

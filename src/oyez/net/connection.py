@@ -92,7 +92,7 @@ class WebSocketConnection(OutgoingSide):
         self._hold_answers()
         try:
             self._feed(data)
-        except Exception:  # noqa: BLE001 - our own bug: this connection ends, the daemon does not
+        except Exception:
             logger.exception("a connection is closed after an error of ours")
             self.abort()
         finally:

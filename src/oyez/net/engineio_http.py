@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -23,7 +23,15 @@ from oyez.net.gate import FrameReceiver
 from oyez.net.handshake import Handshake, Refusal
 from oyez.wire import engineio
 
+# Clients of this protocol need a hundred characters; a longer query is read as an empty one.
+_LONGEST_QUERY = 1000
+
 _TRANSPORTS = ("polling", "websocket")
+
+# The Python client gives a connection up when a poll brings more packets than this. Browsers take any number, and what
+# they call themselves has begun with the same word for thirty years.
+_PACKETS_OUTSIDE_BROWSERS = 16
+_BROWSER = "Mozilla/"
 
 
 class _Refused(NamedTuple):
@@ -155,6 +163,8 @@ class EngineHttp:
             self._server.note("at-capacity", "a session over the limit is refused")
             return _error(_AT_CAPACITY, {"Retry-After": "30"})
         link = self._server.open_link(lambda: peer, polling=True)
+        if link.polling is not None and not request.headers.get("User-Agent", "").startswith(_BROWSER):
+            link.polling.max_packets = _PACKETS_OUTSIDE_BROWSERS
         return _text(link.open_packet(["websocket"]))
 
     async def _poll(self, link: EngineLink, request: Request) -> Response | None:
@@ -231,9 +241,13 @@ class _Dismissed:
         """Nothing depends on it."""
 
 
-@lru_cache(maxsize=1024)  # most handshakes ask with the same words
 def _parse_query(query: str) -> Mapping[str, list[str]]:
-    return parse_qs(query, max_num_fields=32) if query.count("&") < 32 else {}
+    return _remembered_query(query) if len(query) <= _LONGEST_QUERY else {}
+
+
+@lru_cache(maxsize=1024)  # most handshakes ask with the same words
+def _remembered_query(query: str) -> Mapping[str, list[str]]:
+    return parse_qs(query)
 
 
 def _first(query: Mapping[str, list[str]], name: str) -> str:

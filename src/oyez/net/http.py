@@ -28,6 +28,10 @@ BACKLOG = 4096
 _SEND_BUFFER_BYTES = 256 * 1024
 
 
+# Whoever reads a body holds it to its time and answers; the socket itself is closed a little later.
+_GRACE_S = 1.0
+
+
 class HttpLimits(Protocol):
     """What the HTTP side is held to."""
 
@@ -39,6 +43,11 @@ class HttpLimits(Protocol):
     @property
     def header_timeout_s(self) -> float:
         """How long they may take, in seconds."""
+        ...
+
+    @property
+    def body_timeout_s(self) -> float:
+        """How long the body may take."""
         ...
 
 
@@ -75,7 +84,7 @@ class HttpConnection(HttpToolsProtocol):
         self.transport = transport
         self.flow = FlowControl(transport)
         self.scheme = "https" if is_ssl(transport) else "http"
-        self._set_deadline()
+        self._set_deadline(self._gate.limits.header_timeout_s)
         if len(self.connections) + len(self._gate.connections) > self._gate.max_sockets:
             self._gate.note("at-capacity", "a socket over the limit is closed")
             transport.abort()
@@ -106,8 +115,8 @@ class HttpConnection(HttpToolsProtocol):
         self.parser = None  # type: ignore[assignment]  # it refers back to this object: both can go now
 
     def tick(self, now: float) -> None:
-        """The headers did not come in time."""
-        if self._header_bytes:
+        """The headers did not come in time, or the body."""
+        if self._in_headers and not self._in_body and self._header_bytes:
             self._refuse(b"408 Request Timeout", "headers that do not end")
         else:
             self.transport.close()
@@ -120,7 +129,7 @@ class HttpConnection(HttpToolsProtocol):
         self._in_headers = True
         self._in_body = False
         if not self.tick_slot:  # the first request's began with the connection
-            self._set_deadline()
+            self._set_deadline(self._gate.limits.header_timeout_s)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; those that follow a body in chunks are nothing to anybody."""
@@ -131,20 +140,17 @@ class HttpConnection(HttpToolsProtocol):
         """Count again: behind the last chunk come headers."""
         self._in_headers = True
         self._header_bytes = 0
-        self._set_deadline()
 
     def on_body(self, body: bytes) -> None:
         """Count no more: it was not the last chunk."""
-        if self._in_headers:
-            self._in_headers = False
-            self._gate.ticker.clear(self)
+        self._in_headers = False
         super().on_body(body)
 
     def on_headers_complete(self) -> None:
-        """Count no more."""
+        """Count no more, and begin to wait for the end of the body."""
         self._in_headers = False
         self._in_body = True
-        self._gate.ticker.clear(self)
+        self._set_deadline(self._gate.limits.body_timeout_s + _GRACE_S)
         if not self.parser.should_upgrade():
             self.client = self.client or get_remote_addr(self.transport)
             self.scope["client"] = self.client
@@ -161,9 +167,9 @@ class HttpConnection(HttpToolsProtocol):
         self._gate.note("bad-request", "not HTTP")
         super().send_400_response(msg)
 
-    def _set_deadline(self) -> None:
+    def _set_deadline(self, delay_s: float) -> None:
         ticker = self._gate.ticker
-        ticker.set(self, ticker.clock() + self._gate.limits.header_timeout_s)
+        ticker.set(self, ticker.clock() + delay_s)
 
     def _refuse(self, status: bytes, detail: str) -> None:
         self._gate.note("bad-request", detail)
@@ -184,7 +190,7 @@ class HttpServer:
             ws=cast(type[asyncio.Protocol], WebSocketConnection),  # made by `handle_websocket_upgrade`
             lifespan="off",
             log_config=None,
-            log_level=logging.CRITICAL,
+            log_level=logging.ERROR,  # our own bugs; what clients do wrong is noted by the gate
             access_log=False,
             server_header=False,
             proxy_headers=False,

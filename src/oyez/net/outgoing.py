@@ -79,10 +79,11 @@ class OutgoingSide(asyncio.Protocol):
             self._outbox.append(data)
             return
         self._put(data)
-        if self.blocked and not self._reading_paused:
-            if self._transport.get_write_buffer_size() > _UNSENT_ANSWERS_BYTES:
-                self._reading_paused = True
-                self._transport.pause_reading()
+        if not self.blocked or self._reading_paused:
+            return
+        if self._transport.get_write_buffer_size() > _UNSENT_ANSWERS_BYTES:
+            self._reading_paused = True
+            self._transport.pause_reading()
 
     def _put(self, data: bytes) -> None:
         """Give bytes to the system, and what it does not take to the transport, which waits until it does.

@@ -18,14 +18,17 @@ _HOPELESS_BYTES = 2 * 1024 * 1024
 class PollingTransport:
     """What is due to a client that polls.
 
+    ``max_packets``: how many the client takes with one GET; None: any number.
+
     Args:
         on_drained: called after a GET has taken everything, if a write had been told that the transport is full.
     """
 
-    __slots__ = ("_bytes", "_full", "_on_drained", "_packets", "_waiter")
+    __slots__ = ("_bytes", "_full", "_on_drained", "_packets", "_waiter", "max_packets")
 
     def __init__(self, on_drained: Callable[[], None]) -> None:
         self._packets: list[bytes] = []
+        self.max_packets: int | None = None
         self._bytes = 0
         self._full = False
         self._waiter: asyncio.Future[None] | None = None
@@ -48,7 +51,9 @@ class PollingTransport:
 
     def write(self, data: bytes) -> bool:
         """Add packets, already joined; False when enough is waiting for the next GET."""
-        self.send(data)
+        self._packets.extend(data.split(engineio.SEPARATOR))
+        self._bytes += len(data)
+        self.wake()
         if self._bytes > _FULL_BYTES:
             self._full = True
         return not self._full
@@ -65,7 +70,12 @@ class PollingTransport:
             self._waiter.set_result(None)
 
     def take(self) -> bytes:
-        """Take all that waits, as the answer to a GET; empty when nothing does."""
+        """Take what waits, as the answer to a GET; empty when nothing does."""
+        if self.max_packets is not None and len(self._packets) > self.max_packets:
+            payload = engineio.encode_payload(self._packets[: self.max_packets])
+            del self._packets[: self.max_packets]
+            self._bytes -= len(payload)
+            return payload
         payload = self.empty_out()
         if self._full:
             self._full = False

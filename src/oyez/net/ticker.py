@@ -97,6 +97,6 @@ class Ticker:
                 timed.tick_slot = 0
                 try:
                     timed.tick(now)
-                except Exception:  # noqa: BLE001 - our own bug: it must not stop the clock for all others
+                except Exception:
                     logger.exception("a deadline of %s could not be handled", type(timed).__name__)
         return bool(self._due)

@@ -1,0 +1,1 @@
+"""Files that the daemon serves as they are."""

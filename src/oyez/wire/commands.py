@@ -1,7 +1,7 @@
 """The commands of the event dialects as typed values, and the replies to them.
 
-Knows post, last-msg, start-msg and set-filter: what may stand in them and the words of every answer. Must not know which
-transport carries them, or what they do.
+Knows post, last-msg, start-msg and set-filter: what may stand in them and the words of every answer. Must not know
+which transport carries them, or what they do.
 """
 
 from typing import NamedTuple

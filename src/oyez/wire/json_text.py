@@ -1,8 +1,8 @@
-"""JSON at the border: checked for validity, and passed through as the text that it is.
+r"""JSON at the border: checked for validity, and passed through as the text that it is.
 
 Knows which JSON the outside may send. Must not know what it means.
 
-msgspec is fast and strict, but refuses the escape of a lone surrogate (``"\\ud800"``), which JSON allows and which back
+msgspec is fast and strict, but refuses the escape of a lone surrogate (``"\ud800"``), which JSON allows and which back
 ends really send: Python writes undecodable bytes of a compiler's output like that. Such text takes the slow road here.
 """
 

@@ -1,0 +1,110 @@
+"""Does an Engine.IO session go where the protocol says, at the time it says?"""
+
+import pytest
+
+from oyez.wire import engineio
+from oyez.wire.engineio_session import Action, EngineSession, Event, State, Timers
+
+LIVING = [state for state in State if state is not State.CLOSED]
+
+
+def session(state: State = State.WEBSOCKET) -> EngineSession:
+    return EngineSession(state, Timers(ping_interval_s=25, ping_timeout_s=20), now=100.0)
+
+
+@pytest.mark.parametrize(
+    ("state", "event", "then", "action"),
+    [
+        (State.POLLING, Event.PROBE, State.PROBING, Action.ANSWER_PROBE),
+        (State.POLLING, Event.SWITCH, State.POLLING, Action.DROP_CANDIDATE),
+        (State.POLLING, Event.OTHER_ON_CANDIDATE, State.POLLING, Action.DROP_CANDIDATE),
+        (State.POLLING, Event.CANDIDATE_LOST, State.POLLING, Action.NOTHING),
+        (State.POLLING, Event.PEER_CLOSE, State.CLOSED, Action.END),
+        (State.PROBING, Event.PROBE, State.PROBING, Action.ANSWER_PROBE),
+        (State.PROBING, Event.SWITCH, State.WEBSOCKET, Action.SWITCH),
+        (State.PROBING, Event.OTHER_ON_CANDIDATE, State.POLLING, Action.DROP_CANDIDATE),
+        (State.PROBING, Event.CANDIDATE_LOST, State.POLLING, Action.NOTHING),
+        (State.PROBING, Event.PEER_CLOSE, State.CLOSED, Action.END),
+        (State.WEBSOCKET, Event.PEER_CLOSE, State.WEBSOCKET, Action.NOTHING),
+        (State.WEBSOCKET, Event.PROBE, State.WEBSOCKET, Action.NOTHING),
+        *((state, Event.MESSAGE, state, Action.DELIVER) for state in LIVING),
+        *((state, Event.BAD_PACKET, State.CLOSED, Action.END) for state in LIVING),
+        *((state, Event.PONG_OVERDUE, State.CLOSED, Action.END) for state in LIVING),
+        *((State.CLOSED, event, State.CLOSED, Action.NOTHING) for event in Event),
+    ],
+)
+def test_table(state: State, event: Event, then: State, action: Action) -> None:
+    one = session(state)
+    assert one.step(event) is action
+    assert one.state is then
+
+
+@pytest.mark.parametrize(
+    ("kind", "action"),
+    [
+        (engineio.MESSAGE, Action.DELIVER),
+        (engineio.PONG, Action.NOTHING),
+        (engineio.OPEN, Action.NOTHING),
+        (engineio.UPGRADE, Action.NOTHING),
+        (engineio.NOOP, Action.NOTHING),
+        (engineio.CLOSE, Action.NOTHING),
+        (engineio.PING, Action.END),
+        (b"7", Action.END),
+        (b"", Action.END),
+    ],
+)
+def test_packets_on_a_websocket(kind: bytes, action: Action) -> None:
+    assert session().receive(kind, 101.0) is action
+
+
+def test_heartbeat_of_a_lively_peer() -> None:
+    one = session()
+    assert one.deadline == 125
+    assert one.tick(124.9) is Action.NOTHING
+    assert one.tick(125) is Action.PING
+    assert one.awaits_pong
+    assert one.deadline == 145
+    one.receive(engineio.PONG, 126)
+    assert not one.awaits_pong
+    assert one.deadline == 151  # the next ping counts from the pong
+    assert one.tick(151) is Action.PING
+
+
+def test_a_dead_peer_is_given_up_on_time() -> None:
+    one = session()
+    one.tick(125.04)  # a clock that ticks in steps
+    assert one.deadline == pytest.approx(145)
+    assert one.tick(144.99) is Action.NOTHING
+    assert one.tick(145) is Action.END
+    assert one.state is State.CLOSED
+
+
+def test_a_daemon_that_slept_gives_the_full_time() -> None:
+    one = session()
+    assert one.tick(500) is Action.PING
+    assert one.deadline == 520
+
+
+def test_a_message_instead_of_a_pong_puts_the_end_off_once() -> None:
+    one = session()
+    one.tick(125)
+    assert one.receive(engineio.MESSAGE, 135) is Action.DELIVER
+    assert one.deadline == 155
+    one.receive(engineio.MESSAGE, 140)
+    assert one.deadline == 155
+    assert one.tick(155) is Action.END
+
+
+def test_a_message_between_pings_moves_nothing() -> None:
+    one = session()
+    one.receive(engineio.MESSAGE, 110)
+    assert one.deadline == 125
+
+
+def test_restarted_heartbeat_forgets_the_pong() -> None:
+    one = session()
+    one.tick(125)
+    one.restart_heartbeat(130)
+    assert not one.awaits_pong
+    assert one.tick(154.9) is Action.NOTHING
+    assert one.tick(155) is Action.PING
