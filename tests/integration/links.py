@@ -100,7 +100,7 @@ class Poller(Polling):
     def __init__(self, port: int, auth: object = None, **headers: str) -> None:
         super().__init__(port, **headers)
         self.post("40" + ("" if auth is None else json.dumps(auth)))
-        (self.connected,) = self.packets()
+        self.connected, *self.first = self.packets()
 
 
 def eventually(holds: Callable[[], bool], what: str, *, within_s: float = PATIENCE_S) -> None:

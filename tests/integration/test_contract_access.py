@@ -114,7 +114,7 @@ def test_third_listener_of_two_is_told_and_kept_waiting(start_daemon: StartDaemo
         assert first.messages(2) == second.messages(2) == events
         third.check_alive()
         poller = Poller(daemon.port)
-        assert poller.packets() == [CAPACITY]
+        assert (poller.first or poller.packets()) == [CAPACITY]
         first.drop()
         eventually(lambda: metrics(daemon.port)["oyez_listeners"] == 1, "free place")
         with listen(daemon.port, channel) as fourth:

@@ -33,8 +33,7 @@ from oyez.wire.json_text import Json
         ),
         (
             commands.too_many_subscriptions(10).encode(),
-            b'{"status":"error","code":"too-many-subscriptions",'
-            b'"message":"Maximum 10 subscriptions per connection"}',
+            b'{"status":"error","code":"too-many-subscriptions","message":"Maximum 10 subscriptions per connection"}',
         ),
         (
             commands.UNAUTHORIZED.encode(),

@@ -4,9 +4,10 @@ Hypothesis drives a hub with a short history, small writes and slow listeners, a
 that was ever posted. ``OYEZ_FUZZ_EXAMPLES`` (see `tests.fuzz`) lets it run for longer.
 """
 
-from hypothesis import settings, strategies as st
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from pytest import MonkeyPatch
 
 from oyez.hub import hub as hub_module
 from oyez.hub import subscriber as subscriber_module
@@ -83,7 +84,7 @@ class Model:
 class HubMachine(RuleBasedStateMachine):
     @initialize(size=st.integers(1, 8), max_bytes=st.sampled_from([2000, 2**20]), max_channels=st.integers(1, 6))
     def begin(self, size: int, max_bytes: int, max_channels: int) -> None:
-        self.patch = MonkeyPatch()
+        self.patch = pytest.MonkeyPatch()
         self.patch.setattr(hub_module, "_WRITE_BYTES", 15)
         self.patch.setattr(hub_module, "_MEMBERS_PER_CLOCK_READ", 1)
         self.patch.setattr(subscriber_module, "_LEFT_CHANNELS_KEPT", 2)

@@ -16,7 +16,10 @@ LONE = b'"\\ud800"'
     [
         (b"[]", []),
         (b' [ 1 , "a" ] ', [b"1", b'"a"']),
-        (b'[1.0,1e400,{"a" : 1},"\\u00e9",true,null]', [b"1.0", b"1e400", b'{"a" : 1}', b'"\\u00e9"', b"true", b"null"]),
+        (
+            b'[1.0,1e400,{"a" : 1},"\\u00e9",true,null]',
+            [b"1.0", b"1e400", b'{"a" : 1}', b'"\\u00e9"', b"true", b"null"],
+        ),
         (b"[%s]" % (b"7" * 5000), [b"7" * 5000]),
         (b'["\\ud83d\\ude00"]', [b'"\\ud83d\\ude00"']),
         (b"[%s, 1e400, -1e400, 1.0]" % LONE, [LONE, b"null", b"null", b"1.0"]),
@@ -37,7 +40,8 @@ def test_objects_are_split() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"", b" ", b"[", b"[1", b"[1]x", b"[1,]", b"[01]", b"[1.]", b"[.5]", b"[NaN]", b"[Infinity]", b"[tru]", b"['a']",
+        b"", b" ", b"[", b"[1", b"[1]x", b"[1,]", b"[01]", b"[1.]", b"[.5]", b"[NaN]", b"[Infinity]", b"[tru]",
+        b"['a']",
         b'["\n"]', b'["\\x"]', b"[1]\x00", b'["\x00"]', b"\xff", b"5", b"null", b'"a"', DEEP, b'{"a":' + DEEP + b"}",
         b"[" + LONE + b",NaN]", b"[" + LONE + b",-Infinity]", b"[" + LONE + b",\xff]", b"[" + LONE + b",",
         b"[%s,%s]" % (LONE, b"7" * 5000), b"[%s,%s]" % (LONE, DEEP), LONE,

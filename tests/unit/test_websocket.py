@@ -53,7 +53,18 @@ def test_the_beginning_of_a_frame_waits_for_the_rest(size: int) -> None:
         b"\x81\xff" + (70_000).to_bytes(8, "big") + MASK,
         masked(b"x" * 101),
     ],
-    ids=["fragment", "rest", "binary", "close", "ping", "reserved", "unmasked", "long form", "8-byte length", "too big"],
+    ids=[
+        "fragment",
+        "rest",
+        "binary",
+        "close",
+        "ping",
+        "reserved",
+        "unmasked",
+        "long form",
+        "8-byte length",
+        "too big",
+    ],
 )
 def test_all_else_is_left_to_the_library(other: bytes) -> None:
     first = masked(b"first")

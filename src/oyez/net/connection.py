@@ -112,7 +112,7 @@ class WebSocketConnection(OutgoingSide):
             if self._tail:
                 data, self._tail = self._tail + data, b""
             data = self._take_short_cut(receiver, data)
-        if data and not self.closing:
+        if data and (self._ws is not None or not self.closing):
             self._feed_parser(data)
 
     def _take_short_cut(self, receiver: FrameReceiver, data: bytes) -> bytes:
@@ -140,6 +140,9 @@ class WebSocketConnection(OutgoingSide):
                 self._take_frame(ws, event)
         self._check_unfinished(ws)
         self._flush_parser(ws)
+        if ws.close_sent is not None and ws.close_rcvd is not None:
+            # RFC 6455 §7.1.1: the server closes first, and there are clients that wait for it.
+            self._loop.call_soon(self._transport.close)
         if ws.state is OPEN and not ws.reader.buffer and ws.current_size is None and not ws.eof_sent:
             self._ws = None
             if len(self._gate.parsers) < _PARSERS_KEPT:
@@ -153,6 +156,9 @@ class WebSocketConnection(OutgoingSide):
                 if free
                 else FrameProtocol(SERVER, state=OPEN, max_size=self._gate.max_message_bytes, logger=quiet_logger)
             )
+            if self._tail:
+                self._ws.receive_data(self._tail)
+                self._tail = b""
         return self._ws
 
     def _flush_parser(self, ws: FrameProtocol) -> None:

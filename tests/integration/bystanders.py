@@ -1,0 +1,71 @@
+"""A well-behaved poster and listener that must not notice what others do to the daemon."""
+
+import time
+from threading import Event, Thread
+from types import TracebackType
+from typing import Any, Self
+
+from tests.daemon import Daemon
+from tests.inbox import PATIENCE_S
+from tests.integration.links import SUCCESS, Sender, eventually, listen
+from tests.scenarios import new_channel
+
+ACK_WITHIN_S = 0.5
+PAUSE_S = 0.02
+
+
+class Bystanders:
+    """Posts and listens in the background; at the end every post was acknowledged in time and arrived, in order."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._channel = new_channel()
+        self._sender = Sender(daemon.port, daemon.key)
+        self._listener = listen(daemon.port, self._channel)
+        assert self._listener.receive() == SUCCESS
+        self._stop = Event()
+        self._posted: list[dict[str, Any]] = []
+        self._heard: list[dict[str, Any]] = []
+        self._slowest_s = 0.0
+        self._threads = [Thread(target=self._post, daemon=True), Thread(target=self._listen, daemon=True)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        eventually(lambda: len(self._heard) > 2, "first events")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:  # whatever the attack left behind has its effect on a few more posts
+            count = len(self._posted)
+            eventually(lambda: len(self._posted) > count + 5 or self._slowest_s > ACK_WITHIN_S, "more posts")
+        self._stop.set()
+        self._threads[0].join(PATIENCE_S)
+        if kind is None:
+            eventually(lambda: len(self._heard) >= len(self._posted), "event of the bystanders")
+            assert self._heard == self._posted
+            assert self._slowest_s < ACK_WITHIN_S, f"a post took {self._slowest_s:.2f} s"
+        self._listener.drop()
+        self._sender.drop()
+
+    def _post(self) -> None:
+        while not self._stop.is_set():
+            began = time.monotonic()
+            events = self._sender.post(self._channel, len(self._posted))
+            self._slowest_s = max(self._slowest_s, time.monotonic() - began)
+            self._posted += events
+            self._stop.wait(PAUSE_S)
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                self._heard += self._listener.messages(1)
+        except OSError:
+            pass  # closed by the end of the test, which counts what came
+
+
+def noted_lines(daemon: Daemon) -> dict[str, int]:
+    """Count the log's lines about peers by their kind."""
+    kinds = [line.split("oyez.limits: ")[1].split(":")[0] for line in daemon.log.of("line") if "oyez.limits: " in line]
+    return {kind: kinds.count(kind) for kind in kinds}

@@ -1,0 +1,122 @@
+"""Does every part import only what it may, and is every file and function of a size that can be read?
+
+The tables are those of ARCHITECTURE.md. A part is a folder or a single file below `oyez`.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCES = Path(__file__).parent.parent / "src" / "oyez"
+FILES = sorted(SOURCES.rglob("*.py"))
+
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 60
+
+# part -> the parts, or single modules of them, that it may import besides itself
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "address": set(),
+    "metrics": set(),
+    "logs": set(),
+    "static": set(),
+    "wire": {"errors"},
+    "hub": {"errors"},
+    "rules": {"errors"},
+    "limits": {"errors"},
+    "client": {"errors"},
+    "auth": {"errors", "address"},
+    "config": {"errors", "rules"},
+    "brokers": {"errors", "hub.publication", "hub.broker"},
+    "net": {"errors", "address", "wire"},
+    "endpoints": {"errors", "address", "auth", "hub", "limits", "metrics", "net", "wire"},
+    "server": {
+        "address", "auth", "brokers", "config", "endpoints", "errors", "hub", "limits", "logs", "metrics", "net",
+        "wire", "__version__",
+    },
+    "cli": {"client", "config", "errors", "server", "wire", "__version__"},
+    "__main__": {"cli"},
+    "__init__": set(),
+}  # fmt: skip
+
+# module -> what it imports inside a function, each with a reason beside it there
+MAY_IMPORT_LATE = {
+    "server": {"uvloop"},
+    "cli.serve": {"oyez.server"},
+}
+
+
+def module_name(path: Path) -> str:
+    """Return the dotted name below `oyez`; a package goes by its own name."""
+    parts = path.relative_to(SOURCES).with_suffix("").parts
+    return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): ast.parse(path.read_text("utf-8")) for path in FILES}
+
+
+def imported(node: ast.AST, module: str) -> list[str]:
+    """Return the dotted names that one statement imports; of a name in a package, with the name."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        assert node.level == 0, f"{module}: a relative import"
+        return [f"{node.module}.{alias.name}" for alias in node.names]
+    return []
+
+
+def imports(module: str) -> Iterator[str]:
+    """Return what a module imports from `oyez`, by its name below it."""
+    for node in ast.walk(MODULES[module]):
+        for name in imported(node, module):
+            if name == "oyez" or name.startswith("oyez."):
+                yield name.removeprefix("oyez.")
+
+
+def late_imports(module: str) -> Iterator[str]:
+    for function in ast.walk(MODULES[module]):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            for node in ast.walk(function):
+                for name in imported(node, module):
+                    yield name if isinstance(node, ast.Import) else name.rpartition(".")[0]
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert {"wire.socketio", "hub.hub", "server", "cli"} <= MODULES.keys()
+
+
+def test_every_part_has_a_row() -> None:
+    assert {module.partition(".")[0] for module in MODULES} == MAY_IMPORT.keys()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_keep_the_direction(module: str) -> None:
+    part = module.partition(".")[0]
+    allowed = MAY_IMPORT[part] | {part}
+    strangers = [
+        name for name in imports(module) if not any(name == each or name.startswith(each + ".") for each in allowed)
+    ]
+    assert strangers == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_stand_at_the_top(module: str) -> None:
+    assert set(late_imports(module)) == MAY_IMPORT_LATE.get(module, set())
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCES)))
+def test_files_can_be_read_in_one_sitting(path: Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) <= MAX_FILE_LINES
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_functions_can_be_read_at_a_glance(module: str) -> None:
+    long = {
+        node.name: node.end_lineno - node.lineno + 1
+        for node in ast.walk(MODULES[module])
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None
+        if node.end_lineno - node.lineno + 1 > MAX_FUNCTION_LINES
+    }
+    assert long == {}
