@@ -38,7 +38,7 @@ _PARSERS_KEPT = 64
 class WebSocketConnection(OutgoingSide):
     """A socket after its upgrade. The HTTP side hands it over with the request that asked for it."""
 
-    __slots__ = ("_fragments", "_gate", "_loop", "_receiver", "_tail", "_unread", "_ws", "tick_slot")
+    __slots__ = ("_fragments", "_gate", "_loop", "_receiver", "_tail", "_unparsed_bytes", "_unread", "_ws", "tick_slot")
 
     def __init__(self, gate: Gate) -> None:
         super().__init__()
@@ -49,6 +49,7 @@ class WebSocketConnection(OutgoingSide):
         self._fragments: list[Frame] | None = None
         self._unread = b""
         self._tail = b""
+        self._unparsed_bytes = 0
         self.tick_slot = 0
 
     # The socket's side
@@ -135,16 +136,18 @@ class WebSocketConnection(OutgoingSide):
     def _feed_parser(self, data: bytes) -> None:
         ws = self._borrow_parser()
         ws.receive_data(data)
+        self._unparsed_bytes += len(data)
         for event in ws.events_received():
             if isinstance(event, Frame):
+                self._unparsed_bytes -= _size_on_wire(event)
                 self._take_frame(ws, event)
         self._check_unfinished(ws)
         self._flush_parser(ws)
         if ws.close_sent is not None and ws.close_rcvd is not None:
             # RFC 6455 §7.1.1: the server closes first, and there are clients that wait for it.
             self._loop.call_soon(self._transport.close)
-        if ws.state is OPEN and not ws.reader.buffer and ws.current_size is None and not ws.eof_sent:
-            self._ws = None
+        if self._unparsed_bytes == 0 and ws.current_size is None and ws.state is OPEN and not ws.eof_sent:
+            self._ws = None  # between two messages: no trace of this peer is left in it
             if len(self._gate.parsers) < _PARSERS_KEPT:
                 self._gate.parsers.append(ws)
 
@@ -158,6 +161,7 @@ class WebSocketConnection(OutgoingSide):
             )
             if self._tail:
                 self._ws.receive_data(self._tail)
+                self._unparsed_bytes = len(self._tail)
                 self._tail = b""
         return self._ws
 
@@ -291,6 +295,12 @@ class WebSocketConnection(OutgoingSide):
     def tick(self, now: float) -> None:
         """The peer did not close its side in time."""
         self._transport.abort()
+
+
+def _size_on_wire(frame: Frame) -> int:
+    """Count the bytes that a frame of a client's took, if its length was written in the shortest form."""
+    size = len(frame.data)
+    return size + (6 if size < 126 else 8 if size < 1 << 16 else 14)
 
 
 def _is_utf8(data: bytes) -> bool:

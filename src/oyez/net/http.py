@@ -16,6 +16,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import get_remote_addr, is_ssl
 
+from oyez.errors import ProtocolError
 from oyez.net.connection import WebSocketConnection
 from oyez.net.gate import Gate
 
@@ -124,7 +125,14 @@ class HttpConnection(HttpToolsProtocol):
     # The parser's side
 
     def on_message_begin(self) -> None:
-        """Begin to count a request's headers."""
+        """Begin to count a request's headers.
+
+        Raises:
+            ProtocolError: the answer to the request before is not complete. uvicorn would queue this one, and tell only
+                the last of a queue when the client goes away; no client of today pipelines.
+        """
+        if self.cycle is not None and not self.cycle.response_complete:
+            raise ProtocolError("a request before the answer to the one before")
         super().on_message_begin()
         self._in_headers = True
         self._in_body = False
