@@ -76,7 +76,9 @@ class HistorySettings:
 class LimitSettings:
     """How much one peer, or all of them together, may ask for."""
 
-    max_connections: int = setting(0, "Links open at once; 0 derives it from the open-file limit.", unit="links")
+    max_connections: int = setting(
+        0, "Listeners connected at once; 0 derives it from the open-file limit.", unit="listeners"
+    )
     max_subscriptions: int = setting(10, "Channels in the filter of one listener.", unit="channels", low=1)
     max_channel_length: int = setting(100, "Length of a channel's name.", unit="UTF-16 units", low=1)
     max_receiver_message_bytes: int = setting(10_000, "Size of one message from a listener.", unit="bytes", low=1)

@@ -54,6 +54,9 @@ _DRAIN_RESERVE = 0.1
 # Allocations until the collector looks at the youngest objects, and how seldom it looks at the older ones.
 _GC_THRESHOLDS = (50_000, 20, 20)
 
+# A signal to a whole group of processes comes twice, once of them by way of make or a shell.
+_SAME_REQUEST_S = 1.0
+
 # Answers below this size are not worth compressing (bytes).
 _GZIP_FROM = 1024
 
@@ -183,7 +186,9 @@ class Daemon:
         return app
 
     def _may_open(self, find_peer: FindPeer) -> bool:
-        """Keep the last sessions for posters on this machine."""
+        """Keep the last sessions for posters on this machine; take none while stopping."""
+        if not self._serving:
+            return False
         if len(self._engine.links) < self.capacity.sessions:
             return True
         peer = find_peer()
@@ -301,14 +306,18 @@ class Daemon:
 
 
 async def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
-    """Run a daemon until SIGTERM or SIGINT; a second signal ends it at once."""
+    """Run a daemon until SIGTERM or SIGINT; one more signal after a moment ends it at once."""
     daemon = Daemon(settings)
     asked_to_stop = asyncio.Event()
+    asked_at = 0.0
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
-        if asked_to_stop.is_set():
+        nonlocal asked_at
+        now = time.monotonic()
+        if asked_to_stop.is_set() and now - asked_at > _SAME_REQUEST_S:
             os._exit(1)
+        asked_at = asked_at or now
         asked_to_stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):

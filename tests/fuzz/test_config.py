@@ -44,8 +44,8 @@ TOML_VALUES = (
     ["1", "-1", "1.5", "nan", "-inf", "true", '""', '"a"', "[]", '["a", 1]', "[[1]]", "{}", "{a=1}", "2020-01-01"],
     ["1e400", "9" * 400, "'''\n'''", "07:30:00", "["],
 )
-texts = st.text(characters, max_size=20) | st.one_of(map(st.sampled_from, TEXTS))
-toml_values = st.one_of(map(st.sampled_from, TOML_VALUES))
+texts = st.text(characters, max_size=20) | st.one_of([st.sampled_from(group) for group in TEXTS])
+toml_values = st.one_of([st.sampled_from(group) for group in TOML_VALUES])
 toml_lines = st.builds(
     "{} = {}".format, st.sampled_from([entry.key for entry in ENTRIES] + ["x", "socketio"]), toml_values
 ) | st.sampled_from(["[socketio]", "[limits]", "[x]", "[[http]]", "#", "= 1", "\ufeff"])

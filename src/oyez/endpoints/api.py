@@ -65,22 +65,25 @@ class ApiEndpoint:
             body = await read_body(request, self._body_timeout_s, lambda: self._max_body_bytes)
             command = commands.parse_post(msgspec.Raw(_checked(body)))
         except TooLarge:
-            return _error(413, "too-large", f"A request may have {self._max_body_bytes} bytes at most")
+            return self._refuse(413, "too-large", f"A request may have {self._max_body_bytes} bytes at most")
         except TimeoutError:
-            return _error(408, "timeout", "The request's body did not come in time")
+            return self._refuse(408, "timeout", "The request's body did not come in time")
         except ProtocolError as error:
-            return _error(400, "bad-json", str(error))
+            return self._refuse(400, "bad-json", str(error))
         if command is None or not commands.is_channel(command.channel, self._max_channel_length):
-            return _error(
-                400, "invalid-channel", f"'channel' must be a string of 1 to {self._max_channel_length} characters"
-            )
+            wanted = f"'channel' must be a string of 1 to {self._max_channel_length} characters"
+            return self._refuse(400, "invalid-channel", wanted)
         if command.message is not None and len(command.message) > self._max_message_bytes:
-            return _error(413, "too-large", f"A message may have {self._max_message_bytes} bytes at most")
-        self.posts += 1
+            return self._refuse(413, "too-large", f"A message may have {self._max_message_bytes} bytes at most")
         outcome = await self._settled(Post(Channel(command.channel), command.message))
         if isinstance(outcome, BrokerError):
             return _error(503, "unavailable", str(outcome), {"Retry-After": "1"})
+        self.posts += 1
         return _answer({"id": outcome[0]})
+
+    def _refuse(self, status: int, code: str, message: str) -> Response:
+        self._note("bad-request", f"POST /api/publish: {code}")
+        return _error(status, code, message)
 
     async def _settled(self, post: Post) -> list[EventId] | BrokerError:
         settled: asyncio.Future[list[EventId] | BrokerError] = asyncio.get_running_loop().create_future()

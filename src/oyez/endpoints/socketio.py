@@ -151,6 +151,8 @@ class SocketIOApp:
         elif packet.type is PacketType.DISCONNECT:
             self._session.joined.pop(packet.namespace, None)
             self._leave()
+            if not self._session.joined:
+                self._link.set_alarm(self._endpoint.limits.connect_timeout_s)
 
     def _connect(self, packet: Packet) -> None:
         if packet.namespace != NAMESPACE:
@@ -217,9 +219,9 @@ class SocketIOApp:
     def _post(self, packet: Packet) -> None:
         command = commands.parse_post(_argument(packet))
         if command is None or not commands.is_channel(command.channel, self._endpoint.limits.filter.max_channel_length):
+            self._endpoint.note("refused-command", commands.INVALID_CHANNEL_IN_POST.code)
             self._answer(packet.ack_id, "error", commands.INVALID_CHANNEL_IN_POST.encode())
             return
-        self._endpoint.posts += 1
         post = Post(Channel(command.channel), command.message, packet.attachments)
         self._endpoint.hub.publish((post,), partial(self._settle, packet.ack_id))
 
@@ -227,6 +229,7 @@ class SocketIOApp:
         if isinstance(outcome, BrokerError):
             self._answer(ack_id, "error", commands.UNAVAILABLE.encode())
         else:
+            self._endpoint.posts += 1
             self._answer(ack_id, "post-response", commands.success_with_id(outcome[0]))
 
     def _tell_sender_last_id(self, packet: Packet) -> None:
@@ -260,6 +263,7 @@ class SocketIOApp:
         self._refuse(commands.UNAUTHORIZED)
 
     def _refuse(self, error: CommandError) -> None:
+        self._endpoint.note("refused-command", error.code)
         self._emit("error", error.encode())
 
     def _emit(self, event: str, argument: bytes) -> None:

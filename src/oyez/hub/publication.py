@@ -13,7 +13,7 @@ EventId = NewType("EventId", int)
 MAX_EVENT_ID = EventId(2**53 - 1)
 """Ids stay exact in JavaScript numbers."""
 
-_OVERHEAD_BYTES = 300
+_OVERHEAD_BYTES = 500
 """What a publication costs beside its message: objects, channel name, places in history."""
 
 

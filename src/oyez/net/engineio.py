@@ -221,7 +221,8 @@ class EngineLink:
         if action is Action.END:
             if data != engineio.CLOSE:
                 self._server.note("bad-packet", "an Engine.IO packet out of place")
-            self.close(engineio.NOOP)  # Engine.IO 4, "Close": a poll that is pending beside a "1" gets a noop
+            final_packet = engineio.NOOP if data == engineio.CLOSE else engineio.CLOSE
+            self.close(final_packet)  # Engine.IO 4, "Close": a poll that is pending beside a "1" gets a noop
             return
         self._plan_tick()
 

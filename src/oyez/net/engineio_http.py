@@ -23,6 +23,8 @@ from oyez.net.gate import FrameReceiver
 from oyez.net.handshake import Handshake, Refusal
 from oyez.wire import engineio
 
+_RETRY_AFTER_S = 30
+
 # Clients of this protocol need a hundred characters; a longer query is read as an empty one.
 _LONGEST_QUERY = 1000
 
@@ -98,7 +100,7 @@ class EngineHttp:
 
             if not self._may_open(find):
                 self._server.note("at-capacity", "a session over the limit is refused")
-                return Refusal(_AT_CAPACITY.status, "Service Unavailable", _AT_CAPACITY.body())
+                return Refusal(_AT_CAPACITY.status, "Service Unavailable", _AT_CAPACITY.body(), _RETRY_AFTER_S)
             return self._server.open_link(find, polling=False)
         if link.polling is None or link.upgrading:
             return _Dismissed()
@@ -161,7 +163,7 @@ class EngineHttp:
         peer = self._peer(client, request.headers.getlist("X-Forwarded-For"))
         if not self._may_open(lambda: peer):
             self._server.note("at-capacity", "a session over the limit is refused")
-            return _error(_AT_CAPACITY, {"Retry-After": "30"})
+            return _error(_AT_CAPACITY, {"Retry-After": str(_RETRY_AFTER_S)})
         link = self._server.open_link(lambda: peer, polling=True)
         if link.polling is not None and not request.headers.get("User-Agent", "").startswith(_BROWSER):
             link.polling.max_packets = _PACKETS_OUTSIDE_BROWSERS

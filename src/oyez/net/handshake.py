@@ -58,12 +58,14 @@ class Refusal(NamedTuple):
     status: int
     reason: str
     body: bytes
-    content_type: str = "application/json"
+    retry_after_s: int | None = None
 
     def serialize(self) -> bytes:
         """Give the bytes."""
         headers = Headers()
-        headers["Content-Type"] = self.content_type
+        headers["Content-Type"] = "application/json"
+        if self.retry_after_s is not None:
+            headers["Retry-After"] = str(self.retry_after_s)
         headers["Content-Length"] = str(len(self.body))
         headers["Connection"] = "close"
         return _serialize(Response(self.status, self.reason, headers, self.body))

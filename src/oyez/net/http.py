@@ -231,7 +231,8 @@ class HttpServer:
         state = self._server.server_state
         for connection in list(state.connections):
             connection.shutdown()
-        while (state.connections or self._gate.connections) and self._gate.ticker.clock() < deadline:
+        # Nobody says when uvicorn's set becomes empty, so it is looked at.
+        while (state.connections or self._gate.connections) and self._gate.ticker.clock() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         left = [connection.transport for connection in state.connections]
         for transport in left:

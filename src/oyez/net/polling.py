@@ -74,7 +74,7 @@ class PollingTransport:
         if self.max_packets is not None and len(self._packets) > self.max_packets:
             payload = engineio.encode_payload(self._packets[: self.max_packets])
             del self._packets[: self.max_packets]
-            self._bytes -= len(payload)
+            self._bytes = sum(map(len, self._packets))
             return payload
         payload = self.empty_out()
         if self._full:

@@ -4,6 +4,7 @@ Knows post, last-msg, start-msg and set-filter: what may stand in them and the w
 which transport carries them, or what they do.
 """
 
+import re
 from typing import NamedTuple
 
 import msgspec
@@ -61,6 +62,9 @@ def is_channel(name: str, max_length: int) -> bool:
     return 1 <= len(name.encode("utf-16-le", "surrogatepass")) // 2 <= max_length
 
 
+_NUMBER = re.compile(r"\d{1,400}(\.\d{0,400})?([eE][+-]?\d{1,4})?")
+
+
 class PostCommand(NamedTuple):
     """A post: the channel as it was named, and the message as JSON text, None if there is none."""
 
@@ -113,13 +117,11 @@ def parse_start(data: Json | None) -> int | None:
     if start is None:
         return None
     text = json_text.decode_string(start)
-    try:
-        number = float(bytes(start) if text is None else text)
-    except ValueError:
+    digits = bytes(start).decode() if text is None else text.strip()
+    if not _NUMBER.fullmatch(digits):
         return None
-    if not number >= 1:  # also for nan
-        return None
-    return min(int(min(number, float(MAX_SAFE_INTEGER))), MAX_SAFE_INTEGER)
+    number = float(digits)
+    return int(min(number, MAX_SAFE_INTEGER)) if number >= 1 else None
 
 
 def parse_filter(data: Json | None, *, max_channels: int, max_length: int) -> list[str] | CommandError:
