@@ -3,10 +3,8 @@
 Breaks rules when told to, and holds the server to them: a masked frame or a reserved bit from it fails the test.
 """
 
-import base64
 import http.client
 import json
-import os
 import socket
 import struct
 from types import TracebackType
@@ -18,6 +16,8 @@ from websockets.speedups import apply_mask
 from tests.inbox import PATIENCE_S
 
 TEXT, BINARY, CONT, CLOSE, PING, PONG = 1, 2, 0, 8, 9, 10
+KEY, ACCEPT = "dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # the example of RFC 6455 §1.3
+MASK = b"\x37\xfa\x21\x3d"  # of the example in §5.7; always the same, so that a failure can be repeated
 NO_CODE = 1005  # RFC 6455 §7.1.5: what a peer sees when the close frame is empty
 
 
@@ -83,12 +83,11 @@ def read_to_end(link: socket.socket) -> bytes:
 
 
 def upgrade_request(target: str, **headers: str) -> bytes:
-    key = base64.b64encode(os.urandom(16)).decode()
     fields = {
         "Host": "127.0.0.1",
         "Upgrade": "websocket",
         "Connection": "Upgrade",
-        "Sec-WebSocket-Key": key,
+        "Sec-WebSocket-Key": KEY,
         "Sec-WebSocket-Version": "13",
     } | {name.replace("_", "-"): value for name, value in headers.items()}
     return "\r\n".join([f"GET {target} HTTP/1.1", *(f"{n}: {v}" for n, v in fields.items()), "", ""]).encode()
@@ -105,8 +104,7 @@ def frame(opcode: int, payload: bytes, *, fin: bool = True, rsv: int = 0, masked
         head = struct.pack("!BBQ", first, mask_bit | 127, size)
     if not masked:
         return head + payload
-    mask = os.urandom(4)
-    return head + mask + apply_mask(payload, mask)
+    return head + MASK + apply_mask(payload, MASK)
 
 
 def text_frame(text: str) -> bytes:
@@ -131,6 +129,7 @@ class WebSocket:
         head = self._read_head()
         self.status = int(head[0].split()[1])
         self.headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:])}
+        assert self.status != 101 or self.headers["sec-websocket-accept"] == ACCEPT
 
     def __enter__(self) -> Self:
         return self

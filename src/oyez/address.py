@@ -70,7 +70,7 @@ def _find_peer(socket_address: str, forwarded_for: str | None, trusted: tuple[Ne
     if forwarded_for is None:
         return Peer(socket_address, direct=True, local=local)
     address = socket_address
-    hops = [hop.strip() for hop in forwarded_for.split(",")]
+    hops = [hop for hop in map(str.strip, forwarded_for.split(",")) if hop]
     while hops and (not address or is_within(address, trusted)):
         address = hops.pop()
     return Peer(address, direct=False, local=local)

@@ -85,7 +85,9 @@ class Notes:
 
 
 class FailedAttempts:
-    """Counts failures by address, so that guessing keys becomes slow.
+    """Counts failures by address, so that whoever guesses keys gets shorter answers, and is seen in the log.
+
+    The right key is never refused for the failures of others: behind a proxy all the world may have one address.
 
     Args:
         per_minute: how many failures an address has for free in a minute.

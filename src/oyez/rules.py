@@ -65,7 +65,7 @@ class Rule:
         """Return the value as it may be shown: no key, and no password within a URL."""
         if self.secret:
             return MASK if value else ""
-        return re.sub(r"(://[^/@]*:)[^/@]*@", rf"\1{MASK}@", value) if isinstance(value, str) else value
+        return re.sub(r"(://[^/@:]*:)[^/@]*@", rf"\1{MASK}@", value) if isinstance(value, str) else value
 
 
 def setting(

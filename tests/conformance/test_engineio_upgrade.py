@@ -153,7 +153,9 @@ def test_upgrade_in_the_middle_of_a_stream_keeps_order(echo: Echo) -> None:
     session = echo.poll()
     sent = [f"4{n}" for n in range(200)]
     session.post(*sent[:50])
-    received = session.packets()
+    received: list[str] = []
+    while len(received) < 50:  # an answer need not carry all that waits
+        received += session.packets()
     session.post(*sent[50:100])
     with probed(session) as websocket:
         session.post(*sent[100:150])

@@ -103,7 +103,7 @@ def test_upgrade_with_much_unread_loses_nothing(daemon: Daemon, polls: int) -> N
             posted += sender.post(channel, f"during the probe {PADDING}")
             websocket.send("5")
             posted += sender.post(channel, "after the upgrade")
-            while "after the upgrade" not in packets[-1:].__str__():
+            while "after the upgrade" not in str(packets[-1:]):
                 packets.append(str(websocket.receive()))
     heard: list[Event] = [json.loads(packet[2:]) for packet in packets if not packet.startswith('42["status"')]
     check_resumed([(name, argument) for name, argument in heard], posted)

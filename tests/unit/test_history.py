@@ -80,10 +80,10 @@ def test_old_events_leave_a_few_at_a_time() -> None:
 
 
 def test_bytes_are_bounded_over_all_channels_but_one_event_stays() -> None:
-    one = history(max_bytes=3000)
+    one = history(max_bytes=3600)
     keep(one, A, 11, size=400)
     keep(one, B, 12, size=400)
-    assert one.bytes == 2 * (300 + 800)
+    assert one.bytes == 2 * (500 + 800)
     keep(one, A, 13, size=400)
     assert (ids(one, A), ids(one, B), gap(one, A, 10)) == ([13], [12], (10, 13))
     keep(one, C, 14, size=50_000)

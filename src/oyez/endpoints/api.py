@@ -23,6 +23,8 @@ from oyez.wire import commands, json_text
 # Room for the JSON around a message that is as long as a message may be.
 _ENVELOPE_BYTES = 4096
 
+_REQUESTS_AT_FAULT = (400, 408, 413)
+
 
 class ApiEndpoint:
     """``POST /api/publish`` and ``GET /api/last``, for whoever shows the key."""
@@ -58,6 +60,12 @@ class ApiEndpoint:
         ]
 
     async def _publish(self, request: Request) -> Response:
+        response = await self._try_publish(request)
+        if response.status_code in _REQUESTS_AT_FAULT:
+            self._note("bad-request", f"POST /api/publish was answered {response.status_code}")
+        return response
+
+    async def _try_publish(self, request: Request) -> Response:
         refusal = self._authorize(request)
         if refusal is not None:
             return refusal
@@ -65,25 +73,21 @@ class ApiEndpoint:
             body = await read_body(request, self._body_timeout_s, lambda: self._max_body_bytes)
             command = commands.parse_post(msgspec.Raw(_checked(body)))
         except TooLarge:
-            return self._refuse(413, "too-large", f"A request may have {self._max_body_bytes} bytes at most")
+            return _error(413, "too-large", f"A request may have {self._max_body_bytes} bytes at most")
         except TimeoutError:
-            return self._refuse(408, "timeout", "The request's body did not come in time")
+            return _error(408, "timeout", "The request's body did not come in time")
         except ProtocolError as error:
-            return self._refuse(400, "bad-json", str(error))
+            return _error(400, "bad-json", str(error))
         if command is None or not commands.is_channel(command.channel, self._max_channel_length):
             wanted = f"'channel' must be a string of 1 to {self._max_channel_length} characters"
-            return self._refuse(400, "invalid-channel", wanted)
+            return _error(400, "invalid-channel", wanted)
         if command.message is not None and len(command.message) > self._max_message_bytes:
-            return self._refuse(413, "too-large", f"A message may have {self._max_message_bytes} bytes at most")
+            return _error(413, "too-large", f"A message may have {self._max_message_bytes} bytes at most")
         outcome = await self._settled(Post(Channel(command.channel), command.message))
         if isinstance(outcome, BrokerError):
             return _error(503, "unavailable", str(outcome), {"Retry-After": "1"})
         self.posts += 1
         return _answer({"id": outcome[0]})
-
-    def _refuse(self, status: int, code: str, message: str) -> Response:
-        self._note("bad-request", f"POST /api/publish: {code}")
-        return _error(status, code, message)
 
     async def _settled(self, post: Post) -> list[EventId] | BrokerError:
         settled: asyncio.Future[list[EventId] | BrokerError] = asyncio.get_running_loop().create_future()

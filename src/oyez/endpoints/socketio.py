@@ -179,14 +179,14 @@ class SocketIOApp:
         self._role = Role.SENDER
         self.max_message_bytes = endpoint.limits.max_sender_message_bytes
         endpoint.senders += 1
-        self._join()
+        self._join()  # last: an answer may be one too many for the transport, and the session's end
 
     def _connect_listener(self) -> None:
         endpoint = self._endpoint
-        self._join()
         if endpoint.listeners >= endpoint.limits.max_listeners:
             self._role = Role.WAITING
             endpoint.note("at-capacity", f"{endpoint.listeners} listeners are connected")
+            self._join()
             self._refuse(commands.AT_CAPACITY)
             self._link.set_alarm(uniform(*_HOLD_AT_CAPACITY_S))  # noqa: S311 - spread, not secret
             return
@@ -195,6 +195,7 @@ class SocketIOApp:
         encoding = SOCKETIO_FRAMES if self._link.polling is None else SOCKETIO_PACKETS
         subscription = Subscription(self, encoding, self._link.write)
         self._listener = ListenerSession(endpoint.hub, endpoint.limits.filter, subscription)
+        self._join()
 
     def _join(self) -> None:
         session_id = new_session_id()

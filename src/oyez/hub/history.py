@@ -56,6 +56,8 @@ class History:
     def begin(self, horizon: EventId) -> None:
         """Say that nothing up to ``horizon`` is here: it was before the store began."""
         self.horizon = max(self.horizon, horizon)
+        for ring in self._rings.values():
+            ring.floor = max(ring.floor, horizon)
         self.last_id = max(self.last_id, horizon)
 
     def append(self, publication: Publication) -> None:

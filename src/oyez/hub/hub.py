@@ -7,6 +7,7 @@ the position in the same breath. So a fan-out that is cut into slices, a listene
 of one, and one that lags all come out right by comparing ids.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from oyez.hub.audience import Audience
@@ -14,6 +15,8 @@ from oyez.hub.broker import Broker, Settle
 from oyez.hub.history import Gap, History
 from oyez.hub.publication import Channel, Encoding, EventId, Post, Publication
 from oyez.hub.subscriber import Subscription, Write
+
+logger = logging.getLogger(__name__)
 
 # A slice of a fan-out: small enough that pings, posts and connects wait a few milliseconds at most, large enough that
 # the turns of the loop in between cost nothing to speak of.
@@ -121,20 +124,17 @@ class Hub:
         subscription.place(positions)
         self.gaps += len(gaps)
         subscription.subscriber.tell_subscribed(None if start is None else not gaps, gaps)
+        if subscription.ended:
+            return  # the answer was one too many for its transport
         self._audience.join(subscription)
         if not subscription.lagging:  # else it goes on when its socket takes bytes again
             self._catch_up(subscription)
 
     def resume(self, subscription: Subscription) -> None:
         """Go on with a listener that lagged, now that its socket takes bytes again."""
-        if not subscription.lagging:
-            return
-        for channel in subscription.channels:
-            gap = self._history.gap(channel, subscription.position_in(channel))
-            if gap is not None:
-                self.gaps += 1
-                subscription.subscriber.tell_gap(gap)
-        self._catch_up(subscription)
+        if subscription.lagging and not subscription.ended:
+            self._tell_gaps(subscription)
+            self._catch_up(subscription)
 
     def move(self, subscription: Subscription, encoding: Encoding, write: Write) -> None:
         """Go on with a listener over another transport, in another encoding."""
@@ -146,11 +146,22 @@ class Hub:
         subscription.encoding, subscription.write = encoding, write
         subscription.place(reached)
         self._audience.join(subscription)
+        if subscription.lagging:
+            self._tell_gaps(subscription)
         self._catch_up(subscription)
 
     def leave(self, subscription: Subscription) -> None:
-        """Forget a listener; harmless to repeat."""
+        """Forget a listener for good; harmless to repeat."""
+        subscription.ended = True
         self._audience.leave(subscription)
+
+    def _tell_gaps(self, subscription: Subscription) -> None:
+        """Tell a listener that lagged what history has dropped meanwhile."""
+        for channel in subscription.channels:
+            gap = self._history.gap(channel, subscription.position_in(channel))
+            if gap is not None:
+                self.gaps += 1
+                subscription.subscriber.tell_gap(gap)
 
     def _positions(
         self, subscription: Subscription, channels: dict[Channel, None], start: EventId | None
@@ -166,11 +177,13 @@ class Hub:
                 positions[channel] = max(without_start, subscription.left_floor)
                 continue
             gap = self._history.gap(channel, named)
-            if known is None and gap is None and named < subscription.left_floor:
-                gap = Gap(channel, named, EventId(subscription.left_floor + 1))
+            position = named
+            if known is None and named < subscription.left_floor:
+                position = subscription.left_floor
+                gap = gap or Gap(channel, named, EventId(position + 1))
             if gap is not None:
                 gaps.append(gap)
-            positions[channel] = min(max(named, subscription.left_floor), self._history.last_id)
+            positions[channel] = min(position, self._history.last_id)
         return positions, gaps
 
     def _known_position(self, subscription: Subscription, channel: Channel) -> EventId | None:
@@ -226,9 +239,12 @@ class Hub:
         if self._fan_out is None:
             self._in_flight, self._pending = self._pending, []
             self._fan_out = self._deliver_batch(self._in_flight)
-        for _ in self._fan_out:
-            self._call_soon(self._turn)
-            return
+        try:
+            for _ in self._fan_out:
+                self._call_soon(self._turn)
+                return
+        except Exception:
+            logger.exception("a batch of events is cut short after an error of ours")
         self._fan_out = None
         self._in_flight = ()
         self._turn_due = bool(self._pending)
@@ -244,21 +260,34 @@ class Hub:
             for chunk, data in _chunks(publications, group.encoding):
                 first, last, count = chunk[0].id, chunk[-1].id, len(chunk)
                 for member in tuple(group.members):
-                    if member.lagging:
-                        continue  # it resumes from history
-                    if member.position < first:
-                        member.position = last
-                        self.deliveries += count
-                        if not member.write(data):
-                            member.lagging = True
-                    elif member.position < last:
-                        self._catch_up(member)  # it joined in the middle of this chunk
+                    if member.lagging or member.group is not group:
+                        continue  # it resumes from history, or it has left meanwhile
+                    try:
+                        if member.position < first:
+                            member.position = last
+                            self.deliveries += count
+                            if not member.write(data):
+                                member.lagging = True
+                        elif member.position < last:
+                            self._write_rest(member, chunk)
+                    except Exception:
+                        logger.exception("a listener is dropped after an error of ours")
+                        self.leave(member)
                     until_clock -= 1
                     if not until_clock:
                         until_clock = _MEMBERS_PER_CLOCK_READ
                         if clock() >= slice_end:
                             yield
                             slice_end = clock() + _SLICE_S
+
+    def _write_rest(self, member: Subscription, chunk: Sequence[Publication]) -> None:
+        """Write what a listener, that joined in the middle of a chunk, has not been given of it."""
+        rest = [publication for publication in chunk if publication.id > member.position]
+        member.position = chunk[-1].id
+        self.deliveries += len(rest)
+        encoding = member.encoding
+        if not member.write(encoding.join([publication.encoded(encoding) for publication in rest])):
+            member.lagging = True
 
 
 def _by_id(publication: Publication) -> EventId:

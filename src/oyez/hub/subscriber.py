@@ -44,6 +44,7 @@ class Subscription:
         "ahead",
         "channels",
         "encoding",
+        "ended",
         "group",
         "lagging",
         "left",
@@ -63,6 +64,7 @@ class Subscription:
         self.left: dict[Channel, EventId] | None = None
         self.left_floor = EventId(0)
         self.lagging = False
+        self.ended = False
         self.group: Group | None = None
 
     def position_in(self, channel: Channel) -> EventId:

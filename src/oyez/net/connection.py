@@ -121,9 +121,7 @@ class WebSocketConnection(OutgoingSide):
         messages, taken, more_to_come = take_text_frames(data, min(receiver.max_message_bytes, _SHORT_CUT_BYTES))
         for message in messages:
             if not (message.isascii() or _is_utf8(message)):
-                ws = self._borrow_parser()
-                self._fail_not_utf8(ws)
-                self._flush_parser(ws)
+                self._fail_not_utf8(self._borrow_parser())
             if self.closing or self._receiver is None:
                 return b""
             self._receiver.receive_text(message)
@@ -251,11 +249,13 @@ class WebSocketConnection(OutgoingSide):
     def _fail_not_utf8(self, ws: FrameProtocol) -> None:
         self._gate.note("bad-frame", "text is not UTF-8")
         ws.fail(1007)  # RFC 6455 §8.1
+        self._flush_parser(ws)
 
     def _fail_too_big(self, ws: FrameProtocol) -> None:
         if not ws.eof_sent:
             self._gate.note("too-big", "a message over the limit of its sender")
             ws.fail(1009)  # RFC 6455 §7.4.1
+            self._flush_parser(ws)
 
     @property
     def peer_address(self) -> str:

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import os
 import socket
+import stat
 from functools import partial
 from typing import Any, Protocol, cast
 
@@ -283,6 +284,8 @@ def bind_unix(path: str) -> socket.socket:
 
 
 def _is_left_behind(path: str) -> bool:
+    if not os.path.exists(path) or not stat.S_ISSOCK(os.stat(path).st_mode):
+        return False  # nothing there, or what is no business of ours
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(path)

@@ -62,7 +62,7 @@ def is_channel(name: str, max_length: int) -> bool:
     return 1 <= len(name.encode("utf-16-le", "surrogatepass")) // 2 <= max_length
 
 
-_NUMBER = re.compile(r"\d{1,400}(\.\d{0,400})?([eE][+-]?\d{1,4})?")
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,4})?")
 
 
 class PostCommand(NamedTuple):
@@ -120,7 +120,7 @@ def parse_start(data: Json | None) -> int | None:
     digits = bytes(start).decode() if text is None else text.strip()
     if not _NUMBER.fullmatch(digits):
         return None
-    number = float(digits)
+    number = float(digits)  # whatever its length; beyond the range of floats it becomes infinite
     return int(min(number, MAX_SAFE_INTEGER)) if number >= 1 else None
 
 

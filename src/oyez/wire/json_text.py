@@ -68,6 +68,20 @@ def decode_string(data: Json) -> str | None:
         return value if isinstance(value, str) else None
 
 
+def decode(data: bytes) -> object:
+    """Give the value of any JSON; slow, for what is rare.
+
+    Raises:
+        ProtocolError: not JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(data, parse_constant=_refuse_constant, parse_float=_finite)
+    except RecursionError as error:
+        raise ProtocolError("JSON is nested too deeply") from error
+    except ValueError as error:  # JSONDecodeError, bad UTF-8, and integers of more than 4,300 digits
+        raise ProtocolError(f"not JSON: {error}") from error
+
+
 def encode_string(text: str) -> bytes:
     """Write a string as JSON; lone surrogates are escaped, since UTF-8 cannot carry them."""
     try:
@@ -94,9 +108,4 @@ def _decode_slowly(data: bytes, first_error: Exception) -> object:
     """Decode what msgspec refused, if a lone surrogate can be the reason."""
     if _SURROGATE_MARK not in data.lower():
         raise ProtocolError(f"not the JSON that is expected: {first_error}") from first_error
-    try:
-        return json.loads(data, parse_constant=_refuse_constant, parse_float=_finite)
-    except RecursionError as error:
-        raise ProtocolError("JSON is nested too deeply") from error
-    except ValueError as error:  # JSONDecodeError, bad UTF-8, and integers of more than 4,300 digits
-        raise ProtocolError(f"not JSON: {error}") from error
+    return decode(data)

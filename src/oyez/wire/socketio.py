@@ -57,7 +57,6 @@ _NUMBER_BEGINS = tuple(b"-0123456789"[i : i + 1] for i in range(11))
 # <type>[<attachments>-][<namespace>,][<ack id>][payload]  (Socket.IO 5, "Packet encoding")
 _HEAD = re.compile(rb"([0-4])()(?:(/[^,]*),?)?(\d{0,40})")
 _BINARY_HEAD = re.compile(rb"([56])(\d{1,4})-(?:(/[^,]*),?)?(\d{0,40})")
-_PLACEHOLDER = re.compile(rb'\{\s*"_placeholder"\s*:\s*true\s*,\s*"num"\s*:\s*(-?[\d.eE+-]+)\s*\}')
 
 
 def decode(data: bytes) -> Packet:
@@ -71,7 +70,7 @@ def decode(data: bytes) -> Packet:
         raise ProtocolError("not a Socket.IO packet")
     digit, attachments, named, ack_digits = head.groups()
     kind = _TYPES[digit]
-    namespace = named.decode() if named else "/"
+    namespace = named.decode(errors="replace") if named else "/"
     ack_id = int(ack_digits) if ack_digits else None
     payload = data[head.end() :]
     if kind is PacketType.EVENT and payload:
@@ -124,9 +123,16 @@ def _take_event_name(args: list[Json]) -> str | None:
 
 def _check_placeholders(payload: bytes, count: int) -> None:
     """Require that each placeholder names one of the attachments."""
-    for number in _PLACEHOLDER.findall(payload):
-        if not number.isdigit() or int(number[:5]) >= count:
-            raise ProtocolError("a placeholder names no attachment")
+    unseen: list[object] = [json_text.decode(payload)] if payload else []
+    while unseen:
+        value = unseen.pop()
+        if isinstance(value, list):
+            unseen.extend(value)
+        elif isinstance(value, dict):
+            number = value.get("num")
+            if value.get("_placeholder") is True and not (type(number) is int and 0 <= number < count):
+                raise ProtocolError("a placeholder names no attachment")
+            unseen.extend(value.values())
 
 
 def _head(kind: PacketType, namespace: str, ack_id: int | None, attachments: int) -> bytes:

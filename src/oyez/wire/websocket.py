@@ -56,11 +56,13 @@ def take_text_frames(data: bytes, max_size: int) -> tuple[list[bytes], int, bool
     messages: list[bytes] = []
     position, end = 0, len(data)
     while position < end and data[position] == _TEXT:
-        if end - position < 4:
+        if end - position < 2:
             return messages, position, True
         size = data[position + 1] - 0x80  # RFC 6455 §5.3: a client's frames are masked
         mask_at = position + 2
         if size == 126:
+            if end - position < 4:
+                return messages, position, True
             size = (data[position + 2] << 8) + data[position + 3]
             mask_at = position + 4
             if size < 126:
