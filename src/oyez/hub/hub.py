@@ -146,8 +146,7 @@ class Hub:
         subscription.encoding, subscription.write = encoding, write
         subscription.place(reached)
         self._audience.join(subscription)
-        if subscription.lagging:
-            self._tell_gaps(subscription)
+        self._tell_gaps(subscription)
         self._catch_up(subscription)
 
     def leave(self, subscription: Subscription) -> None:
@@ -156,7 +155,7 @@ class Hub:
         self._audience.leave(subscription)
 
     def _tell_gaps(self, subscription: Subscription) -> None:
-        """Tell a listener that lagged what history has dropped meanwhile."""
+        """Tell a listener what history has dropped before it could be given to it."""
         for channel in subscription.channels:
             gap = self._history.gap(channel, subscription.position_in(channel))
             if gap is not None:
