@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -10,14 +10,7 @@ from tests.conftest import MANY_CLIENTS
 from tests.daemon import Daemon
 from tests.integration.bystanders import Bystanders, noted_lines
 from tests.integration.links import SUCCESS, Link, Poller, Sender, eventually, listen, metrics, rss_mb
-from tests.raw import (
-    NO_CODE,
-    Polling,
-    dial,
-    frame,
-    text_frame,
-    upgrade_request,
-)
+from tests.raw import NO_CODE, Polling, dial, frame, read_to_end, request, text_frame, upgrade_request
 
 SETTINGS = {"limits.header_timeout_s": 0.4, "limits.body_timeout_s": 0.4} | MANY_CLIENTS
 
@@ -82,13 +75,39 @@ def test_half_a_frame_of_one_link_hurts_no_other(target: Daemon, cut: int) -> No
         other.check_nothing_more()
 
 
-def test_broken_frames_are_counted(target: Daemon) -> None:
-    before = refusals(target, "bad-frame")
-    for _ in range(20):
-        with listen(target.port) as link:
-            link.raw(frame(1, b"4x", masked=False))
-            assert link.close_code() == 1002
-    assert refusals(target, "bad-frame") == before + 20
+def send_packet(daemon: Daemon, data: bytes) -> None:
+    with listen(daemon.port) as link:
+        link.raw(data)
+        link.close_code()
+
+
+def send_request(daemon: Daemon, method: str, target: str, **headers: str) -> None:
+    request(daemon.port, method, target, **headers)
+
+
+MISTAKES: list[tuple[str, Callable[[Daemon], object]]] = [
+    ("bad-frame", lambda daemon: send_packet(daemon, frame(1, b"4x", masked=False))),
+    ("bad-packet", lambda daemon: send_packet(daemon, text_frame("4abc"))),
+    ("too-big", lambda daemon: send_packet(daemon, text_frame("4" * 20_000))),
+    ("bad-handshake", lambda daemon: send_request(daemon, "GET", "/socket.io/")),
+    ("bad-request", lambda daemon: read_to_end_of(daemon, b"garbage\r\n\r\n")),
+    ("auth-failed", lambda daemon: Link(daemon.port, {"role": "sender"}).drop()),
+    ("auth-failed", lambda daemon: send_request(daemon, "POST", "/api/publish")),
+]
+
+
+def read_to_end_of(daemon: Daemon, data: bytes) -> None:
+    link = dial(daemon.port)
+    link.sendall(data)
+    read_to_end(link)
+
+
+@pytest.mark.parametrize(("reason", "mistake"), MISTAKES, ids=lambda value: value if isinstance(value, str) else "")
+def test_mistakes_are_counted_one_by_one(target: Daemon, reason: str, mistake: Callable[[Daemon], object]) -> None:
+    before = refusals(target, reason)
+    for _ in range(30):
+        mistake(target)
+    assert refusals(target, reason) == before + 30
 
 
 def test_floods_without_reading_an_answer(target: Daemon) -> None:

@@ -24,7 +24,7 @@ def test_open_packet() -> None:
     ],
 )
 def test_payloads_are_read_and_written(body: bytes, packets: list[Packet]) -> None:
-    assert decode_payload(body) == packets
+    assert list(decode_payload(body)) == packets
     assert encode_payload(encode_binary(data) if binary else data for data, binary in packets) == body
 
 
@@ -33,9 +33,9 @@ def test_payloads_are_read_and_written(body: bytes, packets: list[Packet]) -> No
 )
 def test_bad_payloads_are_refused(body: bytes) -> None:
     with pytest.raises(ProtocolError):
-        decode_payload(body)
+        list(decode_payload(body))
 
 
 def test_one_bad_packet_refuses_the_payload() -> None:
     with pytest.raises(ProtocolError):
-        decode_payload(engineio.SEPARATOR.join([b"4good", b"9bad"]))
+        list(decode_payload(engineio.SEPARATOR.join([b"4good", b"9bad"])))

@@ -266,17 +266,15 @@ class EngineLink:
     def receive_payload(self, body: bytes) -> None:
         """Take the packets of one POST; a bad one ends the session, and those before it count."""
         try:
-            packets = engineio.decode_payload(body)
+            for packet in engineio.decode_payload(body):
+                if not self.is_open:
+                    return
+                if packet.binary:
+                    self.receive_binary(packet.data)
+                else:
+                    self.receive_text(packet.data)
         except ProtocolError as error:
             self._fail(str(error))
-            return
-        for packet in packets:
-            if not self.is_open:
-                return
-            if packet.binary:
-                self.receive_binary(packet.data)
-            else:
-                self.receive_text(packet.data)
 
     # Upgrade
 
@@ -307,8 +305,8 @@ class EngineLink:
         polling = self.polling
         assert polling is not None
         connection.hand_over(self)
+        unsent = polling.empty_out()
         self.end_pending_poll()
-        unsent = b"" if polling.waiting else polling.empty_out()
         self.polling, self._connection = None, connection
         if unsent:
             for packet in engineio.decode_payload(unsent):

@@ -7,7 +7,7 @@ it is a binary frame on a WebSocket and ``b`` + base64 in a polling payload (Eng
 """
 
 import binascii
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -65,13 +65,13 @@ def encode_payload(packets: Iterable[bytes]) -> bytes:
     return SEPARATOR.join(packets)
 
 
-def decode_payload(body: bytes) -> list[Packet]:
-    """Split the body of a polling request into its packets, in order.
+def decode_payload(body: bytes) -> Iterator[Packet]:
+    """Split the body of a polling request into its packets, in order; those before a bad one are given.
 
     Raises:
         ProtocolError: no packet, an unknown type, text that is not UTF-8, or bytes that are not base64.
     """
-    return [_decode_packet(part) for part in body.split(SEPARATOR)]
+    return map(_decode_packet, body.split(SEPARATOR))
 
 
 def _decode_packet(part: bytes) -> Packet:
