@@ -46,7 +46,7 @@ class Bystanders:
         self._sender.drop()
 
     def check(self) -> None:
-        """Look at all that happened since the last look, and at a few posts from now: what was done may have its effect."""
+        """Look at all since the last look, and at a few posts from now: what was done may have its effect."""
         begin, enough = self._checked, len(self._posted) + 4
         eventually(lambda: len(self._posted) >= enough, "more posts")
         eventually(lambda: len(self._heard) >= enough, "event of the bystanders")
