@@ -1,6 +1,6 @@
-"""What a WebSocket connection asks of the rest of the daemon.
+"""What sockets ask of the rest of the daemon.
 
-Knows two interfaces. Must not know who implements them.
+Knows interfaces. Must not know who implements them.
 """
 
 from typing import TYPE_CHECKING, Protocol
@@ -72,4 +72,37 @@ class Gate(Protocol):
 
     def note(self, reason: str, detail: str) -> None:
         """Count what a peer did wrong, and log it now and then."""
+        ...
+
+
+class HttpLimits(Protocol):
+    """What the HTTP side is held to."""
+
+    @property
+    def max_header_bytes(self) -> int:
+        """Longest headers of one request."""
+        ...
+
+    @property
+    def header_timeout_s(self) -> float:
+        """How long they may take, in seconds."""
+        ...
+
+    @property
+    def body_timeout_s(self) -> float:
+        """How long the body may take."""
+        ...
+
+
+class HttpGate(Gate, Protocol):
+    """What HTTP connections share."""
+
+    @property
+    def limits(self) -> HttpLimits:
+        """Bounds on headers."""
+        ...
+
+    @property
+    def max_sockets(self) -> int:
+        """How many sockets may be open, of all kinds."""
         ...
