@@ -52,7 +52,7 @@ logger = logging.getLogger(__name__)
 _DRAIN_RESERVE = 0.1
 
 # Allocations until the collector looks at the youngest objects, and how seldom it looks at the older ones.
-_GC_THRESHOLDS = (50_000, 20, 20)
+_GC_THRESHOLDS = (200_000, 20, 20)
 
 # A signal to a whole group of processes comes twice, once of them by way of make or a shell.
 _SAME_REQUEST_S = 1.0

@@ -31,13 +31,16 @@ class MemoryBroker:
         if self._deliver is None:
             raise RuntimeError("publish before start")
         now = self._clock()
-        floor = int(self._wall_clock() * 1000)
-        publications = []
-        for post in posts:
-            self._last = EventId(max(self._last + 1, floor))
-            publications.append(Publication(self._last, post.channel, post.message, post.attachments, now))
-        self._deliver(publications)
-        settle([publication.id for publication in publications])
+        first = max(self._last + 1, int(self._wall_clock() * 1000))
+        ids = [EventId(event_id) for event_id in range(first, first + len(posts))]
+        self._last = EventId(first + len(posts) - 1)
+        self._deliver(
+            [
+                Publication(event_id, post.channel, post.message, post.attachments, now)
+                for event_id, post in zip(ids, posts, strict=True)
+            ]
+        )
+        settle(ids)
 
     def last_id(self) -> EventId:
         """Give the newest id, or the time of the start in milliseconds before the first post."""

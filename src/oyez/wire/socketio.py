@@ -56,6 +56,7 @@ _NUMBER_BEGINS = tuple(b"-0123456789"[i : i + 1] for i in range(11))
 
 # <type>[<attachments>-][<namespace>,][<ack id>][payload]  (Socket.IO 5, "Packet encoding")
 _HEAD = re.compile(rb"([0-4])()(?:(/[^,]*),?)?(\d{0,40})")
+_PLAIN_EVENT = re.compile(rb"2(\d{0,40})(?=\[)")
 _BINARY_HEAD = re.compile(rb"([56])(\d{1,4})-(?:(/[^,]*),?)?(\d{0,40})")
 
 
@@ -65,6 +66,11 @@ def decode(data: bytes) -> Packet:
     Raises:
         ProtocolError: not a packet; Socket.IO asks to close the link then.
     """
+    plain = _PLAIN_EVENT.match(data)
+    if plain is not None:  # nearly all packets: an event of the default namespace
+        args = json_text.split_array(data[plain.end() :])
+        digits = plain[1]
+        return Packet(PacketType.EVENT, "/", int(digits) if digits else None, _take_event_name(args), args)
     head = _HEAD.match(data) or _BINARY_HEAD.match(data)
     if head is None:
         raise ProtocolError("not a Socket.IO packet")
