@@ -45,7 +45,7 @@ test: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## install what the tests 
 	@$(BIN)/python -m pytest -n 2
 
 bench: $(VENV)/.dev ## compare with the Node peer and the floor (see bench/README.md)
-	@$(BIN)/python -m bench.compare
+	@$(BIN)/python -m bench.compare --rounds 3
 
 clean: ## remove what make made
 	rm -rf $(VENV) $(NODE_CLIENTS)/node_modules bench/peers/node/node_modules .mypy_cache .ruff_cache .pytest_cache
