@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from tests.daemon import Daemon
 from tests.inbox import PATIENCE_S
-from tests.integration.links import SUCCESS, Sender, eventually, listen
+from tests.integration.links import SUCCESS, Sender, eventually, listen, metrics
 from tests.scenarios import new_channel
 
 ACK_WITHIN_S = 0.5
@@ -74,3 +74,7 @@ def noted_lines(daemon: Daemon) -> dict[str, int]:
     """Count the log's lines about peers by their kind."""
     kinds = [line.split("oyez.limits: ")[1].split(":")[0] for line in daemon.log.of("line") if "oyez.limits: " in line]
     return {kind: kinds.count(kind) for kind in kinds}
+
+
+def refusals(daemon: Daemon, reason: str) -> float:
+    return metrics(daemon.port).get(f'oyez_refusals_total{{reason="{reason}"}}', 0)

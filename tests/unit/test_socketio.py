@@ -81,8 +81,6 @@ def test_up_to_ten_attachments() -> None:
         (socketio.encode_connect("s1", "/n"), b'40/n,{"sid":"s1"}'),
         (socketio.encode_connect_error("Authentication failed"), b'44{"message":"Authentication failed"}'),
         (socketio.encode_connect_error("Invalid namespace", "/n"), b'44/n,{"message":"Invalid namespace"}'),
-        (socketio.encode_disconnect(), b"41"),
-        (socketio.encode_disconnect("/n"), b"41/n,"),
         (socketio.encode_event("a", b"1", b"{}"), b'42["a",1,{}]'),
         (socketio.encode_event("a", namespace="/n", ack_id=0), b'42/n,0["a"]'),
         (socketio.encode_event("a", PLACEHOLDER % 0, attachments=1), b'451-["a",{"_placeholder":true,"num":0}]'),

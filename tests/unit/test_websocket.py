@@ -3,7 +3,7 @@
 import pytest
 from websockets.frames import Frame, Opcode
 
-from oyez.wire.websocket import binary_frame, ping_frame, take_text_frames, text_frame
+from oyez.wire.websocket import binary_frame, take_text_frames, text_frame
 
 MASK = b"\x01\x02\x03\x04"
 
@@ -20,10 +20,6 @@ def test_frames_are_those_of_the_library(size: int) -> None:
     payload = b"x" * size
     assert text_frame(payload) == Frame(Opcode.TEXT, payload).serialize(mask=False)
     assert binary_frame(payload) == Frame(Opcode.BINARY, payload).serialize(mask=False)
-
-
-def test_ping() -> None:
-    assert (ping_frame(), ping_frame(b"hi")) == (b"\x89\x00", b"\x89\x02hi")
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 1000])

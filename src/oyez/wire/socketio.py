@@ -157,11 +157,6 @@ def encode_connect_error(message: str, namespace: str = "/") -> bytes:
     return _head(PacketType.CONNECT_ERROR, namespace, None, 0) + b'{"message":%s}' % json_text.encode_string(message)
 
 
-def encode_disconnect(namespace: str = "/") -> bytes:
-    """Tell that the namespace is left for good: clients do not come back by themselves after it."""
-    return _head(PacketType.DISCONNECT, namespace, None, 0)
-
-
 def encode_event(
     name: str, *args: bytes | Json, namespace: str = "/", ack_id: int | None = None, attachments: int = 0
 ) -> bytes:

@@ -10,7 +10,6 @@ from websockets.speedups import apply_mask
 
 _TEXT = 0x81  # RFC 6455 §5.2: FIN and opcode 1
 _BINARY = 0x82  # FIN and opcode 2
-_PING = 0x89  # FIN and opcode 9
 
 
 def _frame(first_byte: int, payload: bytes) -> bytes:
@@ -32,11 +31,6 @@ def text_frame(payload: bytes) -> bytes:
 def binary_frame(payload: bytes) -> bytes:
     """Frame bytes."""
     return _frame(_BINARY, payload)
-
-
-def ping_frame(payload: bytes = b"") -> bytes:
-    """Frame a ping; the payload has at most 125 bytes (RFC 6455 §5.5)."""
-    return _frame(_PING, payload)
 
 
 def take_text_frames(data: bytes, max_size: int) -> tuple[list[bytes], int, bool]:

@@ -2,47 +2,14 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from tests.conftest import MANY_CLIENTS
 from tests.daemon import Daemon
-from tests.integration.bystanders import Bystanders, noted_lines
+from tests.integration.bystanders import refusals
 from tests.integration.links import SUCCESS, Link, Poller, Sender, eventually, listen, metrics, rss_mb
 from tests.raw import NO_CODE, Polling, dial, frame, read_to_end, request, text_frame, upgrade_request
-
-SETTINGS = {"limits.header_timeout_s": 0.4, "limits.body_timeout_s": 0.4} | MANY_CLIENTS
-
-
-@pytest.fixture(scope="module")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """One daemon that has to take all of it."""
-    with Daemon(tmp_path_factory.mktemp("hostile"), settings=SETTINGS) as daemon:
-        began = time.monotonic()
-        yield daemon
-        minutes = (time.monotonic() - began) / 60 + 1
-        assert daemon.process.poll() is None
-        for kind, count in noted_lines(daemon).items():
-            assert count <= 4 * minutes, f"{count} lines about {kind}"
-
-
-@pytest.fixture(scope="module")
-def bystanders(target: Daemon) -> Iterator[Bystanders]:
-    with Bystanders(target) as bystanders:
-        yield bystanders
-
-
-@pytest.fixture(autouse=True)
-def check_bystanders(target: Daemon, bystanders: Bystanders) -> Iterator[None]:
-    yield
-    bystanders.check()
-    assert "Traceback" not in target.stderr, target.stderr
-    assert "ERROR" not in target.stderr, target.stderr
-
-
-def refusals(daemon: Daemon, reason: str) -> float:
-    return metrics(daemon.port).get(f'oyez_refusals_total{{reason="{reason}"}}', 0)
 
 
 @pytest.mark.parametrize(
