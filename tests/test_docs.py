@@ -13,7 +13,7 @@ import typer.main
 import oyez
 from oyez.cli import app
 from oyez.cli.exits import ExitCode
-from oyez.config import Entry, Settings, fields_of
+from oyez.settings import Entry, Settings, fields_of
 from tests.daemon import Daemon
 
 ROOT = Path(__file__).parent.parent

@@ -115,6 +115,11 @@ def is_mount(text: str) -> bool:
     return re.fullmatch(r"(/[\w.~-]+)+/", text, re.ASCII) is not None
 
 
+def is_path(text: str) -> bool:
+    """Accept a path of plain parts, with or without a slash at its end."""
+    return text == "/" or re.fullmatch(r"(/[\w.~-]+)+/?", text, re.ASCII) is not None
+
+
 def is_socket_path(text: str) -> bool:
     """Accept what fits into sun_path, less its final NUL (unix(7))."""
     return "\0" not in text and len(os.fsencode(text)) <= 107

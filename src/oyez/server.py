@@ -25,7 +25,6 @@ from oyez import __version__, logs
 from oyez.address import FindPeer, parse_networks
 from oyez.auth import WELL_KNOWN_KEYS, PostPolicy
 from oyez.brokers.memory import MemoryBroker
-from oyez.config import LimitSettings, Settings
 from oyez.endpoints.api import ApiEndpoint
 from oyez.endpoints.playground import PlaygroundEndpoint
 from oyez.endpoints.session import FilterLimits
@@ -43,6 +42,7 @@ from oyez.net.gate import FrameReceiver
 from oyez.net.handshake import Handshake, Refusal
 from oyez.net.http import HttpServer, bind_tcp, bind_unix
 from oyez.net.ticker import Ticker
+from oyez.settings import LimitSettings, Settings
 from oyez.wire import engineio
 from oyez.wire.engineio_session import Timers
 

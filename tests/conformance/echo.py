@@ -18,7 +18,6 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from websockets.protocol import Protocol as FrameProtocol
 
-from oyez.config import LimitSettings
 from oyez.net.connection import WebSocketConnection
 from oyez.net.engineio import EngineLink, EngineServer, EngineSettings
 from oyez.net.engineio_http import EngineHttp
@@ -27,6 +26,7 @@ from oyez.net.handshake import Handshake, Refusal
 from oyez.net.http import HttpServer, bind_tcp
 from oyez.net.session_id import new_session_id
 from oyez.net.ticker import Ticker
+from oyez.settings import LimitSettings
 from oyez.wire import engineio, json_text, socketio
 from oyez.wire.engineio_session import Timers
 from oyez.wire.socketio import Packet, PacketType

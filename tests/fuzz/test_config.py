@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oyez import rules
-from oyez.config import Settings, fields_of, load
+from oyez.config import load
 from oyez.errors import ConfigError
+from oyez.settings import Settings, fields_of
 from tests.fuzz import fuzz
 
 ENTRIES = list(fields_of(Settings()))

@@ -3,7 +3,7 @@
 import pytest
 
 from oyez.cli import banner
-from oyez.config import Settings
+from oyez.settings import Settings
 
 KEY = 'it\'s "a" [bold]key'
 SETTINGS = Settings(key=KEY, dev=True)

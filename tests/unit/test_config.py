@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from oyez.config import DEVELOPMENT_KEY, Settings, fields_of, load, load_with_sources
+from oyez.config import DEVELOPMENT_KEY, load, load_with_sources
 from oyez.errors import ConfigError
+from oyez.settings import Settings, fields_of
 
 
 def write(path: Path, text: str) -> Path:

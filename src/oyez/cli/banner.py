@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.text import Text
 
-from oyez.config import Settings
+from oyez.settings import Settings
 
 # An address that stands for all of a machine is none that a browser could go to.
 _ANYWHERE = {"http://0.0.0.0:": "http://127.0.0.1:", "http://[::]:": "http://[::1]:"}

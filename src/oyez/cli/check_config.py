@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from oyez.cli import options
 from oyez.cli.output import print_line
-from oyez.config import Settings, Sources, fields_of, load_with_sources
+from oyez.config import Sources, load_with_sources
+from oyez.settings import Settings, fields_of
 
 
 def check_config(
