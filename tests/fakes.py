@@ -10,8 +10,7 @@ from oyez.hub.history import Gap, History
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId, Post, Publication
 from oyez.hub.subscriber import Subscription
-from oyez.net.connection import WebSocketConnection
-from oyez.net.gate import FrameReceiver
+from oyez.net.gate import FrameReceiver, OpenSocket
 from oyez.net.handshake import Handshake, Refusal
 from oyez.net.ticker import Ticker
 
@@ -37,6 +36,8 @@ class Clock:
 
 class Ids:
     """An encoding that tests can read: the ids."""
+
+    max_events = None
 
     def encode(self, publication: Publication) -> bytes:
         return b"%d " % publication.id
@@ -227,7 +228,7 @@ class Gate:
     def __init__(self, max_message_bytes: int = 10_000) -> None:
         self.ticker = Ticker(clock=Clock())
         self.parsers: list[FrameProtocol] = []
-        self.connections: set[WebSocketConnection] = set()
+        self.connections: set[OpenSocket] = set()
         self.notes: list[str] = []
         self.receivers: list[Messages] = []
         self._receiver_bytes = max_message_bytes

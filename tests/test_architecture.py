@@ -44,8 +44,10 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 # module -> what it imports inside a function, each with a reason beside it there
 MAY_IMPORT_LATE = {
-    "server": {"uvloop"},
+    "server.process": {"uvloop"},
     "cli.serve": {"oyez.server"},
+    "cli.connect": {"oyez.cli.console"},
+    "cli.console.start": {"oyez.cli.console.terminal"},
 }
 
 

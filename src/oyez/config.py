@@ -169,3 +169,13 @@ def _cross_check(settings: Settings) -> None:
             limits.max_receiver_message_bytes,
             f"at most limits.max_sender_message_bytes ({limits.max_sender_message_bytes})",
         )
+    websocket = settings.websocket
+    taken = {path.rstrip("/") for path in websocket.paths}
+    if websocket.post_path.rstrip("/") in taken:
+        raise ConfigError("websocket.post_path", websocket.post_path, "a path that is not among websocket.paths")
+    if settings.socketio.path.rstrip("/") in taken | {websocket.post_path.rstrip("/")}:
+        raise ConfigError(
+            "socketio.path",
+            settings.socketio.path,
+            "a path that is neither among websocket.paths nor websocket.post_path",
+        )

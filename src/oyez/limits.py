@@ -63,6 +63,29 @@ def derive_capacity(open_files: int, max_connections: int) -> Capacity:
     return Capacity(sockets, sessions, listeners)
 
 
+class Seats:
+    """Room for listeners, over all doors together.
+
+    Args:
+        size: how many there are.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.taken = 0
+
+    def take(self) -> bool:
+        """Take one; False when all are taken."""
+        if self.taken >= self.size:
+            return False
+        self.taken += 1
+        return True
+
+    def free(self) -> None:
+        """Give one back."""
+        self.taken -= 1
+
+
 class Notes:
     """What peers did wrong: counted always, logged a few times a minute at most."""
 

@@ -18,10 +18,9 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from websockets.protocol import Protocol as FrameProtocol
 
-from oyez.net.connection import WebSocketConnection
 from oyez.net.engineio import EngineLink, EngineServer, EngineSettings
 from oyez.net.engineio_http import EngineHttp
-from oyez.net.gate import FrameReceiver
+from oyez.net.gate import FrameReceiver, OpenSocket, StreamReceiver
 from oyez.net.handshake import Handshake, Refusal
 from oyez.net.http import HttpServer, bind_tcp
 from oyez.net.session_id import new_session_id
@@ -129,7 +128,7 @@ class Gate:
     limits: LimitSettings = field(default_factory=LimitSettings)
     max_sockets: int = 1000
     max_message_bytes: int = MAX_PAYLOAD_BYTES
-    connections: set[WebSocketConnection] = field(default_factory=set)
+    connections: set[OpenSocket] = field(default_factory=set)
     parsers: list[FrameProtocol] = field(default_factory=list)
     apps: dict[str, EngineHttp] = field(default_factory=dict)
 
@@ -137,6 +136,12 @@ class Gate:
         for path, app in self.apps.items():
             if handshake.path.startswith(path):
                 return app.admit(handshake)
+        return Refusal(404, "Not Found", b"{}")
+
+    def is_stream(self, target: bytes) -> bool:
+        return False
+
+    def admit_stream(self, request: Handshake) -> StreamReceiver | Refusal:
         return Refusal(404, "Not Found", b"{}")
 
     def note(self, reason: str, detail: str) -> None:
@@ -149,10 +154,10 @@ async def serve(port: int, ping_interval_s: float = PING_INTERVAL_S) -> None:
     for path, app in (("/engine.io/", EngineEcho), ("/socket.io/", SocketEcho)):
         gate.apps[path] = EngineHttp(EngineServer(settings, gate.ticker, app, gate.note))
     routes = [Route(path + "{rest:path}", app) for path, app in gate.apps.items()]
-    server = HttpServer(Starlette(routes=routes), gate)
+    server = HttpServer(gate.ticker)
     listener = bind_tcp("127.0.0.1", port)
     gate.ticker.start()
-    await server.start([listener])
+    await server.listen(listener, Starlette(routes=routes), gate)
     print(f"listening on http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

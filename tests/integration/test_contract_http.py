@@ -76,7 +76,7 @@ def test_other_paths_are_not_found(daemon: Daemon, target: str) -> None:
 
 
 def test_websocket_on_another_path_is_not_found(daemon: Daemon) -> None:
-    with WebSocket(daemon.port, "/event/?EIO=4&transport=websocket") as websocket:
+    with WebSocket(daemon.port, "/elsewhere/?EIO=4&transport=websocket") as websocket:
         assert websocket.status == 404
 
 

@@ -37,6 +37,8 @@ def test_an_event_is_encoded_once_for_all() -> None:
     encoded: list[int] = []
 
     class Counting:
+        max_events = None
+
         def encode(self, publication: Publication) -> bytes:
             encoded.append(publication.id)
             return IDS.encode(publication)
@@ -247,6 +249,8 @@ def test_attachments_arrive_and_count_as_memory() -> None:
     seen: list[Publication] = []
 
     class Keeping:
+        max_events = None
+
         def encode(self, publication: Publication) -> bytes:
             seen.append(publication)
             return b"1 "

@@ -9,7 +9,7 @@ from oyez.auth import PostPolicy
 from oyez.endpoints.session import FilterLimits
 from oyez.endpoints.socketio import SocketIOEndpoint, SocketIOLimits
 from oyez.hub.publication import Channel
-from oyez.limits import FailedAttempts
+from oyez.limits import FailedAttempts, Seats
 from oyez.net import polling
 from oyez.net.engineio import EngineLink, EngineServer, EngineSettings
 from oyez.net.ticker import Ticker
@@ -25,10 +25,15 @@ class Door:
     def __init__(self) -> None:
         self.world = World()
         self.notes: list[str] = []
-        limits = SocketIOLimits(FilterLimits(10, 100), 5, 10_000, 2**20, 45.0)
+        limits = SocketIOLimits(FilterLimits(10, 100), 10_000, 2**20, 45.0)
         ticker = Ticker(clock=self.world.clock)
         self.endpoint = SocketIOEndpoint(
-            self.world.hub, limits, PostPolicy("key"), FailedAttempts(10, self.world.clock), self.note
+            self.world.hub,
+            limits,
+            Seats(5),
+            policy=PostPolicy("key"),
+            failures=FailedAttempts(10, self.world.clock),
+            note=self.note,
         )
         self.engine = EngineServer(EngineSettings(), ticker, self.endpoint.open_app, self.note)
 
@@ -65,6 +70,6 @@ def test_a_client_that_never_polls_leaves_nothing_behind(
             break
         link.receive_payload(packet)
     assert "unread-answers" in door.notes
-    assert (door.endpoint.listeners, door.endpoint.senders) == (0, 0)
+    assert (door.endpoint.seats.taken, door.endpoint.senders) == (0, 0)
     assert door.world.hub.listeners(Channel(NAME)) == 0
     assert not door.engine.links

@@ -1,15 +1,20 @@
-"""What listeners of every dialect share: what each command does to a subscription.
+"""What listeners of every dialect share: the house that they come into, and what each command does to a subscription.
 
 Knows commands and the hub. Must not know how a dialect writes its answers.
 """
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
+from oyez.address import FindPeer, Network
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId
 from oyez.hub.subscriber import Subscription
+from oyez.limits import Seats
+from oyez.net.origins import Origins
+from oyez.net.ticker import Ticker
 from oyez.wire import commands
-from oyez.wire.commands import CommandError
 from oyez.wire.json_text import Json
 
 
@@ -20,14 +25,42 @@ class FilterLimits(NamedTuple):
     max_channel_length: int
 
 
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all doors lead into.
+
+    Attributes:
+        hub: the channels.
+        seats: room for listeners.
+        ticker: the clock.
+        note: counts what peers did wrong.
+        filter: how much one listener may follow.
+        origins: whose pages may listen.
+        trusted_proxies: whose forwarding header is believed.
+        may_open: whether there is room for one more session, of any kind.
+    """
+
+    hub: Hub
+    seats: Seats
+    ticker: Ticker
+    note: Callable[[str, str], None]
+    filter: FilterLimits
+    origins: Origins
+    trusted_proxies: tuple[Network, ...]
+    may_open: Callable[[FindPeer], bool]
+
+    def take_seat(self, find_peer: FindPeer) -> bool:
+        """Let a listener in, if there is room; `Seats.free` is its counterpart."""
+        return self.may_open(find_peer) and self.seats.take()
+
+
 class ListenerSession:
     """One listener and the start that it has named."""
 
-    __slots__ = ("_hub", "_limits", "_start", "subscription")
+    __slots__ = ("_hub", "_start", "subscription")
 
-    def __init__(self, hub: Hub, limits: FilterLimits, subscription: Subscription) -> None:
+    def __init__(self, hub: Hub, subscription: Subscription) -> None:
         self._hub = hub
-        self._limits = limits
         self._start: EventId | None = None
         self.subscription = subscription
 
@@ -36,16 +69,9 @@ class ListenerSession:
         start = commands.parse_start(argument)
         self._start = None if start is None else EventId(start)
 
-    def set_filter(self, argument: Json | None) -> CommandError | None:
-        """Do set-filter: status, gaps and replay go out through the subscription. A refusal changes nothing."""
-        limits = self._limits
-        channels = commands.parse_filter(
-            argument, max_channels=limits.max_channels, max_length=limits.max_channel_length
-        )
-        if isinstance(channels, CommandError):
-            return channels
+    def set_filter(self, channels: Sequence[str]) -> None:
+        """Do set-filter: status, gaps and replay go out through the subscription."""
         self._hub.subscribe(self.subscription, [Channel(name) for name in channels], self._start)
-        return None
 
     def end(self) -> None:
         """Leave the hub."""

@@ -18,7 +18,7 @@ from oyez.hub.history import Gap
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId, Post
 from oyez.hub.subscriber import Subscription
-from oyez.limits import FailedAttempts
+from oyez.limits import FailedAttempts, Seats
 from oyez.net.engineio import EngineLink
 from oyez.net.session_id import new_session_id
 from oyez.wire import commands, engineio, json_text, socketio
@@ -48,7 +48,6 @@ class SocketIOLimits:
     """What the door holds its clients to."""
 
     filter: FilterLimits
-    max_listeners: int
     max_receiver_message_bytes: int
     max_sender_message_bytes: int
     connect_timeout_s: float
@@ -61,16 +60,18 @@ class SocketIOEndpoint:
         self,
         hub: Hub,
         limits: SocketIOLimits,
+        seats: Seats,
+        *,
         policy: PostPolicy,
         failures: FailedAttempts,
         note: Callable[[str, str], None],
     ) -> None:
         self.hub = hub
         self.limits = limits
+        self.seats = seats
         self.policy = policy
         self.failures = failures
         self.note = note
-        self.listeners = 0
         self.senders = 0
         self.posts = 0
 
@@ -183,18 +184,17 @@ class SocketIOApp:
 
     def _connect_listener(self) -> None:
         endpoint = self._endpoint
-        if endpoint.listeners >= endpoint.limits.max_listeners:
+        if not endpoint.seats.take():
             self._role = Role.WAITING
-            endpoint.note("at-capacity", f"{endpoint.listeners} listeners are connected")
+            endpoint.note("at-capacity", f"{endpoint.seats.taken} listeners are connected")
             self._join()
             self._refuse(commands.AT_CAPACITY)
             self._link.set_alarm(uniform(*_HOLD_AT_CAPACITY_S))  # noqa: S311 - spread, not secret
             return
         self._role = Role.LISTENER
-        endpoint.listeners += 1
         encoding = SOCKETIO_FRAMES if self._link.polling is None else SOCKETIO_PACKETS
         subscription = Subscription(self, encoding, self._link.write)
-        self._listener = ListenerSession(endpoint.hub, endpoint.limits.filter, subscription)
+        self._listener = ListenerSession(endpoint.hub, subscription)
         self._join()
 
     def _join(self) -> None:
@@ -206,7 +206,7 @@ class SocketIOApp:
     def _leave(self) -> None:
         """Become nobody again; harmless to repeat."""
         if self._role is Role.LISTENER:
-            self._endpoint.listeners -= 1
+            self._endpoint.seats.free()
         elif self._role is Role.SENDER:
             self._endpoint.senders -= 1
         self._role = Role.NOBODY
@@ -253,9 +253,14 @@ class SocketIOApp:
 
     def _set_filter(self, packet: Packet) -> None:
         if self._listener is not None:
-            error = self._listener.set_filter(_argument(packet))
-            if error is not None:
-                self._refuse(error)
+            limits = self._endpoint.limits.filter
+            channels = commands.parse_filter(
+                _argument(packet), max_channels=limits.max_channels, max_length=limits.max_channel_length
+            )
+            if isinstance(channels, CommandError):
+                self._refuse(channels)
+            else:
+                self._listener.set_filter(channels)
 
     def _tell_last_id(self, packet: Packet) -> None:
         self._emit("last-response", commands.success_with_id(self._endpoint.hub.last_id()))

@@ -208,10 +208,15 @@ class Hub:
         return self._history.last_id
 
     def _start_for_newest(self, subscription: Subscription, channels: dict[Channel, None]) -> EventId:
-        """Find the id after which a client that names no start gets the newest few events over its new channels."""
+        """Find the id after which a client that names no start gets the newest few events over its new channels.
+
+        If there are none, it is the newest id: whoever keeps it as its position can name it later.
+        """
         new = [channel for channel in channels if self._known_position(subscription, channel) is None]
         ids = sorted(publication.id for channel in new for publication in self._history.since(channel, EventId(0)))
-        return EventId(0) if len(ids) <= self._replay_without_start else ids[-self._replay_without_start - 1]
+        if len(ids) > self._replay_without_start:
+            return ids[-self._replay_without_start - 1]
+        return EventId(ids[0] - 1) if ids else self._history.last_id
 
     def _catch_up(self, subscription: Subscription) -> None:
         """Write what follows a listener's position, in id order, as far as its socket takes it."""
@@ -298,7 +303,7 @@ def _chunks(publications: Sequence[Publication], encoding: Encoding) -> Iterable
     if len(publications) == 1:
         return ((publications, publications[0].encoded(encoding)),)
     parts = [publication.encoded(encoding) for publication in publications]
-    if sum(map(len, parts)) <= _WRITE_BYTES:
+    if encoding.max_events is None and sum(map(len, parts)) <= _WRITE_BYTES:
         return ((publications, encoding.join(parts)),)
     return _cut(publications, parts, encoding)
 
@@ -307,9 +312,10 @@ def _cut(
     publications: Sequence[Publication], parts: list[bytes], encoding: Encoding
 ) -> Iterator[tuple[Sequence[Publication], bytes]]:
     begin = size = 0
+    most = encoding.max_events or len(parts)
     for index, part in enumerate(parts):
         size += len(part)
-        if size > _WRITE_BYTES and index > begin:
+        if (size > _WRITE_BYTES or index - begin == most) and index > begin:
             yield publications[begin:index], encoding.join(parts[begin:index])
             begin, size = index, len(part)
     yield publications[begin:], encoding.join(parts[begin:])

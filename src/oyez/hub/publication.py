@@ -20,6 +20,11 @@ _OVERHEAD_BYTES = 500
 class Encoding(Protocol):
     """How one kind of listener wants its bytes. Made once and shared: publications cache by it."""
 
+    @property
+    def max_events(self) -> int | None:
+        """How many events one write may carry; None: as many as fit."""
+        ...
+
     def encode(self, publication: "Publication") -> bytes:
         """Write one publication."""
         ...

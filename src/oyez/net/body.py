@@ -13,6 +13,12 @@ from starlette.requests import ClientDisconnect, Request
 _DISCARDED_BYTES = 8 * 1024 * 1024
 
 
+async def until_disconnected(request: Request) -> None:
+    """Wait until the client has gone away; what is left of the body is thrown away."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
 class TooLarge(Exception):  # noqa: N818 - an answer to give, not a failure of ours
     """The body is longer than its sender may send."""
 

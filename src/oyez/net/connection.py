@@ -36,9 +36,24 @@ _PARSERS_KEPT = 64
 
 
 class WebSocketConnection(OutgoingSide):
-    """A socket after its upgrade. The HTTP side hands it over with the request that asked for it."""
+    """A socket after its upgrade. The HTTP side hands it over with the request that asked for it.
 
-    __slots__ = ("_fragments", "_gate", "_loop", "_receiver", "_tail", "_unparsed_bytes", "_unread", "_ws", "tick_slot")
+    ``heard``: the peer has sent bytes, or taken those that it was late with. Whoever waits for a sign of life takes it
+    back first.
+    """
+
+    __slots__ = (
+        "_fragments",
+        "_gate",
+        "_loop",
+        "_receiver",
+        "_tail",
+        "_unparsed_bytes",
+        "_unread",
+        "_ws",
+        "heard",
+        "tick_slot",
+    )
 
     def __init__(self, gate: Gate) -> None:
         super().__init__()
@@ -50,6 +65,7 @@ class WebSocketConnection(OutgoingSide):
         self._unread = b""
         self._tail = b""
         self._unparsed_bytes = 0
+        self.heard = False
         self.tick_slot = 0
 
     # The socket's side
@@ -77,6 +93,7 @@ class WebSocketConnection(OutgoingSide):
     def resume_writing(self) -> None:
         """The peer has taken all that was written."""
         super().resume_writing()
+        self.heard = True
         if self._reading_paused:
             self._reading_paused = False
             self._loop.call_soon(self._read_on)
@@ -85,6 +102,7 @@ class WebSocketConnection(OutgoingSide):
 
     def data_received(self, data: bytes) -> None:
         """Feed, collect, answer."""
+        self.heard = True
         if len(data) > _READ_SLICE_BYTES:
             self._unread = data[_READ_SLICE_BYTES:]
             data = data[:_READ_SLICE_BYTES]
@@ -256,12 +274,6 @@ class WebSocketConnection(OutgoingSide):
             self._gate.note("too-big", "a message over the limit of its sender")
             ws.fail(1009)  # RFC 6455 §7.4.1
             self._flush_parser(ws)
-
-    @property
-    def peer_address(self) -> str:
-        """Address of the socket's other end; empty on a Unix socket. Asking costs a call of the system."""
-        name = self._transport.get_extra_info("peername")
-        return name[0] if isinstance(name, tuple) else ""
 
     def hand_over(self, receiver: FrameReceiver) -> None:
         """Give the connection to another receiver; the one before is told nothing more."""

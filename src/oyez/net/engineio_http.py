@@ -10,17 +10,18 @@ from typing import NamedTuple
 from urllib.parse import parse_qs
 
 import msgspec
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from oyez.address import FindPeer, Network, Peer, find_peer
-from oyez.net.body import TooLarge, read_body
+from oyez.address import FindPeer, Network
+from oyez.net.body import TooLarge, read_body, until_disconnected
 from oyez.net.connection import WebSocketConnection
 from oyez.net.engineio import EngineLink, EngineServer
 from oyez.net.gate import FrameReceiver
 from oyez.net.handshake import Handshake, Refusal
+from oyez.net.origins import Origins
+from oyez.net.peer import peer_of
 from oyez.wire import engineio
 
 _RETRY_AFTER_S = 30
@@ -77,7 +78,7 @@ class EngineHttp:
     ) -> None:
         self._server = server
         self._trusted = trusted_proxies
-        self._origins = None if "*" in allowed_origins else frozenset(allowed_origins)
+        self._origins = Origins(allowed_origins)
         self._body_timeout_s = body_timeout_s
         self._may_open = may_open
 
@@ -93,11 +94,7 @@ class EngineHttp:
             self._server.note("bad-handshake", refused.message)
             return Refusal(refused.status, "Bad Request", refused.body())
         if link is None:
-            connection, forwarded = handshake.connection, handshake.all(b"x-forwarded-for")
-
-            def find() -> Peer:
-                return self._peer(connection.peer_address, forwarded)
-
+            find = handshake.peer_finder(self._trusted)
             if not self._may_open(find):
                 self._server.note("at-capacity", "a session over the limit is refused")
                 return Refusal(_AT_CAPACITY.status, "Service Unavailable", _AT_CAPACITY.body(), _RETRY_AFTER_S)
@@ -114,9 +111,8 @@ class EngineHttp:
         response = await self._respond(request)
         if response is None:
             return
-        headers = response.headers
-        headers["Cache-Control"] = "no-store"
-        self._allow_origin(request.headers, headers)
+        response.headers["Cache-Control"] = "no-store"
+        response.headers.update(self._origins.headers(request.headers.get("Origin")))
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response | None:
@@ -143,7 +139,7 @@ class EngineHttp:
         """Judge a request in the order in which the original does: transport, session, method, version."""
         if _first(query, "transport") not in _TRANSPORTS:
             return _UNKNOWN_TRANSPORT, None
-        if self._origins is not None and origin is not None and origin not in self._origins:
+        if not self._origins.allows(origin):
             return _FORBIDDEN, None
         if "sid" in query:
             link = self._server.links.get(_first(query, "sid"))
@@ -159,8 +155,7 @@ class EngineHttp:
         return None, None
 
     def _open(self, request: Request) -> Response:
-        client = request.client.host if request.client is not None else ""
-        peer = self._peer(client, request.headers.getlist("X-Forwarded-For"))
+        peer = peer_of(request, self._trusted)
         if not self._may_open(lambda: peer):
             self._server.note("at-capacity", "a session over the limit is refused")
             return _error(_AT_CAPACITY, {"Retry-After": str(_RETRY_AFTER_S)})
@@ -178,7 +173,7 @@ class EngineHttp:
             link.close(engineio.CLOSE)
             return _error(_BAD_REQUEST)
         if polling.empty:
-            watch = asyncio.ensure_future(_until_disconnected(request))
+            watch = asyncio.ensure_future(until_disconnected(request))
             watch.add_done_callback(partial(self._poll_dropped, link))
             try:
                 await polling.wait()
@@ -209,17 +204,6 @@ class EngineHttp:
         if link.is_open and link.polling is not None:
             link.receive_payload(body)
         return Response(b"ok", media_type="text/html")
-
-    def _peer(self, socket_address: str, forwarded: list[str]) -> Peer:
-        return find_peer(socket_address, ",".join(forwarded) if forwarded else None, self._trusted)
-
-    def _allow_origin(self, request: Headers, response: MutableHeaders) -> None:
-        origin = request.get("Origin")
-        if self._origins is None:
-            response["Access-Control-Allow-Origin"] = "*"
-        elif origin in self._origins:
-            response["Access-Control-Allow-Origin"] = origin
-            response["Vary"] = "Origin"
 
 
 class _Dismissed:
@@ -271,8 +255,3 @@ def _preflight(request: Request) -> Response:
     if asked:
         headers["Access-Control-Allow-Headers"] = asked
     return Response(status_code=204, headers=headers)
-
-
-async def _until_disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

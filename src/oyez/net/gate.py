@@ -12,6 +12,19 @@ from oyez.net.ticker import Ticker
 
 if TYPE_CHECKING:
     from oyez.net.connection import WebSocketConnection
+    from oyez.net.stream import StreamConnection
+
+
+class OpenSocket(Protocol):
+    """A socket that is no longer HTTP's."""
+
+    def close(self, code: int | None = None) -> None:
+        """End it in an orderly way; ``code`` is for protocols that know one."""
+        ...
+
+    def abort(self) -> None:
+        """End it now."""
+        ...
 
 
 class FrameReceiver(Protocol):
@@ -43,6 +56,22 @@ class FrameReceiver(Protocol):
         ...
 
 
+class StreamReceiver(Protocol):
+    """What an answer without an end asks of who writes it."""
+
+    def opened(self, connection: "StreamConnection") -> None:
+        """Begin: the head of the answer is to be written too."""
+        ...
+
+    def drained(self) -> None:
+        """The socket takes bytes again, after a write that returned False."""
+        ...
+
+    def lost(self) -> None:
+        """The connection has ended. Called once, and last."""
+        ...
+
+
 class Gate(Protocol):
     """What connections share: who takes them, and what has to be counted."""
 
@@ -62,8 +91,8 @@ class Gate(Protocol):
         ...
 
     @property
-    def connections(self) -> "set[WebSocketConnection]":
-        """All that are open."""
+    def connections(self) -> set[OpenSocket]:
+        """All sockets that are no longer HTTP's."""
         ...
 
     def admit(self, handshake: Handshake) -> "FrameReceiver | Refusal":
@@ -105,4 +134,12 @@ class HttpGate(Gate, Protocol):
     @property
     def max_sockets(self) -> int:
         """How many sockets may be open, of all kinds."""
+        ...
+
+    def is_stream(self, target: bytes) -> bool:
+        """Tell whether a GET of this target has an answer without an end."""
+        ...
+
+    def admit_stream(self, request: Handshake) -> "StreamReceiver | Refusal":
+        """Choose who writes such an answer."""
         ...

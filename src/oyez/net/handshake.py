@@ -13,8 +13,10 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.utils import accept_key
 
+from oyez.address import FindPeer, Network, find_peer
+
 if TYPE_CHECKING:
-    from oyez.net.connection import WebSocketConnection
+    from oyez.net.outgoing import OutgoingSide
 
 # websockets logs each connection; ours are logged by who uses them, so its logger is kept quiet.
 quiet_logger = logging.getLogger("oyez.websockets")
@@ -36,12 +38,12 @@ _BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 
 
 class Handshake(NamedTuple):
-    """A request for a WebSocket, with the headers as they came: names in lower case, values as bytes."""
+    """A request that asks for its whole socket, with the headers as they came: names in lower case, values as bytes."""
 
     path: str
     query: str
     headers: Sequence[tuple[bytes, bytes]]
-    connection: "WebSocketConnection"
+    connection: "OutgoingSide"
 
     def all(self, name: bytes) -> list[str]:
         """Give every value of a header, named in lower case."""
@@ -51,9 +53,14 @@ class Handshake(NamedTuple):
         """Give the first value of a header, named in lower case."""
         return next(iter(self.all(name)), None)
 
+    def peer_finder(self, trusted: tuple[Network, ...]) -> FindPeer:
+        """Give the function that finds out who is at the other end."""
+        connection, forwarded = self.connection, self.all(b"x-forwarded-for")
+        return lambda: find_peer(connection.peer_address, ",".join(forwarded) if forwarded else None, trusted)
+
 
 class Refusal(NamedTuple):
-    """The answer to a handshake that is not accepted."""
+    """The answer to a request that does not get its socket."""
 
     status: int
     reason: str

@@ -13,10 +13,12 @@ from typing import cast
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.server import ServerState
 
 from oyez.net.connection import WebSocketConnection
 from oyez.net.doorman import Doorman
-from oyez.net.gate import HttpGate
+from oyez.net.gate import HttpGate, OpenSocket
+from oyez.net.ticker import Ticker
 
 BACKLOG = 4096
 """Connects that may wait: after a restart all listeners come back within a second or two."""
@@ -26,11 +28,24 @@ _SEND_BUFFER_BYTES = 256 * 1024
 
 
 class HttpServer:
-    """uvicorn, started and stopped by its owner: it has no say over signals, sockets or the time a stop may take."""
+    """uvicorn, started and stopped by its owner: it has no say over signals, sockets or the time a stop may take.
 
-    def __init__(self, app: ASGIApp, gate: HttpGate) -> None:
-        self._gate = gate
-        self._config = uvicorn.Config(
+    It may listen on several addresses, each with an application and a gate of its own. Their gates have one set of
+    ``connections``.
+    """
+
+    def __init__(self, ticker: Ticker) -> None:
+        self._ticker = ticker
+        self._state = ServerState()
+        self._servers: list[uvicorn.Server] = []
+        self._mains: list[asyncio.Task[None]] = []
+        self._upgraded: set[OpenSocket] = set()
+
+    async def listen(self, listener: socket.socket, app: ASGIApp, gate: HttpGate) -> None:
+        """Serve on a bound socket."""
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)  # accepted ones inherit it
+        self._upgraded = gate.connections
+        config = uvicorn.Config(
             app,
             http=cast(type[asyncio.Protocol], partial(Doorman, gate)),
             ws=cast(type[asyncio.Protocol], WebSocketConnection),  # never made by uvicorn, see `Doorman`
@@ -42,23 +57,20 @@ class HttpServer:
             proxy_headers=False,
             backlog=BACKLOG,
         )
-        self._server = uvicorn.Server(self._config)
-        self._main: asyncio.Task[None] | None = None
-
-    async def start(self, sockets: list[socket.socket]) -> None:
-        """Serve on bound sockets."""
-        for listener in sockets:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)  # accepted ones inherit it
-        self._config.load()
-        self._server.lifespan = self._config.lifespan_class(self._config)
-        await self._server.startup(sockets=sockets)
-        self._main = asyncio.create_task(self._server.main_loop())
+        config.load()
+        server = uvicorn.Server(config)
+        server.server_state = self._state
+        server.lifespan = config.lifespan_class(config)
+        await server.startup(sockets=[listener])
+        self._servers.append(server)
+        self._mains.append(asyncio.create_task(server.main_loop()))
 
     def stop_listening(self) -> None:
         """Accept nobody any more."""
-        self._server.should_exit = True
-        for server in self._server.servers:
-            server.close()
+        for server in self._servers:
+            server.should_exit = True
+            for listener in server.servers:
+                listener.close()
 
     async def drain(self, deadline: float) -> int:
         """Let requests that are under way finish, and sockets close, until ``deadline`` on the ticker's clock.
@@ -66,20 +78,20 @@ class HttpServer:
         Returns:
             How many sockets had to be cut off.
         """
-        state = self._server.server_state
+        state = self._state
         for connection in list(state.connections):
             connection.shutdown()
         # Nobody says when uvicorn's set becomes empty, so it is looked at.
-        while (state.connections or self._gate.connections) and self._gate.ticker.clock() < deadline:  # noqa: ASYNC110
+        while (state.connections or self._upgraded) and self._ticker.clock() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         left = [connection.transport for connection in state.connections]
         for transport in left:
             transport.abort()
-        cut_off = len(left) + len(self._gate.connections)
-        for upgraded in list(self._gate.connections):
+        cut_off = len(left) + len(self._upgraded)
+        for upgraded in list(self._upgraded):
             upgraded.abort()
-        if self._main is not None:
-            await self._main
+        for main in self._mains:
+            await main
         return cut_off
 
 
@@ -93,12 +105,24 @@ def bind_tcp(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _keep_alive(listener)
         listener.bind(address)
     except OSError:
         listener.close()
         raise
     listener.setblocking(False)
     return listener
+
+
+def _keep_alive(listener: socket.socket) -> None:
+    """Have the system look after peers that are silent: those of posters, for one, are never pinged.
+
+    Accepted sockets inherit it.
+    """
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4)):
+        if hasattr(socket, name):  # macOS has other names; its default is two hours
+            listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def bind_unix(path: str) -> socket.socket:

@@ -13,6 +13,7 @@ from uvicorn.protocols.utils import get_remote_addr, is_ssl
 from oyez.errors import ProtocolError
 from oyez.net.connection import WebSocketConnection
 from oyez.net.gate import HttpGate
+from oyez.net.stream import StreamConnection
 
 # Whoever reads a body holds it to its time and answers; the socket itself is closed a little later.
 _GRACE_S = 1.0
@@ -27,6 +28,8 @@ class HttpConnection(HttpToolsProtocol):
         self._in_headers = True
         self._in_body = False
         self._header_bytes = 0
+        self._is_stream = False
+        self._stream_asked = False
         self.tick_slot = 0
 
     # The socket's side
@@ -50,15 +53,19 @@ class HttpConnection(HttpToolsProtocol):
         super().data_received(data)
         if self._in_headers and self._header_bytes > self._gate.limits.max_header_bytes:
             self._refuse(b"431 Request Header Fields Too Large", "headers that are too long")
+        elif self._stream_asked and not self.transport.is_closing():
+            self._hand_over(StreamConnection(self._gate))
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the socket over, with the request as it was parsed here."""
         if self.parser.get_method() != b"GET":  # RFC 6455 §4.1
             self._refuse(b"405 Method Not Allowed", "a WebSocket asked for by another method than GET")
             return
+        self._hand_over(WebSocketConnection(self._gate))
+
+    def _hand_over(self, connection: WebSocketConnection | StreamConnection) -> None:
         self._gate.ticker.clear(self)
         self.connections.discard(self)
-        connection = WebSocketConnection(self._gate)
         connection.connection_made(self.transport)
         self.transport.set_protocol(connection)
         connection.begin(self.url, self.headers)
@@ -80,7 +87,7 @@ class HttpConnection(HttpToolsProtocol):
             ProtocolError: the answer to the request before is not complete. uvicorn would queue this one, and tell only
                 the last of a queue when the client goes away; no client of today pipelines.
         """
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self._is_stream or (self.cycle is not None and not self.cycle.response_complete):
             raise ProtocolError("a request before the answer to the one before")
         super().on_message_begin()
         self._in_headers = True
@@ -97,7 +104,8 @@ class HttpConnection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Count no more: it was not the last chunk."""
         self._in_headers = False
-        super().on_body(body)
+        if not self._is_stream:
+            super().on_body(body)
 
     def on_headers_complete(self) -> None:
         """Count no more, and begin to wait for the end of the body."""
@@ -105,13 +113,18 @@ class HttpConnection(HttpToolsProtocol):
         self._in_body = True
         if not self.parser.should_upgrade():
             self._set_deadline(self._gate.limits.body_timeout_s + _GRACE_S)
+            self._is_stream = self.parser.get_method() == b"GET" and self._gate.is_stream(self.url)
+            if self._is_stream:
+                return  # no task is begun for it
             self.client = self.client or get_remote_addr(self.transport)
             self.scope["client"] = self.client
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """What comes next is another request."""
-        super().on_message_complete()
+        """What comes next is another request, unless this one takes the socket for good."""
+        self._stream_asked = self._is_stream
+        if not self._is_stream:
+            super().on_message_complete()
         self._header_bytes = 0
         self._gate.ticker.clear(self)
 

@@ -35,6 +35,12 @@ class OutgoingSide(asyncio.Protocol):
         if self._transport.get_extra_info("sslcontext") is None:
             self._fd = self._transport.get_extra_info("socket").fileno()
 
+    @property
+    def peer_address(self) -> str:
+        """Address of the socket's other end; empty on a Unix socket. Asking costs a call of the system."""
+        name = self._transport.get_extra_info("peername")
+        return name[0] if isinstance(name, tuple) else ""
+
     def pause_writing(self) -> None:
         """The peer does not keep up."""
         self.blocked = True

@@ -117,7 +117,12 @@ def parse_start(data: Json | None) -> int | None:
     if start is None:
         return None
     text = json_text.decode_string(start)
-    digits = bytes(start).decode() if text is None else text.strip()
+    return read_position(bytes(start).decode() if text is None else text)
+
+
+def read_position(text: str) -> int | None:
+    """Read an id that a client names: a number of 1 or more; everything else names none."""
+    digits = text.strip()
     if not _NUMBER.fullmatch(digits):
         return None
     number = float(digits)  # whatever its length; beyond the range of floats it becomes infinite

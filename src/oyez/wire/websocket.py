@@ -11,6 +11,8 @@ from websockets.speedups import apply_mask
 _TEXT = 0x81  # RFC 6455 §5.2: FIN and opcode 1
 _BINARY = 0x82  # FIN and opcode 2
 
+PING_FRAME = b"\x89\0"  # RFC 6455 §5.5.2: FIN and opcode 9, without a payload
+
 
 def _frame(first_byte: int, payload: bytes) -> bytes:
     """Put the header of an unmasked frame before its payload (RFC 6455 §5.1: a server must not mask)."""

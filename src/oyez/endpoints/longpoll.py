@@ -1,0 +1,179 @@
+"""The long poll: one GET waits for one event.
+
+Knows requests, their channels and the answers that pages of old expect. Must not know other listeners.
+"""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from oyez.endpoints.encodings import POLL_ANSWERS
+from oyez.endpoints.session import House
+from oyez.errors import ProtocolError
+from oyez.hub.history import Gap
+from oyez.hub.publication import Channel, EventId
+from oyez.hub.subscriber import Subscription
+from oyez.net.body import until_disconnected
+from oyez.net.peer import peer_of
+from oyez.wire import commands, listen_query
+from oyez.wire.listen_query import ListenQuery
+
+PREFIX = "/channels/"
+
+_RETRY_AFTER_S = 5
+_TIMEOUT = b'{"error": "timeout"}'
+_GAP_HEADER = "Oyez-Gap"
+
+
+class LongPollEndpoint:
+    """``/channels/a|b?last=N``, as an ASGI application; every method counts as GET."""
+
+    def __init__(self, house: House, timeout_s: float) -> None:
+        self._house = house
+        self._timeout_s = timeout_s
+        self._waiting: set[_Poll] = set()
+
+    @property
+    def listeners(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
+    def close(self) -> None:
+        """Tell all who wait to come back later."""
+        for poll in self._waiting:
+            poll.end(None)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        request = Request(scope, receive)
+        response = await self._respond(request)
+        if response is None:
+            return  # nobody is there any more
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Access-Control-Expose-Headers"] = _GAP_HEADER
+        response.headers.update(self._house.origins.headers(request.headers.get("Origin")))
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request) -> Response | None:
+        if not self._house.origins.allows(request.headers.get("Origin")):
+            self._house.note("bad-request", "a long poll by a page of an origin that may not listen")
+            return Response("403 Forbidden", 403, media_type="text/plain")
+        limits = self._house.filter
+        try:
+            query = listen_query.parse_poll(
+                request.scope["raw_path"].partition(PREFIX.encode())[2],
+                request.scope["query_string"],
+                max_channels=limits.max_channels,
+                max_length=limits.max_channel_length,
+            )
+        except ProtocolError as error:
+            self._house.note("bad-request", f"a long poll: {error}")
+            return Response("400 Bad Request", 400, media_type="text/plain")
+        if not self._house.take_seat(lambda: peer_of(request, self._house.trusted_proxies)):
+            self._house.note("at-capacity", "a long poll over the limit is refused")
+            return _later()
+        try:
+            return await self._answer(request, query)
+        finally:
+            self._house.seats.free()
+
+    async def _answer(self, request: Request, query: ListenQuery) -> Response | None:
+        hub, ticker, poll = self._house.hub, self._house.ticker, _Poll()
+        self._waiting.add(poll)
+        ticker.set(poll, ticker.clock() + self._timeout_s)
+        watch = asyncio.ensure_future(until_disconnected(request))
+        try:
+            start = None if query.start is None else EventId(query.start)
+            hub.subscribe(poll.subscription, [Channel(name) for name in query.channels], start)
+            if query.notify:
+                poll.end_by_gap()
+            await asyncio.wait((poll.answer, watch), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            watch.cancel()
+            ticker.clear(poll)
+            hub.leave(poll.subscription)
+            self._waiting.discard(poll)
+        if not poll.answer.done():
+            return None
+        answer = poll.answer.result()
+        if answer is None:
+            return _later()
+        return Response(answer.body, answer.status, _as_header(answer.gaps), media_type="application/json")
+
+
+class _Poll:
+    """One request that waits: the hub's subscriber, served once.
+
+    ``answer``: the body, and the gaps to be named with it; None when the daemon stops.
+    """
+
+    __slots__ = ("_gaps", "answer", "subscription", "tick_slot")
+
+    def __init__(self) -> None:
+        self.answer: asyncio.Future[_Answer | None] = asyncio.get_running_loop().create_future()
+        self.subscription = Subscription(self, POLL_ANSWERS, self.write)
+        self._gaps: Sequence[Gap] = ()
+        self.tick_slot = 0
+
+    def end(self, answer: "_Answer | None") -> None:
+        """Answer, if that has not been done."""
+        if not self.answer.done():
+            self.answer.set_result(answer)
+
+    def end_by_gap(self) -> None:
+        """Answer with the gaps, if there are any and nothing newer is to be had."""
+        if self._gaps and not self.answer.done():
+            body = b'{"id":%d,"gaps":%b}' % (self.subscription.position, _encode_gaps(self._gaps))
+            self.end(_Answer(200, body, self._gaps))
+
+    # What the hub asks for
+
+    def write(self, data: bytes) -> bool:
+        """Take the first event. It goes with the gaps that lie before it; the client will come to the others later."""
+        position = self.subscription.position
+        passed = [gap for gap in self._gaps if gap.oldest <= position or gap.after >= gap.oldest]
+        self.end(_Answer(200, data, passed))
+        return False
+
+    def tell_subscribed(self, recovered: bool | None, gaps: Sequence[Gap]) -> None:
+        """Keep what is missing."""
+        self._gaps = gaps
+
+    def tell_gap(self, gap: Gap) -> None:
+        """Nothing follows the first event, so nothing can be missed after it."""
+
+    def tick(self, now: float) -> None:
+        """Nothing came in time."""
+        self.end(_Answer(504, _TIMEOUT, ()))
+
+
+class _Answer(NamedTuple):
+    status: int
+    body: bytes
+    gaps: Sequence[Gap]
+
+
+def _encode_gaps(gaps: Sequence[Gap]) -> bytes:
+    return b"[%b]" % b",".join(commands.encode_gap(gap.channel, gap.after, gap.oldest) for gap in gaps)
+
+
+def _as_header(gaps: Sequence[Gap]) -> dict[str, str]:
+    """Name gaps in a header: JSON in ASCII."""
+    if not gaps:
+        return {}
+    listed = [{"channel": gap.channel, "from": gap.after, "oldest": gap.oldest} for gap in gaps]
+    return {_GAP_HEADER: json.dumps(listed, separators=(",", ":"))}
+
+
+def _later() -> Response:
+    return Response(
+        b'{"code":"server-capacity","message":"Server at capacity"}',
+        503,
+        {"Retry-After": str(_RETRY_AFTER_S)},
+        media_type="application/json",
+    )

@@ -1,0 +1,222 @@
+"""The raw WebSocket door of posters: one reply for each request, in order, and never anything else.
+
+Knows this dialect's posters: they wait for exactly one frame, without a time-out. Must not know listeners.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urlsplit
+
+from oyez import auth
+from oyez.address import FindPeer
+from oyez.auth import PostPolicy, Verdict
+from oyez.endpoints.session import House
+from oyez.errors import BrokerError
+from oyez.hub.publication import Channel, EventId, Post
+from oyez.limits import FailedAttempts
+from oyez.net.connection import WebSocketConnection
+from oyez.net.gate import FrameReceiver
+from oyez.net.handshake import Handshake, Refusal
+from oyez.wire import commands, raw_commands
+from oyez.wire.commands import CommandError
+from oyez.wire.raw_commands import Request
+from oyez.wire.websocket import text_frame
+
+# A poster waits for each reply. One that does not, while the store is slow, is cut off before it costs memory.
+_MOST_UNANSWERED = 1000
+
+_AT_CAPACITY = Refusal(503, "Service Unavailable", b'{"code":"server-capacity","message":"Server at capacity"}', 1)
+
+
+@dataclass(frozen=True, slots=True)
+class PostingLimits:
+    """What the door holds posters to."""
+
+    max_receiver_message_bytes: int
+    max_sender_message_bytes: int
+    auth_timeout_s: float
+
+
+class PostingEndpoint:
+    """What all posters of the door share."""
+
+    def __init__(self, house: House, limits: PostingLimits, policy: PostPolicy, failures: FailedAttempts) -> None:
+        self.house = house
+        self.limits = limits
+        self.policy = policy
+        self.failures = failures
+        self.connections = 0
+        self.posters = 0
+        self.posts = 0
+
+    def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
+        """Take a poster that has to show the key."""
+        return self._admit(handshake, needs_key=True)
+
+    def admit_trusted(self, handshake: Handshake) -> FrameReceiver | Refusal:
+        """Take a poster on an address that only this machine reaches: the key is asked of those who might be others.
+
+        A proxy's clients may be anyone, and so may the page of another site that a browser on this machine shows.
+        """
+        direct = handshake.peer_finder(self.house.trusted_proxies)().direct
+        return self._admit(handshake, needs_key=not direct or _is_of_foreign_page(handshake))
+
+    def _admit(self, handshake: Handshake, *, needs_key: bool) -> FrameReceiver | Refusal:
+        find_peer = handshake.peer_finder(self.house.trusted_proxies)
+        if not self.house.may_open(find_peer):
+            self.house.note("at-capacity", "a WebSocket over the limit is refused")
+            return _AT_CAPACITY
+        return RawPoster(self, find_peer, needs_key=needs_key)
+
+
+class RawPoster:
+    """One connection: the receiver of its frames."""
+
+    __slots__ = ("_connection", "_endpoint", "_find_peer", "_may_post", "_needs_key", "_unanswered", "tick_slot")
+
+    def __init__(self, endpoint: PostingEndpoint, find_peer: FindPeer, *, needs_key: bool) -> None:
+        self._endpoint = endpoint
+        self._find_peer = find_peer
+        self._needs_key = needs_key
+        self._may_post = False
+        self._connection: WebSocketConnection | None = None
+        self._unanswered: deque[list[bytes]] = deque()  # a slot for each request; filled: its reply
+        self.tick_slot = 0
+        endpoint.connections += 1
+        self._set_permission(not needs_key)
+
+    # What the connection asks for
+
+    @property
+    def max_message_bytes(self) -> int:
+        """Longest message that the poster may send now."""
+        limits = self._endpoint.limits
+        return limits.max_sender_message_bytes if self._may_post else limits.max_receiver_message_bytes
+
+    def opened(self, connection: WebSocketConnection) -> None:
+        """Begin to wait for a request."""
+        self._connection = connection
+        self._plan_end()
+
+    def receive_text(self, data: bytes) -> None:
+        """Take a request."""
+        slot: list[bytes] = []
+        self._unanswered.append(slot)
+        if len(self._unanswered) > _MOST_UNANSWERED and self._connection is not None:
+            self._endpoint.house.note("refused-command", "too many requests before their replies")
+            self._connection.close(1008)  # RFC 6455 §7.4.1: against the policy
+            return
+        request = raw_commands.parse_request(data)
+        if isinstance(request, CommandError):
+            self._refuse(slot, request)
+        elif request.name == "post":
+            self._post(slot, request)
+        elif request.name == "last_msg":
+            self._tell_last_id(slot)
+        elif request.name == "auth":
+            self._authorize(slot, request)
+        else:
+            self._refuse(slot, raw_commands.bad_command(request.name))
+
+    def receive_binary(self, data: bytes) -> None:
+        """Take a request from a client that does not tell text from bytes."""
+        self.receive_text(data)
+
+    def drained(self) -> None:
+        """Replies wait in the socket; nothing else does."""
+
+    def lost(self) -> None:
+        """The connection has ended; what was posted stays posted."""
+        self._connection = None
+        self._endpoint.house.ticker.clear(self)
+        self._endpoint.connections -= 1
+        self._set_permission(False)
+
+    # Requests
+
+    def _post(self, slot: list[bytes], request: Request) -> None:
+        if not self._may_post:
+            self._refuse(slot, raw_commands.NOT_AUTHORIZED)
+            return
+        command = commands.parse_post(request.members)
+        if command is None or not commands.is_channel(command.channel, self._endpoint.house.filter.max_channel_length):
+            self._endpoint.house.note("refused-command", commands.INVALID_CHANNEL_IN_POST.code)
+            self._reply(slot, raw_commands.INVALID_CHANNEL)
+            return
+        post = Post(Channel(command.channel), command.message)
+        self._endpoint.house.hub.publish((post,), partial(self._settle, slot))
+
+    def _settle(self, slot: list[bytes], outcome: list[EventId] | BrokerError) -> None:
+        if isinstance(outcome, BrokerError):
+            self._reply(slot, commands.UNAVAILABLE.encode())
+        else:
+            self._endpoint.posts += 1
+            self._reply(slot, commands.success_with_id(outcome[0]))
+
+    def _tell_last_id(self, slot: list[bytes]) -> None:
+        if self._may_post:
+            self._reply(slot, commands.success_with_id(self._endpoint.house.hub.last_id()))
+        else:
+            self._refuse(slot, raw_commands.NOT_AUTHORIZED)
+
+    def _authorize(self, slot: list[bytes], request: Request) -> None:
+        endpoint, peer = self._endpoint, self._find_peer()
+        if not self._needs_key and not endpoint.policy.key:  # there is nothing to compare with, and no need to
+            self._reply(slot, commands.SUCCESS)
+            return
+        verdict = auth.judge_poster(endpoint.policy, raw_commands.parse_key(request), peer)
+        self._set_permission(verdict is Verdict.ALLOWED)
+        if self._may_post:
+            endpoint.house.ticker.clear(self)
+            self._reply(slot, commands.SUCCESS)
+            return
+        endpoint.house.note("auth-failed", f"a poster from {peer.address or 'a Unix socket'}: {verdict.value}")
+        self._reply(slot, raw_commands.AUTH_FAILED.encode())
+        if endpoint.failures.add(peer.address) and self._connection is not None:
+            self._connection.close(1008)
+        else:
+            self._plan_end()
+
+    def _set_permission(self, may_post: bool) -> None:
+        self._endpoint.posters += may_post - self._may_post
+        self._may_post = may_post
+
+    # Replies
+
+    def _refuse(self, slot: list[bytes], error: CommandError) -> None:
+        self._endpoint.house.note("refused-command", error.code)
+        self._reply(slot, error.encode())
+
+    def _reply(self, slot: list[bytes], text: bytes) -> None:
+        """Fill a slot, and send what is complete from the front: replies keep the order of their requests."""
+        slot.append(text)
+        while self._unanswered and self._unanswered[0]:
+            reply = self._unanswered.popleft()[0]
+            if self._connection is not None:
+                self._connection.send(text_frame(reply))
+
+    # The clock
+
+    def tick(self, now: float) -> None:
+        """No key was shown in time."""
+        if self._connection is not None and not self._may_post:
+            self._endpoint.house.note("connect-timeout", "no key was shown in time")
+            self._connection.close(1008)
+
+    def _plan_end(self) -> None:
+        """Give whoever may not post a while to show the key; others may stay, silent, for ever."""
+        if not self._may_post:
+            ticker = self._endpoint.house.ticker
+            ticker.set(self, ticker.clock() + self._endpoint.limits.auth_timeout_s)
+
+
+def _is_of_foreign_page(handshake: Handshake) -> bool:
+    """Tell whether a browser names another site's page; client libraries name the address that they connect to."""
+    origin = handshake.first(b"origin")
+    if origin is None:
+        return False
+    try:
+        return urlsplit(origin).netloc != handshake.first(b"host")
+    except ValueError:  # no browser writes such an origin
+        return True

@@ -1,0 +1,208 @@
+"""Event streams: what a browser's EventSource follows without any library.
+
+Knows the request and the records of a stream. Must not know how bytes travel.
+"""
+
+from collections.abc import Sequence
+from random import randint
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from oyez.endpoints.encodings import STREAM_RECORDS
+from oyez.endpoints.session import House
+from oyez.errors import ProtocolError
+from oyez.hub.history import Gap
+from oyez.hub.publication import Channel, EventId
+from oyez.hub.subscriber import Subscription
+from oyez.net.gate import StreamReceiver
+from oyez.net.handshake import Handshake, Refusal
+from oyez.net.stream import StreamConnection
+from oyez.wire import commands, listen_query
+from oyez.wire.eventsource import HEARTBEAT, encode_record
+from oyez.wire.listen_query import ListenQuery
+
+PATH = "/sse"
+
+# A browser comes back after this time, in milliseconds. It is another for each, or all would come at once.
+_RETRY_MS = (1_000, 3_000)
+
+# EventSource gives up for good on any status but 200. So who finds no room gets a stream, which ends with these words.
+_RETRY_AT_CAPACITY_MS = (15_000, 45_000)
+
+# A reader that has taken nothing while so many heartbeats were due is cut off. It can come back and name its position.
+_HEARTBEATS_UNREAD = 3
+
+
+class EventStreamEndpoint:
+    """What all streams share."""
+
+    def __init__(self, house: House, heartbeat_s: float) -> None:
+        self.house = house
+        self.heartbeat_s = heartbeat_s
+        self.listeners = 0
+
+    def routes(self) -> list[Route]:
+        """Give the path for what is no GET: a GET gets its socket for itself, see `admit`."""
+        return [Route(PATH, self._answer_others, methods=["OPTIONS", "POST", "PUT", "PATCH", "DELETE"])]
+
+    async def _answer_others(self, request: Request) -> Response:
+        headers = self.house.origins.headers(request.headers.get("Origin"))
+        if request.method != "OPTIONS":
+            return Response(
+                _error("method-not-allowed", "A stream is asked for by GET"), 405, headers | {"Allow": "GET"}
+            )
+        # Fetch asks before it sends this header to another origin; EventSource does not need to.
+        headers |= {"Access-Control-Allow-Methods": "GET", "Access-Control-Allow-Headers": "Last-Event-ID"}
+        return Response(status_code=204, headers=headers)
+
+    def admit(self, request: Handshake) -> StreamReceiver | Refusal:
+        """Judge a request."""
+        origin = request.first(b"origin")
+        if not self.house.origins.allows(origin):
+            self.house.note("bad-request", "a stream for a page of an origin that may not listen")
+            return Refusal(403, "Forbidden", _error("forbidden", "Pages of this origin may not listen"))
+        limits = self.house.filter
+        try:
+            query = listen_query.parse_stream(
+                request.query.encode("latin-1"),
+                request.first(b"last-event-id"),
+                max_channels=limits.max_channels,
+                max_length=limits.max_channel_length,
+            )
+        except ProtocolError as error:
+            self.house.note("bad-request", f"a stream: {error}")
+            return Refusal(400, "Bad Request", _error(commands.INVALID_FILTER.code, str(error)))
+        head = _head(self.house.origins.headers(origin))
+        if not self.house.take_seat(request.peer_finder(self.house.trusted_proxies)):
+            self.house.note("at-capacity", "a stream over the limit is put off")
+            return _PutOff(head)
+        return EventStream(self, head, query)
+
+
+class EventStream:
+    """One stream: the receiver of its connection, and the hub's subscriber."""
+
+    __slots__ = ("_connection", "_endpoint", "_head", "_query", "_subscription", "_unread", "tick_slot")
+
+    def __init__(self, endpoint: EventStreamEndpoint, head: bytes, query: ListenQuery) -> None:
+        self._endpoint = endpoint
+        self._head = head
+        self._query: ListenQuery | None = query
+        self._connection: StreamConnection | None = None
+        self._subscription: Subscription | None = None
+        self._unread = 0
+        self.tick_slot = 0
+        endpoint.listeners += 1
+
+    # What the connection asks for
+
+    def opened(self, connection: StreamConnection) -> None:
+        """Begin: the head, the status, and all that is newer than the position."""
+        query, self._query = self._query, None
+        assert query is not None
+        self._connection = connection
+        connection.send(self._head)
+        self._head = b""
+        self._subscription = Subscription(self, STREAM_RECORDS, connection.write)
+        start = None if query.start is None else EventId(query.start)
+        self._plan_heartbeat()
+        self._endpoint.house.hub.subscribe(self._subscription, [Channel(name) for name in query.channels], start)
+
+    def drained(self) -> None:
+        """Go on with what the listener missed while its socket was full."""
+        self._unread = 0
+        if self._subscription is not None:
+            self._endpoint.house.hub.resume(self._subscription)
+
+    def lost(self) -> None:
+        """The connection has ended."""
+        self._connection = None
+        self._endpoint.house.ticker.clear(self)
+        self._endpoint.listeners -= 1
+        self._endpoint.house.seats.free()
+        if self._subscription is not None:
+            self._endpoint.house.hub.leave(self._subscription)
+            self._subscription = None
+
+    # What the hub asks for
+
+    def tell_subscribed(self, recovered: bool | None, gaps: Sequence[Gap]) -> None:
+        """Tell where the stream begins: a client that is cut off before its first event has a position even so."""
+        assert self._subscription is not None
+        self._send(
+            encode_record(
+                commands.encode_subscribed(recovered),
+                event="status",
+                position=self._subscription.position,
+                retry_ms=randint(*_RETRY_MS),  # noqa: S311 - spread, not secret
+            )
+        )
+        for gap in gaps:
+            self.tell_gap(gap)
+
+    def tell_gap(self, gap: Gap) -> None:
+        """Name a channel with missing events."""
+        self._send(encode_record(commands.encode_gap(gap.channel, gap.after, gap.oldest), event="gap"))
+
+    def _send(self, record: bytes) -> None:
+        if self._connection is not None:
+            self._connection.send(record)
+
+    # The clock
+
+    def tick(self, now: float) -> None:
+        """Give a sign of life, or see to a reader that takes nothing."""
+        connection = self._connection
+        if connection is None:
+            return
+        if connection.blocked:
+            self._unread += 1
+            if self._unread >= _HEARTBEATS_UNREAD:
+                self._endpoint.house.note("unread-stream", "a stream that nobody reads is cut off")
+                connection.abort()
+                return
+        else:
+            self._unread = 0
+            connection.send(HEARTBEAT)
+        self._plan_heartbeat()
+
+    def _plan_heartbeat(self) -> None:
+        ticker = self._endpoint.house.ticker
+        ticker.set(self, ticker.clock() + self._endpoint.heartbeat_s)
+
+
+class _PutOff:
+    """The receiver of a stream that finds no room: it is told so, and when to come back."""
+
+    def __init__(self, head: bytes) -> None:
+        self._head = head
+
+    def opened(self, connection: StreamConnection) -> None:
+        retry_ms = randint(*_RETRY_AT_CAPACITY_MS)  # noqa: S311 - spread, not secret
+        connection.send(self._head + encode_record(commands.AT_CAPACITY.encode(), event="status", retry_ms=retry_ms))
+        connection.close()
+
+    def drained(self) -> None:
+        """Nothing waits."""
+
+    def lost(self) -> None:
+        """Nothing depends on it."""
+
+
+def _head(cors: dict[str, str]) -> bytes:
+    headers = {
+        "Content-Type": "text/event-stream; charset=utf-8",
+        "Cache-Control": "no-store, no-transform",
+        "X-Accel-Buffering": "no",  # nginx and those who copy it pass each record on at once
+        "Connection": "close",
+        **cors,
+    }
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode("latin-1")
+
+
+def _error(code: str, message: str) -> bytes:
+    return msgspec.json.encode({"code": code, "message": message})

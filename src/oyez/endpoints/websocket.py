@@ -1,0 +1,169 @@
+"""The raw WebSocket door of listeners: JSON commands in, events out, and nothing that nobody asked for.
+
+Knows this dialect's listeners. Must not know posters, nor how frames travel.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from oyez.endpoints.encodings import RAW_FRAMES
+from oyez.endpoints.session import House, ListenerSession
+from oyez.hub.history import Gap
+from oyez.hub.subscriber import Subscription
+from oyez.net.connection import WebSocketConnection
+from oyez.net.gate import FrameReceiver
+from oyez.net.handshake import Handshake, Refusal
+from oyez.wire import commands, raw_commands
+from oyez.wire.commands import CommandError
+from oyez.wire.raw_commands import Request
+from oyez.wire.websocket import PING_FRAME, text_frame
+
+_RETRY_AFTER_S = 30
+
+_FORBIDDEN = Refusal(403, "Forbidden", b'{"code":"forbidden","message":"Pages of this origin may not listen"}')
+_AT_CAPACITY = Refusal(
+    503, "Service Unavailable", b'{"code":"server-capacity","message":"Server at capacity"}', _RETRY_AFTER_S
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WebSocketLimits:
+    """What the door holds listeners to."""
+
+    max_message_bytes: int
+    ping_interval_s: float
+    ping_timeout_s: float
+
+
+class WebSocketEndpoint:
+    """What all listeners of the door share."""
+
+    def __init__(self, house: House, limits: WebSocketLimits) -> None:
+        self.house = house
+        self.limits = limits
+        self.listeners = 0
+
+    def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
+        """Judge a handshake."""
+        house = self.house
+        if not house.origins.allows(handshake.first(b"origin")):
+            house.note("bad-handshake", "a page of an origin that may not listen")
+            return _FORBIDDEN
+        if not house.take_seat(handshake.peer_finder(house.trusted_proxies)):
+            house.note("at-capacity", "a WebSocket over the limit is refused")
+            return _AT_CAPACITY
+        return RawListener(self)
+
+
+class RawListener:
+    """One connection: the receiver of its frames, and the hub's subscriber."""
+
+    __slots__ = ("_connection", "_endpoint", "_listener", "_notify", "_pinged", "max_message_bytes", "tick_slot")
+
+    def __init__(self, endpoint: WebSocketEndpoint) -> None:
+        self._endpoint = endpoint
+        self._connection: WebSocketConnection | None = None
+        self._listener: ListenerSession | None = None
+        self._notify = False
+        self._pinged = False
+        self.max_message_bytes = endpoint.limits.max_message_bytes
+        self.tick_slot = 0
+        endpoint.listeners += 1
+
+    # What the connection asks for
+
+    def opened(self, connection: WebSocketConnection) -> None:
+        """Begin."""
+        self._connection = connection
+        self._listener = ListenerSession(self._endpoint.house.hub, Subscription(self, RAW_FRAMES, connection.write))
+        self._plan_tick(self._endpoint.limits.ping_interval_s)
+
+    def receive_text(self, data: bytes) -> None:
+        """Take a command."""
+        request = raw_commands.parse_request(data)
+        if isinstance(request, CommandError):
+            self._refuse(request)
+        elif request.name == "set_filter":
+            self._set_filter(request)
+        elif request.name == "start_msg":
+            if self._listener is not None:
+                self._listener.start_from(request.members)
+        else:
+            self._refuse(raw_commands.bad_command(request.name))
+
+    def receive_binary(self, data: bytes) -> None:
+        """Take a command from a client that does not tell text from bytes."""
+        self.receive_text(data)
+
+    def drained(self) -> None:
+        """Go on with what the listener missed while its socket was full."""
+        if self._listener is not None:
+            self._endpoint.house.hub.resume(self._listener.subscription)
+
+    def lost(self) -> None:
+        """The connection has ended."""
+        self._connection = None
+        self._endpoint.house.ticker.clear(self)
+        self._endpoint.listeners -= 1
+        self._endpoint.house.seats.free()
+        if self._listener is not None:
+            self._listener.end()
+            self._listener = None
+
+    # What the hub asks for
+
+    def tell_subscribed(self, recovered: bool | None, gaps: Sequence[Gap]) -> None:
+        """Answer set-filter, if the client wants that; those of old would take it for an event."""
+        if self._notify:
+            self._send(commands.encode_subscribed(recovered))
+        for gap in gaps:
+            self.tell_gap(gap)
+
+    def tell_gap(self, gap: Gap) -> None:
+        """Name a channel with missing events, if the client wants that."""
+        if self._notify:
+            self._send(raw_commands.encode_gap_notice(gap.channel, gap.after, gap.oldest))
+
+    # Commands
+
+    def _set_filter(self, request: Request) -> None:
+        limits = self._endpoint.house.filter
+        channels = raw_commands.parse_filter(
+            request, max_channels=limits.max_channels, max_length=limits.max_channel_length
+        )
+        if isinstance(channels, CommandError):
+            self._refuse(channels)
+        elif self._listener is not None:
+            self._notify = raw_commands.wants_notices(request)
+            self._listener.set_filter(channels)
+
+    def _refuse(self, error: CommandError) -> None:
+        self._endpoint.house.note("refused-command", error.code)
+        self._send(error.encode())
+
+    def _send(self, text: bytes) -> None:
+        if self._connection is not None:
+            self._connection.send(text_frame(text))
+
+    # The clock
+
+    def tick(self, now: float) -> None:
+        """Send a ping, or see whether there was a sign of life since."""
+        connection, limits = self._connection, self._endpoint.limits
+        if connection is None:
+            return
+        if self._pinged and not connection.heard:
+            self._endpoint.house.note("ping-timeout", "no pong in time")
+            connection.close()
+        elif self._pinged:
+            self._pinged = False
+            self._plan_tick(max(limits.ping_interval_s - limits.ping_timeout_s, 0))
+        else:
+            self._pinged, connection.heard = True, False
+            if not connection.blocked:  # else it would come too late; taking bytes is a sign of life as well
+                connection.send(PING_FRAME)
+            self._plan_tick(limits.ping_timeout_s)
+
+    def _plan_tick(self, delay_s: float) -> None:
+        ticker = self._endpoint.house.ticker
+        ticker.set(self, ticker.clock() + delay_s)

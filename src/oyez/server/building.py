@@ -1,0 +1,246 @@
+"""How a daemon is put together from its settings.
+
+Knows every part by name. Must not know when they are started, nor what they do inside.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from oyez.address import FindPeer, parse_networks
+from oyez.auth import PostPolicy
+from oyez.brokers.memory import MemoryBroker
+from oyez.endpoints.api import ApiEndpoint
+from oyez.endpoints.longpoll import PREFIX, LongPollEndpoint
+from oyez.endpoints.playground import PlaygroundEndpoint
+from oyez.endpoints.posting import PostingEndpoint, PostingLimits
+from oyez.endpoints.session import FilterLimits, House
+from oyez.endpoints.socketio import SocketIOEndpoint, SocketIOLimits
+from oyez.endpoints.sse import PATH as STREAM_PATH
+from oyez.endpoints.sse import EventStreamEndpoint
+from oyez.endpoints.status import StatusEndpoint
+from oyez.endpoints.websocket import WebSocketEndpoint, WebSocketLimits
+from oyez.hub.history import History
+from oyez.hub.hub import Hub
+from oyez.limits import Capacity, FailedAttempts, Notes, Seats, derive_capacity, raise_open_files
+from oyez.metrics import Metrics
+from oyez.net.engineio import EngineServer, EngineSettings
+from oyez.net.engineio_http import EngineHttp
+from oyez.net.origins import Origins
+from oyez.net.ticker import Ticker
+from oyez.server.doorway import Doorway
+from oyez.settings import Settings
+from oyez.wire.engineio_session import Timers
+
+# Answers below this size are not worth compressing (bytes).
+_GZIP_FROM = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """What is behind one address: an HTTP application, and who takes WebSockets and streams."""
+
+    app: Starlette
+    doorway: Doorway
+
+
+class Building:
+    """All parts of one daemon.
+
+    Args:
+        settings: the effective tree.
+        is_serving: whether sessions may begin.
+    """
+
+    def __init__(self, settings: Settings, is_serving: Callable[[], bool]) -> None:
+        self._settings = settings
+        self._is_serving = is_serving
+        self.ticker = Ticker()
+        self.notes = Notes()
+        self.capacity: Capacity = derive_capacity(raise_open_files(), settings.limits.max_connections)
+        self.hub = self._build_hub()
+        self.house = House(
+            self.hub,
+            Seats(self.capacity.listeners),
+            self.ticker,
+            self.notes,
+            FilterLimits(settings.limits.max_subscriptions, settings.limits.max_channel_length),
+            Origins(settings.http.allowed_origins),
+            parse_networks(settings.http.trusted_proxies),
+            self._may_open,
+        )
+        policy = PostPolicy(settings.key, parse_networks(settings.auth.sender_addresses))
+        failures = FailedAttempts(settings.limits.auth_failures_per_minute)
+        self.socketio = self._build_socketio(policy, failures)
+        self.engine = self._build_engine()
+        self.websocket = self._build_websocket()
+        self.posting = self._build_posting(policy, failures)
+        self.longpoll = LongPollEndpoint(self.house, settings.http.long_poll_timeout_s)
+        self.streams = EventStreamEndpoint(self.house, settings.http.stream_heartbeat_s)
+        self.api = ApiEndpoint(
+            self.hub,
+            policy,
+            failures,
+            self.notes,
+            trusted_proxies=self.house.trusted_proxies,
+            max_message_bytes=settings.limits.max_sender_message_bytes,
+            max_channel_length=settings.limits.max_channel_length,
+            body_timeout_s=settings.limits.body_timeout_s,
+        )
+        self.status = StatusEndpoint(is_serving, self._build_metrics())
+
+    # Parts
+
+    def _build_hub(self) -> Hub:
+        history = self._settings.history
+        return Hub(
+            MemoryBroker(),
+            History(
+                size=history.size,
+                ttl_s=history.ttl_s,
+                max_bytes=history.max_bytes,
+                max_channels=history.max_channels,
+            ),
+            call_soon=lambda function: asyncio.get_running_loop().call_soon(function),
+            clock=time.monotonic,
+            replay_without_start=history.replay_without_start,
+        )
+
+    def _build_socketio(self, policy: PostPolicy, failures: FailedAttempts) -> SocketIOEndpoint:
+        limits = self._settings.limits
+        return SocketIOEndpoint(
+            self.hub,
+            SocketIOLimits(
+                self.house.filter,
+                limits.max_receiver_message_bytes,
+                limits.max_sender_message_bytes,
+                self._settings.socketio.connect_timeout_s,
+            ),
+            self.house.seats,
+            policy=policy,
+            failures=failures,
+            note=self.notes,
+        )
+
+    def _build_engine(self) -> EngineServer:
+        socketio = self._settings.socketio
+        return EngineServer(
+            EngineSettings(
+                Timers(socketio.ping_interval_s, socketio.ping_timeout_s),
+                socketio.upgrade_timeout_s,
+                self._settings.limits.max_receiver_message_bytes,
+            ),
+            self.ticker,
+            self.socketio.open_app,
+            self.notes,
+        )
+
+    def _build_websocket(self) -> WebSocketEndpoint:
+        websocket = self._settings.websocket
+        max_message_bytes = self._settings.limits.max_receiver_message_bytes
+        limits = WebSocketLimits(max_message_bytes, websocket.ping_interval_s, websocket.ping_timeout_s)
+        return WebSocketEndpoint(self.house, limits)
+
+    def _build_posting(self, policy: PostPolicy, failures: FailedAttempts) -> PostingEndpoint:
+        limits = PostingLimits(
+            self._settings.limits.max_receiver_message_bytes,
+            self._settings.limits.max_sender_message_bytes,
+            self._settings.websocket.auth_timeout_s,
+        )
+        return PostingEndpoint(self.house, limits, policy, failures)
+
+    def _build_metrics(self) -> Metrics:
+        metrics = Metrics()
+        metrics.gauge("oyez_sessions", "Sessions that are open.", self.count_sessions)
+        metrics.gauge("oyez_listeners", "Sessions that listen.", lambda: self.house.seats.taken)
+        metrics.gauge("oyez_senders", "Sessions that may post.", lambda: self.socketio.senders + self.posting.posters)
+        metrics.gauge("oyez_history_events", "Events in history.", lambda: self.hub.history_events)
+        metrics.gauge("oyez_history_bytes", "Estimated memory of history.", lambda: self.hub.history_bytes)
+        metrics.counter(
+            "oyez_posts", "Events posted.", lambda: self.socketio.posts + self.posting.posts + self.api.posts
+        )
+        metrics.counter("oyez_deliveries", "Events given to listeners.", lambda: self.hub.deliveries)
+        metrics.counter("oyez_gaps", "Gaps that listeners were told of.", lambda: self.hub.gaps)
+        metrics.counter_by_reason(
+            "oyez_refusals", "What peers did wrong, or were refused, by reason.", lambda: self.notes.counts
+        )
+        return metrics
+
+    def count_sessions(self) -> int:
+        """Count what holds a socket for long, of every door and role."""
+        short_of_engine = (self.websocket.listeners, self.posting.connections, self.longpoll.listeners)
+        return len(self.engine.links) + sum(short_of_engine) + self.streams.listeners
+
+    def _may_open(self, find_peer: FindPeer) -> bool:
+        """Keep the last sessions for posters on this machine; take none while stopping."""
+        if not self._is_serving():
+            return False
+        if self.count_sessions() < self.capacity.sessions:
+            return True
+        peer = find_peer()
+        return peer.local and peer.direct
+
+    # Entrances
+
+    def main_entrance(self) -> Entrance:
+        """Open every door."""
+        settings = self._settings
+        socketio_http = EngineHttp(
+            self.engine,
+            trusted_proxies=self.house.trusted_proxies,
+            allowed_origins=settings.http.allowed_origins,
+            body_timeout_s=settings.limits.body_timeout_s,
+            may_open=self._may_open,
+        )
+        doorway = Doorway(
+            self.ticker,
+            settings.limits,
+            self.capacity.sockets,
+            settings.limits.max_sender_message_bytes,
+            self.notes,
+            below={settings.socketio.path: socketio_http.admit},
+            streams={STREAM_PATH: self.streams.admit},
+        )
+        for path in settings.websocket.paths:
+            doorway.at[path.rstrip("/") or "/"] = self.websocket.admit
+        doorway.at[settings.websocket.post_path.rstrip("/") or "/"] = self.posting.admit
+        routes: list[BaseRoute] = [
+            Route(settings.socketio.path + "{rest:path}", socketio_http),
+            Route(PREFIX + "{rest:path}", self.longpoll),
+            *self.streams.routes(),
+            *self.api.routes(),
+            *self.status.routes(),
+        ]
+        if settings.dev:
+            routes += PlaygroundEndpoint(settings.key, settings.socketio.path).routes()
+        return Entrance(_build_app(routes), doorway)
+
+    def post_entrance(self, main: Entrance, *, trusted: bool) -> Entrance:
+        """Open the door of raw posters, at every path; ``trusted``: only this machine reaches the address."""
+        judge = self.posting.admit_trusted if trusted else self.posting.admit
+        doorway = replace(main.doorway, at={}, below={}, elsewhere=judge, streams={})
+        return Entrance(_build_app(self.status.routes()), doorway)
+
+    def poll_entrance(self, main: Entrance) -> Entrance:
+        """Open the door of long polls."""
+        doorway = replace(main.doorway, at={}, below={}, streams={})
+        routes: list[BaseRoute] = [Route(PREFIX + "{rest:path}", self.longpoll), *self.status.routes()]
+        return Entrance(_build_app([*routes, Route("/{rest:path}", _not_found)]), doorway)
+
+
+def _build_app(routes: Sequence[BaseRoute]) -> Starlette:
+    app = Starlette(routes=routes, middleware=[Middleware(GZipMiddleware, minimum_size=_GZIP_FROM)])
+    app.router.redirect_slashes = False  # a path that is not there is not there
+    return app
+
+
+async def _not_found(_: Request) -> Response:
+    return Response("404 Not Found", 404, media_type="text/plain")

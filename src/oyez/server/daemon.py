@@ -1,0 +1,206 @@
+"""One daemon: listening on its addresses, serving, and stopping in bounded time.
+
+Knows when things begin and end. Must not know what any part does inside.
+"""
+
+import asyncio
+import ipaddress
+import logging
+import socket
+from typing import Protocol
+
+from oyez import __version__
+from oyez.auth import WELL_KNOWN_KEYS
+from oyez.errors import ConfigError
+from oyez.net.http import HttpServer, bind_tcp, bind_unix
+from oyez.server.building import Building, Entrance
+from oyez.settings import Settings
+from oyez.wire import engineio
+
+logger = logging.getLogger(__name__)
+
+# Part of the drain's time is kept for what has to be cut off.
+_DRAIN_RESERVE = 0.1
+
+# RFC 6455 §7.4.1: the endpoint goes away; clients come back by themselves.
+_GOING_AWAY = 1001
+
+# Closing is work as well; between so many, others have their turn.
+_CLOSED_AT_ONCE = 100
+
+
+class _AddressSettings(Protocol):
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def uds(self) -> str: ...
+
+
+class Daemon:
+    """One daemon, from its settings.
+
+    Args:
+        settings: the effective tree.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._serving = False
+        self._building = Building(settings, lambda: self._serving)
+        self._http = HttpServer(self._building.ticker)
+        self._main = self._building.main_entrance()
+
+    async def start(self) -> str:
+        """Open the store, listen and serve.
+
+        Returns:
+            The main address: ``http://host:port`` or ``unix:path``.
+
+        Raises:
+            ConfigError: an address cannot be listened on.
+        """
+        listeners: list[socket.socket] = []
+        try:
+            address, addresses = self._bind_all(listeners)
+            await self._building.hub.start()
+            self._building.ticker.start()
+            self._log_limits()
+            for listener, (what, where, entrance) in zip(listeners, addresses, strict=True):
+                await self._http.listen(listener, entrance.app, entrance.doorway)
+                if what:
+                    logger.info("%s at %s", what, where)
+        except BaseException:
+            for listener in listeners:
+                listener.close()
+            raise
+        self._serving = True
+        self._housekeeping = asyncio.create_task(self._keep_house())
+        logger.info("listening on %s", address)
+        return address
+
+    async def stop(self) -> None:
+        """Stop listening, end polls, close sockets so that clients come back by themselves; in bounded time."""
+        self._serving = False
+        building = self._building
+        deadline = building.ticker.clock() + self._settings.drain_deadline_s * (1 - _DRAIN_RESERVE)
+        logger.info(
+            "stopping: %d sessions are closed, for %g s at most",
+            building.count_sessions(),
+            self._settings.drain_deadline_s,
+        )
+        self._http.stop_listening()
+        self._housekeeping.cancel()
+        building.longpoll.close()
+        for number, link in enumerate(list(building.engine.links.values()), 1):
+            link.close(engineio.NOOP, code=_GOING_AWAY)
+            if number % _CLOSED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        for number, connection in enumerate(list(self._main.doorway.connections), 1):
+            connection.close(_GOING_AWAY)
+            if number % _CLOSED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        cut_off = await self._http.drain(deadline)
+        building.ticker.stop()
+        await building.hub.stop()
+        logger.info("stopped%s", f"; {cut_off} sockets had to be cut off" if cut_off else "")
+
+    # Addresses
+
+    def _bind_all(self, listeners: list[socket.socket]) -> tuple[str, list[tuple[str, str, Entrance]]]:
+        """Bind every address that is asked for; what was bound is in ``listeners``, also when one cannot be."""
+        settings, building = self._settings, self._building
+        address = _bind(settings, "", listeners)
+        addresses = [("", address, self._main)]
+        if settings.post_listener.host or settings.post_listener.uds:
+            where = _bind(settings.post_listener, "post_listener.", listeners)
+            trusted = _is_this_machines(listeners[-1])
+            if not trusted and not settings.key:
+                raise ConfigError(
+                    "post_listener.host",
+                    settings.post_listener.host,
+                    "an address that only this machine reaches, such as 127.0.0.1, or else a key (set OYEZ_KEY)",
+                )
+            key = "no key needed" if trusted else "with the key"
+            addresses.append(
+                (f"raw WebSocket posters, {key},", where, building.post_entrance(self._main, trusted=trusted))
+            )
+        if settings.poll_listener.host or settings.poll_listener.uds:
+            where = _bind(settings.poll_listener, "poll_listener.", listeners)
+            addresses.append(("long polls", where, building.poll_entrance(self._main)))
+        return address, addresses
+
+    def _log_limits(self) -> None:
+        settings, capacity = self._settings, self._building.capacity
+        logger.info("Oyez %s, broker %s", __version__, settings.broker)
+        logger.info(
+            "up to %d listeners, %d sessions, %d sockets (derived from the limit of open files)", *reversed(capacity)
+        )
+        history = settings.history
+        logger.info(
+            "history: %d events per channel, %g s, %d MiB in all", history.size, history.ttl_s, history.max_bytes >> 20
+        )
+        socketio = settings.socketio
+        logger.info(
+            "Socket.IO at %s: ping every %g s, timeout %g s",
+            socketio.path,
+            socketio.ping_interval_s,
+            socketio.ping_timeout_s,
+        )
+        websocket = settings.websocket
+        logger.info(
+            "raw WebSocket at %s: ping every %g s, timeout %g s; posters at %s",
+            ", ".join(websocket.paths) or "no path",
+            websocket.ping_interval_s,
+            websocket.ping_timeout_s,
+            websocket.post_path,
+        )
+        http = settings.http
+        logger.info(
+            "long polls wait %g s, event streams show life every %g s",
+            http.long_poll_timeout_s,
+            http.stream_heartbeat_s,
+        )
+        if not settings.key:
+            logger.warning("no key is set, so nobody may post: set OYEZ_KEY or EVENT_DAEMON_KEY, or use --key")
+        elif settings.key in WELL_KNOWN_KEYS and not settings.dev:
+            logger.warning(
+                "THE KEY %r IS PUBLIC KNOWLEDGE: whoever reaches this port could forge events. It is accepted from this"
+                " machine only, and not through a proxy. Set EVENT_DAEMON_KEY to a secret of your own, here and in the"
+                " site's settings",
+                settings.key,
+            )
+
+    async def _keep_house(self) -> None:
+        """Let old events go, once a second."""
+        while True:
+            await asyncio.sleep(1)
+            self._building.hub.expire()
+
+
+def _bind(settings: _AddressSettings, prefix: str, listeners: list[socket.socket]) -> str:
+    """Bind one address and add its socket; gives the address in words."""
+    try:
+        if settings.uds:
+            listeners.append(bind_unix(settings.uds))
+            return f"unix:{settings.uds}"
+        listener = bind_tcp(settings.host, settings.port)
+    except OSError as error:
+        reason = f"cannot listen there: {error.strerror or error}"
+        if settings.uds:
+            raise ConfigError(f"{prefix}uds", settings.uds, reason) from error
+        raise ConfigError(
+            f"{prefix}host and {prefix}port",
+            f"{settings.host}:{settings.port}",
+            f"{reason}; is another daemon running? (port 0 picks a free one)",
+        ) from error
+    listeners.append(listener)
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _is_this_machines(listener: socket.socket) -> bool:
+    """Tell whether only this machine can connect."""
+    name = listener.getsockname()
+    return not isinstance(name, tuple) or ipaddress.ip_address(name[0].partition("%")[0]).is_loopback

@@ -1,0 +1,60 @@
+"""The way in from one address: the clock and limits that all its sockets share, and who takes which path.
+
+Knows paths. Must not know what is behind them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from websockets.protocol import Protocol as FrameProtocol
+
+from oyez.limits import Notes
+from oyez.net.gate import FrameReceiver, OpenSocket, StreamReceiver
+from oyez.net.handshake import Handshake, Refusal
+from oyez.net.ticker import Ticker
+from oyez.settings import LimitSettings
+
+Judge = Callable[[Handshake], FrameReceiver | Refusal]
+JudgeStream = Callable[[Handshake], StreamReceiver | Refusal]
+
+_NOT_HERE = Refusal(404, "Not Found", b'{"code":"not-found","message":"No WebSocket is served here"}')
+
+
+@dataclass(slots=True)
+class Doorway:
+    """One address. Several may share their ``parsers`` and ``connections``.
+
+    ``at``: judges of WebSockets by their path; ``below``: by its beginning; ``elsewhere``: of all other paths.
+    ``streams``: judges of answers without an end.
+    """
+
+    ticker: Ticker
+    limits: LimitSettings
+    max_sockets: int
+    max_message_bytes: int
+    note: Notes
+    parsers: list[FrameProtocol] = field(default_factory=list)
+    connections: set[OpenSocket] = field(default_factory=set)
+    at: dict[str, Judge] = field(default_factory=dict)
+    below: dict[str, Judge] = field(default_factory=dict)
+    elsewhere: Judge | None = None
+    streams: dict[str, JudgeStream] = field(default_factory=dict)
+
+    def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
+        """Ask the judge of the handshake's path."""
+        path = handshake.path
+        judge = self.at.get(path.rstrip("/") or "/")
+        if judge is None:
+            judge = next((judge for prefix, judge in self.below.items() if path.startswith(prefix)), self.elsewhere)
+        if judge is None:
+            self.note("bad-handshake", "a WebSocket where there is none")
+            return _NOT_HERE
+        return judge(handshake)
+
+    def is_stream(self, target: bytes) -> bool:
+        """Tell whether a GET of this target has an answer without an end."""
+        return bool(self.streams) and target.partition(b"?")[0].decode("latin-1") in self.streams
+
+    def admit_stream(self, request: Handshake) -> StreamReceiver | Refusal:
+        """Ask the judge of the request's path."""
+        return self.streams[request.path](request)

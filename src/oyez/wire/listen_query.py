@@ -1,0 +1,96 @@
+"""Channels and a position in a URL: how listeners without a socket of their own name them.
+
+Knows percent-encoding and the two forms, of a long poll's path and of a stream's query. Must not know who listens.
+"""
+
+import re
+from typing import NamedTuple
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+from oyez.errors import ProtocolError
+from oyez.wire import commands
+
+SEPARATOR = "|"
+
+_MOST_FIELDS = 100
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+
+
+class ListenQuery(NamedTuple):
+    """What a listener asks for."""
+
+    channels: list[str]
+    start: int | None
+    """The id up to which it has everything; None: it named none."""
+    notify: bool
+    """It wants to be told of a gap at once."""
+
+
+def parse_poll(path: bytes, query: bytes, *, max_channels: int, max_length: int) -> ListenQuery:
+    """Read ``a|b`` and ``last=N``.
+
+    Args:
+        path: what stands behind ``/channels/``, as it came: browsers write the separator as it is, or escape it.
+        query: likewise.
+        max_channels: how many may be named.
+        max_length: of a name, in UTF-16 units.
+
+    Raises:
+        ProtocolError: there is no channel, one too many, or one that cannot be; or the escapes cannot be read.
+    """
+    fields = dict(_parse_fields(query))
+    names = _unescape(path).split(SEPARATOR)
+    return ListenQuery(_checked(names, max_channels, max_length), _start(fields), _is_set(fields.get("notify")))
+
+
+def parse_stream(query: bytes, last_event_id: str | None, *, max_channels: int, max_length: int) -> ListenQuery:
+    """Read ``channel=a&channel=b`` or ``channels=a|b``, and the position: the header if there is one, else ``last=N``.
+
+    Raises:
+        ProtocolError: as for `parse_poll`.
+    """
+    pairs = _parse_fields(query)
+    names = [value for name, value in pairs if name == "channel"]
+    names += [part for name, value in pairs if name == "channels" for part in value.split(SEPARATOR)]
+    fields = dict(pairs)
+    if last_event_id:
+        fields["last"] = last_event_id
+    return ListenQuery(_checked(names, max_channels, max_length), _start(fields), notify=True)
+
+
+def _parse_fields(query: bytes) -> list[tuple[str, str]]:
+    if _BAD_ESCAPE.search(query):
+        raise ProtocolError("a percent sign in the query is not followed by two hexadecimal digits")
+    try:
+        return parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+    except ValueError as error:  # UnicodeDecodeError is one too
+        raise ProtocolError("the query cannot be read: it is not UTF-8, or has too many fields") from error
+
+
+def _unescape(path: bytes) -> str:
+    if _BAD_ESCAPE.search(path):
+        raise ProtocolError("a percent sign in the path is not followed by two hexadecimal digits")
+    try:
+        return unquote_to_bytes(path).decode()
+    except UnicodeDecodeError as error:
+        raise ProtocolError("the path is not UTF-8") from error
+
+
+def _checked(names: list[str], max_channels: int, max_length: int) -> list[str]:
+    names = list(dict.fromkeys(names))
+    if names in ([], [""]):
+        raise ProtocolError("no channel is named")
+    if len(names) > max_channels:
+        raise ProtocolError(commands.too_many_subscriptions(max_channels).message)
+    for name in names:
+        if not commands.is_channel(name, max_length):
+            raise ProtocolError(commands.invalid_channel_in_filter(max_length).message)
+    return names
+
+
+def _start(fields: dict[str, str]) -> int | None:
+    return commands.read_position(fields.get("last", ""))
+
+
+def _is_set(value: str | None) -> bool:
+    return value in ("1", "true")

@@ -1,0 +1,103 @@
+"""The raw WebSocket dialect: one JSON object with a ``command`` a message, and what is answered to a bad one.
+
+Knows the words of this dialect; what a post, a start or a filter may hold is `commands`' business. Must not know who
+sends a command, or what it does.
+"""
+
+from typing import NamedTuple
+
+import msgspec
+
+from oyez.errors import ProtocolError
+from oyez.wire import commands, json_text
+from oyez.wire.commands import CommandError
+from oyez.wire.json_text import Json
+
+INVALID_CHANNEL = b'{"status":"error","code":"invalid-channel"}'
+"""The one refusal of this dialect without a message: posters of old raise whatever they are told."""
+
+AUTH_FAILED = CommandError("auth-failed", "Authentication failed")
+NOT_AUTHORIZED = CommandError("unauthorized", "Show the key first, by the command auth")
+
+_LONGEST_QUOTE = 100
+
+
+class Request(NamedTuple):
+    """A command and the object that it came in. In a name, ``-`` and ``_`` are the same: here it is ``_``."""
+
+    name: str
+    members: Json
+
+
+class _Named(msgspec.Struct, gc=False):
+    command: str
+
+
+_NAMED = msgspec.json.Decoder(_Named)
+
+
+def parse_request(data: bytes) -> Request | CommandError:
+    """Read a message; what is no command gets the dialect's answer to it."""
+    try:
+        name: str | None = _NAMED.decode(data).command
+    except (msgspec.DecodeError, RecursionError):  # not JSON, not an object, or a lone surrogate somewhere
+        try:
+            name = _find_name(data)
+        except ProtocolError as error:
+            return CommandError("syntax-error", str(error)[:_LONGEST_QUOTE])
+    if name is None:
+        return CommandError("syntax-error", "no command specified")
+    return Request(name.replace("-", "_"), Json(data))
+
+
+def _find_name(data: bytes) -> str | None:
+    value = json_text.decode(data)
+    if not isinstance(value, dict):
+        return None
+    name = value.get("command")
+    return name if isinstance(name, str) else None
+
+
+def bad_command(name: str) -> CommandError:
+    """Refuse a command that there is not, or not here."""
+    return CommandError("bad-command", f"bad command: {name[:_LONGEST_QUOTE]}")
+
+
+def parse_filter(request: Request, *, max_channels: int, max_length: int) -> list[str] | CommandError:
+    """Read set-filter: the channels, or what is wrong with them in the words of this dialect."""
+    channels = commands.parse_filter(request.members, max_channels=max_channels, max_length=max_length)
+    if not isinstance(channels, CommandError):
+        return channels
+    if channels.code == commands.INVALID_FILTER.code:
+        return CommandError("invalid-filter", f"invalid filter: {_quote(request, 'filter')}")
+    return CommandError("invalid-filter", f"invalid filter: {channels.message}")
+
+
+def wants_notices(request: Request) -> bool:
+    """Tell whether set-filter asks to be told of its success and of gaps."""
+    member = json_text.split_object(request.members).get("notify")
+    return member is not None and bytes(member) == b"true"
+
+
+def parse_key(request: Request) -> str | None:
+    """Read auth: the key that is shown, if it is a text."""
+    member = json_text.split_object(request.members).get("key")
+    return None if member is None else json_text.decode_string(member)
+
+
+def encode_gap_notice(channel: str, after: int, oldest: int) -> bytes:
+    """Tell a listener that asked for it of a gap. By its ``status``, such a frame is told from an event."""
+    return b'{"status":"gap",' + commands.encode_gap(channel, after, oldest)[1:]
+
+
+def _quote(request: Request, name: str) -> str:
+    """Give a member as the text that a browser makes of it, or its beginning."""
+    member = json_text.split_object(request.members).get(name)
+    if member is None:
+        return "undefined"
+    value = json_text.decode(bytes(member))
+    if isinstance(value, str):
+        return value[:_LONGEST_QUOTE]
+    if isinstance(value, dict):
+        return "[object Object]"
+    return "" if value == [] else bytes(member[:_LONGEST_QUOTE]).decode("utf-8", "replace")
