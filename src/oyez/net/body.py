@@ -43,7 +43,7 @@ async def read_body(request: Request, timeout_s: float, limit: Callable[[], int]
                 size += len(part)
                 if size <= limit():
                     parts.append(part)
-                elif size > _DISCARDED_BYTES:
+                elif size > limit() + _DISCARDED_BYTES:
                     break
                 else:
                     parts.clear()

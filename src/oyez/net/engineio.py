@@ -203,20 +203,14 @@ class EngineLink:
     def receive_text(self, data: bytes) -> None:
         """Take one packet, from either transport."""
         if data[:1] == engineio.MESSAGE and not self._session.awaits_pong and not self._ended:
-            try:
-                self._app.receive_text(data[1:])
-            except ProtocolError as error:
-                self._fail(str(error))
-            return
-        self._receive_rare(data)
+            self._deliver(self._app.receive_text, data[1:])
+        else:
+            self._receive_rare(data)
 
     def _receive_rare(self, data: bytes) -> None:
         action = self._session.receive(data[:1], self._server.ticker.clock())
         if action is Action.DELIVER:
-            try:
-                self._app.receive_text(data[1:])
-            except ProtocolError as error:
-                self._fail(str(error))
+            self._deliver(self._app.receive_text, data[1:])
             return
         if action is Action.END:
             if data != engineio.CLOSE:
@@ -229,10 +223,13 @@ class EngineLink:
     def receive_binary(self, data: bytes) -> None:
         """Take one binary message, from either transport."""
         if self._session.receive(engineio.MESSAGE, self._server.ticker.clock()) is Action.DELIVER:
-            try:
-                self._app.receive_binary(data)
-            except ProtocolError as error:
-                self._fail(str(error))
+            self._deliver(self._app.receive_binary, data)
+
+    def _deliver(self, receive: Callable[[bytes], None], data: bytes) -> None:
+        try:
+            receive(data)
+        except ProtocolError as error:
+            self._fail(str(error))
 
     def drained(self) -> None:
         """Go on after back-pressure."""

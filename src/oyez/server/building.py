@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from oyez import __version__
 from oyez.address import FindPeer, parse_networks
 from oyez.auth import PostPolicy
 from oyez.brokers.memory import MemoryBroker
@@ -38,6 +39,7 @@ from oyez.net.origins import Origins
 from oyez.net.ticker import Ticker
 from oyez.server.doorway import Doorway
 from oyez.settings import Settings
+from oyez.wire.api_requests import PublishLimits
 from oyez.wire.engineio_session import Timers
 
 # Answers below this size are not worth compressing (bytes).
@@ -85,16 +87,7 @@ class Building:
         self.posting = self._build_posting(policy, failures)
         self.longpoll = LongPollEndpoint(self.house, settings.http.long_poll_timeout_s)
         self.streams = EventStreamEndpoint(self.house, settings.http.stream_heartbeat_s)
-        self.api = ApiEndpoint(
-            self.hub,
-            policy,
-            failures,
-            self.notes,
-            trusted_proxies=self.house.trusted_proxies,
-            max_message_bytes=settings.limits.max_sender_message_bytes,
-            max_channel_length=settings.limits.max_channel_length,
-            body_timeout_s=settings.limits.body_timeout_s,
-        )
+        self.api = self._build_api(policy, failures)
         self.status = StatusEndpoint(is_serving, self._build_metrics())
 
     # Parts
@@ -156,6 +149,24 @@ class Building:
             self._settings.websocket.auth_timeout_s,
         )
         return PostingEndpoint(self.house, limits, policy, failures)
+
+    def _build_api(self, policy: PostPolicy, failures: FailedAttempts) -> ApiEndpoint:
+        limits = self._settings.limits
+        return ApiEndpoint(
+            self.hub,
+            policy,
+            failures,
+            self.notes,
+            PublishLimits(
+                limits.max_channel_length,
+                limits.max_sender_message_bytes,
+                limits.max_batch_events,
+                limits.max_batch_bytes,
+            ),
+            trusted_proxies=self.house.trusted_proxies,
+            body_timeout_s=limits.body_timeout_s,
+            version=__version__,
+        )
 
     def _build_metrics(self) -> Metrics:
         metrics = Metrics()

@@ -162,7 +162,9 @@ class Daemon:
             http.long_poll_timeout_s,
             http.stream_heartbeat_s,
         )
-        if not settings.key:
+        if not settings.key and (settings.post_listener.host or settings.post_listener.uds):
+            logger.info("no key is set, so only those who reach the post listener may post")
+        elif not settings.key:
             logger.warning("no key is set, so nobody may post: set OYEZ_KEY or EVENT_DAEMON_KEY, or use --key")
         elif settings.key in WELL_KNOWN_KEYS and not settings.dev:
             logger.warning(
