@@ -67,6 +67,18 @@ SCENARIOS = (
         ("node", "oyez"),
         ("deliveries_per_s", "us_cpu_per_delivery", "p99_ms"),
     ),
+    Scenario(
+        "raw burst",
+        ("-m", "raw", "-n", "5000", "-k", "200", "-w", "32"),
+        ("node-raw", "oyez"),
+        ("connect_s", "kb_per_conn", "deliveries_per_s", "us_cpu_per_delivery"),
+    ),
+    Scenario(
+        "raw, many channels",
+        ("-m", "raw", "-n", "1000", "-c", "1000", "-k", "20000", "-w", "64"),
+        ("node-raw", "oyez"),
+        ("deliveries_per_s", "us_cpu_per_delivery", "p99_ms"),
+    ),
 )
 
 
@@ -82,6 +94,9 @@ TARGETS = (
     Target("CPU per delivery, Oyez / floor", "paced", _over("us_cpu_per_delivery", "oyez", "floor"), 1.6, True),
     Target("p99 latency, Oyez / Node", "paced", _over("p99_ms", "oyez", "node"), 1, True),
     Target("posts a second, Oyez / Node", "many channels", _over("deliveries_per_s", "oyez", "node"), 2, False),
+    Target("deliveries a second, Oyez / Node", "raw burst", _over("deliveries_per_s", "oyez", "node-raw"), 10, False),
+    Target("speed of connecting, Oyez / Node", "raw burst", _over("connect_s", "node-raw", "oyez"), 1, False),
+    Target("posts a second, Oyez / Node", "raw, many channels", _over("deliveries_per_s", "oyez", "node-raw"), 1, False),
 )
 
 
@@ -129,8 +144,8 @@ def _measure(scenario: Scenario, fan: Path, limit: Path, rounds: int) -> dict[st
     for round_number in range(rounds):
         for server in scenario.servers:
             print(f"\r{scenario.name}: round {round_number + 1} of {rounds}, {server}      ", end="", file=sys.stderr)
-            with _server(server, limit) as (port, pid):
-                runs[server].append(_load(fan, port, pid, scenario.arguments))
+            with _server(server, limit) as (ports, pid):
+                runs[server].append(_load(fan, ports, pid, scenario.arguments))
     print(file=sys.stderr)
     return {
         server: {figure: statistics.median(run[figure] for run in results) for figure in scenario.figures}
@@ -138,8 +153,10 @@ def _measure(scenario: Scenario, fan: Path, limit: Path, rounds: int) -> dict[st
     }
 
 
-def _load(fan: Path, port: int, pid: int, arguments: tuple[str, ...]) -> Result:
-    command = ["taskset", "-c", str(LOAD_CORE), str(fan), "-p", str(port), "-t", KEY, "-P", str(pid), *arguments]
+def _load(fan: Path, ports: tuple[int, int], pid: int, arguments: tuple[str, ...]) -> Result:
+    command = ["taskset", "-c", str(LOAD_CORE), str(fan), "-p", str(ports[0]), "-t", KEY, "-P", str(pid), *arguments]
+    if "raw" in arguments:
+        command += ["-q", str(ports[1])]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     result: Result = json.loads(output)
     if result["delivered"] != result["wanted"] or result["failed"]:
@@ -148,23 +165,29 @@ def _load(fan: Path, port: int, pid: int, arguments: tuple[str, ...]) -> Result:
 
 
 @contextmanager
-def _server(name: str, limit: Path) -> Iterator[tuple[int, int]]:
-    """Run a server on its core; gives its port and process id."""
-    port = _free_port()
+def _server(name: str, limit: Path) -> Iterator[tuple[tuple[int, int], int]]:
+    """Run a server on its core; gives its ports, the second for raw posters, and its process id."""
+    port, post_port = _free_port(), _free_port()
+    node = ["node", str(ROOT / "peers" / "node")]
     commands = {
         "floor": [str(limit), str(port)],
-        "node": ["node", str(ROOT / "peers" / "node" / "server.js"), str(port), KEY],
+        "node": [node[0], f"{node[1]}/server.js", str(port), KEY],
+        "node-raw": [node[0], f"{node[1]}/raw.js", str(port), str(post_port)],
         "oyez": [sys.executable, "-m", "oyez", "serve", "--port", str(port), "--key", KEY, "--broker", "memory://"],
     }
-    if name == "node" and not (ROOT / "peers" / "node" / "node_modules").exists():
+    posting = {"OYEZ_POST_LISTENER_HOST": "127.0.0.1", "OYEZ_POST_LISTENER_PORT": str(post_port)}
+    if name.startswith("node") and not (ROOT / "peers" / "node" / "node_modules").exists():
         npm = shutil.which("npm") or "npm"
         subprocess.run([npm, "ci", "--silent", "--prefix", str(ROOT / "peers" / "node")], check=True)
     process = subprocess.Popen(
-        ["taskset", "-c", str(SERVER_CORE), *commands[name]], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ["taskset", "-c", str(SERVER_CORE), *commands[name]],
+        env=os.environ | posting,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         _wait_for(port)
-        yield port, process.pid
+        yield (port, post_port), process.pid
     finally:
         process.kill()
         process.wait()
