@@ -1,18 +1,34 @@
 """Does the page of the development mode show a person what the daemon does?"""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.chromium import launch
+from tests.browser.playground import (
+    DOORS,
+    SUB_DEMO,
+    THREE,
+    TWO,
+    counts,
+    door_of,
+    follow,
+    listener,
+    messages,
+    post,
+    press,
+    state,
+    use,
+)
 from tests.conftest import StartDaemon
 from tests.daemon import Daemon
-from tests.inbox import PATIENCE_S
 
-expect.set_options(timeout=PATIENCE_S * 1000)
+Visit = Callable[[Daemon], Page]
 
-SUB_DEMO, SUBMISSIONS, BOTH = 0, 1, 2  # the listeners that the page begins with
+through_each_door = pytest.mark.parametrize("door", DOORS)
 
 
 @pytest.fixture(scope="module")
@@ -21,114 +37,245 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture
-def dev_daemon(start_daemon: StartDaemon) -> Daemon:
-    return start_daemon("--dev")
+@pytest.fixture(scope="module")
+def shared_dev_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    with Daemon(tmp_path_factory.mktemp("daemon"), "--dev") as daemon:
+        yield daemon
 
 
 @pytest.fixture
-def page(browser: Browser, dev_daemon: Daemon) -> Iterator[Page]:
-    page = browser.new_page()
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(dev_daemon.url)
-    for listener in (SUB_DEMO, SUBMISSIONS, BOTH):
-        expect(state(page, listener)).to_have_text("live")
-    yield page
-    page.close()
+def dev_daemon(shared_dev_daemon: Daemon) -> Daemon:
+    """A daemon with other tests' events: a page does not show what was before it."""
+    assert shared_dev_daemon.process.poll() is None, shared_dev_daemon.stderr
+    return shared_dev_daemon
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visit]:
+    """Opens a daemon's page, to be closed with the test; it must not have raised an error."""
+    with ExitStack() as visited:
+
+        def visit(daemon: Daemon) -> Page:
+            page = visited.enter_context(browser.new_page())
+            errors: list[str] = []
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            page.goto(daemon.url)
+            for number in (SUB_DEMO, TWO, THREE):
+                expect(state(page, number)).to_have_text("live")
+            visited.callback(lambda: expect_none(errors))
+            return page
+
+        yield visit
+
+
+@pytest.fixture
+def page(visit: Visit, dev_daemon: Daemon) -> Page:
+    return visit(dev_daemon)
+
+
+def expect_none(errors: list[str]) -> None:
     assert errors == []
 
 
-def listener(page: Page, number: int) -> Locator:
-    return page.get_by_role("article").nth(number)
+def test_one_event_arrives_through_every_door(page: Page) -> None:
+    page.get_by_role("button", name="Add a listener").click()
+    expect(state(page, 3)).to_have_text("live")
+    post(page, "sub_demo", '{"type": "test-case"}')
+    for number, door in enumerate(DOORS):
+        expect(door_of(page, number)).to_have_value(door)
+        expect(messages(page, number)).to_have_text(['{"type": "test-case"}'])
+        expect(listener(page, number).locator(".took")).to_have_text(re.compile(r"^\d+\.\d m?s$"))
 
 
-def state(page: Page, number: int) -> Locator:
-    return listener(page, number).locator(".state")
-
-
-def messages(page: Page, number: int) -> Locator:
-    """The messages that a listener shows, newest first."""
-    return listener(page, number).locator("li code")
-
-
-def post(page: Page, channel: str, message: str) -> None:
-    page.get_by_label("Channel", exact=True).fill(channel)
-    page.get_by_label("Message (JSON)").fill(message)
-    page.get_by_role("button", name="Post", exact=True).click()
-
-
-def test_an_event_arrives_in_the_listeners_of_its_channel_only(page: Page) -> None:
+@through_each_door
+def test_an_event_arrives_in_the_listeners_of_its_channel_only(page: Page, door: str) -> None:
+    use(page, THREE, door)
     post(page, "submissions", '{"type": "update-submission"}')
     post(page, "sub_demo", '"for the first"')
     post(page, "contest_demo", "[1, 2]")
-    expect(messages(page, BOTH)).to_have_text(["[1, 2]", '"for the first"', '{"type": "update-submission"}'])
+    expect(messages(page, THREE)).to_have_text(["[1, 2]", '"for the first"', '{"type": "update-submission"}'])
     expect(messages(page, SUB_DEMO)).to_have_text(['"for the first"'])
-    expect(messages(page, SUBMISSIONS)).to_have_text(['{"type": "update-submission"}'])
-    expect(listener(page, SUB_DEMO).locator(".took")).to_contain_text(" ms")
-    expect(listener(page, BOTH).locator(".counts")).to_have_text("3 events · 0 gaps")
+    expect(messages(page, TWO)).to_have_text(['"for the first"', '{"type": "update-submission"}'])
+    expect(counts(page, THREE)).to_have_text("3 events · 0 gaps")
 
 
-def test_a_back_ends_event_arrives_with_its_id(page: Page, dev_daemon: Daemon) -> None:
+@through_each_door
+def test_a_back_ends_event_arrives_with_its_id(page: Page, dev_daemon: Daemon, door: str) -> None:
+    use(page, SUB_DEMO, door)
     (event,) = dev_daemon.post("sub_demo", {"type": "grading-end"})
     expect(messages(page, SUB_DEMO)).to_have_text(['{"type": "grading-end"}'])
     expect(listener(page, SUB_DEMO).locator(".id")).to_have_text(f"id {event['id']}")
 
 
 def test_examples_are_posted(page: Page) -> None:
-    for name, number in (("test-case", SUB_DEMO), ("update-submission", SUBMISSIONS), ("ranking-update", BOTH)):
+    for name, number in (("test-case", SUB_DEMO), ("update-submission", TWO), ("ranking-update", THREE)):
         page.get_by_role("button", name=name).click()
         expect(messages(page, number).first).to_contain_text(f'"type": "{name}"')
 
 
-def test_a_cut_link_catches_up_without_loss_or_double(page: Page) -> None:
+@through_each_door
+def test_a_cut_link_catches_up_without_loss_or_double(page: Page, door: str) -> None:
+    use(page, THREE, door)
     post(page, "sub_demo", "0")
-    expect(messages(page, BOTH)).to_have_text(["0"])
-    listener(page, BOTH).get_by_role("button", name="Cut link").click()
-    expect(state(page, BOTH)).to_have_text("cut by you")
+    expect(messages(page, THREE)).to_have_text(["0"])
+    press(page, THREE, "Cut link")
+    expect(state(page, THREE)).to_have_text("cut by you")
     for number in range(1, 4):
         post(page, ("sub_demo", "submissions")[number % 2], str(number))
         expect(page.get_by_role("status").filter(has_text="Posted")).to_be_visible()
-    expect(messages(page, SUB_DEMO)).to_have_text(["2", "0"])
-    expect(messages(page, BOTH)).to_have_text(["0"])
-    listener(page, BOTH).get_by_role("button", name="Mend link").click()
-    expect(messages(page, BOTH)).to_have_text(["3", "2", "1", "0"])
-    expect(state(page, BOTH)).to_have_text("live")
-    expect(listener(page, BOTH).locator(".took.late")).to_have_count(3)
-    expect(listener(page, BOTH).locator(".counts")).to_have_text("4 events · 0 gaps")
+    expect(messages(page, TWO)).to_have_text(["3", "2", "1", "0"])
+    expect(messages(page, THREE)).to_have_text(["0"])
+    press(page, THREE, "Mend link")
+    expect(messages(page, THREE)).to_have_text(["3", "2", "1", "0"])
+    expect(state(page, THREE)).to_have_text("live")
+    expect(listener(page, THREE).locator(".took.late")).to_have_count(3)
+    expect(counts(page, THREE)).to_have_text("4 events · 0 gaps")
 
 
-def test_a_restart_is_survived_and_its_gap_is_shown(page: Page, dev_daemon: Daemon) -> None:
-    dev_daemon.post("sub_demo", "before")
+@through_each_door
+def test_a_restart_is_survived_and_its_gap_is_shown_once(visit: Visit, start_daemon: StartDaemon, door: str) -> None:
+    daemon = start_daemon("--dev")
+    page = visit(daemon)
+    use(page, SUB_DEMO, door)
+    daemon.post("sub_demo", "before")
     expect(messages(page, SUB_DEMO)).to_have_text(['"before"'])
-    dev_daemon.stop()
+    daemon.stop()
     expect(state(page, SUB_DEMO)).to_contain_text("connecting")
-    dev_daemon.start()
+    daemon.start()
     expect(state(page, SUB_DEMO)).to_have_text("live")
-    expect(listener(page, SUB_DEMO).locator(".gap")).to_contain_text("Gap in sub_demo")
-    dev_daemon.post("sub_demo", "after")
+    gap = listener(page, SUB_DEMO).locator(".gap")
+    expect(gap).to_contain_text("Gap in sub_demo")
+    press(page, SUB_DEMO, "Cut link")
+    press(page, SUB_DEMO, "Mend link")
+    expect(state(page, SUB_DEMO)).to_have_text("live")
+    daemon.post("sub_demo", "after")
     expect(messages(page, SUB_DEMO)).to_have_text(['"after"', '"before"'])
+    expect(gap).to_have_count(1)
 
 
-def test_a_filter_can_be_changed(page: Page, dev_daemon: Daemon) -> None:
-    added = listener(page, 3)
+@through_each_door
+def test_a_crash_is_noticed(visit: Visit, start_daemon: StartDaemon, door: str) -> None:
+    daemon = start_daemon("--dev")
+    page = visit(daemon)
+    use(page, SUB_DEMO, door)
+    daemon.kill()
+    expect(state(page, SUB_DEMO)).to_contain_text("connecting")
+    daemon.start()
+    expect(state(page, SUB_DEMO)).to_have_text("live")
+    daemon.post("sub_demo", "after")
+    expect(messages(page, SUB_DEMO)).to_have_text(['"after"'])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("Socket.IO", "event stream"),
+        ("event stream", "long poll"),
+        ("long poll", "raw WebSocket"),
+        ("raw WebSocket", "Socket.IO"),
+    ],
+)
+def test_a_change_of_door_keeps_the_position(page: Page, dev_daemon: Daemon, before: str, after: str) -> None:
+    use(page, SUB_DEMO, before)
+    dev_daemon.post("sub_demo", 1, 2)
+    expect(messages(page, SUB_DEMO)).to_have_text(["2", "1"])
+    use(page, SUB_DEMO, after)
+    dev_daemon.post("sub_demo", 3)
+    expect(messages(page, SUB_DEMO)).to_have_text(["3", "2", "1"])
+    press(page, SUB_DEMO, "Cut link")
+    dev_daemon.post("sub_demo", 4)
+    door_of(page, SUB_DEMO).select_option(before)
+    expect(state(page, SUB_DEMO)).to_have_text("cut by you")
+    press(page, SUB_DEMO, "Mend link")
+    expect(messages(page, SUB_DEMO)).to_have_text(["4", "3", "2", "1"])
+    expect(listener(page, SUB_DEMO).locator(".took.late")).to_have_count(1)
+    expect(counts(page, SUB_DEMO)).to_have_text("4 events · 0 gaps")
+
+
+@through_each_door
+def test_a_filter_can_be_changed(page: Page, dev_daemon: Daemon, door: str) -> None:
     page.get_by_role("button", name="Add a listener").click()
-    expect(added.locator(".state")).to_have_text("live")
-    added.get_by_role("textbox").fill("news, , news")
-    added.get_by_role("button", name="Follow").click()
+    added = listener(page, 3)
+    use(page, 3, door)
+    dev_daemon.post("sub_demo", "first")
+    expect(messages(page, 3)).to_have_text(['"first"'])
+    follow(page, 3, "news, , two words & more, news")
     dev_daemon.post("news", "heard")
-    expect(added.locator("li code")).to_have_text(['"heard"'])
-    added.get_by_role("textbox").fill("")
-    added.get_by_role("button", name="Follow").click()
-    expect(added.get_by_role("alert")).to_have_text("Invalid filter")
-    added.get_by_role("button", name="Remove").click()
-    expect(page.get_by_role("article")).to_have_count(3)
+    dev_daemon.post("sub_demo", "not heard")
+    dev_daemon.post("two words & more", "heard too")
+    expect(messages(page, 3)).to_have_text(['"heard too"', '"heard"', '"first"'])
+    press(page, 3, "Remove")
+    expect(added).to_have_count(0)
 
 
-def test_markup_stays_text(page: Page) -> None:
+@through_each_door
+def test_channels_that_are_refused_leave_those_before(page: Page, dev_daemon: Daemon, door: str) -> None:
+    use(page, SUB_DEMO, door)
+    follow(page, SUB_DEMO, "")
+    expect(listener(page, SUB_DEMO).get_by_role("alert")).to_contain_text("Refused")
+    expect(listener(page, SUB_DEMO).get_by_role("alert")).to_contain_text("Still following sub_demo.")
+    expect(state(page, SUB_DEMO)).to_have_text("live")
+    dev_daemon.post("sub_demo", "heard")
+    expect(messages(page, SUB_DEMO)).to_have_text(['"heard"'])
+    follow(page, SUB_DEMO, "news")
+    expect(listener(page, SUB_DEMO).get_by_role("alert")).to_be_hidden()
+
+
+def test_posts_keep_a_connection_free(page: Page) -> None:
+    """A browser opens six HTTP connections to one daemon, and a stream holds one."""
+    for number in range(3, 8):
+        page.get_by_role("button", name="Add a listener").click()
+        door_of(page, number).select_option("event stream")
+    for number in range(3, 6):
+        expect(state(page, number)).to_have_text("live")
+    for number in (6, 7):
+        expect(state(page, number)).to_have_text("not listening")
+        expect(listener(page, number).get_by_role("alert")).to_contain_text("six HTTP connections")
+    post(page, "sub_demo", "1")
+    expect(messages(page, 5)).to_have_text(["1"])
+    press(page, 5, "Remove")
+    use(page, 6, "long poll")
+    expect(messages(page, 6)).to_have_text(["1"])
+
+
+@pytest.mark.parametrize(
+    ("door", "told"),
+    [
+        ("Socket.IO", "waiting for room"),
+        ("raw WebSocket", "reconnecting in"),  # a browser does not tell why a handshake failed
+        ("event stream", "waiting for room"),
+        ("long poll", "reconnecting in"),
+    ],
+)
+def test_a_full_house_is_told(visit: Visit, start_daemon: StartDaemon, door: str, told: str) -> None:
+    page = visit(start_daemon("--dev", settings={"limits.max_connections": 3}))
+    page.get_by_role("button", name="Add a listener").click()
+    door_of(page, 3).select_option(door)
+    expect(state(page, 3)).to_contain_text(told)
+
+
+def test_configured_paths_are_used(visit: Visit, start_daemon: StartDaemon) -> None:
+    page = visit(start_daemon("--dev", settings={"websocket.paths": ["/live/events"], "socketio.path": "/io/"}))
+    post(page, "sub_demo", "1")
+    for number in (SUB_DEMO, TWO):
+        expect(messages(page, number)).to_have_text(["1"])
+
+
+def test_a_door_that_is_closed_is_not_offered(visit: Visit, start_daemon: StartDaemon) -> None:
+    page = visit(start_daemon("--dev", settings={"websocket.paths": []}))
+    offered = [door for door in DOORS if door != "raw WebSocket"]
+    post(page, "sub_demo", "1")
+    for number, door in enumerate(offered):
+        expect(door_of(page, number)).to_have_value(door)
+        expect(messages(page, number)).to_have_text(["1"])
+    expect(door_of(page, SUB_DEMO).get_by_role("option")).to_have_text(offered)
+
+
+@through_each_door
+def test_markup_stays_text(page: Page, door: str) -> None:
     markup = '<img src=x onerror="document.title = 1"><b>bold</b>'
-    listener(page, SUB_DEMO).get_by_role("textbox").fill(markup)
-    listener(page, SUB_DEMO).get_by_role("button", name="Follow").click()
+    use(page, SUB_DEMO, door)
+    follow(page, SUB_DEMO, markup)
     post(page, markup, '{"type": "<img src=x onerror=\'document.title = 1\'>"}')
     shown = messages(page, SUB_DEMO)
     expect(shown).to_have_text(['{"type": "<img src=x onerror=\'document.title = 1\'>"}'])
@@ -150,12 +297,17 @@ def test_markup_stays_text(page: Page) -> None:
 def test_what_cannot_be_posted_is_explained(page: Page, channel: str, message: str, complaint: str) -> None:
     post(page, channel, message)
     expect(page.locator("#outcome")).to_contain_text(complaint)
-    expect(messages(page, BOTH)).to_have_count(0)
+    expect(messages(page, THREE)).to_have_count(0)
+
+
+@through_each_door
+def test_a_burst_arrives_whole(page: Page, door: str) -> None:
+    use(page, THREE, door)
+    page.get_by_role("button", name="Post 50 times").click()
+    expect(counts(page, THREE)).to_have_text("50 events · 0 gaps")
 
 
 def test_rows_are_bounded(page: Page, dev_daemon: Daemon) -> None:
-    page.get_by_role("button", name="Post 50 times").click()
-    expect(listener(page, SUB_DEMO).locator(".counts")).to_have_text("50 events · 0 gaps")
-    dev_daemon.post("sub_demo", *range(150))
-    expect(listener(page, SUB_DEMO).locator(".counts")).to_have_text("200 events · 0 gaps")
-    expect(messages(page, SUB_DEMO)).to_have_text([str(number) for number in reversed(range(50, 150))])
+    dev_daemon.post("sub_demo", *range(200))
+    expect(counts(page, SUB_DEMO)).to_have_text("200 events · 0 gaps")
+    expect(messages(page, SUB_DEMO)).to_have_text([str(number) for number in reversed(range(100, 200))])

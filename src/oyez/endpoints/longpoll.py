@@ -25,13 +25,14 @@ from oyez.wire.listen_query import ListenQuery
 
 PREFIX = "/channels/"
 
-_RETRY_AFTER_S = 5
+_RETRY_AFTER_S = 5  # at capacity
+_RETRY_AFTER_STOP_S = 1  # the next daemon may be there by then
 _TIMEOUT = b'{"error": "timeout"}'
 _GAP_HEADER = "Oyez-Gap"
 
 
 class LongPollEndpoint:
-    """``/channels/a|b?last=N``, as an ASGI application; every method counts as GET."""
+    """``/channels/a|b?last=N``, as an ASGI application; every method counts as GET, but for a browser's OPTIONS."""
 
     def __init__(self, house: House, timeout_s: float) -> None:
         self._house = house
@@ -63,6 +64,9 @@ class LongPollEndpoint:
         if not self._house.origins.allows(request.headers.get("Origin")):
             self._house.note("bad-request", "a long poll by a page of an origin that may not listen")
             return Response("403 Forbidden", 403, media_type="text/plain")
+        if request.method == "OPTIONS":  # a page that adds a header asks before
+            asked = request.headers.get("Access-Control-Request-Headers", "")
+            return Response(status_code=204, headers={"Access-Control-Allow-Headers": asked} if asked else None)
         limits = self._house.filter
         try:
             query = listen_query.parse_poll(
@@ -76,7 +80,7 @@ class LongPollEndpoint:
             return Response("400 Bad Request", 400, media_type="text/plain")
         if not self._house.take_seat(lambda: peer_of(request, self._house.trusted_proxies)):
             self._house.note("at-capacity", "a long poll over the limit is refused")
-            return _later()
+            return _later(_RETRY_AFTER_S)
         try:
             return await self._answer(request, query)
         finally:
@@ -102,7 +106,7 @@ class LongPollEndpoint:
             return None
         answer = poll.answer.result()
         if answer is None:
-            return _later()
+            return _later(_RETRY_AFTER_STOP_S)
         return Response(answer.body, answer.status, _as_header(answer.gaps), media_type="application/json")
 
 
@@ -170,10 +174,10 @@ def _as_header(gaps: Sequence[Gap]) -> dict[str, str]:
     return {_GAP_HEADER: json.dumps(listed, separators=(",", ":"))}
 
 
-def _later() -> Response:
+def _later(retry_after_s: int) -> Response:
     return Response(
         b'{"code":"server-capacity","message":"Server at capacity"}',
         503,
-        {"Retry-After": str(_RETRY_AFTER_S)},
+        {"Retry-After": str(retry_after_s)},
         media_type="application/json",
     )

@@ -3,6 +3,7 @@
 Knows one page. It holds the key in clear text, so it exists in development mode only.
 """
 
+from collections.abc import Sequence
 from importlib.resources import files
 
 import msgspec
@@ -20,12 +21,18 @@ _POLICY = (
 
 
 class PlaygroundEndpoint:
-    """``GET /``."""
+    """``GET /``.
 
-    def __init__(self, key: str, socketio_path: str) -> None:
+    Args:
+        key: what the page posts with.
+        socketio_path: where it listens by Socket.IO.
+        websocket_paths: where it may listen by a raw WebSocket; without any, it does not offer that.
+    """
+
+    def __init__(self, key: str, socketio_path: str, websocket_paths: Sequence[str]) -> None:
         page = files("oyez.static").joinpath("playground.html").read_text(encoding="utf-8")
-        settings = msgspec.json.encode({"key": key, "path": socketio_path}).decode().replace("<", "\\u003c")
-        self._page = page.replace(_PLACEHOLDER, settings)
+        settings = {"key": key, "socketio": socketio_path, "websocket": next(iter(websocket_paths), None)}
+        self._page = page.replace(_PLACEHOLDER, msgspec.json.encode(settings).decode().replace("<", "\\u003c"))
 
     def routes(self) -> list[Route]:
         """Give the path."""

@@ -6,6 +6,7 @@ Knows this dialect's posters: they wait for exactly one frame, without a time-ou
 from collections import deque
 from dataclasses import dataclass
 from functools import partial
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from oyez import auth
@@ -101,13 +102,19 @@ class RawPoster:
 
     def receive_text(self, data: bytes) -> None:
         """Take a request."""
+        self._take(raw_commands.parse_request(data))
+
+    def receive_binary(self, data: bytes) -> None:
+        """Take a request from a client that does not tell text from bytes."""
+        self._take(raw_commands.parse_bytes(data))
+
+    def _take(self, request: Request | CommandError) -> None:
         slot: list[bytes] = []
         self._unanswered.append(slot)
         if len(self._unanswered) > _MOST_UNANSWERED and self._connection is not None:
             self._endpoint.house.note("refused-command", "too many requests before their replies")
             self._connection.close(1008)  # RFC 6455 §7.4.1: against the policy
             return
-        request = raw_commands.parse_request(data)
         if isinstance(request, CommandError):
             self._refuse(slot, request)
         elif request.name == "post":
@@ -118,10 +125,6 @@ class RawPoster:
             self._authorize(slot, request)
         else:
             self._refuse(slot, raw_commands.bad_command(request.name))
-
-    def receive_binary(self, data: bytes) -> None:
-        """Take a request from a client that does not tell text from bytes."""
-        self.receive_text(data)
 
     def drained(self) -> None:
         """Replies wait in the socket; nothing else does."""
@@ -212,11 +215,18 @@ class RawPoster:
 
 
 def _is_of_foreign_page(handshake: Handshake) -> bool:
-    """Tell whether a browser names another site's page; client libraries name the address that they connect to."""
+    """Tell whether a browser names another site's page; client libraries name the address that they connect to.
+
+    Any other name may have been made to lead here by whoever owns it ("DNS rebinding"), so it has to be an address.
+    """
     origin = handshake.first(b"origin")
     if origin is None:
         return False
     try:
-        return urlsplit(origin).netloc != handshake.first(b"host")
-    except ValueError:  # no browser writes such an origin
+        parts = urlsplit(origin)
+        name = parts.hostname or ""
+        if name != "localhost":
+            ip_address(name)
+    except ValueError:
         return True
+    return parts.netloc != handshake.first(b"host")

@@ -80,7 +80,13 @@ class RawListener:
 
     def receive_text(self, data: bytes) -> None:
         """Take a command."""
-        request = raw_commands.parse_request(data)
+        self._take(raw_commands.parse_request(data))
+
+    def receive_binary(self, data: bytes) -> None:
+        """Take a command from a client that does not tell text from bytes."""
+        self._take(raw_commands.parse_bytes(data))
+
+    def _take(self, request: Request | CommandError) -> None:
         if isinstance(request, CommandError):
             self._refuse(request)
         elif request.name == "set_filter":
@@ -90,10 +96,6 @@ class RawListener:
                 self._listener.start_from(request.members)
         else:
             self._refuse(raw_commands.bad_command(request.name))
-
-    def receive_binary(self, data: bytes) -> None:
-        """Take a command from a client that does not tell text from bytes."""
-        self.receive_text(data)
 
     def drained(self) -> None:
         """Go on with what the listener missed while its socket was full."""

@@ -5,15 +5,15 @@ Knows every part by name. Must not know when they are started, nor what they do 
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from oyez import __version__
 from oyez.address import FindPeer, parse_networks
@@ -42,6 +42,8 @@ from oyez.settings import Settings
 from oyez.wire.api_requests import PublishLimits
 from oyez.wire.engineio_session import Timers
 
+ErrorAnswers = Mapping[int, Callable[[Request, Exception], Awaitable[Response]]]
+
 # Answers below this size are not worth compressing (bytes).
 _GZIP_FROM = 1024
 
@@ -50,7 +52,7 @@ _GZIP_FROM = 1024
 class Entrance:
     """What is behind one address: an HTTP application, and who takes WebSockets and streams."""
 
-    app: Starlette
+    app: ASGIApp
     doorway: Doorway
 
 
@@ -225,33 +227,36 @@ class Building:
         doorway.at[settings.websocket.post_path.rstrip("/") or "/"] = self.posting.admit
         routes: list[BaseRoute] = [
             Route(settings.socketio.path + "{rest:path}", socketio_http),
-            Route(PREFIX + "{rest:path}", self.longpoll),
             *self.streams.routes(),
             *self.api.routes(),
             *self.status.routes(),
         ]
         if settings.dev:
-            routes += PlaygroundEndpoint(settings.key, settings.socketio.path).routes()
-        return Entrance(_build_app(routes), doorway)
+            routes += PlaygroundEndpoint(settings.key, settings.socketio.path, settings.websocket.paths).routes()
+        return Entrance(self._build_app(routes), doorway)
 
     def post_entrance(self, main: Entrance, *, trusted: bool) -> Entrance:
         """Open the door of raw posters, at every path; ``trusted``: only this machine reaches the address."""
         judge = self.posting.admit_trusted if trusted else self.posting.admit
         doorway = replace(main.doorway, at={}, below={}, elsewhere=judge, streams={})
-        return Entrance(_build_app(self.status.routes()), doorway)
+        return Entrance(Starlette(routes=self.status.routes()), doorway)
 
     def poll_entrance(self, main: Entrance) -> Entrance:
         """Open the door of long polls."""
         doorway = replace(main.doorway, at={}, below={}, streams={})
-        routes: list[BaseRoute] = [Route(PREFIX + "{rest:path}", self.longpoll), *self.status.routes()]
-        return Entrance(_build_app([*routes, Route("/{rest:path}", _not_found)]), doorway)
+        return Entrance(self._build_app(self.status.routes(), {404: _not_found, 405: _not_found}), doorway)
+
+    def _build_app(self, routes: Sequence[BaseRoute], on_errors: ErrorAnswers | None = None) -> ASGIApp:
+        routed = Starlette(routes=routes, exception_handlers=on_errors)
+        routed.router.redirect_slashes = False  # a path that is not there is not there
+
+        async def choose(scope: Scope, receive: Receive, send: Send) -> None:
+            """Give long polls to their door: a channel's name may hold what a route's pattern does not match."""
+            is_poll = scope["type"] == "http" and scope["raw_path"].startswith(PREFIX.encode())
+            await (self.longpoll if is_poll else routed)(scope, receive, send)
+
+        return GZipMiddleware(choose, minimum_size=_GZIP_FROM)
 
 
-def _build_app(routes: Sequence[BaseRoute]) -> Starlette:
-    app = Starlette(routes=routes, middleware=[Middleware(GZipMiddleware, minimum_size=_GZIP_FROM)])
-    app.router.redirect_slashes = False  # a path that is not there is not there
-    return app
-
-
-async def _not_found(_: Request) -> Response:
+async def _not_found(_: Request, error: Exception) -> Response:
     return Response("404 Not Found", 404, media_type="text/plain")

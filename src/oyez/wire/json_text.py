@@ -75,7 +75,8 @@ def decode(data: bytes) -> object:
         ProtocolError: not JSON, or nested too deeply.
     """
     try:
-        return json.loads(data, parse_constant=_refuse_constant, parse_float=_finite)
+        # As text: given bytes, the library would guess UTF-16 and others, which nothing else here would read.
+        return json.loads(data.decode(), parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError as error:
         raise ProtocolError("JSON is nested too deeply") from error
     except ValueError as error:  # JSONDecodeError, bad UTF-8, and integers of more than 4,300 digits

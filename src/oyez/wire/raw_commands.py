@@ -37,7 +37,7 @@ _NAMED = msgspec.json.Decoder(_Named)
 
 
 def parse_request(data: bytes) -> Request | CommandError:
-    """Read a message; what is no command gets the dialect's answer to it."""
+    """Read a message, which is UTF-8; what is no command gets the dialect's answer to it."""
     try:
         name: str | None = _NAMED.decode(data).command
     except (msgspec.DecodeError, RecursionError):  # not JSON, not an object, or a lone surrogate somewhere
@@ -48,6 +48,15 @@ def parse_request(data: bytes) -> Request | CommandError:
     if name is None:
         return CommandError("syntax-error", "no command specified")
     return Request(name.replace("-", "_"), Json(data))
+
+
+def parse_bytes(data: bytes) -> Request | CommandError:
+    """Read a message that came as bytes: of those, nobody has seen yet whether they are UTF-8."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return CommandError("syntax-error", "the frame is not UTF-8")
+    return parse_request(data)
 
 
 def _find_name(data: bytes) -> str | None:
@@ -95,9 +104,12 @@ def _quote(request: Request, name: str) -> str:
     member = json_text.split_object(request.members).get(name)
     if member is None:
         return "undefined"
-    value = json_text.decode(bytes(member))
+    try:
+        value = json_text.decode(bytes(member))
+    except ProtocolError:  # a number of thousands of digits
+        value = None
     if isinstance(value, str):
         return value[:_LONGEST_QUOTE]
     if isinstance(value, dict):
         return "[object Object]"
-    return "" if value == [] else bytes(member[:_LONGEST_QUOTE]).decode("utf-8", "replace")
+    return "" if value == [] else bytes(member)[:_LONGEST_QUOTE].decode("utf-8", "replace")
