@@ -1,33 +1,64 @@
-"""The plain HTTP door for back ends: publish, and the newest id.
+"""The plain HTTP door for back ends: which request gets which answer, and who may ask.
 
-Knows requests and the hub. Must not know listeners.
+Knows paths, methods, the key, and the one form of all refusals. Must not know how bodies and parameters are written.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Generator
+from typing import NamedTuple, TypeVar
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Match
+from starlette.types import Receive, Scope, Send
 
 from oyez import auth
-from oyez.address import Network, find_peer
+from oyez.address import Network
 from oyez.auth import PostPolicy, Verdict
-from oyez.errors import BrokerError, ProtocolError
+from oyez.endpoints import api_document
+from oyez.endpoints.idempotency import Content, KnownKeys, content_of_body
+from oyez.endpoints.listing import select_page
+from oyez.endpoints.publisher import Publisher
+from oyez.errors import BrokerError
 from oyez.hub.hub import Hub
-from oyez.hub.publication import Channel, EventId, Post
+from oyez.hub.publication import Channel, EventId
 from oyez.limits import FailedAttempts, Notes
 from oyez.net.body import TooLarge, read_body
-from oyez.wire import commands, json_text
+from oyez.net.peer import peer_of
+from oyez.wire import api_answers, api_queries, api_requests, commands
+from oyez.wire.api_answers import ApiError
+from oyez.wire.api_requests import PublishLimits
+
+PREFIX = "/api"
 
 # Room for the JSON around a message that is as long as a message may be.
 _ENVELOPE_BYTES = 4096
 
-_REQUESTS_AT_FAULT = (400, 408, 413)
+# A page of history ends early when its messages have so many bytes; one of them may have more.
+_PAGE_BYTES = 2**20
+
+T = TypeVar("T")
+
+Answer = Callable[[Request], Awaitable[bytes]]
+
+
+class _Resource(NamedTuple):
+    """What there is at a path: one method that is answered, and by whom."""
+
+    name: str
+    """The path without what callers put into it."""
+    method: str
+    answer: Answer
+    needs_key: bool = True
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Name the methods that are answered."""
+        return ("GET", "HEAD") if self.method == "GET" else (self.method,)
 
 
 class ApiEndpoint:
-    """``POST /api/publish`` and ``GET /api/last``, for whoever shows the key."""
+    """All below ``/api``, for whoever shows the key."""
 
     def __init__(
         self,
@@ -35,103 +66,171 @@ class ApiEndpoint:
         policy: PostPolicy,
         failures: FailedAttempts,
         notes: Notes,
+        limits: PublishLimits,
         *,
         trusted_proxies: tuple[Network, ...],
-        max_message_bytes: int,
-        max_channel_length: int,
         body_timeout_s: float,
+        version: str,
     ) -> None:
         self._hub = hub
         self._policy = policy
         self._failures = failures
         self._note = notes
+        self._limits = limits
+        self._max_body_bytes = max(limits.max_bytes, limits.max_message_bytes + _ENVELOPE_BYTES)
         self._trusted = trusted_proxies
-        self._max_message_bytes = max_message_bytes
-        self._max_body_bytes = max_message_bytes + _ENVELOPE_BYTES
-        self._max_channel_length = max_channel_length
         self._body_timeout_s = body_timeout_s
-        self.posts = 0
+        self._document = api_document.load(limits, version)
+        self._publisher = Publisher(hub, KnownKeys(), lambda: asyncio.get_running_loop().time())
+        self._resources = {
+            "/api/publish": _Resource("/api/publish", "POST", self._publish),
+            "/api/last": _Resource("/api/last", "GET", self._last),
+            "/api/channels": _Resource("/api/channels", "GET", self._channels),
+            "/api/openapi.json": _Resource("/api/openapi.json", "GET", self._describe, needs_key=False),
+        }
+        self._history_resource = _Resource("/api/channels/{name}/history", "GET", self._history)
 
-    def routes(self) -> list[Route]:
+    @property
+    def posts(self) -> int:
+        """How many events were posted here."""
+        return self._publisher.posts
+
+    def routes(self) -> list[BaseRoute]:
         """Give the paths."""
-        return [
-            Route("/api/publish", self._publish, methods=["POST"]),
-            Route("/api/last", self._last, methods=["GET"]),
-        ]
+        return [_Below(self)]
 
-    async def _publish(self, request: Request) -> Response:
-        response = await self._try_publish(request)
-        if response.status_code in _REQUESTS_AT_FAULT:
-            self._note("bad-request", f"POST /api/publish was answered {response.status_code}")
-        return response
-
-    async def _try_publish(self, request: Request) -> Response:
-        refusal = self._authorize(request)
-        if refusal is not None:
-            return refusal
+    async def answer(self, request: Request) -> Response:
+        """Answer any request below the prefix."""
+        name = "an unknown path"
         try:
-            body = await read_body(request, self._body_timeout_s, lambda: self._max_body_bytes)
-            command = commands.parse_post(msgspec.Raw(_checked(body)))
-        except TooLarge:
-            return _error(413, "too-large", f"A request may have {self._max_body_bytes} bytes at most")
-        except TimeoutError:
-            return _error(408, "timeout", "The request's body did not come in time")
-        except ProtocolError as error:
-            return _error(400, "bad-json", str(error))
-        if command is None or not commands.is_channel(command.channel, self._max_channel_length):
-            wanted = f"'channel' must be a string of 1 to {self._max_channel_length} characters"
-            return _error(400, "invalid-channel", wanted)
-        if command.message is not None and len(command.message) > self._max_message_bytes:
-            return _error(413, "too-large", f"A message may have {self._max_message_bytes} bytes at most")
-        outcome = await self._settled(Post(Channel(command.channel), command.message))
-        if isinstance(outcome, BrokerError):
-            return _error(503, "unavailable", str(outcome), {"Retry-After": "1"})
-        self.posts += 1
-        return _answer({"id": outcome[0]})
+            path = api_queries.parse_path(request.scope["raw_path"])
+            resource = self._find(path)
+            name = resource.name
+            if request.method not in resource.methods:
+                allowed = ", ".join(resource.methods)
+                raise ApiError(405, "method-not-allowed", f"{name} takes {allowed}", {"Allow": allowed})
+            if resource.needs_key:
+                self._authorize(request)
+            return _json(await resource.answer(request))
+        except ApiError as error:
+            if error.code not in ("unauthorized", "too-many-failures", "unavailable"):
+                self._note("bad-request", f"{request.method[:10]} {name} was answered {error.status} {error.code}")
+            return _json(error.encode(), error.status, error.headers)
 
-    async def _settled(self, post: Post) -> list[EventId] | BrokerError:
-        settled: asyncio.Future[list[EventId] | BrokerError] = asyncio.get_running_loop().create_future()
+    def _find(self, path: str) -> _Resource:
+        resource = self._resources.get(path)
+        if resource is not None:
+            return resource
+        if api_queries.find_channel(path) is not None:
+            return self._history_resource
+        raise ApiError(404, "not-found", "There is nothing at this path; /api/openapi.json describes what there is")
 
-        def settle(outcome: list[EventId] | BrokerError) -> None:
-            if not settled.done():  # the request may have been given up
-                settled.set_result(outcome)
-
-        self._hub.publish((post,), settle)
-        return await settled
-
-    async def _last(self, request: Request) -> Response:
-        refusal = self._authorize(request)
-        return refusal if refusal is not None else _answer({"id": self._hub.last_id()})
-
-    def _authorize(self, request: Request) -> Response | None:
+    def _authorize(self, request: Request) -> None:
         # HTTP gives bytes; Starlette reads them as Latin-1, posters write keys in UTF-8.
         header = request.headers.get("Authorization", "").encode("latin-1").decode("utf-8", "replace")
         scheme, _, token = header.partition(" ")
-        forwarded = request.headers.getlist("X-Forwarded-For")
-        client = request.client.host if request.client is not None else ""
-        peer = find_peer(client, ",".join(forwarded) if forwarded else None, self._trusted)
+        peer = peer_of(request, self._trusted)
         verdict = auth.judge_poster(self._policy, token.strip() if scheme.lower() == "bearer" else None, peer)
         if verdict is Verdict.ALLOWED:
-            return None
+            return
         self._note("auth-failed", f"a poster from {peer.address or 'a Unix socket'}: {verdict.value}")
         if self._failures.add(peer.address):
-            return _error(429, "too-many-failures", "Too many requests with a wrong key", {"Retry-After": "60"})
-        return _error(401, "unauthorized", "The key is missing or wrong", {"WWW-Authenticate": "Bearer"})
+            raise ApiError(429, "too-many-failures", "Too many requests with a wrong key", {"Retry-After": "60"})
+        raise ApiError(401, "unauthorized", "The key is missing or wrong", {"WWW-Authenticate": "Bearer"})
+
+    # Answers
+
+    async def _publish(self, request: Request) -> bytes:
+        api_queries.parse_no_query(request.scope["query_string"])
+        key = _header_key(request)
+        body = await self._read(request)
+        wanted = await _in_slices(api_requests.parse_publish(body, self._limits))
+        header: tuple[bytes, Content] | None = None if key is None else (key, content_of_body(body))
+        try:
+            ids = await self._publisher.publish(wanted, header)
+        except BrokerError as error:
+            raise ApiError(503, "unavailable", str(error), {"Retry-After": "1"}) from error
+        return api_answers.encode_ids(ids) if wanted.many else api_answers.encode_id(ids[0])
+
+    async def _read(self, request: Request) -> bytes:
+        try:
+            return await read_body(request, self._body_timeout_s, lambda: self._max_body_bytes)
+        except TooLarge as error:
+            raise ApiError(413, "too-large", f"A body may have {self._max_body_bytes} bytes at most") from error
+        except TimeoutError as error:
+            raise ApiError(408, "timeout", "The body did not come in time") from error
+
+    async def _last(self, request: Request) -> bytes:
+        api_queries.parse_no_query(request.scope["query_string"])
+        return api_answers.encode_id(self._hub.last_id())
+
+    async def _channels(self, request: Request) -> bytes:
+        query = api_queries.parse_channels_query(request.scope["query_string"])
+        found = await _in_slices(select_page(self._hub.channels(), query.prefix, query.after, query.limit + 1))
+        page = found[: query.limit]
+        rows = [(name, self._hub.listeners(name), self._hub.newest_id(name)) for name in page]
+        return api_answers.encode_channels(rows, page[-1] if len(found) > len(page) else None)
+
+    async def _history(self, request: Request) -> bytes:
+        name = api_queries.find_channel(api_queries.parse_path(request.scope["raw_path"])) or ""
+        api_queries.check_channel(name, self._limits.max_channel_length)
+        query = api_queries.parse_history_query(request.scope["query_string"])
+        since = None if query.since is None else EventId(query.since)
+        publications, gap = self._hub.recent(Channel(name), since)
+        page: list[bytes] = []
+        size = 0
+        for publication in publications[: query.limit]:
+            page.append(commands.encode_event(publication.id, publication.channel, publication.message))
+            size += len(page[-1])
+            if size >= _PAGE_BYTES:
+                break
+        following = publications[len(page) - 1].id if len(page) < len(publications) else None
+        return api_answers.encode_history(page, gap, following)
+
+    async def _describe(self, request: Request) -> bytes:
+        api_queries.parse_no_query(request.scope["query_string"])
+        return self._document
 
 
-def _checked(body: bytes) -> bytes:
-    """Require valid JSON in UTF-8; an object, so that what is wrong with it can be named."""
-    try:
-        body.decode()
-    except UnicodeDecodeError as error:
-        raise ProtocolError("the body is not UTF-8") from error
-    json_text.split_object(body)
-    return body
+class _Below(BaseRoute):
+    """Every path below the prefix, whatever is in it: the patterns of a Route end at a line break."""
+
+    def __init__(self, endpoint: ApiEndpoint) -> None:
+        self._endpoint = endpoint
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Tell whether a request is ours."""
+        path = scope.get("path", "")
+        ours = scope["type"] == "http" and (path == PREFIX or path.startswith(PREFIX + "/"))
+        return (Match.FULL if ours else Match.NONE), {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer it."""
+        response = await self._endpoint.answer(Request(scope, receive))
+        await response(scope, receive, send)
 
 
-def _answer(body: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(msgspec.json.encode(body), status, headers, media_type="application/json")
+async def _in_slices(steps: Generator[None, None, T]) -> T:
+    """Run to the end what lets others go on in between."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        await asyncio.sleep(0)
 
 
-def _error(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> Response:
-    return _answer({"code": code, "message": message}, status, headers)
+def _header_key(request: Request) -> bytes | None:
+    lines = request.headers.getlist("Idempotency-Key")
+    if not lines:
+        return None
+    if len(lines) > 1:
+        raise ApiError(400, "invalid-idempotency-key", "Idempotency-Key is given twice")
+    key = lines[0].encode("latin-1")
+    api_requests.check_header_key(key)
+    return key
+
+
+def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(body, status, {"Cache-Control": "no-store", **(headers or {})}, media_type="application/json")

@@ -53,6 +53,17 @@ class History:
         """How many channels are remembered."""
         return len(self._rings)
 
+    def channels(self) -> list[Channel]:
+        """Name the channels that are remembered."""
+        return list(self._rings)
+
+    def newest_id(self, channel: Channel) -> EventId | None:
+        """Give the id of a channel's newest event, even if that was dropped; None if the channel is not remembered."""
+        ring = self._rings.get(channel)
+        if ring is None:
+            return None
+        return ring.publications[-1].id if ring.publications else ring.floor
+
     def begin(self, horizon: EventId) -> None:
         """Say that nothing up to ``horizon`` is here: it was before the store began."""
         self.horizon = max(self.horizon, horizon)

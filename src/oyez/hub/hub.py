@@ -109,6 +109,21 @@ class Hub:
         """Estimate the memory that history takes."""
         return self._history.bytes
 
+    # Readers
+
+    def channels(self) -> list[Channel]:
+        """Name every channel that is remembered or listened to; what is both comes twice."""
+        return [*self._history.channels(), *self._audience.by_channel]
+
+    def newest_id(self, channel: Channel) -> EventId | None:
+        """Give the id of a channel's newest event; None if nothing is remembered of it."""
+        return self._history.newest_id(channel)
+
+    def recent(self, channel: Channel, after: EventId | None) -> tuple[list[Publication], Gap | None]:
+        """Give what history has of a channel above an id, and what may be missing there; None: all that there is."""
+        gap = None if after is None else self._history.gap(channel, after)
+        return self._history.since(channel, after or EventId(0)), gap
+
     # Listeners. Each of these is one synchronous step: no listener misses or doubles what arrives meanwhile.
 
     def subscribe(self, subscription: Subscription, channels: Sequence[Channel], start: EventId | None) -> None:

@@ -46,6 +46,7 @@ ErrorAnswers = Mapping[int, Callable[[Request, Exception], Awaitable[Response]]]
 
 # Answers below this size are not worth compressing (bytes).
 _GZIP_FROM = 1024
+_GZIP_LEVEL = 4  # a full page of history takes 1.5 ms at this level, and 4 ms at the usual one
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +256,7 @@ class Building:
             is_poll = scope["type"] == "http" and scope["raw_path"].startswith(PREFIX.encode())
             await (self.longpoll if is_poll else routed)(scope, receive, send)
 
-        return GZipMiddleware(choose, minimum_size=_GZIP_FROM)
+        return GZipMiddleware(choose, minimum_size=_GZIP_FROM, compresslevel=_GZIP_LEVEL)
 
 
 async def _not_found(_: Request, error: Exception) -> Response:

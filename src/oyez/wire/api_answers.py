@@ -1,0 +1,76 @@
+"""The answers of the HTTP API, as bytes.
+
+Knows their JSON and the form that all refusals share. Must not know how an answer came about, nor HTTP.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from oyez.errors import ProtocolError
+from oyez.wire import commands, json_text
+
+
+class ApiError(ProtocolError):
+    """A request that is refused.
+
+    Attributes:
+        status: of the answer.
+        code: why, for programs.
+        message: why, for people.
+        headers: what the answer carries beside them.
+    """
+
+    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.headers = dict(headers or {})
+
+    def encode(self) -> bytes:
+        """Give the body."""
+        return b'{"code":%b,"message":%b}' % (json_text.encode_string(self.code), json_text.encode_string(self.message))
+
+
+def encode_id(event_id: int) -> bytes:
+    """Answer with one id: of a post, or the newest."""
+    return b'{"id":%d}' % event_id
+
+
+def encode_ids(ids: Sequence[int]) -> bytes:
+    """Answer several posts, in their order."""
+    return b'{"ids":%b}' % msgspec.json.encode(ids)
+
+
+def encode_channels(channels: Iterable[tuple[str, int, int | None]], after: str | None) -> bytes:
+    """Write a page of channels: of each the name, how many listen, and its newest id.
+
+    Args:
+        channels: in the order of the page.
+        after: what to name to get the next page; None when this is the last.
+    """
+    rows = [
+        b'{"name":%b,"listeners":%d,"last_id":%b}' % (json_text.encode_string(name), listeners, _number(last_id))
+        for name, listeners, last_id in channels
+    ]
+    return b'{"channels":[%b],"next":%b}' % (
+        b",".join(rows),
+        b"null" if after is None else json_text.encode_string(after),
+    )
+
+
+def encode_history(events: Iterable[bytes], gap: tuple[str, int, int] | None, after: int | None) -> bytes:
+    """Write a page of history.
+
+    Args:
+        events: each as `commands.encode_event` writes it.
+        gap: channel, and the ids between which events may be missing.
+        after: what to name to get the next page; None when this is the last.
+    """
+    missing = b"null" if gap is None else commands.encode_gap(*gap)
+    return b'{"events":[%b],"gap":%b,"next":%b}' % (b",".join(events), missing, _number(after))
+
+
+def _number(number: int | None) -> bytes:
+    return b"null" if number is None else b"%d" % number
