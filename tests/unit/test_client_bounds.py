@@ -3,113 +3,31 @@
 import json
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
 
 import pytest
 
 from oyez.client import BadAnswer, Poster, PosterError, Refused, TimedOut, Unauthorized, Unreachable
 from oyez.errors import ConfigError
+from tests.peer import Behaviour, Peer, Start, always, answer, peers
 
 LIMIT_S = 0.4
 GRACE_S = 1.0  # for a busy machine; far below what an unbounded call would take
 
-Request = tuple[str, dict[str, str], bytes]
-Behaviour = Callable[["Peer", socket.socket], None]
 Call = Callable[[Poster], int]
-
-
-class Peer:
-    """A TCP server of one behaviour; each connection has a thread."""
-
-    def __init__(self, listener: socket.socket, behave: Behaviour) -> None:
-        self.listener = listener
-        self.behave = behave
-        self.stop = threading.Event()
-        self.connections: list[socket.socket] = []
-        self.requests: list[Request] = []
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    @property
-    def port(self) -> int:
-        return int(self.listener.getsockname()[1])
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = self.listener.accept()
-                self.connections.append(connection)
-                threading.Thread(target=self.run, args=(connection,), daemon=True).start()
-
-    def run(self, connection: socket.socket) -> None:
-        with suppress(OSError), connection:
-            self.behave(self, connection)
-
-    def read_request(self, file: BinaryIO) -> Request | None:
-        first = file.readline().decode().strip()
-        if not first:
-            return None
-        headers = {}
-        while line := file.readline().decode("utf-8").strip():
-            name, _, value = line.partition(": ")
-            headers[name.lower()] = value
-        request = (first, headers, file.read(int(headers.get("content-length", 0))))
-        self.requests.append(request)
-        return request
-
-    def trickle(self, connection: socket.socket, content: bytes) -> None:
-        for byte in content:
-            connection.sendall(bytes([byte]))
-            if self.stop.wait(0.01):
-                return
-
-    def close(self) -> None:
-        self.stop.set()
-        self.listener.close()
-        for connection in self.connections:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-
-Start = Callable[[Behaviour], Peer]
 
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    peers: list[Peer] = []
-
-    def start_peer(behave: Behaviour) -> Peer:
-        peers.append(Peer(socket.create_server(("127.0.0.1", 0)), behave))
-        return peers[-1]
-
-    yield start_peer
-    for peer in peers:
-        peer.close()
-
-
-def answer(body: object, status: str = "200 OK") -> bytes:
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return f"HTTP/1.1 {status}\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content
-
-
-def always(content: bytes) -> Behaviour:
-    """Answer each request of a connection with the same bytes."""
-
-    def behave(peer: Peer, connection: socket.socket) -> None:
-        file = connection.makefile("rb")
-        while peer.read_request(file):
-            connection.sendall(content)
-
-    return behave
+    with peers() as start_peer:
+        yield start_peer
 
 
 def echo_number(peer: Peer, connection: socket.socket) -> None:
@@ -376,3 +294,15 @@ def test_closed_poster_opens_again(start: Start) -> None:
     poster.close()
     assert poster.last() == 5
     assert len(peer.connections) == 2
+
+
+def test_web_worker_loads_nothing_more_than_urllib3() -> None:
+    program = (
+        "import sys, urllib3.connection\nbefore = set(sys.modules)\nimport oyez.client\n"
+        "print(*{name.partition('.')[0] for name in set(sys.modules) - before} - sys.stdlib_module_names)\n"
+        "print(*sorted({name for name in sys.modules if name.startswith('oyez.')}))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    strangers, ours = done.stdout.splitlines()
+    assert strangers == "oyez"
+    assert {name for name in ours.split() if not name.startswith("oyez.client")} == {"oyez.errors"}

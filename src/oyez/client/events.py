@@ -1,0 +1,128 @@
+"""Events as a program holds them, and posts as JSON for the daemon.
+
+It must not know how they travel.
+"""
+
+import enum
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from oyez.client.errors import BadEvent
+
+MAX_BATCH_EVENTS = 10_000
+MAX_BATCH_BYTES = 8 * 2**20
+_HEAD, _TAIL = b'{"events":[', b"]}"
+
+
+class NoMessage(enum.Enum):
+    """The type of `NO_MESSAGE`, which is false."""
+
+    NO_MESSAGE = "no message"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+NO_MESSAGE = NoMessage.NO_MESSAGE
+"""Stands where a message would, in an event that has none; None is a message, the JSON value null."""
+
+
+class Post(NamedTuple):
+    """An event to be posted; a plain tuple of the first two or of all three does as well.
+
+    Attributes:
+        message: any JSON value, or NO_MESSAGE.
+        key: makes a repetition harmless: within five minutes the daemon answers the same key with the first id.
+
+    """
+
+    channel: str
+    message: object = NO_MESSAGE
+    key: str = ""
+
+
+Postable = Post | tuple[str, object] | tuple[str, object, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event of a channel; `message` is the JSON value as Python has it, or NO_MESSAGE."""
+
+    id: int
+    channel: str
+    message: object
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Events of a channel that may be gone for good: those with ids above `after` and below `oldest`."""
+
+    channel: str
+    after: int
+    oldest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The body of one request, with the number of its events; `keyed` if each of them has a key."""
+
+    body: bytes
+    count: int
+    keyed: bool
+
+
+def encode_post(where: dict[str, object], message: object, key: str) -> bytes:
+    """Write one post as JSON; `where` names its channel or channels.
+
+    Raises TypeError or ValueError when the message is not JSON.
+    """
+    body = where if message is NO_MESSAGE else {**where, "message": message}
+    return _encode({**body, "key": key} if key else body)
+
+
+def gather(posts: Iterable[Postable], max_events: int, max_bytes: int) -> Iterator[Batch]:
+    """Put posts into as few requests as the limits allow; one that is too long for any gets its own.
+
+    Raises BadEvent, and whatever `posts` raises.
+    """
+    pending: list[bytes] = []
+    size, keyed = 0, True
+    for index, item in enumerate(posts):
+        encoded, has_key = _encode_item(index, item)
+        if pending and (len(pending) == max_events or size + len(encoded) > max_bytes):
+            yield _join(pending, keyed=keyed)
+            pending, size, keyed = [], 0, True
+        pending.append(encoded)
+        size += len(encoded) + 1
+        keyed = keyed and has_key
+    if pending:
+        yield _join(pending, keyed=keyed)
+
+
+def _join(pending: list[bytes], *, keyed: bool) -> Batch:
+    return Batch(_HEAD + b",".join(pending) + _TAIL, len(pending), keyed)
+
+
+def _encode_item(index: int, item: Postable) -> tuple[bytes, bool]:
+    try:
+        post = Post(*item)  # what it is made of is looked at next
+        if not (isinstance(post.channel, str) and isinstance(post.key, str)):
+            raise TypeError("channel and key must be strings")
+        return encode_post({"channel": post.channel}, post.message, post.key), bool(post.key)
+    except (TypeError, ValueError) as error:
+        raise BadEvent(index, str(error)) from error
+
+
+def _encode(value: object) -> bytes:
+    def write(*, escaped: bool) -> bytes:
+        return json.dumps(value, ensure_ascii=escaped, allow_nan=False, separators=(",", ":")).encode()
+
+    try:
+        try:
+            return write(escaped=False)
+        except UnicodeEncodeError:  # a lone surrogate: legal in JSON, but only as an escape
+            return write(escaped=True)
+    except RecursionError as error:
+        raise ValueError("the message is nested too deeply") from error

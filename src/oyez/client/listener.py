@@ -1,0 +1,227 @@
+"""Following channels: `for event in listen(url, channels)` goes on for ever, over whatever links that takes.
+
+It must not know what a link is made of.
+"""
+
+import logging
+import random
+import threading
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+from oyez.client.errors import PosterError, Refused
+from oyez.client.events import Event, Gap
+from oyez.client.link import Link, NoRoom, Ready, Unreadable
+from oyez.client.target import Target
+
+SILENCE_S = 45.0  # three of the heartbeats that the daemon sends
+
+_FIRST_PAUSE_S = 1.0  # unless the daemon names one
+_SHORTEST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 10.0
+_PAUSE_AT_CAPACITY_S = 30.0  # likewise
+_LONGEST_PAUSE_ASKED_S = 600.0
+_PASSING = (408, 425, 429)  # of the statuses below 500
+
+logger = logging.getLogger("oyez.client")
+
+
+def listen(
+    url: str,
+    channels: str | Iterable[str],
+    since: int | None = None,
+    *,
+    patient: bool = False,
+    silence_s: float = SILENCE_S,
+) -> "Listener":
+    """Follow channels of the daemon at `url`, by its event stream. No key is needed.
+
+    Args:
+        url: http://, https://, ws://, wss:// or http+unix:///path/of/the/socket. A path is put before the daemon's.
+        channels: one name, or several (the daemon takes 10).
+        since: begin behind the event of this id: all that came later is replayed, what is gone is told as a Gap.
+            Without it, or with 0, the newest few events come first (the daemon's `history.replay_without_start`).
+        patient: try for ever to make the first connection too. Else it has to work, or the iteration raises.
+        silence_s: a link that brings nothing for so long is given up. The daemon sends a sign of life every 15 s.
+
+    Raises ConfigError for a URL that is none.
+    """
+    return Listener(url, channels, since, patient=patient, silence_s=silence_s)
+
+
+class Listener:
+    """Iterates over the events of some channels, and over the gaps among them; see `listen` for the arguments.
+
+    Gives `Event(id, channel, message)` and `Gap(channel, after, oldest)`, each once, the events in rising order of ids
+    over all channels. A link that is lost is made anew for ever, after pauses that grow to 10 s, and goes on behind the
+    newest id; a daemon without room is asked again when it says. Both are logged, by the logger ``oyez.client``.
+
+    The first link is made by `open`, by `with`, or by the first `next`. Its channels are followed from then on.
+
+    One thread iterates. `close`, from any thread, ends the iteration: at once, or if a connection is being made, within
+    the 10 s that it may take.
+
+    Raises, when iterated over: Refused, when the daemon does not take the channels (or a proxy the path); BadAnswer,
+    for a record that cannot be read (`position` is behind it then); before the first link is up, any PosterError. An
+    error ends the iteration; `position` says where another listener would have to begin.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        channels: str | Iterable[str],
+        since: int | None = None,
+        *,
+        patient: bool = False,
+        silence_s: float = SILENCE_S,
+    ) -> None:
+        self._target = Target(url)
+        self._channels = [channels] if isinstance(channels, str) else list(channels)
+        self._position = since or None
+        self._gaps: dict[str, Gap] = {}  # the newest of each channel
+        self._was_ready = patient
+        self._silence_s = silence_s
+        self._pauses = _Pauses()
+        self._has_begun = self._is_lost = False
+        self._link: Link | None = None
+        self._closed = threading.Event()
+        self._steps = self._follow()
+        self._next: Event | Gap | None = None
+
+    @property
+    def position(self) -> int | None:
+        """The id up to which everything was given; None as long as nothing is known. To be named as `since` later."""
+        return self._position
+
+    def open(self) -> None:
+        """Make the first link, if there was none yet, and wait until the daemon has subscribed the channels.
+
+        Raises as the iteration does. After `close` it does nothing.
+        """
+        if not self._has_begun and not self._closed.is_set():
+            self._next = self._step()
+
+    def close(self) -> None:
+        """End the iteration; harmless to repeat, and from any thread."""
+        self._closed.set()
+        link = self._link
+        if link is not None:
+            link.cut()
+        with suppress(ValueError):  # another thread is in it, and finds the end of its link
+            self._steps.close()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Event | Gap:
+        while not self._closed.is_set():
+            given, self._next = self._next, None
+            given = given or self._step()
+            if given is not None:
+                return given
+        raise StopIteration
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _step(self) -> Event | Gap | None:
+        """Go on to the next arrival; None is a link that is up, or the end."""
+        self._has_begun = True
+        try:
+            return next(self._steps)
+        except StopIteration:
+            self._closed.set()
+        except ValueError:
+            if not self._closed.is_set():  # else `close` was faster, and is in the generator
+                raise
+        return None
+
+    def _follow(self) -> Generator[Event | Gap | None, None, None]:
+        """Yield what is new, and None for each link that comes up."""
+        while not self._closed.is_set():
+            try:
+                yield from self._follow_link()
+            except PosterError as error:
+                if self._closed.is_set():
+                    return
+                if not isinstance(error, NoRoom) and not (self._was_ready and _may_pass(error)):
+                    raise
+                self._note_loss(error)
+                self._closed.wait(self._pauses.take())
+
+    def _follow_link(self) -> Iterator[Event | Gap | None]:
+        self._link = link = Link(self._target, self._silence_s)
+        try:
+            if self._closed.is_set():
+                return  # `close` came too early to find the link
+            link.open(self._channels, self._position)
+            for arrival in link.arrivals():
+                if isinstance(arrival, Ready):
+                    self._note_ready(link)
+                    yield None
+                elif self._is_new(arrival):
+                    yield arrival
+        except NoRoom:
+            self._pauses.restart(link.retry_s or _PAUSE_AT_CAPACITY_S)
+            raise
+        except Unreadable:
+            self._position = link.position or self._position
+            raise
+        finally:
+            self._link = None
+            link.close()
+
+    def _is_new(self, arrival: Event | Gap) -> bool:
+        if isinstance(arrival, Gap):  # a link that ended before the first event behind a gap is told of it again
+            is_new = self._gaps.get(arrival.channel) != arrival
+            if arrival.channel in self._channels:
+                self._gaps[arrival.channel] = arrival
+            return is_new
+        if self._position is not None and arrival.id <= self._position:
+            return False
+        self._position = arrival.id
+        return True
+
+    def _note_ready(self, link: Link) -> None:
+        self._was_ready = True
+        # The daemon's word counts, also where it is lower: ids of another time, thus of a daemon whose clock went back.
+        self._position = link.position or self._position
+        self._pauses.restart(link.retry_s or _FIRST_PAUSE_S)
+        if self._is_lost:
+            self._is_lost = False
+            logger.info("the link to %s is back", self._target)
+
+    def _note_loss(self, error: PosterError) -> None:
+        if not self._is_lost:
+            self._is_lost = True
+            logger.warning("no link (%s); trying to get one", error)
+
+
+class _Pauses:
+    """How long to wait before the next link: at first as long as asked, then longer, and never quite the same."""
+
+    def __init__(self) -> None:
+        self.restart(_FIRST_PAUSE_S)
+
+    def restart(self, first_s: float) -> None:
+        self._next_s = min(max(first_s, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_ASKED_S)
+        self._longest_s = max(self._next_s, _LONGEST_PAUSE_S)
+
+    def take(self) -> float:
+        pause_s, self._next_s = self._next_s, min(self._next_s * 2, self._longest_s)
+        return pause_s * random.uniform(1, 1.5)  # noqa: S311 - spreads a herd of listeners, hides no secret
+
+
+def _may_pass(error: PosterError) -> bool:
+    """Tell whether another try may go better."""
+    if isinstance(error, Refused):
+        return error.status >= 500 or error.status in _PASSING
+    return not isinstance(error, Unreadable)

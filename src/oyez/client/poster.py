@@ -1,0 +1,164 @@
+"""A blocking poster for back ends: `Poster(url, key).post(channel, message)` returns the id of the event.
+
+It must not know the server's side; it speaks plain HTTP, so that a web worker loads nothing more for it.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Self
+
+from oyez.client.api import Api, Request
+from oyez.client.errors import BadAnswer, PosterError
+from oyez.client.events import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, NO_MESSAGE, Batch, Postable, encode_post, gather
+
+CALL_TIMEOUT_S = 2.0
+BATCH_TIMEOUT_S = 10.0
+
+_PUBLISH = "/api/publish"
+_LAST = Request("GET", "/api/last", repeatable=True)
+_ANSWER_BYTES = 65_536
+_ID_BYTES = 32  # more than an id and the comma behind it ever take
+
+Progress = Callable[[int], object]
+
+
+class Poster:
+    """Posts events to a daemon. Threads may share it, and so may processes forked after it was made.
+
+    A call ends within `timeout_s` of its start: connecting (`CONNECT_TIMEOUT_S` an attempt), sending and receiving all
+    draw on that account, however slowly the bytes trickle. Only the system's look-up of a host name cannot be bounded
+    from here; where that matters, write an address into the URL.
+
+    What is tried a second time: any call for which no connection could be made, `last`, and posts with a key. Never
+    another post of which a byte may have left, not even over a kept connection that turns out dead: the daemon may have
+    taken it before the link broke, and an error that says `uncertain` is better than the same event twice. (A kept
+    connection that the daemon closed before the call began is noticed and replaced.)
+
+    A key (a text of up to 200 characters that belongs to this post alone, a UUID for example) makes a repetition
+    harmless: for five minutes, if it was not restarted, the daemon answers it with the first answer and posts nothing.
+    So a call with a key tries again by itself, once, when the link breaks, and after an `uncertain` error you may
+    repeat it yourself. The same key with another content is Refused, code ``key-reused``.
+
+    The path of the URL is put before the paths of the API, for a daemon behind a proxy.
+    """
+
+    def __init__(self, url: str, key: str, *, timeout_s: float = CALL_TIMEOUT_S) -> None:
+        self._api = Api(url, key)
+        self._timeout_s = timeout_s
+
+    def post(self, channel: str, message: object = NO_MESSAGE, *, key: str = "", timeout_s: float | None = None) -> int:
+        """Post any JSON value to a channel and return the id of the event.
+
+        Raises TypeError or ValueError when the message is not JSON, PosterError when it could not be posted.
+        """
+        began = time.monotonic()
+        body = encode_post({"channel": channel}, message, key)
+        return _read_id(self._call(Request("POST", _PUBLISH, body, repeatable=bool(key)), began, timeout_s))
+
+    def publish(
+        self, channels: Iterable[str], message: object = NO_MESSAGE, *, key: str = "", timeout_s: float | None = None
+    ) -> list[int]:
+        """Post the same message to several channels, to all or to none; return the ids in the order of the channels.
+
+        Raises as `post` does.
+        """
+        began = time.monotonic()
+        names = _listed(channels)
+        body = encode_post({"channels": names}, message, key)
+        request = Request(
+            "POST", _PUBLISH, body, repeatable=bool(key), max_answer_bytes=_ANSWER_BYTES + _ID_BYTES * len(names)
+        )
+        return _read_ids(self._call(request, began, timeout_s), len(names))
+
+    def post_many(
+        self,
+        events: Iterable[Postable],
+        *,
+        key: str = "",
+        on_progress: Progress | None = None,
+        timeout_s: float | None = None,
+        batch_events: int = MAX_BATCH_EVENTS,
+    ) -> list[int]:
+        """Post many events in few requests, and return their ids in the same order.
+
+        Args:
+            events: `Post(channel, message, key)`, or tuples `(channel, message)` or `(channel, message, key)`. They are
+                asked for as they are needed: at most one request's are held.
+            key: makes the whole call repeatable: the same events in the same order, within five minutes. Not needed
+                where each event has a key of its own.
+            on_progress: called after each request with the number of events taken so far.
+            timeout_s: for each request; by default 10 s, or the poster's own time if that is longer.
+            batch_events: at most so many events a request, and 8 MiB.
+
+        All or nothing holds for each request, not for the call. An error says in its `ids` which events were taken
+        before; of the request that failed none was, unless the error is `uncertain`: then it is all or none.
+
+        Raises PosterError; BadEvent, a kind of it, for an event that is not JSON; ValueError for a key with line
+        breaks; and whatever `events` raises, after the requests that were reported to `on_progress`.
+        """
+        if not key.isprintable():  # it goes into a header
+            raise ValueError("the key must be printable characters in one line")
+        ids: list[int] = []
+        limit_s = max(self._timeout_s, BATCH_TIMEOUT_S) if timeout_s is None else timeout_s
+        try:
+            for number, batch in enumerate(gather(events, batch_events, MAX_BATCH_BYTES)):
+                request = _batch_request(batch, f"{key}/{number}" if key else "")
+                ids += _read_ids(self._call(request, time.monotonic(), limit_s), batch.count)
+                if on_progress is not None:
+                    on_progress(len(ids))
+        except PosterError as error:
+            error.ids = tuple(ids)
+            raise
+        return ids
+
+    def last(self, *, timeout_s: float | None = None) -> int:
+        """Return the newest id that the daemon has given. Raises PosterError."""
+        return _read_id(self._call(_LAST, time.monotonic(), timeout_s), posting=False)
+
+    def close(self) -> None:
+        """Close the idle connections. A later call opens new ones."""
+        self._api.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _call(self, request: Request, began: float, timeout_s: float | None) -> dict[str, object]:
+        return self._api.call(request, began, self._timeout_s if timeout_s is None else timeout_s)
+
+
+def _listed(channels: Iterable[str]) -> list[str]:
+    if isinstance(channels, str):  # its letters would be taken for channels
+        raise TypeError("channels must be several texts; for one there is post")
+    return list(channels)
+
+
+def _batch_request(batch: Batch, key: str) -> Request:
+    return Request(
+        "POST",
+        _PUBLISH,
+        batch.body,
+        {"Idempotency-Key": key.encode().decode("latin-1")} if key else {},  # as with the poster's key
+        repeatable=bool(key) or batch.keyed,
+        max_answer_bytes=_ANSWER_BYTES + _ID_BYTES * batch.count,
+    )
+
+
+def _read_id(answer: dict[str, object], *, posting: bool = True) -> int:
+    (event_id,) = _checked([answer.get("id")], 1, answer, posting=posting)
+    return event_id
+
+
+def _read_ids(answer: dict[str, object], count: int) -> list[int]:
+    return _checked(answer.get("ids"), count, answer, posting=True)
+
+
+def _checked(ids: object, count: int, answer: dict[str, object], *, posting: bool) -> list[int]:
+    if isinstance(ids, list) and len(ids) == count and all(type(each) is int for each in ids):
+        return ids
+    raise BadAnswer(f"the answer does not hold {count} ids: {str(answer)[:80]}", uncertain=posting)

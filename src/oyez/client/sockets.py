@@ -1,0 +1,167 @@
+"""Sockets that wait no longer than the calling thread has time, and the connections and pools made of them.
+
+It must not know what is said over them. A time-out of urllib3 starts anew with every read; so a thread carries one
+deadline (`until`), which its sockets obey in every step.
+"""
+
+import math
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, cast
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+
+from oyez.client.target import Target
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+CONNECT_TIMEOUT_S = 0.5
+_POOL_SIZE = 64  # idle connections kept; more threads than that work too, each call then connecting anew
+
+
+class _Clock(threading.local):
+    deadline = math.inf
+
+
+_clock = _Clock()
+
+
+@contextmanager
+def until(deadline: float) -> Iterator[None]:
+    """Let no socket of this thread wait beyond `deadline` (of `time.monotonic`); it then raises TimeoutError."""
+    _clock.deadline = deadline
+    try:
+        yield
+    finally:
+        _clock.deadline = math.inf
+
+
+class _ClockedSocket(socket.socket):
+    def recv_into(self, buffer: "WriteableBuffer", nbytes: int | None = None, flags: int = 0) -> int:
+        self._set_clock()
+        return super().recv_into(buffer, nbytes or memoryview(buffer).nbytes, flags)
+
+    def send(self, data: "ReadableBuffer", flags: int = 0) -> int:
+        self._set_clock()
+        return super().send(data, flags)
+
+    def sendall(self, data: "ReadableBuffer", flags: int = 0) -> None:
+        self._set_clock()
+        super().sendall(data, flags)
+
+    def _set_clock(self) -> None:
+        left = _clock.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the time of the call is used up")
+        self.settimeout(None if math.isinf(left) else left)
+
+
+class _ClockedTLSSocket(_ClockedSocket, ssl.SSLSocket):
+    def do_handshake(self, block: bool = False) -> None:
+        self._set_clock()
+        super().do_handshake(block)
+
+
+class _Connection(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        return _dial_host(self)
+
+
+class _TLSConnection(HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        return _dial_host(self)
+
+
+def _unix_connection(path: str) -> type[HTTPConnection]:
+    class UnixConnection(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            return _dial(self, [(socket.AF_UNIX, path)])
+
+    return UnixConnection
+
+
+def open_pool(target: Target) -> urllib3.HTTPConnectionPool:
+    """Make a pool of connections, none of them made yet. Their connect time-out is that of each request."""
+    host, port = target.url.host or "", target.url.port
+    if target.is_secure:
+        secure = urllib3.HTTPSConnectionPool(host, port, maxsize=_POOL_SIZE, ssl_context=_tls())
+        secure.ConnectionCls = _TLSConnection
+        return secure
+    pool = urllib3.HTTPConnectionPool(host, port, maxsize=_POOL_SIZE)
+    pool.ConnectionCls = _plain_connection(target)
+    return pool
+
+
+def connect(target: Target, timeout_s: float) -> tuple[HTTPConnection, socket.socket]:
+    """Make a single connection; of the time, `timeout_s` is for the connect, the TLS handshake draws on `until` only.
+
+    Raises HTTPError of urllib3, or OSError.
+    """
+    host, port = target.url.host or "", target.url.port
+    if target.is_secure:
+        connection: HTTPConnection = _TLSConnection(host, port, timeout=timeout_s, ssl_context=_tls())
+    else:
+        connection = _plain_connection(target)(host, port, timeout=timeout_s)
+    try:
+        connection.connect()
+    except BaseException:
+        connection.close()
+        raise
+    return connection, cast("socket.socket", connection.sock)
+
+
+def cut(sock: socket.socket) -> None:
+    """End a connection from any thread: one that waits in it wakes up at once and finds its end.
+
+    Below TLS, whose own `shutdown` must not be called while another thread reads.
+    """
+    with suppress(OSError):
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+def _tls() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.sslsocket_class = _ClockedTLSSocket
+    return context
+
+
+def _plain_connection(target: Target) -> type[HTTPConnection]:
+    return _unix_connection(target.socket_path) if target.socket_path else _Connection
+
+
+def _dial_host(connection: HTTPConnection) -> socket.socket:
+    try:
+        found = socket.getaddrinfo(connection.host, connection.port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise NameResolutionError(connection.host, connection, error) from error
+    except UnicodeError as error:  # a label longer than DNS allows
+        raise NewConnectionError(connection, "no valid host name") from error
+    return _dial(connection, ((family, address) for family, _, _, _, address in found))
+
+
+def _dial(connection: HTTPConnection, addresses: Iterable[tuple[int, object]]) -> socket.socket:
+    """Connect to the first address that takes it, within the connection's time-out for all of them together."""
+    deadline = min(time.monotonic() + (connection.timeout or math.inf), _clock.deadline)
+    refusal = OSError("the name has no address")
+    for family, address in addresses:
+        sock = _ClockedSocket(family, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(max(deadline - time.monotonic(), 0.001))  # 0 would mean "do not wait"
+            sock.connect(address)  # type: ignore[arg-type]  # as getaddrinfo gave it
+        except OSError as error:
+            sock.close()
+            refusal = error
+        else:
+            if family != socket.AF_UNIX:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return sock
+    if isinstance(refusal, TimeoutError):
+        raise ConnectTimeoutError(connection, "no connection in time") from refusal
+    raise NewConnectionError(connection, str(refusal)) from refusal

@@ -1,0 +1,294 @@
+"""Does a listener carry on over whatever a link does, give nothing twice, and end when it is told to?"""
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from oyez.client import NO_MESSAGE, BadAnswer, Event, Gap, Listener, Refused, TimedOut, Unreachable, listen
+from oyez.errors import ConfigError
+from tests.peer import Peer, Start, answer, peers
+from tests.unit.streams import HEAD, event, full, gap, links, status
+
+PATIENCE_S = 10.0
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    with peers() as start_peer:
+        yield start_peer
+
+
+def take(listener: Listener, count: int) -> list[Event | Gap]:
+    with listener:
+        return list(islice(listener, count))
+
+
+def positions(peer: Peer) -> list[str | None]:
+    return [headers.get("last-event-id") for _, headers, _ in peer.requests]
+
+
+def test_events_come_as_python_values(start: Start) -> None:
+    bare = b'id: 8\ndata: {"id":8,"channel":"news"}\n\n'
+    peer = start(links(HEAD + status(3) + event(7, {"a": ["é", None]}) + bare + event(9, None)))
+    assert take(listen(peer.url, "news"), 3) == [
+        Event(7, "news", {"a": ["é", None]}),
+        Event(8, "news", NO_MESSAGE),
+        Event(9, "news", None),
+    ]
+    assert not NO_MESSAGE
+
+
+def test_what_is_asked_for(start: Start) -> None:
+    peer = start(links(HEAD + status(5) + event(7)))
+    take(listen(peer.url.replace("http", "ws") + "/events/", ["a|b", "é&"], since=5), 1)
+    ((first, headers, _),) = peer.requests
+    method, target, _ = first.split()
+    assert (method, urlsplit(target).path) == ("GET", "/events/sse")
+    assert parse_qs(urlsplit(target).query) == {"channel": ["a|b", "é&"]}
+    assert headers["last-event-id"] == "5"
+    assert "authorization" not in headers
+
+
+def test_lost_link_goes_on_behind_the_newest_event_and_nothing_comes_twice(start: Start) -> None:
+    peer = start(
+        links(
+            HEAD + status(3) + event(7) + event(8)[:-1],
+            HEAD + status(7) + event(7) + event(8) + event(9),
+            answer(b"", "503 Service Unavailable"),
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<h1>Soon back</h1>",
+            b"nonsense\r\n\r\n",
+            HEAD + status(9) + event(12),
+        )
+    )
+    listener = listen(peer.url, "news")
+    assert [arrival.id for arrival in take(listener, 4) if isinstance(arrival, Event)] == [7, 8, 9, 12]
+    assert positions(peer) == [None, "7", "9", "9", "9", "9"]
+    assert listener.position == 12
+
+
+def test_link_lost_before_any_event_resumes_where_it_began(start: Start) -> None:
+    peer = start(links(HEAD + status(5), HEAD + status(5) + event(7)))
+    take(listen(peer.url, "news"), 1)
+    assert positions(peer) == [None, "5"]
+
+
+def test_gaps_are_told_once(start: Start) -> None:
+    other = gap(1, 4, "other")
+    peer = start(links(HEAD + status(1) + gap(1, 5) + other, HEAD + status(1) + gap(1, 6) + other + event(7)))
+    assert take(listen(peer.url, ["news", "other"], since=1), 4) == [
+        Gap("news", 1, 5),
+        Gap("other", 1, 4),
+        Gap("news", 1, 6),
+        Event(7, "news", None),
+    ]
+
+
+def test_daemon_whose_clock_went_back_is_followed_after_word_of_a_gap(start: Start) -> None:
+    peer = start(links(HEAD + status(900) + event(901), HEAD + status(40) + gap(901, 41) + event(41)))
+    assert take(listen(peer.url, "news"), 3) == [
+        Event(901, "news", None),
+        Gap("news", 901, 41),
+        Event(41, "news", None),
+    ]
+
+
+def test_strange_records_are_passed_over(start: Start) -> None:
+    strange = b": beat\n\nevent: weather\ndata: sunny\n\n"
+    peer = start(links(HEAD + status(3) + strange + event(7)))
+    assert take(listen(peer.url, "news"), 1) == [Event(7, "news", None)]
+
+
+def test_proxy_may_chunk_the_stream(start: Start) -> None:
+    data = status(3) + event(7)
+    chunks = b"".join(b"1\r\n%b\r\n" % data[place : place + 1] for place in range(len(data)))
+    head = HEAD.replace(b"Connection: close", b"Transfer-Encoding: chunked")
+    peer = start(links(head + chunks + b"0\r\n\r\n", HEAD + status(7) + event(8)))
+    assert take(listen(peer.url, "news"), 2) == [Event(7, "news", None), Event(8, "news", None)]
+
+
+def test_unix_socket(tmp_path: Path) -> None:
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "oyez.sock"))
+    listener.listen()
+    peer = Peer(listener, links(HEAD + status(5) + event(7)))
+    assert take(listen(f"http+unix://{tmp_path}/oyez.sock", "news"), 1) == [Event(7, "news", None)]
+    peer.close()
+
+
+def test_close_ends_a_wait_under_tls(start: Start, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    reached = threading.Event()
+    behave = links(HEAD + status(5) + event(7))
+
+    def secured(peer: Peer, connection: socket.socket) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        with context.wrap_socket(connection, server_side=True) as secure:
+            behave(peer, secure)
+
+    peer = start(secured)
+    listener = listen(peer.url.replace("http", "https"), "news")
+    assert next(listener) == Event(7, "news", None)
+    thread, given = in_thread(listener, reached)
+    assert reached.wait(PATIENCE_S)
+    closes_at_once(listener, thread)
+    assert given == []
+
+
+def test_silent_link_is_given_up_and_heartbeats_keep_one(start: Start) -> None:
+    def silent(peer: Peer, connection: socket.socket) -> None:
+        connection.sendall(HEAD + status(5))
+        peer.stop.wait()
+
+    def beating(peer: Peer, connection: socket.socket) -> None:
+        connection.sendall(HEAD + status(5))
+        for _ in range(4):
+            peer.stop.wait(0.2)
+            connection.sendall(b":\n\n")
+        connection.sendall(event(7))
+        peer.stop.wait()
+
+    peer = start(links(silent, beating))
+    assert take(listen(peer.url, "news", silence_s=0.5), 1) == [Event(7, "news", None)]
+    assert positions(peer) == [None, "5"]
+
+
+def test_daemon_without_room_is_asked_again_when_it_says(start: Start) -> None:
+    peer = start(links(HEAD + full(300), HEAD + status(5) + event(7)))
+    before = time.monotonic()
+    take(listen(peer.url, "news"), 1)
+    assert time.monotonic() - before >= 0.3
+    assert len(peer.requests) == 2
+
+
+def test_first_link_has_to_work(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with pytest.raises(Unreachable, match="cannot connect"):
+        next(listen(url, "news"))
+    peer = start(links(answer(b"", "502 Bad Gateway")))
+    with pytest.raises(Refused, match="502"):
+        listen(peer.url, "news").open()
+    peer = start(links(HEAD))
+    with pytest.raises(TimedOut, match=r"silent for 0\.2 s"):
+        listen(peer.url, "news", silence_s=0.2).open()
+
+
+def test_patient_listener_waits_for_the_first_link_too(start: Start) -> None:
+    peer = start(links(answer(b"", "502 Bad Gateway"), HEAD + status(5) + event(7)))
+    assert take(listen(peer.url, "news", patient=True), 1) == [Event(7, "news", None)]
+
+
+@pytest.mark.parametrize("patient", [False, True])
+def test_refused_channels_end_the_iteration(start: Start, patient: bool) -> None:
+    refusal = answer({"code": "invalid-filter", "message": "no channel is named"}, "400 Bad Request")
+    listener = listen(start(links(HEAD + status(5), refusal)).url, [], patient=patient)
+    with pytest.raises(Refused, match="no channel is named") as caught:
+        next(listener)
+    assert (caught.value.status, caught.value.code) == (400, "invalid-filter")
+    assert list(listener) == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"{", b"[]", b'{"id":"8","channel":"news"}', b'{"id":8}', b'{"id":8,"channel":8}', b"[" * 5000, b"9" * 5000],
+    ids=lambda data: data[:12].decode(),
+)
+def test_unreadable_record_is_an_error_and_the_position_is_behind_it(start: Start, data: bytes) -> None:
+    peer = start(links(HEAD + status(5) + event(7) + b"id: 8\ndata: " + data + b"\n\n"))
+    listener = listen(peer.url, "news")
+    assert next(listener) == Event(7, "news", None)
+    with pytest.raises(BadAnswer):
+        next(listener)
+    assert listener.position == 8
+
+
+def in_thread(listener: Listener, begun: threading.Event | None = None) -> tuple[threading.Thread, list[Event | Gap]]:
+    given: list[Event | Gap] = []
+
+    def run() -> None:
+        if begun is not None:
+            begun.set()
+        given.extend(listener)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread, given
+
+
+def closes_at_once(listener: Listener, thread: threading.Thread) -> None:
+    before = time.monotonic()
+    listener.close()
+    thread.join(PATIENCE_S)
+    assert not thread.is_alive()
+    assert time.monotonic() - before < 1
+
+
+def test_close_ends_a_wait_for_events(start: Start) -> None:
+    reached = threading.Event()
+
+    def wait(peer: Peer, connection: socket.socket) -> None:
+        connection.sendall(HEAD + status(5) + event(7))
+        reached.set()
+        assert connection.recv(1) == b""  # the listener lets go of its socket
+        reached.set()
+
+    listener = listen(start(links(wait)).url, "news")
+    thread, given = in_thread(listener)
+    assert reached.wait(PATIENCE_S)
+    reached.clear()
+    closes_at_once(listener, thread)
+    assert reached.wait(PATIENCE_S)
+    assert given in ([], [Event(7, "news", None)])
+
+
+def test_close_ends_a_wait_for_the_head_of_the_answer(start: Start) -> None:
+    reached = threading.Event()
+
+    def wait(peer: Peer, connection: socket.socket) -> None:
+        reached.set()
+        peer.stop.wait()
+
+    listener = listen(start(links(wait)).url, "news")
+    thread, _ = in_thread(listener)
+    assert reached.wait(PATIENCE_S)
+    closes_at_once(listener, thread)
+
+
+def test_close_ends_a_pause(start: Start) -> None:
+    reached = threading.Event()
+
+    def leave(peer: Peer, connection: socket.socket) -> None:
+        connection.sendall(HEAD + full(600_000))
+        connection.shutdown(socket.SHUT_WR)
+        connection.recv(1)
+        reached.set()
+
+    listener = listen(start(links(leave)).url, "news")
+    thread, _ = in_thread(listener)
+    assert reached.wait(PATIENCE_S)
+    closes_at_once(listener, thread)
+
+
+def test_closed_listener_gives_nothing_more(start: Start) -> None:
+    listener = listen(start(links(HEAD + status(5) + event(7) + event(8))).url, "news")
+    assert next(listener) == Event(7, "news", None)
+    listener.close()
+    listener.close()
+    assert list(listener) == []
+    unused = listen("http://127.0.0.1:1", "news")
+    unused.close()
+    unused.open()
+    assert list(unused) == []
+
+
+def test_unusable_url_is_a_config_error() -> None:
+    with pytest.raises(ConfigError):
+        listen("127.0.0.1:15100", "news")

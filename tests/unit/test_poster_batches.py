@@ -1,0 +1,235 @@
+"""Are many events put into few requests, is what was taken told, and is nothing repeated but what has a key?"""
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from oyez.client import NO_MESSAGE, BadAnswer, BadEvent, Post, Postable, Poster, Refused, Unreachable
+from tests.peer import Behaviour, Peer, Start, always, answer, peers
+
+IDS = 1000
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    with peers() as start_peer:
+        yield start_peer
+
+
+def number(peer: Peer, body: bytes) -> bytes:
+    """Answer with ids in a row over all requests so far."""
+    asked = json.loads(body)
+    before = sum(len(json.loads(earlier).get("events", [0])) for _, _, earlier in peer.requests[:-1])
+    if "events" in asked:
+        return answer({"ids": [IDS + before + place for place in range(len(asked["events"]))]})
+    if "channels" in asked:
+        return answer({"ids": [IDS + place for place in range(len(asked["channels"]))]})
+    return answer({"id": IDS})
+
+
+def each(*respond: Callable[[Peer, bytes], bytes | None]) -> Behaviour:
+    """Answer each request of all connections by the next function, the last for all that follow; None hangs up."""
+
+    def behave(peer: Peer, connection: socket.socket) -> None:
+        file = connection.makefile("rb")
+        while request := peer.read_request(file):
+            content = respond[min(len(peer.requests), len(respond)) - 1](peer, request[2])
+            if content is None:
+                return
+            connection.sendall(content)
+
+    return behave
+
+
+def hang_up(peer: Peer, body: bytes) -> None:
+    return None
+
+
+def bodies(peer: Peer) -> list[dict[str, object]]:
+    return [json.loads(body) for _, _, body in peer.requests]
+
+
+def sizes(peer: Peer) -> list[int]:
+    return [len(json.loads(body)["events"]) for _, _, body in peer.requests]
+
+
+def test_form_of_a_batch(start: Start) -> None:
+    peer = start(each(number))
+    with Poster(peer.url, "k") as poster:
+        posts: list[Postable] = [
+            ("news", {"a": "é"}),
+            ("news", "\ud800"),
+            ("other", None, "once"),
+            Post("bare"),
+            Post("p", 1, "q"),
+        ]
+        assert poster.post_many(posts) == [1000, 1001, 1002, 1003, 1004]
+    (first, headers, body), *rest = peer.requests
+    assert rest == []
+    assert first == "POST /api/publish HTTP/1.1"
+    assert "idempotency-key" not in headers
+    assert json.loads(body)["events"] == [
+        {"channel": "news", "message": {"a": "é"}},
+        {"channel": "news", "message": "\ud800"},
+        {"channel": "other", "message": None, "key": "once"},
+        {"channel": "bare"},
+        {"channel": "p", "message": 1, "key": "q"},
+    ]
+
+
+def test_no_events_are_no_request(start: Start) -> None:
+    peer = start(each(number))
+    assert Poster(peer.url, "k").post_many([]) == []
+    assert peer.requests == []
+
+
+def test_requests_are_cut_by_number_and_ids_keep_the_order(start: Start) -> None:
+    peer = start(each(number))
+    done: list[int] = []
+    ids = Poster(peer.url, "k").post_many((("news", n) for n in range(25_000)), on_progress=done.append)
+    assert ids == list(range(IDS, IDS + 25_000))
+    assert sizes(peer) == [10_000, 10_000, 5_000]
+    assert done == [10_000, 20_000, 25_000]
+
+
+def test_requests_are_cut_by_size(start: Start) -> None:
+    peer = start(each(number))
+    text = "é" * 2**20  # 2 MiB
+    Poster(peer.url, "k").post_many([("news", text)] * 7 + [("news", text * 5)] + [("news", 1)])
+    assert sizes(peer) == [3, 3, 1, 1, 1]
+    assert all(len(body) < 8 * 2**20 for _, _, body in peer.requests[:3])
+
+
+def test_events_are_asked_for_as_they_are_needed(start: Start) -> None:
+    peer = start(each(number))
+    asked: list[int] = []
+
+    def count() -> Iterator[tuple[str, int]]:
+        for n in range(6):
+            asked.append(len(peer.requests))
+            yield "news", n
+
+    Poster(peer.url, "k").post_many(count(), batch_events=2)
+    assert asked == [0, 0, 0, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "bad", [("news", {1, 2}), ("news", float("nan")), ("news",) * 4, (), 7, (7, 7), ("news", 1, 7)], ids=repr
+)
+def test_bad_event_is_named_and_what_was_taken_before_is_told(start: Start, bad: object) -> None:
+    peer = start(each(number))
+    posts = [("news", 1), ("news", 2), ("news", 3), bad, ("news", 5)]
+    with pytest.raises(BadEvent) as caught:
+        Poster(peer.url, "k").post_many(posts, batch_events=2)  # type: ignore[arg-type]
+    assert caught.value.index == 3
+    assert caught.value.ids == (1000, 1001)
+    assert sizes(peer) == [2]
+
+
+def test_refused_batch_tells_what_was_taken_before(start: Start) -> None:
+    refusal = answer({"code": "invalid-channel", "message": "events[1] is bad"}, "400 Bad Request")
+    peer = start(each(number, lambda peer, body: refusal))
+    with pytest.raises(Refused) as caught:
+        Poster(peer.url, "k").post_many([("news", n) for n in range(6)], batch_events=2)
+    assert caught.value.ids == (1000, 1001)
+    assert not caught.value.uncertain
+    assert len(peer.requests) == 2
+
+
+def test_lost_answer_of_a_batch_is_uncertain_and_not_repeated(start: Start) -> None:
+    peer = start(each(number, hang_up))
+    with pytest.raises(Unreachable) as caught:
+        Poster(peer.url, "k").post_many([("news", n) for n in range(6)], batch_events=2)
+    assert caught.value.ids == (1000, 1001)
+    assert caught.value.uncertain
+    assert len(peer.requests) == 2
+
+
+@pytest.mark.parametrize("ids", [None, 7, [], [1], [1, 2, 3], [1, "2"], [1, True]], ids=repr)
+def test_answer_without_the_ids_is_a_bad_one(start: Start, ids: object) -> None:
+    peer = start(always(answer({"ids": ids})))
+    calls: list[Callable[[Poster], object]] = [
+        lambda poster: poster.post_many([("a", 1), ("a", 2)]),
+        lambda poster: poster.publish(["a", "b"], 1),
+    ]
+    for call in calls:
+        with pytest.raises(BadAnswer) as caught:
+            call(Poster(peer.url, "k"))
+        assert caught.value.uncertain
+
+
+def test_message_to_several_channels_is_one_request(start: Start) -> None:
+    peer = start(each(number))
+    with Poster(peer.url, "k") as poster:
+        assert poster.publish(["a", "b"], {"x": 1}) == [1000, 1001]
+        assert poster.publish(iter("ab")) == [1000, 1001]
+        assert poster.publish(["a"], None, key="once") == [1000]
+        with pytest.raises(TypeError):
+            poster.publish("ab", 1)
+    assert bodies(peer) == [
+        {"channels": ["a", "b"], "message": {"x": 1}},
+        {"channels": ["a", "b"]},
+        {"channels": ["a"], "message": None, "key": "once"},
+    ]
+
+
+def test_post_without_a_message(start: Start) -> None:
+    peer = start(each(number))
+    assert Poster(peer.url, "k").post("news") == 1000
+    assert Poster(peer.url, "k").post("news", NO_MESSAGE, key="once") == 1000
+    assert bodies(peer) == [{"channel": "news"}, {"channel": "news", "key": "once"}]
+
+
+def test_calls_with_a_key_are_tried_again_when_the_link_breaks(start: Start) -> None:
+    calls: list[Callable[[Poster], object]] = [
+        lambda poster: poster.post("news", 1, key="once"),
+        lambda poster: poster.publish(["news"], 1, key="once"),
+        lambda poster: poster.post_many([("news", 1)], key="once"),
+        lambda poster: poster.post_many([("news", 1, "a"), ("news", 2, "b")]),
+    ]
+    for call in calls:
+        peer = start(each(hang_up, number))
+        call(Poster(peer.url, "k"))
+        first, second = peer.requests
+        assert first == second
+
+
+def test_second_loss_of_a_call_with_a_key_is_an_error(start: Start) -> None:
+    peer = start(each(hang_up))
+    with pytest.raises(Unreachable) as caught:
+        Poster(peer.url, "k").post("news", 1, key="once")
+    assert caught.value.uncertain
+    assert len(peer.requests) == 2
+
+
+def test_batch_of_which_one_event_has_no_key_is_not_repeated(start: Start) -> None:
+    peer = start(each(hang_up, number))
+    with pytest.raises(Unreachable):
+        Poster(peer.url, "k").post_many([("news", 1, "a"), ("news", 2)])
+    assert len(peer.requests) == 1
+
+
+def test_each_request_of_a_call_has_its_own_key(start: Start) -> None:
+    peer = start(each(number))
+    Poster(peer.url, "k").post_many([("news", n) for n in range(3)], key="clé", batch_events=2)
+    assert [headers["idempotency-key"] for _, headers, _ in peer.requests] == ["clé/0", "clé/1"]
+    with pytest.raises(ValueError, match="one line"):
+        Poster(peer.url, "k").post_many([("news", 1)], key="a\r\nX: y")
+
+
+def test_proxy_that_lost_the_daemon_leaves_a_post_uncertain(start: Start) -> None:
+    for status, body, uncertain in (
+        ("502 Bad Gateway", b"<html>", True),
+        ("504 Gateway Timeout", b"", True),
+        ("503 Service Unavailable", {"code": "unavailable", "message": "Later"}, False),
+        ("404 Not Found", b"", False),
+    ):
+        peer = start(always(answer(body, status)))
+        with pytest.raises(Refused) as caught:
+            Poster(peer.url, "k").post("news", 1)
+        assert caught.value.uncertain is uncertain
+        with pytest.raises(Refused) as caught:
+            Poster(peer.url, "k").last()
+        assert not caught.value.uncertain
