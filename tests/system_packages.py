@@ -11,6 +11,8 @@ import sys
 # What the tests call: the Debian package that has it.
 NEEDED = {
     "chromium": "chromium",
+    "nginx": "nginx",
+    "openssl": "openssl",
 }
 
 

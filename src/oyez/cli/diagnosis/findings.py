@@ -1,0 +1,206 @@
+"""Everything that can be found on the way of an event: its code, and the cure.
+
+Knows words. Must not know how anything is found out. Codes are stable: scripts and the documentation name them.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Weight(StrEnum):
+    """How bad it is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong: what was seen, the setting that is to blame, and what to do."""
+
+    code: str
+    weight: Weight
+    setting: str
+    seen: str
+    cure: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one step of the way came to; without findings it went well, or did not take place (`skipped`)."""
+
+    note: str
+    findings: tuple[Finding, ...] = ()
+    skipped: bool = False
+
+    @property
+    def weight(self) -> Weight:
+        """The worst of what was found."""
+        weights = {finding.weight for finding in self.findings}
+        return next((weight for weight in (Weight.ERROR, Weight.WARNING) if weight in weights), Weight.OK)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    cure: str
+    weight: Weight = field(default=Weight.ERROR)
+
+
+_KEY_CURE = (
+    "Give the site and the daemon the same secret: {setting} in the site's settings; for the daemon the environment "
+    "variable EVENT_DAEMON_KEY or OYEZ_KEY, or key_file. Restart both. Without a key, or with one that is printed in "
+    "public places and used through a proxy, the daemon lets nobody post; its log says which it was."
+)
+_NGINX_UPGRADE = (
+    'proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";'
+)
+
+KINDS = {
+    # The site's settings
+    "events-off": _Kind("Set {setting} = True in the site's settings, and restart the site and the bridge."),
+    "amqp-selected": _Kind(
+        "Remove {setting} from the site's settings. Merely defining it, even as None, sends all posts to RabbitMQ."
+    ),
+    "url-missing": _Kind("Set {setting} in the site's settings, for example: {setting} = {example!r}"),
+    "url-wrong": _Kind("Write {setting} as a whole URL, for example: {setting} = {example!r}"),
+    "scheme-wrong": _Kind("Write {setting} with ws:// or wss://, for example: {setting} = {example!r}"),
+    "key-missing": _Kind(_KEY_CURE),
+    "key-well-known": _Kind(
+        "Choose a long random {setting}, and give it to the site and to the daemon alike: whoever knows the key can "
+        "forge events.",
+        Weight.WARNING,
+    ),
+    "namespace-trap": _Kind(
+        "Write {setting} without a path: {setting} = {example!r}. Socket.IO takes the path of a URL for a namespace, "
+        "and there is none of that name; the path on the server is /socket.io/ always."
+    ),
+    "public-url-local": _Kind(
+        "Browsers on other machines need the site's own address in {setting}, for example: {setting} = {example!r}",
+        Weight.WARNING,
+    ),
+    "mixed-content": _Kind(
+        "Set {setting} to the address with TLS, for example: {setting} = {example!r}. Pages that came over https:// "
+        "may not connect to http:// or ws://."
+    ),
+    # The daemon, from where the site is
+    "daemon-name-unknown": _Kind(
+        "Correct the host in {setting}, or make its name known to this machine. In Docker it is the name of the "
+        "daemon's service, and both have to share a network."
+    ),
+    "daemon-refused": _Kind(
+        "Start the daemon (oyez serve), or correct {setting}: the daemon's log names its addresses at its start "
+        "(the port is {port_hint}). {host_hint}"
+    ),
+    "daemon-silent": _Kind(
+        "Correct the host and port in {setting}. If they are right, a firewall drops the packets, or the daemon hangs: "
+        "restart it."
+    ),
+    "daemon-tls": _Kind("Write {setting} with http:// or ws:// if the daemon is spoken to without a proxy."),
+    "daemon-broken": _Kind("Correct the port in {setting}: what listens there is no daemon, or one that is stopping."),
+    "daemon-http-status": _Kind(
+        "Look at the log of what answers at {setting}. Better let the site post to the daemon itself, without a proxy "
+        "in between: {setting} = {example!r}"
+    ),
+    "not-a-daemon": _Kind(
+        "Correct the port in {setting}: the daemon's log names its addresses at its start (the port is {port_hint})."
+    ),
+    "other-daemon": _Kind(
+        "If it should be Oyez, stop the other daemon and let Oyez take its port, or correct {setting}. If a proxy is "
+        "in between, nothing is wrong.",
+        Weight.WARNING,
+    ),
+    "post-not-websocket": _Kind(
+        "Correct {setting}: raw posters connect to the address of [post_listener] (port 15101 if not set otherwise), "
+        "or to /post on the main port, for example: {setting} = {example!r}"
+    ),
+    "post-wrong-door": _Kind(
+        "Correct {setting}: it leads to where browsers listen. Raw posters connect to the address of [post_listener] "
+        "(port 15101 if not set otherwise), or to /post on the main port, for example: {setting} = {example!r}"
+    ),
+    "key-refused": _Kind(_KEY_CURE),
+    "key-wanted": _Kind(_KEY_CURE),
+    "auth-unknown": _Kind(
+        "Remove {setting} from the site's settings, or run Oyez in place of that daemon: it knows no keys, and its "
+        "answer to one makes every page of the site fail."
+    ),
+    "post-failed": _Kind("Look into the daemon's log; if {setting} leads through a proxy, into its log too."),
+    "last-id-zero": _Kind(
+        "Run Oyez behind {setting}: pages leave live updates out when the newest id is 0, and Oyez never says 0."
+    ),
+    # The public address, as a browser sees it
+    "public-name-unknown": _Kind("Correct the host in {setting}, or its DNS entry."),
+    "public-refused": _Kind(
+        "Correct host and port in {setting}, or start the proxy there. Behind a proxy the port is the proxy's, not the "
+        "daemon's: {setting} = {example!r}"
+    ),
+    "public-silent": _Kind(
+        "Look for a firewall in front of {setting}, and for a proxy_pass to a host that does not answer."
+    ),
+    "public-tls": _Kind(
+        "Renew or replace the certificate of the host in {setting}; or, if the site has no https://, write {setting} "
+        "with http:// or ws://."
+    ),
+    "public-broken": _Kind("Correct the port in {setting}: what listens there does not speak HTTP as expected."),
+    "public-redirect": _Kind(
+        "Set {setting} to where the redirect leads: {setting} = {example!r}. A WebSocket follows no redirects."
+    ),
+    "proxy-bad-gateway": _Kind(
+        "Correct proxy_pass in nginx's location {path}, where {setting} leads: it has to name the address of "
+        "{upstream}. If nginx runs in a container, 127.0.0.1 is that container itself."
+    ),
+    "proxy-no-location": _Kind(
+        "Add a location {path} to nginx's server block for the host in {setting}: location {path} {{ proxy_pass "
+        f"http://HOST:PORT; {_NGINX_UPGRADE} }}}} with the address of {{upstream}}."
+    ),
+    "path-stripped": _Kind(
+        "Write proxy_pass in nginx's location {path} without a slash or a path behind the port, as in proxy_pass "
+        "http://127.0.0.1:15100; ({setting} is right.) With one, nginx takes {path} out of the address, and the daemon "
+        "does not know what is left."
+    ),
+    "public-not-daemon": _Kind(
+        "Correct {setting}, or the location {path} in nginx: something else than the daemon answers there."
+    ),
+    "public-http-status": _Kind(
+        "Look at what the proxy's location {path} does (passwords, limits, addresses); {setting} leads to it, and the "
+        "proxy's log gives the reason."
+    ),
+    "at-capacity": _Kind(
+        "Raise {setting} in the daemon's settings; if it is 0, the daemon's limit of open files (ulimit -n)."
+    ),
+    "upgrade-lost": _Kind(
+        f"Add to nginx's location {{path}}: {_NGINX_UPGRADE} "
+        "Another proxy or a CDN in front of {setting} has to let WebSockets pass, too."
+    ),
+    "listener-refused": _Kind("Look into the daemon's log; {setting} leads to a daemon that refuses listeners."),
+    "event-lost": _Kind(
+        "Let {setting} and {post_setting} lead to the same daemon: what is posted to the one does not arrive at the "
+        "other. Look for a second daemon, and compare the port of proxy_pass in nginx's location {path}."
+    ),
+    "event-late": _Kind(
+        "Look at the load of the machine and of the network; no setting, neither {setting} nor another, holds events "
+        "back on purpose.",
+        Weight.WARNING,
+    ),
+    "stream-buffered": _Kind(
+        "Add to nginx's location {path}: proxy_buffering off; gzip off; and remove proxy_ignore_headers "
+        "X-Accel-Buffering. A CDN in front of {setting} has to pass text/event-stream on as it comes."
+    ),
+    "api-exposed": _Kind(
+        "Remove /api/ from nginx's locations unless back ends on other machines post through {setting}: only the key "
+        "stands between anyone and the posts. auth.sender_addresses in the daemon's settings is another lock.",
+        Weight.WARNING,
+    ),
+    "metrics-exposed": _Kind("Remove /metrics from nginx's locations for the host in {setting}.", Weight.WARNING),
+    "post-exposed": _Kind(
+        "Remove {path} from nginx's locations unless back ends on other machines post through {setting}: only the key "
+        "stands between anyone and the posts. auth.sender_addresses in the daemon's settings is another lock.",
+        Weight.WARNING,
+    ),
+}
+
+
+def found(code: str, setting: str, seen: str, **words: object) -> Finding:
+    """Make a finding; `words` are what its cure needs besides the setting."""
+    kind = KINDS[code]
+    return Finding(code, kind.weight, setting, seen, kind.cure.format(setting=setting, **words))

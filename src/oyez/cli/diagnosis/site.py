@@ -1,0 +1,227 @@
+"""What a site's settings say of its events, and what is wrong with them at first sight.
+
+Knows the names of the settings, of LQDOJ sites and of DMOJ sites. Must not know the network.
+"""
+
+import importlib
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import redirect_stdout
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from oyez.auth import WELL_KNOWN_KEYS
+from oyez.cli.contact.failures import BadModule
+from oyez.cli.contact.place import Place, parse_place, resolve
+from oyez.cli.diagnosis.findings import Finding, Outcome, found
+from oyez.errors import ConfigError
+
+USE = "EVENT_DAEMON_USE"
+KEY = "EVENT_DAEMON_KEY"
+AMQP = "EVENT_DAEMON_AMQP"
+
+
+class Dialect(NamedTuple):
+    """How a site posts and listens, and what its settings are called. Without a name there is no such setting."""
+
+    title: str
+    post: str
+    public: str
+    poll: str
+    schemes: tuple[str, ...]
+    post_example: str
+    public_example: str
+
+
+SOCKETIO = Dialect(
+    "Socket.IO",
+    "EVENT_DAEMON_URL",
+    "EVENT_DAEMON_PUBLIC_URL",
+    "",
+    ("http", "https", "ws", "wss"),
+    "http://127.0.0.1:15100",
+    "https://judge.example",
+)
+RAW = Dialect(
+    "raw WebSocket",
+    "EVENT_DAEMON_POST",
+    "EVENT_DAEMON_GET",
+    "EVENT_DAEMON_POLL",
+    ("ws", "wss"),
+    "ws://127.0.0.1:15101/",
+    "wss://judge.example/event/",
+)
+
+_SSL = "_SSL"
+_POLL_EXAMPLE = "/channels/"
+# Settings that say that pages are served over TLS.
+_SIGNS_OF_TLS = ("DMOJ_SSL", "SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The settings by their names, and those that are no settings but options of the command (`is_whole` False)."""
+
+    values: Mapping[str, object]
+    is_whole: bool = True
+
+    @property
+    def dialect(self) -> Dialect:
+        """What the site speaks. LQDOJ's names win: some of its sites still have DMOJ's as well."""
+        has_socketio = any(name in self.values for name in (SOCKETIO.post, SOCKETIO.public))
+        has_raw = any(name in self.values for name in (RAW.post, RAW.public))
+        return RAW if has_raw and not has_socketio else SOCKETIO
+
+    @property
+    def key(self) -> str | None:
+        """The key, if there is one that can be shown."""
+        value = self.values.get(KEY)
+        return value if isinstance(value, str) and value else None
+
+    @property
+    def post(self) -> Place | None:
+        """Where the site posts."""
+        return self.place(self.dialect.post)
+
+    def overridden(self, *, url: str, public_url: str, key: str) -> "Site":
+        """Give the site with other values, where they are not empty."""
+        dialect = self.dialect
+        values = dict(self.values)
+        if public_url:
+            values.pop(dialect.public + _SSL, None)
+        given = {dialect.post: url, dialect.public: public_url, KEY: key}
+        return replace(self, values=values | {name: value for name, value in given.items() if value})
+
+    def public_names(self) -> list[str]:
+        """Name the settings with the public addresses, the one for pages over TLS first."""
+        name = self.dialect.public
+        return [each for each in (name + _SSL, name) if each in self.values]
+
+    def place(self, name: str) -> Place | None:
+        """Read the address in a setting; None if it is missing or wrong."""
+        value = self.values.get(name)
+        try:
+            return parse_place(value) if isinstance(value, str) else None
+        except ConfigError:
+            return None
+
+    def poll_place(self, public_name: str) -> tuple[str, Place] | None:
+        """Find where pages poll that listen at the address in `public_name`: the setting, and the place."""
+        if not self.dialect.poll:
+            return None
+        name = self.dialect.poll + (_SSL if is_for_tls(public_name) else "")
+        name = name if name in self.values else self.dialect.poll
+        value, base = self.values.get(name), self.place(public_name)
+        try:
+            return (name, resolve(value, base)) if isinstance(value, str) and base else None
+        except ConfigError:
+            return None
+
+
+def import_settings(module: str) -> Site:
+    """Import a settings module from the current folder, or from where Python finds it. Raises BadModule."""
+    sys.path.insert(0, "")
+    try:
+        with redirect_stdout(sys.stderr):  # our own output may be JSON
+            imported = importlib.import_module(module)
+    except (Exception, SystemExit) as error:  # it is the site's code
+        raise BadModule(_explain(module, error)) from error
+    wanted = [name for name in dir(imported) if name.startswith("EVENT_DAEMON_") or name in _SIGNS_OF_TLS]
+    return Site({name: getattr(imported, name) for name in wanted})
+
+
+def _explain(module: str, error: BaseException) -> str:
+    text = f"{module} cannot be imported: {type(error).__name__}: {error}."
+    if isinstance(error, ModuleNotFoundError) and module.startswith(error.name or "?"):
+        return f"{text} Run the command in the site's folder (the one with manage.py), and name the module with dots."
+    if isinstance(error, ModuleNotFoundError):
+        return f"{text} Run the command with the site's own Python, where its libraries are."
+    if isinstance(error, NameError):
+        return f"{text} Name the site's main settings (such as dmoj.settings), not a file that these read."
+    return text
+
+
+def check_settings(site: Site) -> Outcome:
+    """Look for what is wrong before anything is tried."""
+    findings = [*_check_use(site), *_check_post(site), *_check_key(site), *_check_public(site)]
+    return Outcome(
+        f"{site.dialect.title}, {len(site.values)} settings" if site.is_whole else site.dialect.title, tuple(findings)
+    )
+
+
+def _check_use(site: Site) -> Iterator[Finding]:
+    if site.is_whole and not site.values.get(USE):
+        seen = f"{USE} is {site.values[USE]!r}" if USE in site.values else f"{USE} is not set; its default is False"
+        yield found("events-off", USE, seen)
+    if AMQP in site.values:
+        yield found("amqp-selected", AMQP, f"{AMQP} is defined")
+
+
+def _check_post(site: Site) -> Iterator[Finding]:
+    dialect = site.dialect
+    yield from _check_url(site, dialect.post, dialect.schemes, dialect.post_example)
+
+
+def _check_key(site: Site) -> Iterator[Finding]:
+    if site.key is None and site.dialect is SOCKETIO:  # the raw door may have an address of its own, without a key
+        yield found("key-missing", KEY, f"{KEY} is not set, or is no text")
+    if site.key in WELL_KNOWN_KEYS:
+        yield found("key-well-known", KEY, f"{KEY} is a word that is printed in public places")
+
+
+def _check_public(site: Site) -> Iterator[Finding]:
+    dialect = site.dialect
+    names = site.public_names()
+    if site.is_whole and not names:
+        yield found("url-missing", dialect.public, f"{dialect.public} is not set", example=dialect.public_example)
+    for name in names:
+        yield from _check_url(site, name, dialect.schemes, dialect.public_example)
+        place = site.place(name)
+        if place is not None:
+            yield from _check_public_place(site, name, place)
+    if dialect.poll and site.is_whole:
+        yield from _check_poll(site, names)
+
+
+def _check_public_place(site: Site, name: str, place: Place) -> Iterator[Finding]:
+    dialect = site.dialect
+    if dialect is SOCKETIO and place.path.strip("/"):
+        example = place.url("", scheme="http")
+        yield found("namespace-trap", name, f"{name} has the path {place.path!r}", example=example)
+    if place.is_local:
+        yield found(
+            "public-url-local", name, f"{name} leads to the machine of each browser", example=dialect.public_example
+        )
+    elif not place.secure and len(site.public_names()) == 1:
+        signs = [sign for sign in _SIGNS_OF_TLS if site.values.get(sign)]
+        if signs:
+            example = Place(secure=True, host=place.host, port=443, path=place.path).url(scheme=_scheme(dialect))
+            seen = f"{name} has no TLS, but the pages have it, as {signs[0]} says"
+            yield found("mixed-content", name + _SSL, seen, example=example)
+
+
+def _check_poll(site: Site, public_names: list[str]) -> Iterator[Finding]:
+    name = site.dialect.poll
+    if not site.values.get(name):
+        yield found("url-missing", name, f"{name} is not set", example=_POLL_EXAMPLE)
+    elif public_names and site.place(public_names[-1]) and site.poll_place(public_names[-1]) is None:
+        yield found("url-wrong", name, f"{name} is no URL that could be read", example=_POLL_EXAMPLE)
+
+
+def _check_url(site: Site, name: str, schemes: tuple[str, ...], example: str) -> Iterator[Finding]:
+    value, place = site.values.get(name), site.place(name)
+    if not value:
+        yield found("url-missing", name, f"{name} is not set", example=example)
+    elif place is None:
+        yield found("url-wrong", name, f"{name} is no URL that could be read", example=example)
+    elif str(value).partition(":")[0].lower() not in schemes and (site.is_whole or not place.socket_path):
+        yield found("scheme-wrong", name, f"{name} begins with {str(value).partition(':')[0]}:", example=example)
+
+
+def is_for_tls(name: str) -> bool:
+    """Tell whether a setting is used by pages over TLS only."""
+    return name.endswith(_SSL)
+
+
+def _scheme(dialect: Dialect) -> str:
+    return "ws" if dialect is RAW else "http"

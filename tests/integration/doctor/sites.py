@@ -1,0 +1,122 @@
+"""Sites for the doctor: settings as their admins write them, and what the doctor says of them."""
+
+import io
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import NamedTuple
+
+from oyez.cli.diagnosis.findings import Weight
+from oyez.cli.diagnosis.report import JsonReport
+from oyez.cli.diagnosis.site import Site
+from oyez.cli.diagnosis.walk import Walk
+from tests.daemon import KEY
+from tests.inbox import PATIENCE_S
+from tests.integration.test_cli import OYEZ, environment
+from tests.nginx import FORWARDED, Nginx, location, pass_to
+
+NOWHERE = 1  # a port that nothing listens on
+MODULE = "site_settings"
+# The doctor may say these of any site on the machine of the tests.
+HARMLESS = {"public-url-local", "event-late"}
+
+Settings = Mapping[str, object]
+
+
+class Diagnosis(NamedTuple):
+    """What the doctor said, by the codes of its findings."""
+
+    exit_code: int
+    output: str
+    findings: dict[str, dict[str, str]]
+
+    @property
+    def codes(self) -> set[str]:
+        return self.findings.keys() - HARMLESS
+
+    @property
+    def errors(self) -> set[str]:
+        return {code for code, finding in self.findings.items() if finding["weight"] == "error"}
+
+
+def run(directory: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*OYEZ, "doctor", *arguments],
+        check=False,
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        env=environment(variables),
+        timeout=6 * PATIENCE_S,
+    )
+
+
+def write(directory: Path, settings: Settings | str) -> None:
+    lines = settings if isinstance(settings, str) else "".join(f"{name} = {v!r}\n" for name, v in settings.items())
+    (directory / f"{MODULE}.py").write_text(lines)
+
+
+def examine(directory: Path, settings: Settings, *flags: str, **variables: str) -> Diagnosis:
+    """Let the doctor look at a site; by the command if that is given anything, else in this process: faster."""
+    if not flags and not variables:
+        return examine_here(settings)
+    write(directory, settings)
+    done = run(directory, "--django-settings", MODULE, "--json", *flags, **variables)
+    assert done.stderr == ""
+    return read_json(done.stdout, done.returncode)
+
+
+def examine_here(settings: Settings) -> Diagnosis:
+    report, is_well, output = JsonReport(), True, io.StringIO()
+    for step in Walk(Site(settings)).steps():
+        outcome = step.check()
+        report.add(step.title, outcome)
+        is_well = is_well and outcome.weight is not Weight.ERROR
+    with redirect_stdout(output):
+        report.conclude()
+    return read_json(output.getvalue(), 0 if is_well else 1)
+
+
+def read_json(output: str, exit_code: int) -> Diagnosis:
+    print(output)  # pytest shows it if the test fails
+    assert KEY not in output
+    said = json.loads(output)
+    findings = {finding["code"]: finding for finding in said["findings"]}
+    assert said["ok"] is (exit_code == 0)
+    assert exit_code == int(any(finding["weight"] == "error" for finding in findings.values()))
+    for finding in findings.values():
+        assert finding["setting"] in finding["cure"], finding
+    return Diagnosis(exit_code, output, findings)
+
+
+def lqdoj_settings(url: str, public_url: str, **others: object) -> dict[str, object]:
+    return {
+        "EVENT_DAEMON_USE": True,
+        "EVENT_DAEMON_URL": url,
+        "EVENT_DAEMON_PUBLIC_URL": public_url,
+        "EVENT_DAEMON_KEY": KEY,
+        **others,
+    }
+
+
+def dmoj_settings(post: int, public: int, **others: object) -> dict[str, object]:
+    return {
+        "EVENT_DAEMON_USE": True,
+        "EVENT_DAEMON_POST": f"ws://127.0.0.1:{post}/",
+        "EVENT_DAEMON_GET": f"ws://127.0.0.1:{public}/event/",
+        "EVENT_DAEMON_POLL": "/channels/",
+        "EVENT_DAEMON_KEY": None,
+        **others,
+    }
+
+
+@contextmanager
+def proxied(directory: Path, *locations: str) -> Iterator[Nginx]:
+    with Nginx(directory, "".join(locations)) as nginx:
+        yield nginx
+
+
+def without_upgrade(path: str, port: int) -> str:
+    return location(path, pass_to(port), FORWARDED)

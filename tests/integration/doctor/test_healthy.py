@@ -1,0 +1,140 @@
+"""Does the doctor leave sites alone that are all right, and what do people see of it?"""
+
+import os
+import pty
+import signal
+import subprocess
+from pathlib import Path
+
+from oyez.cli.diagnosis.findings import KINDS
+from tests.conftest import StartDaemon
+from tests.daemon import KEY, Daemon
+from tests.inbox import PATIENCE_S
+from tests.integration.doctor.sites import (
+    MODULE,
+    NOWHERE,
+    dmoj_settings,
+    examine,
+    lqdoj_settings,
+    proxied,
+    run,
+    write,
+)
+from tests.integration.test_cli import OYEZ, environment
+from tests.integration.test_nginx import port_of
+from tests.nginx import Nginx, dmoj, lqdoj, streams
+
+# --- sites that are all right -----------------------------------------------------------------------------------------
+
+
+def test_lqdoj_site_is_all_right(site_daemon: Daemon, tmp_path: Path) -> None:
+    with proxied(tmp_path, lqdoj(site_daemon.port)) as nginx:
+        diagnosis = examine(tmp_path, lqdoj_settings(site_daemon.url, nginx.url), LANG="C")
+    assert diagnosis.codes == set()
+
+
+def test_dmoj_site_is_all_right(site_daemon: Daemon, tmp_path: Path) -> None:
+    with proxied(tmp_path, dmoj(site_daemon.port, port_of(site_daemon, "long polls"))) as nginx:
+        diagnosis = examine(tmp_path, dmoj_settings(port_of(site_daemon, "posters"), nginx.port), LANG="C")
+    assert diagnosis.codes == set()
+    assert '"skipped"' in diagnosis.output  # there are no event streams
+
+
+def test_dmoj_site_on_one_port_is_all_right(site_daemon: Daemon, tmp_path: Path) -> None:
+    post = f"ws://127.0.0.1:{site_daemon.port}/post"
+    settings = dmoj_settings(0, site_daemon.port, EVENT_DAEMON_POST=post, EVENT_DAEMON_KEY=KEY)
+    assert examine(tmp_path, settings).codes == set()
+
+
+def test_event_streams_are_all_right(site_daemon: Daemon, tmp_path: Path) -> None:
+    with proxied(tmp_path, lqdoj(site_daemon.port), streams(site_daemon.port)) as nginx:
+        diagnosis = examine(tmp_path, lqdoj_settings(site_daemon.url, nginx.url))
+    assert diagnosis.codes == set()
+    assert '"skipped"' not in diagnosis.output
+
+
+def test_site_with_tls_is_all_right(site_daemon: Daemon, certificate: Path, tmp_path: Path) -> None:
+    with Nginx(tmp_path, lqdoj(site_daemon.port), certificate=certificate) as nginx:
+        settings = lqdoj_settings(site_daemon.url, nginx.url.replace("https", "wss"))
+        diagnosis = examine(tmp_path, settings, SSL_CERT_FILE=str(certificate))
+    assert diagnosis.codes == set()
+
+
+def test_options_are_enough(site_daemon: Daemon, tmp_path: Path) -> None:
+    done = run(tmp_path, "--url", site_daemon.url, "--public-url", site_daemon.url, "--key", KEY)
+    assert done.returncode == 0
+    assert "Events get through" in done.stdout
+    assert KEY not in done.stdout
+
+
+def test_environment_is_enough(site_daemon: Daemon, tmp_path: Path) -> None:
+    done = run(tmp_path, EVENT_DAEMON_URL=site_daemon.url, OYEZ_KEY=KEY)
+    assert done.returncode == 0
+    assert "The public address: none is known" in done.stdout
+
+
+def test_options_win_over_the_settings_and_these_over_the_environment(site_daemon: Daemon, tmp_path: Path) -> None:
+    settings = lqdoj_settings(f"http://127.0.0.1:{NOWHERE}", f"http://127.0.0.1:{NOWHERE}/event/")
+    options = ("--url", site_daemon.url, "--public-url", site_daemon.url)
+    diagnosis = examine(tmp_path, settings, *options, OYEZ_KEY="wrong", OYEZ_URL="http://127.0.0.1:2")
+    assert diagnosis.codes == set()
+
+
+# --- what people see --------------------------------------------------------------------------------------------------
+
+
+def test_report_in_a_pipe(site_daemon: Daemon, tmp_path: Path) -> None:
+    write(tmp_path, lqdoj_settings(site_daemon.url, f"http://127.0.0.1:{NOWHERE}/event/"))
+    done = run(tmp_path, "--django-settings", MODULE)
+    lines = done.stdout.splitlines()
+    assert done.returncode == 1
+    assert lines[0].split() == ["ERROR", "The", "site's", "settings"]
+    assert lines[1].startswith("ok       The daemon at EVENT_DAEMON_URL: ")
+    assert "ERROR: namespace-trap  EVENT_DAEMON_PUBLIC_URL" in lines
+    assert lines[-1] == "2 problems found."
+    assert lines.index("ERROR: public-refused  EVENT_DAEMON_PUBLIC_URL") < lines.index(
+        "warning: public-url-local  EVENT_DAEMON_PUBLIC_URL"
+    )
+
+
+def test_report_on_a_terminal(site_daemon: Daemon, tmp_path: Path) -> None:
+    write(tmp_path, lqdoj_settings(site_daemon.url, f"http://127.0.0.1:{NOWHERE}"))
+    ours, theirs = pty.openpty()
+    done = subprocess.Popen(
+        [*OYEZ, "doctor", "--django-settings", MODULE],
+        cwd=tmp_path, stdout=theirs, env=environment({"TERM": "xterm", "COLUMNS": "70"}),
+    )  # fmt: skip
+    os.close(theirs)
+    shown = b"".join(iter(lambda: read_terminal(ours), b"")).decode()
+    assert done.wait(PATIENCE_S) == 1
+    os.close(ours)
+    assert "public-refused" in shown
+    assert "\x1b[" in shown
+    assert "Socket.IO at EVENT_DAEMON_PUBLIC_URL" in shown
+
+
+def read_terminal(ours: int) -> bytes:
+    try:
+        return os.read(ours, 65_536)
+    except OSError:  # Linux says so when the other side is closed
+        return b""
+
+
+def test_interrupt_ends_the_walk(start_daemon: StartDaemon, tmp_path: Path) -> None:
+    daemon = start_daemon()
+    daemon.suspend()
+    walk = subprocess.Popen(
+        [*OYEZ, "doctor", "--url", daemon.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+    )
+    assert walk.stdout is not None
+    assert walk.stdout.readline()  # the settings are done, the daemon is being asked
+    walk.send_signal(signal.SIGINT)
+    _, complaint = walk.communicate(timeout=PATIENCE_S)
+    daemon.resume()
+    assert walk.returncode == 130
+    assert b"Traceback" not in complaint
+
+
+def test_every_finding_is_tried() -> None:
+    text = "".join(file.read_text("utf-8") for file in Path(__file__).parent.glob("*.py"))
+    assert {code for code in KINDS if f'"{code}"' not in text} == set()
