@@ -7,9 +7,12 @@ from typing import Any, Protocol
 
 import pytest
 
+from tests.certificate import make_certificate
 from tests.clients.javascript import Driver
+from tests.console import Console, StartConsole
 from tests.daemon import Daemon
 from tests.proxy import Proxy
+from tests.websocket_server import WebSocketServer, echo, websocket_server
 
 pytest.register_assert_rewrite("tests.scenarios")
 
@@ -58,3 +61,28 @@ def proxy(daemon: Daemon) -> Iterator[Proxy]:
 def driver() -> Iterator[Driver]:
     with Driver() as driver:
         yield driver
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 with its key, in one file."""
+    return make_certificate(tmp_path_factory.mktemp("certificate"))
+
+
+@pytest.fixture
+def start_console() -> Iterator[StartConsole]:
+    """Starts `oyez connect` in pipes, to be ended with the test."""
+    with ExitStack() as started:
+
+        def start(*arguments: str) -> Console:
+            console = Console(*arguments)
+            started.callback(console.close)
+            return console
+
+        yield start
+
+
+@pytest.fixture
+def echoing() -> Iterator[WebSocketServer]:
+    with websocket_server(echo) as server:
+        yield server

@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "address", "auth", "brokers", "endpoints", "errors", "hub", "limits", "logs", "metrics", "net", "settings",
         "wire", "__version__",
     },
-    "cli": {"client", "config", "errors", "server", "settings", "wire", "__version__"},
+    "cli": {"auth", "client", "config", "errors", "server", "settings", "wire", "__version__"},
     "__main__": {"cli"},
     "__init__": set(),
 }  # fmt: skip
@@ -47,6 +47,7 @@ MAY_IMPORT_LATE = {
     "server.process": {"uvloop"},
     "cli.serve": {"oyez.server"},
     "cli.connect": {"oyez.cli.console"},
+    "cli.selftest": {"oyez.cli.examination"},
     "cli.console.start": {"oyez.cli.console.terminal"},
 }
 

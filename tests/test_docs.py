@@ -12,6 +12,7 @@ import typer.main
 
 import oyez
 from oyez.cli import app
+from oyez.cli.diagnosis.findings import KINDS, Weight
 from oyez.cli.exits import ExitCode
 from oyez.settings import Entry, Settings, fields_of
 from tests.daemon import Daemon
@@ -87,6 +88,14 @@ def test_every_setting_with_a_flag_is_an_option_of_serve() -> None:
     assert offered - {"--config", "--help"} == flags
 
 
+def test_every_finding_of_the_doctor_is_documented() -> None:
+    page = ROOT / "docs" / "how-to" / "find-out-why-nothing-arrives.md"
+    documented = rows(page.read_text("utf-8"))
+    assert documented.keys() == KINDS.keys()
+    warnings = {code for code, cells in documented.items() if cells[2].strip().startswith("Warning: ")}
+    assert warnings == {code for code, kind in KINDS.items() if kind.weight is Weight.WARNING}
+
+
 # --- the protocol -----------------------------------------------------------------------------------------------------
 
 PROTOCOL = "\n".join(page.read_text("utf-8") for page in sorted(REFERENCE.glob("*.md")))
@@ -147,7 +156,7 @@ def test_every_error_code_of_a_command_is_documented() -> None:
 
 
 def test_every_error_code_of_the_api_is_documented() -> None:
-    codes = {code for call in calls("_error") if len(call.args) > 2 for code in literals(call.args[1])}
+    codes = {code for call in calls("ApiError") for code in literals(call.args[1])}
     assert codes
     assert table("API code") == codes
 

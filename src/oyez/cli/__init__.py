@@ -8,11 +8,14 @@ import typer
 
 from oyez import __version__
 from oyez.cli.check_config import check_config
+from oyez.cli.connect import connect
+from oyez.cli.doctor import doctor
 from oyez.cli.exits import MEANINGS, exit_code_of, explain
 from oyez.cli.last import last
 from oyez.cli.listen import listen
 from oyez.cli.output import complain, print_line
 from oyez.cli.post import post
+from oyez.cli.selftest import selftest
 from oyez.cli.serve import serve
 from oyez.errors import OyezError
 
@@ -26,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for _command in (serve, check_config, post, last, listen):
+for _command in (serve, check_config, post, last, listen, connect, doctor, selftest):
     app.command(_command.__name__.replace("_", "-"), epilog=_EPILOG)(_command)
 
 

@@ -21,7 +21,7 @@ class ExitCode(IntEnum):
 
 MEANINGS = {
     ExitCode.OK: "done",
-    ExitCode.REFUSED: "the daemon refused: wrong key, bad channel, too large …",
+    ExitCode.REFUSED: "the daemon refused: wrong key, bad channel …; or the doctor or a check found something wrong",
     ExitCode.USAGE: "wrong usage, or a wrong setting",
     ExitCode.UNREACHABLE: "the daemon could not be reached, or did not answer in time",
     ExitCode.INTERRUPTED: "interrupted (Ctrl-C)",
