@@ -21,7 +21,7 @@ from oyez.net.gate import StreamReceiver
 from oyez.net.handshake import Handshake, Refusal
 from oyez.net.stream import StreamConnection
 from oyez.wire import commands, listen_query
-from oyez.wire.eventsource import HEARTBEAT, encode_record
+from oyez.wire.eventsource import encode_heartbeat, encode_record
 from oyez.wire.listen_query import ListenQuery
 
 PATH = "/sse"
@@ -110,6 +110,7 @@ class EventStream:
         start = None if query.start is None else EventId(query.start)
         self._plan_heartbeat()
         self._endpoint.house.hub.subscribe(self._subscription, [Channel(name) for name in query.channels], start)
+        self._tell_position()  # beyond its gaps: else it would be told of them again when it comes back
 
     def drained(self) -> None:
         """Go on with what the listener missed while its socket was full."""
@@ -166,8 +167,12 @@ class EventStream:
                 return
         else:
             self._unread = 0
-            connection.send(HEARTBEAT)
+            self._tell_position()
         self._plan_heartbeat()
+
+    def _tell_position(self) -> None:
+        if self._subscription is not None:
+            self._send(encode_heartbeat(self._endpoint.house.hub.position(self._subscription)))
 
     def _plan_heartbeat(self) -> None:
         ticker = self._endpoint.house.ticker

@@ -164,6 +164,10 @@ class Hub:
         self._tell_gaps(subscription)
         self._catch_up(subscription)
 
+    def position(self, subscription: Subscription) -> EventId:
+        """Give the id up to which a listener has had everything, in all of its channels."""
+        return subscription.position if subscription.lagging else max(subscription.position, self._settled())
+
     def leave(self, subscription: Subscription) -> None:
         """Forget a listener for good; harmless to repeat."""
         subscription.ended = True

@@ -5,10 +5,12 @@ Knows lines and fields. Must not know who reads them, nor what the data mean.
 
 import re
 
-HEARTBEAT = b":\n\n"
-"""A comment: nothing to the reader, a sign of life to every proxy in between."""
-
 _LINE_ENDS = re.compile(rb"\r\n|\n|\r")
+
+
+def encode_heartbeat(position: int) -> bytes:
+    """Write a sign of life that moves the reader's position, and is no event: it has no data."""
+    return b"id: %d\n:\n\n" % position
 
 
 def encode_record(data: bytes, *, event: str = "", position: int | None = None, retry_ms: int | None = None) -> bytes:
