@@ -11,7 +11,7 @@ import pytest
 import typer.main
 
 import oyez
-from oyez.cli import app
+from oyez.cli import build_app
 from oyez.cli.diagnosis.findings import KINDS, Weight
 from oyez.cli.exits import ExitCode
 from oyez.settings import Entry, Settings, fields_of
@@ -20,7 +20,7 @@ from tests.daemon import Daemon
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs" / "reference"
 ENTRIES = list(fields_of(Settings()))
-COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # the app is a group
+COMMANDS = typer.main.get_command(build_app()).commands  # type: ignore[attr-defined]  # the app is a group
 
 
 def rows(text: str) -> dict[str, list[str]]:
