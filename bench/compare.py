@@ -96,7 +96,9 @@ TARGETS = (
     Target("posts a second, Oyez / Node", "many channels", _over("deliveries_per_s", "oyez", "node"), 2, False),
     Target("deliveries a second, Oyez / Node", "raw burst", _over("deliveries_per_s", "oyez", "node-raw"), 10, False),
     Target("speed of connecting, Oyez / Node", "raw burst", _over("connect_s", "node-raw", "oyez"), 1, False),
-    Target("posts a second, Oyez / Node", "raw, many channels", _over("deliveries_per_s", "oyez", "node-raw"), 1, False),
+    Target(
+        "posts a second, Oyez / Node", "raw, many channels", _over("deliveries_per_s", "oyez", "node-raw"), 1, False
+    ),
 )
 
 

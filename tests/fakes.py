@@ -194,6 +194,9 @@ class Socket(asyncio.Transport):
     def abort(self) -> None:
         self.ended = True
 
+    def close(self) -> None:
+        self.ended = True
+
 
 class Messages:
     """A receiver of frames that keeps the messages."""

@@ -25,6 +25,11 @@ class Peer(NamedTuple):
 # A chain of a dozen proxies; what is longer was made up, and only its end counts.
 _LONGEST_REMEMBERED = 500
 
+PROXY_HEADERS = frozenset(
+    ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "forwarded", "via", "cf-connecting-ip")
+)
+"""With any of these a request was passed on by a proxy. Only the first of them says for whom in a way that is read."""
+
 FindPeer = Callable[[], Peer]
 """Asking the system for an address is not free, and for most sessions nobody needs it."""
 
@@ -57,7 +62,8 @@ def find_peer(socket_address: str, forwarded_for: str | None, trusted: tuple[Net
 
     Args:
         socket_address: the socket's other end; empty for a Unix socket, which counts as trusted.
-        forwarded_for: the header ``X-Forwarded-For``, a list whose last entry was added by the nearest proxy.
+        forwarded_for: the header ``X-Forwarded-For``, a list whose last entry was added by the nearest proxy; empty if
+            the request came through a proxy that did not say for whom; None if it came through none.
         trusted: the proxies whose header is believed.
     """
     if forwarded_for is not None and len(forwarded_for) > _LONGEST_REMEMBERED:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.browser.chromium import PageClient, PageInbox, Site, launch
+from tests.browser.chromium import PageClient, PageInbox, Site
 from tests.clients.javascript import TRANSPORTS
 from tests.daemon import Daemon
 from tests.proxy import Proxy
@@ -15,19 +15,6 @@ RECEIVE = """([url, channels, last]) => {
     window.receiver = new EventReceiver(url, channels, last, (message) => hear("onmessage", message));
     window.receiver.onwsclose = (event) => hear("onwsclose", event);
 }"""
-
-
-# A module's, not the session's: while Playwright runs, no other test could start an event loop in this thread.
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright, launch(playwright) as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    with Site() as site:
-        yield site
 
 
 @pytest.fixture(params=TRANSPORTS)

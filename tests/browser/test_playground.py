@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.chromium import launch
 from tests.browser.playground import (
     DOORS,
     SUB_DEMO,
@@ -29,12 +28,6 @@ from tests.daemon import Daemon
 Visit = Callable[[Daemon], Page]
 
 through_each_door = pytest.mark.parametrize("door", DOORS)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright, launch(playwright) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -64,8 +65,10 @@ def test_records_to_the_byte(daemon: Daemon, poster: RawPoster) -> None:
     start = poster.last()
     kept = poster.post(busy, *range(257))[1:]
     with follow(daemon, plain, busy, last=start) as stream:
-        ids = [poster.post_text(plain, text) for text in ('{"b": 1.0}', '{\n"a":\r\n1\r}', None)]
         data = b""
+        while not data.endswith(b"\n:\n\n"):  # the end of the replay
+            data += stream.some()
+        ids = [poster.post_text(plain, text) for text in ('{"b": 1.0}', '{\n"a":\r\n1\r}', None)]
         while not data.endswith(b"\n\n") or str(ids[-1]).encode() not in data:
             data += stream.some()
     head, _, records = data.decode().partition("\n\n")
@@ -129,7 +132,7 @@ def test_the_header_goes_before_the_query(daemon: Daemon, poster: RawPoster, hea
         assert events(stream, left) == posted[-left:]
 
 
-def test_gaps_are_told_before_what_is_kept_and_move_no_position(daemon: Daemon, poster: RawPoster) -> None:
+def test_gaps_are_told_before_what_is_kept(daemon: Daemon, poster: RawPoster) -> None:
     busy, silent = new_channel(), new_channel()
     start = poster.last()
     posted = poster.post(busy, *range(300))
@@ -139,8 +142,20 @@ def test_gaps_are_told_before_what_is_kept_and_move_no_position(daemon: Daemon, 
         assert (gap.event, gap.json) == ("gap", {"channel": busy, "from": start, "oldest": posted[-256]["id"]})
         assert int(status.last_id) == int(gap.last_id) == start
         assert events(stream, 256) == posted[-256:]
-    with follow(daemon, silent, last=5) as stream:
-        assert [stream.record().event for _ in range(2)] == ["status", "gap"]
+
+
+def test_a_gap_is_told_once_though_nothing_follows_it(daemon: Daemon, poster: RawPoster) -> None:
+    channels = [new_channel(), new_channel()]
+    with follow(daemon, *channels, last=5) as stream:
+        assert [stream.record().event for _ in range(3)] == ["status", "gap", "gap"]
+        while stream.reader.comments == 0:
+            stream.comment()
+        position = stream.reader.last_id
+    assert 5 < int(position) <= poster.last()
+    posted = poster.post(channels[0], 1)
+    with follow(daemon, *channels, Last_Event_ID=position) as stream:
+        assert stream.record().json == {"status": "success", "recovered": True}
+        assert events(stream, 1) == posted
 
 
 # --- channels ---------------------------------------------------------------------------------------------------------
@@ -273,12 +288,41 @@ def seats_taken(daemon: Daemon) -> float:
 def test_a_stream_shows_life(lively: Daemon) -> None:
     with RawPoster(lively.port) as poster, follow(lively, "life", last=poster.last()) as stream:
         stream.record()
-        heartbeat = f"id: {poster.last()}\n:\n\n".encode()
-        for _ in range(2):  # behind the replay, and by the clock
-            assert stream.link.recv(len(heartbeat)) == heartbeat
         for n in range(2):
-            stream.comment()
             assert poster.post("life", n) == events(stream, 1)
+            stranger = poster.post("of another stream", n)[0]["id"]
+            while int(stream.reader.last_id) < stranger:
+                stream.comment()
+
+
+def check_positions(stream: Stream) -> None:
+    """Require that no position passes an event that is still to come, and that none falls."""
+    for (_, before), (kind, after) in pairwise(stream.reader.story):
+        assert int(before) < int(after) if kind == "message" else int(before) <= int(after)
+
+
+def test_positions_between_events_never_pass_what_was_given(lively: Daemon) -> None:
+    channels = [new_channel() for _ in range(4)]
+    count = 0
+    with RawPoster(lively.port) as poster, follow(lively, *channels, last=poster.last()) as stream:
+        stream.record()
+        while [kind for kind, _ in stream.reader.story].count("") < 5:
+            posted = poster.post(channels[count % 4], *range(25))
+            assert events(stream, 25) == posted
+            count += 1
+        check_positions(stream)
+
+
+def test_positions_of_a_replay_that_does_not_fit_into_the_socket_are_true(daemon: Daemon, poster: RawPoster) -> None:
+    channel = new_channel()
+    start = poster.last()
+    posted = poster.post(channel, *["x" * 4000] * 250)
+    with follow(daemon, channel, last=start, receive_buffer=4096) as stream:
+        stream.record()
+        posted += poster.post(channel, "live")
+        assert events(stream, 251) == posted
+        assert ("", str(posted[-1]["id"])) not in stream.reader.story[:-1]
+        check_positions(stream)
 
 
 def test_who_goes_away_is_noticed(lively: Daemon) -> None:

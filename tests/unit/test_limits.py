@@ -6,7 +6,7 @@ import resource
 import pytest
 
 from oyez import limits
-from oyez.limits import FailedAttempts, Notes, derive_capacity, raise_open_files
+from oyez.limits import FailedAttempts, Notes, Seats, derive_capacity, raise_open_files
 from tests.fakes import Clock
 
 
@@ -89,3 +89,17 @@ def test_addresses_are_not_remembered_without_bound(monkeypatch: pytest.MonkeyPa
         failures.add(address)
     assert failures.add("a") is True
     assert failures.add("b") is False
+
+
+def test_seats_are_taken_one_by_one_until_none_is_left() -> None:
+    seats = Seats(2)
+    assert [seats.take() for _ in range(4)] == [True, True, False, False]
+    assert (seats.taken, seats.size) == (2, 2)
+    seats.free()
+    assert [seats.take(), seats.take()] == [True, False]
+
+
+def test_where_there_are_no_seats_nobody_takes_one() -> None:
+    seats = Seats(0)
+    assert not seats.take()
+    assert seats.taken == 0

@@ -27,19 +27,6 @@ from oyez.wire.websocket import text_frame
 # A poster waits for each reply. One that does not, while the store is slow, is cut off before it costs memory.
 _MOST_UNANSWERED = 1000
 
-# One of these, and the request was passed on by a proxy. (One that adds none of them cannot be told.)
-_PROXY_HEADERS = frozenset(
-    (
-        b"x-forwarded-for",
-        b"x-forwarded-host",
-        b"x-forwarded-proto",
-        b"x-real-ip",
-        b"forwarded",
-        b"via",
-        b"cf-connecting-ip",
-    )
-)
-
 _AT_CAPACITY = Refusal(503, "Service Unavailable", b'{"code":"server-capacity","message":"Server at capacity"}', 1)
 
 
@@ -73,8 +60,8 @@ class PostingEndpoint:
 
         A proxy's clients may be anyone, and so may the page of another site that a browser on this machine shows.
         """
-        proxied = any(name in _PROXY_HEADERS for name, _ in handshake.headers)
-        return self._admit(handshake, needs_key=proxied or _is_of_foreign_page(handshake))
+        direct = handshake.peer_finder(self.house.trusted_proxies)().direct
+        return self._admit(handshake, needs_key=not direct or _is_of_foreign_page(handshake))
 
     def _admit(self, handshake: Handshake, *, needs_key: bool) -> FrameReceiver | Refusal:
         find_peer = handshake.peer_finder(self.house.trusted_proxies)

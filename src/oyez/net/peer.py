@@ -5,11 +5,13 @@ Knows where a request says it. Must not know what anyone is allowed to do.
 
 from starlette.requests import Request
 
-from oyez.address import Network, Peer, find_peer
+from oyez.address import PROXY_HEADERS, Network, Peer, find_peer
 
 
 def peer_of(request: Request, trusted: tuple[Network, ...]) -> Peer:
     """Find the client behind a request; ``trusted`` are the proxies whose forwarding header is believed."""
     client = request.client.host if request.client is not None else ""
-    forwarded = request.headers.getlist("X-Forwarded-For")
-    return find_peer(client, ",".join(forwarded) if forwarded else None, trusted)
+    forwarded = None
+    if not PROXY_HEADERS.isdisjoint(request.headers):
+        forwarded = ",".join(request.headers.getlist("X-Forwarded-For"))
+    return find_peer(client, forwarded, trusted)

@@ -9,7 +9,7 @@ import pytest
 from tests.daemon import Daemon
 from tests.integration.bystanders import refusals
 from tests.integration.links import SUCCESS, Link, Poller, Sender, eventually, listen, metrics, rss_mb
-from tests.raw import NO_CODE, Polling, dial, frame, read_to_end, request, text_frame, upgrade_request
+from tests.raw import NO_CODE, Polling, WebSocket, dial, frame, read_to_end, request, text_frame, upgrade_request
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_floods_without_reading_an_answer(target: Daemon) -> None:
         link.drop()
 
 
-def flood_for(link: Link, data: bytes, seconds: float) -> None:
+def flood_for(link: WebSocket, data: bytes, seconds: float) -> None:
     """Send until the daemon takes no more, or the time is over."""
     link.link.settimeout(seconds)
     deadline = time.monotonic() + seconds

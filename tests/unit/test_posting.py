@@ -1,0 +1,139 @@
+"""Are a poster's replies in order, and its requests bounded, when the store takes its time?"""
+
+import json
+
+import pytest
+
+from oyez.address import Peer
+from oyez.auth import PostPolicy
+from oyez.endpoints.posting import PostingEndpoint, PostingLimits, RawPoster
+from oyez.endpoints.session import FilterLimits, House
+from oyez.errors import BrokerError
+from oyez.hub.broker import Settle
+from oyez.hub.history import History
+from oyez.hub.hub import Hub
+from oyez.hub.publication import EventId
+from oyez.limits import FailedAttempts, Notes, Seats
+from oyez.net.connection import WebSocketConnection
+from oyez.net.origins import Origins
+from tests.fakes import Clock, Gate, Loop, Socket
+
+POST = b'{"command":"post","channel":"c","message":1}'
+
+
+class SlowBroker:
+    """A store that settles when the test says so."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Settle] = []
+
+    async def start(self, deliver: object) -> EventId:
+        return EventId(1)
+
+    def publish(self, posts: object, settle: Settle) -> None:
+        self.waiting.append(settle)
+
+    def last_id(self) -> EventId:
+        return EventId(99)
+
+    async def stop(self) -> None:
+        """Nothing is open."""
+
+
+class Door:
+    """The posters' door with one poster in it, on a socket that keeps what is written."""
+
+    def __init__(self) -> None:
+        self.clock, self.gate, self.broker, self.notes = Clock(), Gate(), SlowBroker(), Notes(Clock())
+        self.house = House(
+            Hub(
+                self.broker,
+                History(size=5, ttl_s=60, max_bytes=2**20, max_channels=5),
+                call_soon=lambda function: None,
+                clock=self.clock,
+                replay_without_start=5,
+            ),
+            Seats(5),
+            self.gate.ticker,
+            self.notes,
+            FilterLimits(10, 100),
+            Origins(),
+            (),
+            lambda find_peer: True,
+        )
+        self.endpoint = PostingEndpoint(
+            self.house, PostingLimits(1000, 10_000, 45.0), PostPolicy("key"), FailedAttempts(10, self.clock)
+        )
+        self.socket = Socket()
+        self.connection = WebSocketConnection(self.gate)
+        self.connection.connection_made(self.socket)
+        self.poster = RawPoster(self.endpoint, lambda: Peer("", direct=True, local=True), needs_key=False)
+        self.connection.hand_over(self.poster)
+        self.poster.opened(self.connection)
+
+    def ask(self, *requests: bytes) -> None:
+        for request in requests:
+            self.poster.receive_text(request)
+
+    def replies(self) -> list[str]:
+        """Give what was replied since the last time, in a word each; replies are short enough for short frames."""
+        data, self.socket.written = self.socket.written, b""
+        said = []
+        while data:
+            assert data[0] == 0x81
+            size, begin = (data[1], 2) if data[1] < 126 else (int.from_bytes(data[2:4], "big"), 4)
+            reply = json.loads(data[begin : begin + size])
+            said.append(str(reply.get("code") or reply.get("id") or reply["status"]))
+            data = data[begin + size :]
+        return said
+
+
+@pytest.fixture
+def door(monkeypatch: pytest.MonkeyPatch) -> Door:
+    Loop(monkeypatch.setattr)
+    return Door()
+
+
+def test_replies_keep_the_order_of_requests_however_the_store_settles(door: Door) -> None:
+    door.ask(POST, b'{"command":"last-msg"}', POST, b"null", POST)
+    assert door.replies() == []
+    first, second, third = door.broker.waiting
+    second([EventId(12)])
+    assert door.replies() == []
+    first([EventId(11)])
+    assert door.replies() == ["11", "99", "12", "syntax-error"]
+    third(BrokerError("full", temporary=True))
+    assert door.replies() == ["unavailable"]
+    assert door.endpoint.posts == 2
+
+
+def test_a_reply_that_comes_when_its_poster_is_gone_goes_nowhere(door: Door) -> None:
+    door.ask(POST, POST)
+    door.connection.connection_lost(None)
+    assert (door.endpoint.connections, door.endpoint.posters) == (0, 0)
+    for settle in door.broker.waiting:
+        settle([EventId(5)])
+    assert door.replies() == []
+    assert door.endpoint.posts == 2  # they stay posted
+
+
+def test_requests_without_end_before_the_first_reply_end_the_link(door: Door) -> None:
+    door.ask(*[POST] * 1000)
+    assert not door.connection.closing
+    door.ask(POST)
+    assert door.connection.closing
+    assert door.socket.written == b"\x88\x02" + (1008).to_bytes(2, "big")
+    assert door.notes.counts == {"refused-command": 1}
+    assert len(door.broker.waiting) == 1000
+
+
+def test_the_key_that_fails_takes_the_permission_away_and_is_given_time(door: Door) -> None:
+    assert door.poster.max_message_bytes == 10_000
+    door.ask(b'{"command":"auth","key":"wrong"}', POST)
+    assert door.replies() == ["auth-failed", "unauthorized"]
+    assert door.poster.max_message_bytes == 1000
+    assert door.endpoint.posters == 0
+    assert door.poster.tick_slot > 0
+    door.ask(b'{"command":"auth","key":"key"}')
+    assert door.replies() == ["success"]
+    assert (door.endpoint.posters, door.poster.tick_slot) == (1, 0)
