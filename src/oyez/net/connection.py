@@ -18,9 +18,12 @@ from oyez.wire.websocket import take_text_frames
 
 logger = logging.getLogger(__name__)
 
-# A peer that sends a flood of tiny frames gets this much of it handled in one turn of the loop: at the dearest, a
-# hundred changes of a filter. With four times as much, twenty such peers delayed everybody's posts by half a second.
-_READ_SLICE_BYTES = 8 * 1024
+# A peer that sends a flood gets a slice of it handled in one turn of the loop. How long that takes depends on what is
+# in it: a thousand tiny frames, or a part of one long post. So it is measured, and the next slice is shorter or longer.
+_FIRST_SLICE_BYTES = 8 * 1024
+_LEAST_SLICE_BYTES = 512
+_MOST_SLICE_BYTES = 64 * 1024
+_SLICE_S = 0.002
 
 _SHORT_CUT_BYTES = 65_535
 
@@ -48,6 +51,7 @@ class WebSocketConnection(OutgoingSide):
         "_gate",
         "_loop",
         "_receiver",
+        "_slice_bytes",
         "_tail",
         "_unparsed_bytes",
         "_unread",
@@ -66,6 +70,7 @@ class WebSocketConnection(OutgoingSide):
         self._unread = b""
         self._tail = b""
         self._unparsed_bytes = 0
+        self._slice_bytes = _FIRST_SLICE_BYTES
         self.heard = False
         self.tick_slot = 0
 
@@ -104,9 +109,9 @@ class WebSocketConnection(OutgoingSide):
     def data_received(self, data: bytes) -> None:
         """Feed, collect, answer."""
         self.heard = True
-        if len(data) > _READ_SLICE_BYTES:
-            self._unread = data[_READ_SLICE_BYTES:]
-            data = data[:_READ_SLICE_BYTES]
+        if len(data) > self._slice_bytes:
+            self._unread = data[self._slice_bytes :]
+            data = data[: self._slice_bytes]
             self._transport.pause_reading()
             self._loop.call_soon(self._read_on)
         self._hold_answers()
@@ -124,7 +129,14 @@ class WebSocketConnection(OutgoingSide):
             return
         data, self._unread = self._unread, b""
         self._transport.resume_reading()
+        clock = self._gate.ticker.clock
+        began = clock()
         self.data_received(data)
+        spent_s = clock() - began
+        if spent_s > _SLICE_S:
+            self._slice_bytes = max(self._slice_bytes // 2, _LEAST_SLICE_BYTES)
+        elif spent_s < _SLICE_S / 4:
+            self._slice_bytes = min(self._slice_bytes * 2, _MOST_SLICE_BYTES)
 
     def _feed(self, data: bytes) -> None:
         receiver = self._receiver
