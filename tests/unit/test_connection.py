@@ -6,7 +6,7 @@ import pytest
 from websockets.frames import Frame, Opcode
 
 from oyez.net.connection import WebSocketConnection
-from tests.fakes import Gate, Loop, Messages, Socket
+from tests.fakes import Clock, Gate, Loop, Messages, Socket
 
 
 @pytest.fixture
@@ -121,6 +121,39 @@ def test_a_flood_is_read_in_slices(monkeypatch: pytest.MonkeyPatch, gate: Gate) 
     loop.run()
     assert len(peer.messages.got) == 1000
     assert peer.socket.reading
+
+
+class Slow(Messages):
+    """Each message takes a while, by the clock that all share."""
+
+    def __init__(self, clock: Clock, message_s: float) -> None:
+        super().__init__(1000)
+        self._clock = clock
+        self._message_s = message_s
+
+    def receive_text(self, data: bytes) -> None:
+        super().receive_text(data)
+        self._clock.now += self._message_s
+
+
+@pytest.mark.parametrize(("message_s", "last_slice"), [(0.001, range(1, 6)), (0.0, range(300, 700))])
+def test_slices_are_as_long_as_their_time(
+    monkeypatch: pytest.MonkeyPatch, gate: Gate, message_s: float, last_slice: range
+) -> None:
+    loop = Loop(monkeypatch.setattr)
+    peer = Peer(gate)
+    clock = gate.ticker.clock
+    assert isinstance(clock, Clock)
+    slow = Slow(clock, message_s)
+    peer.connection.hand_over(slow)
+    peer.send(frame(b"x" * 100) * 2000)
+    sizes = []
+    while loop.ready:
+        before = len(slow.got)
+        loop.ready.pop(0)()
+        sizes.append(len(slow.got) - before)
+    assert len(slow.got) == 2000
+    assert sizes[-2] in last_slice  # the last one is what was left
 
 
 def test_a_full_socket_is_told_once_it_drains(connect: Callable[[], Peer]) -> None:
