@@ -65,28 +65,14 @@ class WebsocketSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class PostListenerSettings:
-    """A second address, for back ends that post by raw WebSocket."""
+class ListenerSettings:
+    """One more address, for one door."""
 
-    host: str = setting("", "Address to take posts on; empty: none.", form=_HOST_FORM)
-    port: int = setting(15101, "Port to take posts on; 0 takes a free one.", high=65_535)
+    host: str = setting("", "Address to listen on; empty: none.", form=_HOST_FORM)
+    port: int = setting(0, "Port to listen on; 0 takes a free one.", high=65_535)
     uds: str = setting(
         "",
-        "Unix socket to take posts on, instead of host and port.",
-        valid=is_socket_path,
-        form=_SOCKET_PATH_FORM,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class PollListenerSettings:
-    """A third address, for long polls."""
-
-    host: str = setting("", "Address to answer long polls on; empty: none.", form=_HOST_FORM)
-    port: int = setting(15102, "Port to answer long polls on; 0 takes a free one.", high=65_535)
-    uds: str = setting(
-        "",
-        "Unix socket to answer long polls on, instead of host and port.",
+        "Unix socket to listen on, instead of host and port.",
         valid=is_socket_path,
         form=_SOCKET_PATH_FORM,
     )
@@ -189,8 +175,8 @@ class Settings:
     drain_deadline_s: float = duration(5.0, "Longest time from the order to stop until the end.", low=0)
     socketio: SocketioSettings = SocketioSettings()
     websocket: WebsocketSettings = WebsocketSettings()
-    post_listener: PostListenerSettings = PostListenerSettings()
-    poll_listener: PollListenerSettings = PollListenerSettings()
+    post_listener: ListenerSettings = ListenerSettings(port=15101)
+    poll_listener: ListenerSettings = ListenerSettings(port=15102)
     history: HistorySettings = HistorySettings()
     limits: LimitSettings = LimitSettings()
     auth: AuthSettings = AuthSettings()

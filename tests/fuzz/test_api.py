@@ -1,8 +1,6 @@
 """Can a request be found that the API's readers answer with anything but a result or a refusal?"""
 
 import json
-from collections.abc import Generator
-from typing import TypeVar
 from urllib.parse import quote_from_bytes
 
 from hypothesis import given
@@ -12,6 +10,7 @@ from oyez.errors import ProtocolError
 from oyez.wire import api_queries, api_requests, commands, json_walk
 from oyez.wire.api_answers import ApiError
 from oyez.wire.api_requests import Publish, PublishLimits
+from oyez.wire.json_walk import run_through
 from tests.fuzz import fuzz
 from tests.fuzz.test_codecs import any_json, strictly, texts, utf8_json, values
 
@@ -24,16 +23,6 @@ CODES = {
     (413, "too-large"),
     (422, "key-reused"),
 }
-T = TypeVar("T")
-
-
-def run(steps: Generator[None, None, T]) -> T:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: T = end.value
-            return result
 
 
 names = st.text("ab/é😀\ud800", max_size=6)
@@ -57,7 +46,7 @@ written = st.builds(lambda value, space: json.dumps(value, separators=(f"{space}
 @fuzz
 def test_bodies(data: bytes) -> None:
     try:
-        wanted = run(api_requests.parse_publish(data, LIMITS))
+        wanted = run_through(api_requests.parse_publish(data, LIMITS))
     except ApiError as error:
         check_refusal(error)
         return
@@ -96,7 +85,7 @@ def check(wanted: Publish) -> None:
 @fuzz
 def test_what_is_walked_over_stays_the_text_that_it_is(data: bytes) -> None:
     try:
-        parts = run(json_walk.split(data, ("", "a")))
+        parts = run_through(json_walk.split(data, ("", "a")))
     except ProtocolError:
         return
     whole = strictly(data)
@@ -113,7 +102,7 @@ def test_every_object_is_walked_over(value: dict[str, object], space: str) -> No
     """A lone surrogate at the end sends it the slow way; the fast one has to find the same."""
     fast = json.dumps(value | {"last": 1}, separators=(f"{space},{space}", f":{space}"))
     slow = fast[: fast.rindex("1")] + '"\\ud800"' + fast[fast.rindex("1") + 1 :]
-    parts = [run(json_walk.split(text.encode(), [*value])) for text in (fast, slow)]
+    parts = [run_through(json_walk.split(text.encode(), [*value])) for text in (fast, slow)]
     assert parts[0].members.keys() == parts[1].members.keys()
     assert parts[0].lists.keys() == parts[1].lists.keys()
     for name in value.keys() - {"last"}:

@@ -1,30 +1,19 @@
 """What may stand in a body that asks to publish, and what is said of everything else?"""
 
 import json
-from collections.abc import Generator
-from typing import TypeVar
 
 import pytest
 
 from oyez.wire.api_answers import ApiError
 from oyez.wire.api_requests import KeyedPost, Publish, PublishLimits, check_header_key, parse_publish
+from oyez.wire.json_walk import run_through
 
 LIMITS = PublishLimits(max_channel_length=10, max_message_bytes=100, max_events=2000, max_bytes=1000)
-T = TypeVar("T")
-
-
-def run(steps: Generator[None, None, T]) -> T:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: T = end.value
-            return result
 
 
 def parse(body: object) -> Publish:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return run(parse_publish(data, LIMITS))
+    return run_through(parse_publish(data, LIMITS))
 
 
 def refusal(body: object) -> tuple[int, str, str]:

@@ -4,20 +4,14 @@ import pytest
 
 from oyez.errors import ProtocolError
 from oyez.wire.json_text import Json
-from oyez.wire.json_walk import Parts, split, split_object
+from oyez.wire.json_walk import Parts, run_through, split, split_object
 
 LONE = b'"\\ud800"'
 DEEP = b"[" * 100_000 + b"]" * 100_000
 
 
 def run(data: bytes, *lists: str) -> Parts:
-    steps = split(data, lists)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            parts: Parts = end.value
-            return parts
+    return run_through(split(data, lists))
 
 
 def members(data: bytes) -> dict[str, bytes]:

@@ -5,16 +5,11 @@ import random
 import pytest
 
 from oyez.endpoints.listing import select_page
+from oyez.wire.json_walk import run_through
 
 
 def select(names: list[str], prefix: str = "", after: str = "", limit: int = 3) -> list[str]:
-    steps = select_page(names, prefix, after, limit)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            page: list[str] = end.value
-            return page
+    return run_through(select_page(names, prefix, after, limit))
 
 
 def test_names_are_sorted_and_come_once() -> None:

@@ -53,18 +53,17 @@ class PostingEndpoint:
 
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
         """Take a poster that has to show the key."""
-        return self._admit(handshake, needs_key=True)
+        return self._admit(handshake.peer_finder(self.house.trusted_proxies), needs_key=True)
 
     def admit_trusted(self, handshake: Handshake) -> FrameReceiver | Refusal:
         """Take a poster on an address that only this machine reaches: the key is asked of those who might be others.
 
         A proxy's clients may be anyone, and so may the page of another site that a browser on this machine shows.
         """
-        direct = handshake.peer_finder(self.house.trusted_proxies)().direct
-        return self._admit(handshake, needs_key=not direct or _is_of_foreign_page(handshake))
-
-    def _admit(self, handshake: Handshake, *, needs_key: bool) -> FrameReceiver | Refusal:
         find_peer = handshake.peer_finder(self.house.trusted_proxies)
+        return self._admit(find_peer, needs_key=not find_peer().direct or _is_of_foreign_page(handshake))
+
+    def _admit(self, find_peer: FindPeer, *, needs_key: bool) -> FrameReceiver | Refusal:
         if not self.house.may_open(find_peer):
             self.house.note("at-capacity", "a WebSocket over the limit is refused")
             return _AT_CAPACITY

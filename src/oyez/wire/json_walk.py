@@ -10,7 +10,7 @@ have 16 MiB. So here it is walked over, and others may go on meanwhile.
 import json
 import re
 from collections.abc import Collection, Generator
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn, TypeVar
 
 import msgspec
 
@@ -24,6 +24,8 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 
 # How much is done between two times that the others may go on: a few milliseconds.
 _ELEMENTS_PER_SLICE = 500
+
+T = TypeVar("T")
 
 
 class Parts(NamedTuple):
@@ -40,13 +42,17 @@ def split_object(data: Json) -> dict[str, Json]:
     Raises:
         ProtocolError: not JSON, not an object, or nested deeper than the interpreter allows (about 1,000).
     """
-    steps = split(bytes(data), ())
+    return run_through(split(bytes(data), ())).members
+
+
+def run_through(steps: Generator[None, None, T]) -> T:
+    """Give the result of what yields now and then, without a pause: for what is short."""
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            parts: Parts = end.value
-            return parts.members
+            result: T = end.value
+            return result
 
 
 def split(data: bytes, lists: Collection[str]) -> Generator[None, None, Parts]:
