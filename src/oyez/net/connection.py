@@ -13,7 +13,7 @@ from websockets.protocol import Protocol as FrameProtocol
 
 from oyez.net.gate import FrameReceiver, Gate
 from oyez.net.handshake import BadHandshake, Handshake, Refusal, accept, quiet_logger
-from oyez.net.outgoing import OutgoingSide
+from oyez.net.taken import TakenSocket
 from oyez.wire.websocket import take_text_frames
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ _CLOSING_TIMEOUT_S = 2.0
 _PARSERS_KEPT = 64
 
 
-class WebSocketConnection(OutgoingSide):
+class WebSocketConnection(TakenSocket):
     """A socket after its upgrade. The HTTP side hands it over with the request that asked for it.
 
     ``heard``: the peer has sent bytes, or taken those that it was late with. Whoever waits for a sign of life takes it
@@ -48,9 +48,7 @@ class WebSocketConnection(OutgoingSide):
 
     __slots__ = (
         "_fragments",
-        "_gate",
         "_loop",
-        "_receiver",
         "_slice_bytes",
         "_tail",
         "_unparsed_bytes",
@@ -60,12 +58,14 @@ class WebSocketConnection(OutgoingSide):
         "tick_slot",
     )
 
+    _receiver: FrameReceiver | None
+
     def __init__(self, gate: Gate) -> None:
         super().__init__()
         self._gate = gate
         self._loop = asyncio.get_running_loop()
         self._ws: FrameProtocol | None = None  # while a message is unfinished, and once the end has begun
-        self._receiver: FrameReceiver | None = None
+        self._receiver = None
         self._fragments: list[Frame] | None = None
         self._unread = b""
         self._tail = b""
@@ -76,35 +76,19 @@ class WebSocketConnection(OutgoingSide):
 
     # The socket's side
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take over the socket."""
-        super().connection_made(transport)
-        self._gate.connections.add(self)
-
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of everything."""
-        self.closing = True
-        self._fd = -1
-        self._gate.connections.discard(self)
         self._gate.ticker.clear(self)
         self._unread = b""
-        receiver, self._receiver = self._receiver, None
-        if receiver is not None:
-            receiver.lost()
-
-    def eof_received(self) -> bool | None:
-        """Close when the peer does."""
-        return None
+        super().connection_lost(exc)
 
     def resume_writing(self) -> None:
         """The peer has taken all that was written."""
-        super().resume_writing()
         self.heard = True
-        if self._reading_paused:
-            self._reading_paused = False
-            self._loop.call_soon(self._read_on)
-        if self._receiver is not None and not self.closing:
-            self._receiver.drained()
+        super().resume_writing()
+
+    def _resume_reading(self) -> None:
+        self._loop.call_soon(self._read_on)
 
     def data_received(self, data: bytes) -> None:
         """Feed, collect, answer."""

@@ -5,56 +5,30 @@ wake it for each write and frame each write anew; here the same bytes go to all,
 neither length nor chunks: it ends with the connection (RFC 9112 §6.3).
 """
 
-import asyncio
 import logging
 from collections.abc import Sequence
 
-from oyez.net.gate import HttpGate, StreamReceiver
+from oyez.net.gate import HttpGate
 from oyez.net.handshake import Handshake, Refusal
-from oyez.net.outgoing import OutgoingSide
+from oyez.net.taken import TakenSocket
 
 logger = logging.getLogger(__name__)
 
 
-class StreamConnection(OutgoingSide):
+class StreamConnection(TakenSocket):
     """A socket after a request whose answer does not end."""
 
-    __slots__ = ("_gate", "_receiver")
+    __slots__ = ()
+
+    _gate: HttpGate
 
     def __init__(self, gate: HttpGate) -> None:
         super().__init__()
         self._gate = gate
-        self._receiver: StreamReceiver | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take over the socket."""
-        super().connection_made(transport)
-        self._gate.connections.add(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Let go of everything."""
-        self.closing = True
-        self._fd = -1
-        self._gate.connections.discard(self)
-        receiver, self._receiver = self._receiver, None
-        if receiver is not None:
-            receiver.lost()
+        self._receiver = None
 
     def data_received(self, data: bytes) -> None:
         """Ignore it: the client has asked, and cannot ask again here."""
-
-    def eof_received(self) -> bool | None:
-        """Close when the peer does."""
-        return None
-
-    def resume_writing(self) -> None:
-        """The peer has taken all that was written."""
-        super().resume_writing()
-        if self._reading_paused:
-            self._reading_paused = False
-            self._transport.resume_reading()
-        if self._receiver is not None and not self.closing:
-            self._receiver.drained()
 
     def begin(self, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """Answer a request: its target and its headers, names in lower case."""
