@@ -89,12 +89,14 @@ class World:
         max_bytes: int = 2**26,
         max_channels: int = 1000,
         newest: int = 50,
+        broker: type[MemoryBroker] = MemoryBroker,
     ) -> None:
         self.clock = Clock()
+        self.wall_clock = Clock(1.0)
         self.turns: list[Callable[[], None]] = []
         self.history = History(size=size, ttl_s=ttl_s, max_bytes=max_bytes, max_channels=max_channels)
         self.hub = Hub(
-            MemoryBroker(self.clock, lambda: 1.0),
+            broker(self.clock, self.wall_clock),
             self.history,
             call_soon=self.turns.append,
             clock=self.clock,

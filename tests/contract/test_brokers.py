@@ -33,11 +33,12 @@ class Stage:
         self.wall_clock = Clock(NOW_S)
         self.broker = make(folder, self.clock, self.wall_clock)
         self.delivered: list[Publication] = []
+        self.lost: list[EventId] = []
         self.story: list[tuple[str, tuple[int, ...]]] = []
         self._settled: list[asyncio.Future[list[EventId]]] = []
 
     async def start(self) -> EventId:
-        return await self.broker.start(self._deliver)
+        return await self.broker.start(self._deliver, self.lost.append)
 
     def _deliver(self, publications: Any) -> None:
         self.delivered += publications

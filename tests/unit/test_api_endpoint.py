@@ -11,29 +11,22 @@ from starlette.responses import Response
 from starlette.types import Message
 
 from oyez.auth import PostPolicy
+from oyez.brokers.memory import MemoryBroker
 from oyez.endpoints.api import ApiEndpoint
 from oyez.errors import BrokerError
-from oyez.hub.broker import Deliver, Settle
+from oyez.hub.broker import Settle
 from oyez.hub.history import History
 from oyez.hub.hub import Hub
-from oyez.hub.publication import EventId, Post
+from oyez.hub.publication import Post
 from oyez.limits import FailedAttempts, Notes
 from oyez.wire.api_requests import PublishLimits
 
 
-class BrokenBroker:
+class BrokenBroker(MemoryBroker):
     """A store that takes nothing."""
-
-    async def start(self, deliver: Deliver) -> EventId:
-        return EventId(1)
 
     def publish(self, posts: Sequence[Post], settle: Settle) -> None:
         settle(BrokerError("The store is down", temporary=True))
-
-    def last_id(self) -> EventId:
-        return EventId(1)
-
-    async def stop(self) -> None: ...
 
 
 def post(body: bytes, **headers: str) -> tuple[Response, Notes]:

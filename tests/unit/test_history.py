@@ -10,7 +10,7 @@ A, B, C, D = map(Channel, "abcd")
 
 def history(*, size: int = 100, ttl_s: float = 60, max_bytes: int = 2**20, max_channels: int = 100) -> History:
     one = History(size=size, ttl_s=ttl_s, max_bytes=max_bytes, max_channels=max_channels)
-    one.begin(EventId(10))
+    one.lose(EventId(10))
     return one
 
 
@@ -118,8 +118,8 @@ def test_when_all_channels_have_events_the_oldest_event_makes_room() -> None:
 def test_a_later_horizon_holds_for_events_that_are_here_already() -> None:
     one = history()
     keep(one, A, 20)
-    one.begin(EventId(15))
+    one.lose(EventId(15))
     assert [gap(one, A, after) for after in (14, 15, 20)] == [(14, 20), None, None]
     assert one.last_id == 20
-    one.begin(EventId(12))
+    one.lose(EventId(12))
     assert one.horizon == 15

@@ -8,7 +8,7 @@ import pytest
 from oyez.brokers.memory import MemoryBroker
 from oyez.hub import hub as hub_module
 from oyez.hub import subscriber as subscriber_module
-from oyez.hub.broker import Deliver
+from oyez.hub.broker import Deliver, Lose
 from oyez.hub.history import Gap, History
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId, Post, Publication
@@ -283,8 +283,8 @@ def test_what_the_store_had_lost_before_the_start_is_a_gap() -> None:
     """A durable broker hands over what it kept, and says from where on that is complete."""
 
     class Refilling(MemoryBroker):
-        async def start(self, deliver: Deliver) -> EventId:
-            await super().start(deliver)
+        async def start(self, deliver: Deliver, lose: Lose) -> EventId:
+            await super().start(deliver, lose)
             deliver([Publication(EventId(90), Channel("a"), b"1", (), 0.0)])
             return EventId(80)
 

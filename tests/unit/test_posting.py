@@ -6,6 +6,7 @@ import pytest
 
 from oyez.address import Peer
 from oyez.auth import PostPolicy
+from oyez.brokers.memory import MemoryBroker
 from oyez.endpoints.posting import PostingEndpoint, PostingLimits, RawPoster
 from oyez.endpoints.session import FilterLimits, House
 from oyez.errors import BrokerError
@@ -21,23 +22,18 @@ from tests.fakes import Clock, Gate, Loop, Socket
 POST = b'{"command":"post","channel":"c","message":1}'
 
 
-class SlowBroker:
+class SlowBroker(MemoryBroker):
     """A store that settles when the test says so."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.waiting: list[Settle] = []
-
-    async def start(self, deliver: object) -> EventId:
-        return EventId(1)
 
     def publish(self, posts: object, settle: Settle) -> None:
         self.waiting.append(settle)
 
     def last_id(self) -> EventId:
         return EventId(99)
-
-    async def stop(self) -> None:
-        """Nothing is open."""
 
 
 class Door:

@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
+from oyez.brokers.memory import MemoryBroker
 from oyez.endpoints.idempotency import KnownKeys, content_of_body
 from oyez.endpoints.publisher import Publisher
 from oyez.errors import BrokerError
-from oyez.hub.broker import Deliver, Settle
+from oyez.hub.broker import Settle
 from oyez.hub.history import History
 from oyez.hub.hub import Hub
 from oyez.hub.publication import EventId, Post
@@ -20,15 +21,13 @@ DOWN = BrokerError("down", temporary=True)
 HEADER = (b"key", content_of_body(b"body"))
 
 
-class SlowBroker:
+class SlowBroker(MemoryBroker):
     """A store that keeps posts waiting until the test settles them."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.waiting: list[tuple[list[str], Settle]] = []
         self.newest = 0
-
-    async def start(self, deliver: Deliver) -> EventId:
-        return EventId(0)
 
     def publish(self, posts: Sequence[Post], settle: Settle) -> None:
         if posts[0].channel == "broken":
@@ -37,8 +36,6 @@ class SlowBroker:
 
     def last_id(self) -> EventId:
         return EventId(self.newest)
-
-    async def stop(self) -> None: ...
 
     def settle(self, *, fails: bool = False) -> list[str]:
         """Answer the oldest call; gives the channels that it posted to."""

@@ -6,7 +6,7 @@ Knows how ids are given. Keeps nothing: after a restart, whoever names an older 
 import time
 from collections.abc import Callable, Sequence
 
-from oyez.hub.broker import Deliver, Settle
+from oyez.hub.broker import Deliver, Lose, Settle
 from oyez.hub.publication import EventId, Post, Publication
 
 
@@ -21,7 +21,12 @@ class MemoryBroker:
         self._last = EventId(int(wall_clock() * 1000))
         self._deliver: Deliver | None = None
 
-    async def start(self, deliver: Deliver) -> EventId:
+    @property
+    def available(self) -> bool:
+        """Always."""
+        return True
+
+    async def start(self, deliver: Deliver, lose: Lose) -> EventId:
         """Begin with nothing."""
         self._deliver = deliver
         return self._last
@@ -45,6 +50,10 @@ class MemoryBroker:
     def last_id(self) -> EventId:
         """Give the newest id, or the time of the start in milliseconds before the first post."""
         return self._last
+
+    def reach_back(self, start: EventId) -> EventId:
+        """Take a client's word: no clock but this one gives ids."""
+        return start
 
     async def stop(self) -> None:
         """Nothing to close."""

@@ -62,6 +62,10 @@ class Audience:
         """Count a channel's listeners."""
         return sum(len(group.members) for group in self.by_channel.get(channel, ()))
 
+    def members(self) -> list[Subscription]:
+        """Name all listeners."""
+        return [member for group in self._groups.values() for member in group.members]
+
     def due(self, batch: Sequence[Publication]) -> Iterator[tuple[Group, list[Publication]]]:
         """Give each group that listens to any of the publications, with those for it, in the order of the batch."""
         by_group: dict[Group, list[Publication]] = {}

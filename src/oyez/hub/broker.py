@@ -16,12 +16,20 @@ Settle = Callable[[list[EventId] | BrokerError], None]
 Deliver = Callable[[Sequence[Publication]], None]
 """Where a broker hands over what was published, here or on another node, in rising id order."""
 
+Lose = Callable[[EventId], None]
+"""Where a broker tells, after an outage, that events up to an id may be missing: whoever listens is told of a gap."""
+
 
 class Broker(Protocol):
     """The store behind a hub."""
 
-    async def start(self, deliver: Deliver) -> EventId:
-        """Open the store. Hand what it still has to ``deliver``, and give the horizon: nothing up to it is there.
+    @property
+    def available(self) -> bool:
+        """Whether a post would be taken now, as far as the broker knows."""
+        ...
+
+    async def start(self, deliver: Deliver, lose: Lose) -> EventId:
+        """Open the store. Hand what it still has to ``deliver``, and give the horizon: events up to it may be missing.
 
         Raises:
             BrokerError: the store cannot be opened.
@@ -29,11 +37,23 @@ class Broker(Protocol):
         ...
 
     def publish(self, posts: Sequence[Post], settle: Settle) -> None:
-        """Take posts, all or none. ``settle`` is called when they are kept, before or after this returns."""
+        """Take posts, all or none. ``settle`` is called when they are kept, before or after this returns.
+
+        They are delivered before they are settled. What is settled with an error may have been published all the same,
+        if the answer of the store was what got lost.
+        """
         ...
 
     def last_id(self) -> EventId:
         """Give the newest id, at or above that of every settled post; never 0."""
+        ...
+
+    def reach_back(self, start: EventId) -> EventId:
+        """Give the id to go on from for a client whose ``start`` is not the id of any event that is remembered.
+
+        It is ``start`` where this broker gives the ids. Where posters bring them, it was read from a clock, as were the
+        ids that it is compared with, so it has to be lower by as much as those clocks may differ.
+        """
         ...
 
     async def stop(self) -> None:

@@ -64,12 +64,16 @@ class History:
             return None
         return ring.publications[-1].id if ring.publications else ring.floor
 
-    def begin(self, horizon: EventId) -> None:
-        """Say that nothing up to ``horizon`` is here: it was before the store began."""
-        self.horizon = max(self.horizon, horizon)
+    def knows(self, event_id: EventId) -> bool:
+        """Tell whether an id is that of an event which is remembered, or the newest one."""
+        return event_id in self._all or event_id == self.last_id
+
+    def lose(self, up_to: EventId) -> None:
+        """Say that events up to an id may be missing: from before the store began, or from an outage."""
+        self.horizon = max(self.horizon, up_to)
         for ring in self._rings.values():
-            ring.floor = max(ring.floor, horizon)
-        self.last_id = max(self.last_id, horizon)
+            ring.floor = max(ring.floor, up_to)
+        self.last_id = max(self.last_id, up_to)
 
     def append(self, publication: Publication) -> None:
         """Keep one more event; its id is above all earlier ones. Drops what no longer fits."""
@@ -114,7 +118,8 @@ class History:
         floor = self.horizon if ring is None else ring.floor
         if floor <= after <= self.last_id:
             return None
-        oldest = ring.publications[0].id if ring is not None and ring.publications else EventId(floor + 1)
+        kept = () if ring is None else ring.publications
+        oldest = next((publication.id for publication in kept if publication.id > floor), EventId(floor + 1))
         return Gap(channel, after, oldest)
 
     def _open_ring(self, channel: Channel) -> _Ring:

@@ -59,12 +59,14 @@ class Hub:
         self._fan_out: Iterator[None] | None = None
         self._in_flight: Sequence[Publication] = ()
         self._turn_due = False
+        self._untold = False  # events may have been lost, and listeners do not know
         self.deliveries = 0
         self.gaps = 0
 
     async def start(self) -> None:
         """Open the broker and fill history with what it kept."""
-        self._history.begin(await self._broker.start(self.deliver))
+        self._history.lose(await self._broker.start(self.deliver, self.lose))
+        self._history.expire(self._clock(), at_most=self.history_events)
 
     async def stop(self) -> None:
         """Close the broker; what it still settles is delivered."""
@@ -87,9 +89,14 @@ class Hub:
             self._history.append(publication)
             if publication.channel in followed:
                 self._pending.append(publication)
-        if self._pending and not self._turn_due:
-            self._turn_due = True
-            self._call_soon(self._turn)
+        if self._pending:
+            self._ask_for_turn()
+
+    def lose(self, up_to: EventId) -> None:
+        """Take note that events up to an id may be missing, and tell every listener. Only the broker calls this."""
+        self._history.lose(up_to)
+        self._untold = True
+        self._ask_for_turn()
 
     def expire(self) -> None:
         """Drop events that are too old; to be called every second or so."""
@@ -121,8 +128,10 @@ class Hub:
 
     def recent(self, channel: Channel, after: EventId | None) -> tuple[list[Publication], Gap | None]:
         """Give what history has of a channel above an id, and what may be missing there; None: all that there is."""
-        gap = None if after is None else self._history.gap(channel, after)
-        return self._history.since(channel, after or EventId(0)), gap
+        if after is None:
+            return self._history.since(channel, EventId(0)), None
+        after = self._reach_back(after)
+        return self._history.since(channel, after), self._history.gap(channel, after)
 
     # Listeners. Each of these is one synchronous step: no listener misses or doubles what arrives meanwhile.
 
@@ -132,7 +141,8 @@ class Hub:
         Channels that it had already go on where they are. ``start`` holds for the others: the id up to which the
         client has everything, or None if it named none.
         """
-        positions, gaps = self._positions(subscription, dict.fromkeys(channels), start)
+        since = None if start is None else self._reach_back(start)
+        positions, gaps = self._positions(subscription, dict.fromkeys(channels), since)
         for channel in subscription.channels.difference(positions):
             subscription.remember_left(channel, self._reached(subscription, channel))
         self._audience.leave(subscription)
@@ -172,6 +182,9 @@ class Hub:
         """Forget a listener for good; harmless to repeat."""
         subscription.ended = True
         self._audience.leave(subscription)
+
+    def _reach_back(self, start: EventId) -> EventId:
+        return start if self._history.knows(start) else self._broker.reach_back(start)
 
     def _tell_gaps(self, subscription: Subscription) -> None:
         """Tell a listener what history has dropped before it could be given to it."""
@@ -257,11 +270,15 @@ class Hub:
 
     # The way out
 
+    def _ask_for_turn(self) -> None:
+        if not self._turn_due:
+            self._turn_due = True
+            self._call_soon(self._turn)
+
     def _turn(self) -> None:
         """Do one slice of the fan-out, and ask for another turn while there is work."""
         if self._fan_out is None:
-            self._in_flight, self._pending = self._pending, []
-            self._fan_out = self._deliver_batch(self._in_flight)
+            self._fan_out = self._begin_fan_out()
         try:
             for _ in self._fan_out:
                 self._call_soon(self._turn)
@@ -270,9 +287,33 @@ class Hub:
             logger.exception("a batch of events is cut short after an error of ours")
         self._fan_out = None
         self._in_flight = ()
-        self._turn_due = bool(self._pending)
-        if self._pending:
-            self._call_soon(self._turn)
+        self._turn_due = False
+        if self._pending or self._untold:
+            self._ask_for_turn()
+
+    def _begin_fan_out(self) -> Iterator[None]:
+        if self._untold:
+            self._untold = False
+            return self._tell_all_of_loss()
+        self._in_flight, self._pending = self._pending, []
+        return self._deliver_batch(self._in_flight)
+
+    def _tell_all_of_loss(self) -> Iterator[None]:
+        """Tell listeners of the gap that an outage left, each before it gets anything newer."""
+        slice_end = self._clock() + _SLICE_S
+        for member in self._audience.members():
+            if member.lagging or member.group is None:
+                continue  # it is told when it resumes, or it has left meanwhile
+            try:
+                self._tell_gaps(member)
+                if not member.ended:
+                    self._catch_up(member)
+            except Exception:
+                logger.exception("a listener is dropped after an error of ours")
+                self.leave(member)
+            if self._clock() >= slice_end:
+                yield
+                slice_end = self._clock() + _SLICE_S
 
     def _deliver_batch(self, batch: Sequence[Publication]) -> Iterator[None]:
         """Write a batch to its listeners, the same bytes to all of a group; yields when a slice of time is used up."""
