@@ -64,7 +64,7 @@ SCENARIOS = (
     Scenario(
         "many channels",
         ("-n", "1000", "-c", "1000", "-k", "20000", "-w", "64"),
-        ("node", "oyez"),
+        ("node", "oyez", "oyez-sqlite"),
         ("deliveries_per_s", "us_cpu_per_delivery", "p99_ms"),
     ),
     Scenario(
@@ -94,6 +94,13 @@ TARGETS = (
     Target("CPU per delivery, Oyez / floor", "paced", _over("us_cpu_per_delivery", "oyez", "floor"), 1.6, True),
     Target("p99 latency, Oyez / Node", "paced", _over("p99_ms", "oyez", "node"), 1, True),
     Target("posts a second, Oyez / Node", "many channels", _over("deliveries_per_s", "oyez", "node"), 2, False),
+    Target(
+        "CPU per post, sqlite:// / memory://",
+        "many channels",
+        _over("us_cpu_per_delivery", "oyez-sqlite", "oyez"),
+        1.5,
+        True,
+    ),
     Target("deliveries a second, Oyez / Node", "raw burst", _over("deliveries_per_s", "oyez", "node-raw"), 10, False),
     Target("speed of connecting, Oyez / Node", "raw burst", _over("connect_s", "node-raw", "oyez"), 1, False),
     Target(
@@ -146,7 +153,7 @@ def _measure(scenario: Scenario, fan: Path, limit: Path, rounds: int) -> dict[st
     for round_number in range(rounds):
         for server in scenario.servers:
             print(f"\r{scenario.name}: round {round_number + 1} of {rounds}, {server}      ", end="", file=sys.stderr)
-            with _server(server, limit) as (ports, pid):
+            with _server(server, limit.parent) as (ports, pid):
                 runs[server].append(_load(fan, ports, pid, scenario.arguments))
     print(file=sys.stderr)
     return {
@@ -167,15 +174,17 @@ def _load(fan: Path, ports: tuple[int, int], pid: int, arguments: tuple[str, ...
 
 
 @contextmanager
-def _server(name: str, limit: Path) -> Iterator[tuple[tuple[int, int], int]]:
+def _server(name: str, folder: Path) -> Iterator[tuple[tuple[int, int], int]]:
     """Run a server on its core; gives its ports, the second for raw posters, and its process id."""
     port, post_port = _free_port(), _free_port()
     node = ["node", str(ROOT / "peers" / "node")]
+    oyez = [sys.executable, "-m", "oyez", "serve", "--port", str(port), "--key", KEY, "--broker"]
     commands = {
-        "floor": [str(limit), str(port)],
+        "floor": [str(folder / "limit"), str(port)],
         "node": [node[0], f"{node[1]}/server.js", str(port), KEY],
         "node-raw": [node[0], f"{node[1]}/raw.js", str(port), str(post_port)],
-        "oyez": [sys.executable, "-m", "oyez", "serve", "--port", str(port), "--key", KEY, "--broker", "memory://"],
+        "oyez": [*oyez, "memory://"],
+        "oyez-sqlite": [*oyez, f"sqlite://{folder}/events-{port}.sqlite3"],
     }
     posting = {"OYEZ_POST_LISTENER_HOST": "127.0.0.1", "OYEZ_POST_LISTENER_PORT": str(post_port)}
     if name.startswith("node") and not (ROOT / "peers" / "node" / "node_modules").exists():

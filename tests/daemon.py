@@ -130,7 +130,8 @@ class Daemon:
 
     def _command(self) -> list[str]:
         serve = [sys.executable, "-m", "oyez", "serve", "--port", str(self.port), "--key", self.key]
-        return [*serve, "--config", str(self._config), *self._flags]
+        broker = [] if "--broker" in self._flags else ["--broker", "memory://"]
+        return [*serve, "--config", str(self._config), *broker, *self._flags]
 
     def _read_log(self, process: "subprocess.Popen[str]") -> None:
         assert process.stderr is not None

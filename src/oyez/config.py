@@ -124,7 +124,7 @@ def _checked(entry: Entry, value: object, where: str) -> object:
     if isinstance(value, list):
         value = tuple(value)
     if not entry.rule.accepts(entry.default, value):
-        raise ConfigError(entry.key, entry.rule.masked(value), f"{entry.rule.expected(entry.default)} ({where})")
+        raise ConfigError(entry.key, entry.rule.masked(value), f"{entry.rule.expected(entry.default, value)} ({where})")
     return float(value) if isinstance(value, int) and isinstance(entry.default, float) else value
 
 

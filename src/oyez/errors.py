@@ -24,6 +24,10 @@ class ConfigError(OyezError):
         self.expected = expected
 
 
+class UnusableError(ConfigError):
+    """A setting that reads well, and cannot be had on this machine now; ``expected`` says why and what to do."""
+
+
 class ProtocolError(OyezError):
     """The peer broke a rule of its protocol: answered, counted, and never logged with a traceback."""
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from oyez.broker_url import parse_broker_url
+
 MASK = "***"
 DAY_S = 86_400.0
 NETWORKS = "addresses or networks, such as 10.0.0.0/8"
@@ -23,7 +25,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a setting means and which values it takes; `valid` judges a text, or each entry of a list."""
+    """What a setting means and which values it takes.
+
+    `valid` judges a text, or each entry of a list. `problem` says of a text what would be right; nothing: it is.
+    """
 
     doc: str
     unit: str = ""
@@ -31,12 +36,15 @@ class Rule:
     high: float | None = None
     choices: tuple[str, ...] = ()
     valid: Callable[[str], bool] | None = None
-    form: str = ""  # what `valid` accepts, in words
+    form: str = ""  # what `valid` or `problem` accepts, in words
+    problem: Callable[[str], str] | None = None
     flag: bool = False
     secret: bool = False
 
-    def expected(self, default: object) -> str:
-        """Say in words which values are right for a setting with this default."""
+    def expected(self, default: object, value: object = None) -> str:
+        """Say in words which values are right for a setting with this default, instead of the given one."""
+        if self.problem is not None and isinstance(value, str):
+            return self.problem(value) or self.form
         if self.choices:
             return "one of " + ", ".join(self.choices)
         if isinstance(default, bool):
@@ -59,6 +67,8 @@ class Rule:
         return all(isinstance(text, str) and self._accepts_text(text) for text in texts)
 
     def _accepts_text(self, text: str) -> bool:
+        if self.problem is not None and self.problem(text):
+            return False
         return (not self.choices or text in self.choices) and (self.valid is None or self.valid(text))
 
     def masked(self, value: object) -> object:
@@ -78,11 +88,12 @@ def setting(
     choices: tuple[str, ...] = (),
     valid: Callable[[str], bool] | None = None,
     form: str = "",
+    problem: Callable[[str], str] | None = None,
     flag: bool = False,
     secret: bool = False,
 ) -> T:
     """Declare a field of the tree with its `Rule`."""
-    rule = Rule(doc, unit, low, high, choices, valid, form, flag, secret)
+    rule = Rule(doc, unit, low, high, choices, valid, form, problem, flag, secret)
     return dataclasses.field(default=default, repr=not secret, metadata={"rule": rule})
 
 
@@ -125,9 +136,13 @@ def is_socket_path(text: str) -> bool:
     return "\0" not in text and len(os.fsencode(text)) <= 107
 
 
-def is_broker(text: str) -> bool:
-    """Accept the URL of a broker that this version has."""
-    return text == "memory://"
+def problem_of_broker(url: str) -> str:
+    """Say what would be right instead of this URL; nothing when it names a broker that this version has."""
+    try:
+        parse_broker_url(url)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def from_text(default: object, text: str) -> object:

@@ -10,19 +10,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
+from oyez.broker_url import FORMS
 from oyez.rules import (
     DAY_S,
     KEY_FORM,
     NETWORKS,
     Rule,
     duration,
-    is_broker,
     is_key,
     is_mount,
     is_network,
     is_origin,
     is_path,
     is_socket_path,
+    problem_of_broker,
     setting,
 )
 
@@ -89,6 +90,15 @@ class HistorySettings:
     replay_without_start: int = setting(
         50, "Newest events sent to a listener that names no event to start from.", unit="events"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteSettings:
+    """How much the file of the SQLite broker keeps; the oldest goes first."""
+
+    max_age_s: float = duration(DAY_S, "Age at which an event leaves the file.", high=3660 * DAY_S)
+    max_events: int = setting(1_000_000, "Events in the file.", unit="events", low=1)
+    max_bytes: int = setting(256 * 2**20, "Size of what is in the file.", unit="bytes", low=2**20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +171,10 @@ class Settings:
     )
     key_file: str = setting("", "File whose first line is the key.", form="the path of a file", flag=True)
     broker: str = setting(
-        "memory://",
+        "sqlite://",
         "Store that numbers the events and keeps them.",
-        valid=is_broker,
-        form="memory:// (no other broker is supported yet)",
+        problem=problem_of_broker,
+        form=f"one of {FORMS}",
         flag=True,
     )
     dev: bool = setting(False, "Development mode: a page at / to try events, and a key that everyone knows.", flag=True)
@@ -178,6 +188,7 @@ class Settings:
     post_listener: ListenerSettings = ListenerSettings(port=15101)
     poll_listener: ListenerSettings = ListenerSettings(port=15102)
     history: HistorySettings = HistorySettings()
+    sqlite: SqliteSettings = SqliteSettings()
     limits: LimitSettings = LimitSettings()
     auth: AuthSettings = AuthSettings()
     http: HttpSettings = HttpSettings()

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from oyez.brokers.memory import MemoryBroker
+from oyez.brokers.sqlite import Replay, SqliteBroker
+from oyez.brokers.sqlite_file import Bounds
 from oyez.errors import BrokerError
 from oyez.hub.broker import Broker
 from oyez.hub.publication import MAX_EVENT_ID, Channel, EventId, Post, Publication
@@ -22,6 +24,14 @@ MakeBroker = Callable[[Path, Clock, Clock], Broker]
 # name -> broker from a folder of its own, a steady clock and a wall clock
 BROKERS: dict[str, MakeBroker] = {
     "memory": lambda _, clock, wall_clock: MemoryBroker(clock, wall_clock),
+    "sqlite": lambda folder, clock, wall_clock: SqliteBroker(
+        folder / "events.sqlite3",
+        synced=False,
+        bounds=Bounds(600, 10**6, 10**8),
+        replay=Replay(600, 10**5),
+        clock=clock,
+        wall_clock=wall_clock,
+    ),
 }
 
 

@@ -347,7 +347,7 @@ def test_closed_pipe_ends_quietly(daemon: Daemon) -> None:
 
 def test_unix_socket(tmp_path: Path, start: Start) -> None:
     path = tmp_path / "oyez.sock"
-    daemon = start("serve", "--uds", str(path), "--key", KEY)
+    daemon = start("serve", "--uds", str(path), "--key", KEY, "--broker", "memory://")
     daemon.lines.wait_until(lambda: "listening on" in str(daemon.lines.of("err")), "listening daemon")
     variables = {"OYEZ_URL": f"http+unix://{path}", "OYEZ_KEY": KEY}
     message = "x" * (2**20 - 100)

@@ -105,7 +105,9 @@ def test_oyez_passes_on_its_other_addresses(open_house: Daemon) -> None:
 
 def test_oyez_passes_on_a_unix_socket(tmp_path: Path) -> None:
     path = tmp_path / "socket"
-    daemon = Running("serve", "--uds", str(path), "--key", KEY, env={}, stdout=subprocess.DEVNULL)
+    daemon = Running(
+        "serve", "--uds", str(path), "--key", KEY, "--broker", "memory://", env={}, stdout=subprocess.DEVNULL
+    )
     try:
         daemon.lines.wait_until(lambda: any("listening on unix:" in line for line in daemon.lines.of("err")), "daemon")
         Run(f"http+unix://{path}").assert_passed()

@@ -6,7 +6,7 @@ It must not know the commands.
 from enum import IntEnum
 
 from oyez.client import PosterError, Refused, Unauthorized
-from oyez.errors import ConfigError, OyezError
+from oyez.errors import ConfigError, OyezError, UnusableError
 
 
 class ExitCode(IntEnum):
@@ -43,6 +43,8 @@ def exit_code_of(error: OyezError) -> ExitCode:
 
 def explain(error: OyezError) -> str:
     """Put an error into words for the one who typed the command."""
+    if isinstance(error, UnusableError):
+        return f"{error.key} = {error.value!r} cannot be had: {error.expected}"
     if isinstance(error, ConfigError):
         return f"{error.key} = {error.value!r} is wrong: expected {error.expected}"
     if isinstance(error, Unauthorized):

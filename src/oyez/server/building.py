@@ -18,7 +18,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from oyez import __version__
 from oyez.address import FindPeer, parse_networks
 from oyez.auth import PostPolicy
-from oyez.brokers.memory import MemoryBroker
 from oyez.endpoints.api import ApiEndpoint
 from oyez.endpoints.longpoll import PREFIX, LongPollEndpoint
 from oyez.endpoints.playground import PlaygroundEndpoint
@@ -38,6 +37,7 @@ from oyez.net.engineio_http import EngineHttp
 from oyez.net.origins import Origins
 from oyez.net.ticker import Ticker
 from oyez.server.doorway import Doorway
+from oyez.server.stores import open_store, shown_url
 from oyez.settings import Settings
 from oyez.wire.api_requests import PublishLimits
 from oyez.wire.engineio_session import Timers
@@ -71,6 +71,8 @@ class Building:
         self.ticker = Ticker()
         self.notes = Notes()
         self.capacity: Capacity = derive_capacity(raise_open_files(), settings.limits.max_connections)
+        self.broker_url = shown_url(settings)
+        self._broker = open_store(settings)
         self.hub = self._build_hub()
         self.house = House(
             self.hub,
@@ -98,7 +100,7 @@ class Building:
     def _build_hub(self) -> Hub:
         history = self._settings.history
         return Hub(
-            MemoryBroker(),
+            self._broker,
             History(
                 size=history.size,
                 ttl_s=history.ttl_s,
@@ -178,6 +180,7 @@ class Building:
         metrics.gauge("oyez_senders", "Sessions that may post.", lambda: self.socketio.senders + self.posting.posters)
         metrics.gauge("oyez_history_events", "Events in history.", lambda: self.hub.history_events)
         metrics.gauge("oyez_history_bytes", "Estimated memory of history.", lambda: self.hub.history_bytes)
+        metrics.gauge("oyez_broker_up", "Whether the broker takes posts: 1 or 0.", lambda: int(self._broker.available))
         metrics.counter(
             "oyez_posts", "Events posted.", lambda: self.socketio.posts + self.posting.posts + self.api.posts
         )

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from oyez import __version__
 from oyez.auth import WELL_KNOWN_KEYS
-from oyez.errors import ConfigError
+from oyez.errors import BrokerError, ConfigError, UnusableError
 from oyez.net.http import HttpServer, bind_tcp, bind_unix
 from oyez.server.building import Building, Entrance
 from oyez.settings import Settings
@@ -59,12 +59,12 @@ class Daemon:
             The main address: ``http://host:port`` or ``unix:path``.
 
         Raises:
-            ConfigError: an address cannot be listened on.
+            ConfigError: an address cannot be listened on, or the store cannot be opened.
         """
         listeners: list[socket.socket] = []
         try:
             address, addresses = self._bind_all(listeners)
-            await self._building.hub.start()
+            await self._open_store()
             self._building.ticker.start()
             self._log_limits()
             for listener, (what, where, entrance) in zip(listeners, addresses, strict=True):
@@ -79,6 +79,12 @@ class Daemon:
         self._housekeeping = asyncio.create_task(self._keep_house())
         logger.info("listening on %s", address)
         return address
+
+    async def _open_store(self) -> None:
+        try:
+            await self._building.hub.start()
+        except BrokerError as error:
+            raise UnusableError("broker", self._building.broker_url, str(error)) from error
 
     async def stop(self) -> None:
         """Stop listening, end polls, close sockets so that clients come back by themselves; in bounded time."""
@@ -133,7 +139,7 @@ class Daemon:
 
     def _log_limits(self) -> None:
         settings, capacity = self._settings, self._building.capacity
-        logger.info("Oyez %s, broker %s", __version__, settings.broker)
+        logger.info("Oyez %s, broker %s", __version__, self._building.broker_url)
         logger.info(
             "up to %d listeners, %d sessions, %d sockets (derived from the limit of open files)", *reversed(capacity)
         )
@@ -191,8 +197,8 @@ def _bind(settings: _AddressSettings, prefix: str, listeners: list[socket.socket
     except OSError as error:
         reason = f"cannot listen there: {error.strerror or error}"
         if settings.uds:
-            raise ConfigError(f"{prefix}uds", settings.uds, reason) from error
-        raise ConfigError(
+            raise UnusableError(f"{prefix}uds", settings.uds, reason) from error
+        raise UnusableError(
             f"{prefix}host and {prefix}port",
             f"{settings.host}:{settings.port}",
             f"{reason}; is another daemon running? (port 0 picks a free one)",

@@ -1,0 +1,79 @@
+"""Which store a broker's URL names.
+
+Knows the URLs. Must not know the stores.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+FORMS = "memory://, sqlite://, sqlite:///path or sqlite:///path?durability=disk"
+
+_FILE_NAME = "events.sqlite3"
+_DURABILITIES = ("process", "disk")
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryUrl:
+    """``memory://``: nothing outlives the process."""
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteUrl:
+    """``sqlite:///path``: a file.
+
+    ``synced``: what is acknowledged outlives the loss of power too.
+    """
+
+    path: Path
+    synced: bool
+
+
+BrokerUrl = MemoryUrl | SqliteUrl
+
+
+def parse_broker_url(url: str) -> BrokerUrl:
+    """Read a URL.
+
+    Raises:
+        ValueError: it names no store; what would be right, in words.
+    """
+    scheme, separator, _ = url.partition("://")
+    if separator and scheme == "memory":
+        if url != "memory://":
+            raise ValueError("memory:// takes nothing more")
+        return MemoryUrl()
+    if separator and scheme == "sqlite":
+        return _parse_sqlite(url)
+    raise ValueError(f"one of {FORMS}")
+
+
+def _parse_sqlite(url: str) -> SqliteUrl:
+    parts = urlsplit(url)
+    if parts.netloc:
+        raise ValueError("three slashes before the path, such as sqlite:///var/lib/oyez/events.sqlite3")
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    durability = query.pop("durability", _DURABILITIES[0])
+    if query or (parts.query and not parse_qsl(parts.query, keep_blank_values=True)) or parts.fragment:
+        raise ValueError("nothing after the path but ?durability=process or ?durability=disk")
+    if durability not in _DURABILITIES:
+        raise ValueError(f"durability={' or '.join(_DURABILITIES)}")
+    path = unquote(parts.path)
+    if path.endswith("/") or "\0" in path:
+        raise ValueError("the path of a file, such as sqlite:///var/lib/oyez/events.sqlite3")
+    return SqliteUrl(Path(path) if path else state_directory() / _FILE_NAME, durability == "disk")
+
+
+def state_directory() -> Path:
+    """Give the folder for what has to outlive the process: systemd's, or else the user's (XDG Base Directory)."""
+    given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    if given:
+        return Path(given)
+    home = os.environ.get("XDG_STATE_HOME", "")
+    if home.startswith("/"):
+        return Path(home) / "oyez"
+    try:
+        return Path.home() / ".local" / "state" / "oyez"
+    except RuntimeError as error:
+        raise ValueError("a path, such as sqlite:///var/lib/oyez/events.sqlite3: this user has no home") from error

@@ -1,0 +1,276 @@
+"""``sqlite://``: events survive the process, in one file and without a service.
+
+Knows how ids are given, and when posts count as kept. Must not know SQL.
+
+All posts that arrive while a transaction is written go into the next one. So a lone post is written at once, and under
+load one transaction carries many. A thread of its own does the writing; the event loop hands it one batch at a time and
+keeps all the books, so nothing here needs a lock.
+"""
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from oyez.brokers.sqlite_file import Bounds, Row, SqliteFile, channel_as_read, channel_as_stored
+from oyez.errors import BrokerError
+from oyez.hub.broker import Deliver, Lose, Settle
+from oyez.hub.publication import EventId, Post, Publication
+
+logger = logging.getLogger(__name__)
+
+_LENGTH_BYTES = 8
+
+# Events of one transaction, so that a burst does not make the first of it wait for the last.
+_MOST_IN_A_BATCH = 10_000
+
+_TRIM_INTERVAL_S = 5.0
+_TRIM_PAUSE_S = 0.02  # between two rounds while there is more to drop, so that posts need not wait for all of it
+_COMPLAINT_INTERVAL_S = 20.0
+
+
+class Replay(NamedTuple):
+    """How much of what is kept is handed out at the start: what history could not hold is not worth reading."""
+
+    age_s: float
+    events: int
+
+
+class _Request(NamedTuple):
+    posts: Sequence[Post]
+    settle: Settle
+
+
+class SqliteBroker:
+    """One file, one writer.
+
+    Args:
+        path: of the database.
+        synced: whether an acknowledged post survives the loss of power too, and not only that of the process.
+        bounds: what is kept at most.
+        replay: what is handed out at the start at most.
+        clock: seconds on the hub's steady scale.
+        wall_clock: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        synced: bool,
+        bounds: Bounds,
+        replay: Replay,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._path = path
+        self._synced = synced
+        self._bounds = bounds
+        self._replay = replay
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._last = EventId(0)
+        self._given = EventId(0)
+        self._waiting: list[_Request] = []
+        self._writing = False
+        self._stopping: asyncio.Future[None] | None = None
+        self._available = False
+        self._complained_at = float("-inf")
+        self._jobs: queue.SimpleQueue[list[Row] | None] = queue.SimpleQueue()
+
+    @property
+    def available(self) -> bool:
+        """Whether the last transaction could be written."""
+        return self._available
+
+    async def start(self, deliver: Deliver, lose: Lose) -> EventId:
+        """Open the file, hand out what it holds, and begin to write.
+
+        Raises:
+            BrokerError: the file cannot be used, and why.
+        """
+        self._deliver = deliver
+        self._loop = asyncio.get_running_loop()
+        file = SqliteFile(self._path, synced=self._synced, now_ms=self._now_ms())
+        try:
+            self._last = self._given = file.last_id()
+            since_ms = self._now_ms() - int(self._replay.age_s * 1000)
+            horizon, rows = file.read(since_ms=since_ms, at_most=self._replay.events)
+            deliver(self._as_publications(rows))
+        except BaseException:
+            file.close()
+            raise
+        logger.info("%s: %d events, %d of them replayed", self._path, file.count, len(rows))
+        self._available = True
+        # Not a daemon thread: the interpreter waits for what is being written.
+        self._writer = threading.Thread(target=self._write_all, args=(file,), name="oyez-sqlite")
+        self._writer.start()
+        return horizon
+
+    def _as_publications(self, rows: Sequence[Row]) -> list[Publication]:
+        now, now_ms = self._clock(), self._now_ms()
+        return [
+            Publication(
+                row.id,
+                channel_as_read(row.channel),
+                None if row.message is None else row.message.encode(),
+                _split(row.attachments),
+                now - max(now_ms - row.time_ms, 0) / 1000,
+            )
+            for row in rows
+        ]
+
+    def _now_ms(self) -> int:
+        return int(self._wall_clock() * 1000)
+
+    # The event loop's side
+
+    def publish(self, posts: Sequence[Post], settle: Settle) -> None:
+        """Take posts; they are settled once their transaction is written."""
+        if self._stopping is not None:
+            settle(BrokerError("the store is closed", temporary=True))
+            return
+        self._waiting.append(_Request(posts, settle))
+        if not self._writing:
+            # At the end of this turn, so that all posts of one read go into one transaction.
+            self._writing = True
+            self._loop.call_soon(self._write_next)
+
+    def last_id(self) -> EventId:
+        """Give the newest id that is kept; before the first, the time at which the file was made, in milliseconds."""
+        return self._last
+
+    def reach_back(self, start: EventId) -> EventId:
+        """Take a client's word: no clock but this one gives ids."""
+        return start
+
+    def _write_next(self) -> None:
+        requests, events = [], 0
+        for request in self._waiting:
+            if events and events + len(request.posts) > _MOST_IN_A_BATCH:
+                break
+            requests.append(request)
+            events += len(request.posts)
+        del self._waiting[: len(requests)]
+        self._under_way = requests
+        now_ms, now = self._now_ms(), self._clock()
+        first = max(self._given + 1, now_ms)
+        self._given = EventId(first + events - 1)
+        self._publications = [
+            Publication(EventId(first + offset), post.channel, post.message, post.attachments, now)
+            for offset, post in enumerate(post for request in requests for post in request.posts)
+        ]
+        self._jobs.put([_as_row(publication, now_ms) for publication in self._publications])
+
+    def _written(self, error: BrokerError | None) -> None:
+        """Deliver and settle a batch; called in the event loop when its transaction is over."""
+        requests, publications = self._under_way, self._publications
+        self._under_way, self._publications = [], []
+        if error is None:
+            if publications:
+                self._last = publications[-1].id
+                self._deliver(publications)
+            self._welcome()
+        else:
+            self._complain(error)
+        ids = [publication.id for publication in publications]
+        begin = 0
+        for request in requests:
+            end = begin + len(request.posts)
+            request.settle(ids[begin:end] if error is None else error)
+            begin = end
+        self._writing = bool(self._waiting)
+        if self._writing:
+            self._write_next()
+        elif self._stopping is not None:
+            self._stopping.set_result(None)
+
+    def _welcome(self) -> None:
+        if not self._available:
+            self._available = True
+            self._complained_at = float("-inf")
+            logger.info("posts are taken again")
+
+    def _complain(self, error: BrokerError) -> None:
+        self._available = False
+        now = self._clock()
+        if now - self._complained_at >= _COMPLAINT_INTERVAL_S:
+            self._complained_at = now
+            logger.error("posts are refused, since they cannot be kept: %s", error)
+
+    async def stop(self) -> None:
+        """Write what waits, settle it, and close the file."""
+        self._stopping = self._loop.create_future()
+        if self._writing:
+            await self._stopping
+        self._jobs.put(None)
+        await self._loop.run_in_executor(None, self._writer.join)
+
+    # The writer's side
+
+    def _write_all(self, file: SqliteFile) -> None:
+        """Write batches until there is a None; keep the file within its bounds in between."""
+        trim_at = 0.0
+        while True:
+            wait_s = trim_at - time.monotonic()
+            try:
+                rows = self._jobs.get(timeout=max(wait_s, 0))
+                if rows is None:
+                    break
+                self._loop.call_soon_threadsafe(self._written, self._insert(file, rows))
+            except queue.Empty:
+                wait_s = 0.0
+            if wait_s <= 0:  # under load too, or the file would grow for as long as that lasts
+                more = self._trim(file)
+                trim_at = time.monotonic() + (_TRIM_PAUSE_S if more else _TRIM_INTERVAL_S)
+        file.close()
+
+    def _insert(self, file: SqliteFile, rows: Sequence[Row]) -> BrokerError | None:
+        """Write a batch; gives the error instead, whatever it is: this thread has to go on, and posters to be told."""
+        try:
+            file.insert(rows)
+        except BrokerError as error:
+            return error
+        except Exception as error:
+            logger.exception("a batch of posts is refused after an error of ours")
+            return BrokerError(f"an error of ours: {error}", temporary=True)
+        return None
+
+    def _trim(self, file: SqliteFile) -> bool:
+        """Drop some old events; True when there may be more to drop."""
+        try:
+            return file.trim(self._bounds, self._now_ms())
+        except BrokerError as error:
+            logger.warning("old events could not be dropped: %s", error)
+        except Exception:
+            logger.exception("old events could not be dropped after an error of ours")
+        return False
+
+
+def _as_row(publication: Publication, now_ms: int) -> Row:
+    message = publication.message
+    return Row(
+        publication.id,
+        now_ms,
+        channel_as_stored(publication.channel),
+        None if message is None else message.decode(),
+        _join(publication.attachments) if publication.attachments else None,
+    )
+
+
+def _join(attachments: tuple[bytes, ...]) -> bytes:
+    return b"".join(len(part).to_bytes(_LENGTH_BYTES) + part for part in attachments)
+
+
+def _split(joined: bytes | None) -> tuple[bytes, ...]:
+    parts: list[bytes] = []
+    rest = joined or b""
+    while rest:
+        end = _LENGTH_BYTES + int.from_bytes(rest[:_LENGTH_BYTES])
+        parts.append(rest[_LENGTH_BYTES:end])
+        rest = rest[end:]
+    return tuple(parts)

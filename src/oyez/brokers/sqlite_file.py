@@ -1,0 +1,337 @@
+"""The file behind ``sqlite://``: a table of events, written in transactions and kept within bounds.
+
+Knows SQL. Must not know ids' rules, event loops or threads: whoever opened a file is the only one to use it.
+"""
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from oyez.errors import BrokerError
+from oyez.hub.publication import Channel, EventId
+
+SCHEMA_VERSION = 1
+_APPLICATION_ID = 0x4F59455A  # "OYEZ", for file(1)
+
+_SCHEMA = """
+    CREATE TABLE events (
+        id INTEGER PRIMARY KEY,
+        time_ms INTEGER NOT NULL,    -- since 1970
+        channel TEXT NOT NULL,
+        message TEXT,                -- JSON; NULL: the post had none
+        attachments BLOB             -- one after the other, each behind its length in 8 bytes
+    );
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+"""
+
+# One statement for many rows: each execution lets go of the interpreter's lock once and may wait for it afterwards, so
+# a row at a time would wait as often as there are rows. Few sizes, so that all of them stay prepared.
+_ROWS_AT_ONCE = (512, 128, 32, 8, 1)
+_ROW = "(?,?,?,?,?)"
+_INSERTS = {rows: f"INSERT INTO events VALUES {','.join([_ROW] * rows)}" for rows in _ROWS_AT_ONCE}  # noqa: S608 - no values
+
+_DROPPED_AT_ONCE = 1000
+_PAGES_FREED_AT_ONCE = 256
+_WAL_BYTES_KEPT = 16 * 2**20
+_BUSY_TIMEOUT_S = 5.0
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+# What to do about an error, by the primary code of SQLite (https://www.sqlite.org/rescode.html).
+_CURES = {
+    sqlite3.SQLITE_FULL: "make room on the disk",
+    sqlite3.SQLITE_IOERR: "see that the disk is well and not full",
+    sqlite3.SQLITE_READONLY: "let the daemon's user write the file and its folder",
+    sqlite3.SQLITE_CANTOPEN: "let the daemon's user write the file and its folder",
+    sqlite3.SQLITE_BUSY: "end the program that keeps it locked",
+    sqlite3.SQLITE_CORRUPT: "move it away, with the files whose names begin with its name, and start anew",
+    sqlite3.SQLITE_NOTADB: "name another path",
+}
+
+
+class Bounds(NamedTuple):
+    """What is kept at most."""
+
+    age_s: float
+    events: int
+    bytes: int
+    """Of pages in use."""
+
+
+class Row(NamedTuple):
+    """One event."""
+
+    id: EventId
+    time_ms: int
+    channel: str | bytes
+    message: str | None
+    attachments: bytes | None
+
+
+def boot_id() -> str:
+    """Tell this run of the machine from all others; empty where the system does not say."""
+    try:
+        return _BOOT_ID.read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
+class SqliteFile:
+    """An open file, with the lock that keeps a second daemon away.
+
+    Args:
+        path: of the database; made if it is not there, with its folder.
+        synced: whether a transaction is on the disk before it counts, and not only in the system's memory.
+        now_ms: the time; a new file knows nothing of what was before.
+
+    Raises:
+        BrokerError: it cannot be used, and why.
+    """
+
+    def __init__(self, path: Path, *, synced: bool, now_ms: int) -> None:
+        self._path = path.resolve()
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = _lock(self._path)
+        except OSError as error:
+            raise BrokerError(
+                f"{path} cannot be opened ({error.strerror or error}): let the daemon's user write its folder, or name"
+                " another path",
+                temporary=False,
+            ) from error
+        try:
+            self._database = sqlite3.connect(
+                self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=32
+            )
+        except sqlite3.Error as error:
+            os.close(self._lock)
+            raise self._explain(error, temporary=False) from error
+        try:
+            self._prepare(synced=synced, now_ms=now_ms)
+        except sqlite3.Error as error:
+            self._let_go()
+            raise self._explain(error, temporary=False) from error
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _prepare(self, *, synced: bool, now_ms: int) -> None:
+        database = self._database
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            raise self._refuse(
+                f"was written by a newer Oyez (schema {version}, this one knows {SCHEMA_VERSION}): upgrade, or name"
+                " another path"
+            )
+        if version == 0:
+            if database.execute("SELECT count(*) FROM sqlite_schema").fetchone() != (0,):
+                raise self._refuse("holds another program's data: name another path")
+            database.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before the first table, or never
+        elif database.execute("PRAGMA application_id").fetchone() != (_APPLICATION_ID,):
+            raise self._refuse("holds another program's data: name another path")
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}")
+        database.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES_KEPT}")
+        if version == 0:
+            database.executescript(f"BEGIN; {_SCHEMA}")
+            database.execute("INSERT INTO meta VALUES ('horizon', ?), ('unsynced_boot', NULL)", (now_ms,))
+            database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            database.execute("COMMIT")
+        (self.count,) = database.execute("SELECT count(*) FROM events").fetchone()
+        self._open_session(synced=synced, now_ms=now_ms)
+
+    def _open_session(self, *, synced: bool, now_ms: int) -> None:
+        """Note that the file is in use; find out whether its last user may have lost events with the power.
+
+        Without syncing, what a transaction wrote is in the system's memory until a checkpoint: it outlives the process,
+        and not the system. Then nobody knows how far it got, so nothing up to now is promised to be there.
+        """
+        unsynced_boot, boot = self._meta("unsynced_boot"), boot_id()
+        if unsynced_boot is not None and unsynced_boot != boot:
+            self._raise_horizon(max(now_ms, self.last_id()))
+        self._database.execute("UPDATE meta SET value = ? WHERE name = 'unsynced_boot'", (None if synced else boot,))
+
+    def _meta(self, name: str) -> str | int | None:
+        row = self._database.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        if row is None:
+            raise self._refuse("lacks what every file of Oyez has: move it away, or name another path")
+        value: str | int | None = row[0]
+        return value
+
+    def _raise_horizon(self, to: int) -> None:
+        self._database.execute("UPDATE meta SET value = max(value, ?) WHERE name = 'horizon'", (to,))
+
+    def _refuse(self, what: str) -> BrokerError:
+        return BrokerError(f"{self._path} {what}", temporary=False)
+
+    def _explain(self, error: sqlite3.Error, *, temporary: bool) -> BrokerError:
+        """Say what is wrong with the file, and what to do about it."""
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        cure = _CURES.get(code)
+        return BrokerError(f"{self._path}: {error}{f'; {cure}' if cure else ''}", temporary=temporary)
+
+    def horizon(self) -> EventId:
+        """Give the id up to which events may be missing."""
+        return EventId(int(self._meta("horizon") or 0))
+
+    def last_id(self) -> EventId:
+        """Give the newest id; the horizon when that is higher."""
+        (newest,) = self._database.execute("SELECT max(id) FROM events").fetchone()
+        return max(EventId(newest or 0), self.horizon())
+
+    def read(self, *, since_ms: int, at_most: int) -> tuple[EventId, list[Row]]:
+        """Read the newest events.
+
+        Args:
+            since_ms: the first that is older ends it.
+            at_most: how many of them.
+
+        Returns:
+            The id up to which events may be missing, and the events above it, in rising order.
+
+        Raises:
+            BrokerError: the file is damaged.
+        """
+        horizon = self.horizon()
+        rows: list[Row] = []
+        try:
+            newest_first = self._database.execute(
+                "SELECT id, time_ms, channel, message, attachments FROM events ORDER BY id DESC LIMIT ?", (at_most + 1,)
+            )
+            for values in newest_first:
+                row = Row(*values)
+                if row.time_ms < since_ms or len(rows) == at_most:
+                    horizon = max(horizon, row.id)
+                    break
+                rows.append(row)
+        except sqlite3.Error as error:
+            raise self._explain(error, temporary=False) from error
+        rows.reverse()
+        return horizon, rows
+
+    def insert(self, rows: Sequence[Row]) -> None:
+        """Add events, all or none; they are kept when this returns.
+
+        Raises:
+            BrokerError: they are not, for want of room perhaps; it may be tried again.
+        """
+        database = self._database
+        try:
+            if len(rows) == 1:
+                database.execute(_INSERTS[1], rows[0])
+            else:
+                database.execute("BEGIN")
+                self._insert_in_transaction(rows)
+                database.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise self._explain(error, temporary=True) from error
+        self.count += len(rows)
+
+    def _insert_in_transaction(self, rows: Sequence[Row]) -> None:
+        begin = 0
+        for size in _ROWS_AT_ONCE:
+            while len(rows) - begin >= size:
+                values = [value for row in rows[begin : begin + size] for value in row]
+                self._database.execute(_INSERTS[size], values)
+                begin += size
+
+    def _roll_back(self) -> None:
+        if self._database.in_transaction:
+            with contextlib.suppress(sqlite3.Error):
+                self._database.execute("ROLLBACK")
+
+    def trim(self, bounds: Bounds, now_ms: int) -> bool:
+        """Drop some of what is beyond the bounds, oldest first; True when there may be more.
+
+        Raises:
+            BrokerError: it could not be done; it may be tried again.
+        """
+        try:
+            oldest = self._database.execute(
+                "SELECT id, time_ms FROM events ORDER BY id LIMIT ?", (_DROPPED_AT_ONCE,)
+            ).fetchall()
+            drop_to = self._find_last_to_drop(oldest, bounds, now_ms)
+            if drop_to is None:
+                self._database.execute(f"PRAGMA incremental_vacuum({_PAGES_FREED_AT_ONCE})").fetchall()
+                return False
+            self._database.execute("BEGIN")
+            dropped = self._database.execute("DELETE FROM events WHERE id <= ?", (drop_to,)).rowcount
+            self._raise_horizon(drop_to)
+            self._database.execute("COMMIT")
+            self.count -= dropped
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise self._explain(error, temporary=True) from error
+        return True
+
+    def _find_last_to_drop(self, oldest: list[tuple[int, int]], bounds: Bounds, now_ms: int) -> int | None:
+        too_many = self.count - bounds.events
+        if self._bytes_in_use() > bounds.bytes:
+            too_many = max(too_many, min(len(oldest), self.count - 1))
+        earliest_ms = now_ms - bounds.age_s * 1000
+        last = None
+        for number, (event_id, time_ms) in enumerate(oldest, 1):
+            if number > too_many and time_ms >= earliest_ms:
+                break
+            last = event_id
+        return last
+
+    def _bytes_in_use(self) -> int:
+        pages, free, size = (
+            self._database.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return int((pages - free) * size)
+
+    def close(self) -> None:
+        """Write all into the database itself, and let go of it."""
+        with contextlib.suppress(sqlite3.Error):  # what it says then is that it was not closed, which is true
+            self._database.execute("UPDATE meta SET value = NULL WHERE name = 'unsynced_boot'")
+        self._let_go()
+
+    def _let_go(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self._database.close()
+        os.close(self._lock)
+
+
+def channel_as_stored(channel: str) -> str | bytes:
+    """Give a name as it is stored: a lone surrogate cannot be text in SQLite."""
+    try:
+        channel.encode()
+    except UnicodeEncodeError:
+        return channel.encode("utf-8", "surrogatepass")
+    return channel
+
+
+def channel_as_read(stored: str | bytes) -> Channel:
+    """Give back the name."""
+    return Channel(stored if isinstance(stored, str) else stored.decode("utf-8", "surrogatepass"))
+
+
+def _lock(path: Path) -> int:
+    """Lock a file beside the database: locking the database itself would keep the sqlite3 shell away."""
+    lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        owner = os.read(lock, 20).decode("ascii", "replace").strip()
+        os.close(lock)
+        raise BrokerError(
+            f"{path} is in use by another daemon{f' (process {owner})' if owner else ''}: end that one, or name another"
+            " path",
+            temporary=False,
+        ) from error
+    except OSError:
+        os.close(lock)
+        raise
+    with contextlib.suppress(OSError):  # a full disk: the lock holds without its owner's number
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, b"%d\n" % os.getpid(), 0)
+    return lock
