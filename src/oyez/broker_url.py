@@ -5,10 +5,13 @@ Knows the URLs. Must not know the stores.
 
 import os
 from dataclasses import dataclass
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 FORMS = "memory://, sqlite://, sqlite:///path or sqlite:///path?durability=disk"
+
+PLUGINS = "oyez.brokers"
 
 _FILE_NAME = "events.sqlite3"
 _DURABILITIES = ("process", "disk")
@@ -30,7 +33,15 @@ class SqliteUrl:
     synced: bool
 
 
-BrokerUrl = MemoryUrl | SqliteUrl
+@dataclass(frozen=True, slots=True)
+class PluginUrl:
+    """A URL with the scheme of an installed package: it says itself what the rest means."""
+
+    scheme: str
+    url: str
+
+
+BrokerUrl = MemoryUrl | SqliteUrl | PluginUrl
 
 
 def parse_broker_url(url: str) -> BrokerUrl:
@@ -46,7 +57,14 @@ def parse_broker_url(url: str) -> BrokerUrl:
         return MemoryUrl()
     if separator and scheme == "sqlite":
         return _parse_sqlite(url)
+    if separator and scheme in plugins().names:
+        return PluginUrl(scheme, url)
     raise ValueError(f"one of {FORMS}")
+
+
+def plugins() -> EntryPoints:
+    """Find the brokers of other packages: the entry points' names are schemes, their values make a broker of a URL."""
+    return entry_points(group=PLUGINS)
 
 
 def _parse_sqlite(url: str) -> SqliteUrl:

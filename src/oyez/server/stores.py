@@ -3,10 +3,13 @@
 Knows every broker by name. Must not know what a broker does inside.
 """
 
-from oyez.broker_url import MemoryUrl, parse_broker_url
+from collections.abc import Callable
+
+from oyez.broker_url import MemoryUrl, PluginUrl, parse_broker_url, plugins
 from oyez.brokers.memory import MemoryBroker
 from oyez.brokers.sqlite import Replay, SqliteBroker
 from oyez.brokers.sqlite_file import Bounds
+from oyez.errors import UnusableError
 from oyez.hub.broker import Broker
 from oyez.settings import Settings, fields_of
 
@@ -24,6 +27,8 @@ def open_store(settings: Settings) -> Broker:
     url = parse_broker_url(settings.broker)
     if isinstance(url, MemoryUrl):
         return MemoryBroker()
+    if isinstance(url, PluginUrl):
+        return _open_plugin(url)
     history, sqlite = settings.history, settings.sqlite
     return SqliteBroker(
         url.path,
@@ -31,3 +36,12 @@ def open_store(settings: Settings) -> Broker:
         bounds=Bounds(sqlite.max_age_s, sqlite.max_events, sqlite.max_bytes),
         replay=Replay(history.ttl_s, max(history.max_bytes // _LEAST_EVENT_BYTES, 1)),
     )
+
+
+def _open_plugin(url: PluginUrl) -> Broker:
+    """Let another package make its broker; whatever it raises is about the URL."""
+    try:
+        make: Callable[[str], Broker] = plugins()[url.scheme].load()
+        return make(url.url)
+    except Exception as error:
+        raise UnusableError("broker", url.scheme + "://", f"the package of that broker says: {error}") from error

@@ -1,0 +1,61 @@
+"""Can a broker of another package be named by its URL?"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.daemon import Daemon
+from tests.inbox import PATIENCE_S
+
+PLUGIN = """
+from oyez.brokers.memory import MemoryBroker
+
+class Tape(MemoryBroker):
+    pass
+
+def open_tape(url):
+    if url != "tape://reel":
+        raise ValueError("there is one reel only, tape://reel")
+    return Tape()
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> dict[str, str]:
+    """An installed package with a broker; the environment that finds it."""
+    site = tmp_path / "site"
+    about = site / "tape-1.0.dist-info"
+    about.mkdir(parents=True)
+    (site / "tape.py").write_text(PLUGIN)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: tape\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[oyez.brokers]\ntape = tape:open_tape\n")
+    return {"PYTHONPATH": str(site)}
+
+
+def test_a_broker_of_another_package_is_found_by_its_scheme(tmp_path: Path, plugin: dict[str, str]) -> None:
+    with Daemon(tmp_path, "--broker", "tape://reel", env=plugin) as daemon:
+        (event,) = daemon.post("a", 1)
+        assert daemon.last() == event["id"]
+        assert "broker tape://reel" in daemon.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("tape://other", "there is one reel only, tape://reel"),
+        ("film://reel", "expected one of memory://"),
+    ],
+)
+def test_what_it_refuses_is_explained(plugin: dict[str, str], url: str, said: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "oyez", "serve", "--port", "0", "--broker", url],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        env={"PATH": "", "LANG": "C.UTF-8", **plugin},
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert said in " ".join(done.stderr.split())
