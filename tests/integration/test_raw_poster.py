@@ -306,3 +306,32 @@ def test_a_second_address_for_all_the_world_wants_the_key_and_addresses_that_are
             assert not may_post(link)
             assert link.ask("auth", key=daemon.key) == {"status": "success"}
             assert may_post(link)
+
+
+# --- the API on the address of posters --------------------------------------------------------------------------------
+
+
+def test_the_api_takes_posts_there_without_a_key(local: Daemon) -> None:
+    channel = new_channel()
+    body = json.dumps({"channel": channel, "message": 1})
+    with RawListener(local.port, channel) as listener:
+        listener.check_nothing_more()
+        answer = request(post_port(local), "POST", "/api/publish", body)
+        assert answer.status == 200
+        assert listener.events(1) == [{"id": json.loads(answer.body)["id"], "channel": channel, "message": 1}]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": "Bearer wrong"},
+        {"X-Forwarded-For": "192.0.2.1"},
+        {"Origin": "https://elsewhere.example"},
+        {"Origin": "http://rebound.example:80", "Host": "rebound.example:80"},
+    ],
+)
+def test_the_api_asks_for_the_key_there_of_those_who_might_be_others(local: Daemon, headers: dict[str, str]) -> None:
+    body = json.dumps({"channel": new_channel(), "message": 1})
+    assert request(post_port(local), "POST", "/api/publish", body, **headers).status == 401
+    with_key = headers | {"Authorization": f"Bearer {local.key}"}
+    assert request(post_port(local), "POST", "/api/publish", body, **with_key).status == 200

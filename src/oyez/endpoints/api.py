@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from oyez import auth
-from oyez.address import Network
+from oyez.address import Network, Peer
 from oyez.auth import PostPolicy, Verdict
 from oyez.endpoints import api_document
 from oyez.endpoints.idempotency import Content, KnownKeys, content_of_body
@@ -24,6 +24,7 @@ from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId
 from oyez.limits import FailedAttempts, Notes
 from oyez.net.body import TooLarge, read_body
+from oyez.net.origins import is_foreign_page
 from oyez.net.peer import peer_of
 from oyez.wire import api_answers, api_queries, api_requests, commands
 from oyez.wire.api_answers import ApiError
@@ -95,11 +96,11 @@ class ApiEndpoint:
         """How many events were posted here."""
         return self._publisher.posts
 
-    def routes(self) -> list[BaseRoute]:
-        """Give the paths."""
-        return [_Below(self)]
+    def routes(self, *, trusted: bool = False) -> list[BaseRoute]:
+        """Give the paths; ``trusted``: for an address that only this machine reaches."""
+        return [_Below(self, trusted=trusted)]
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: Request, *, trusted: bool = False) -> Response:
         """Answer any request below the prefix."""
         name = "an unknown path"
         try:
@@ -110,7 +111,7 @@ class ApiEndpoint:
                 allowed = ", ".join(resource.methods)
                 raise ApiError(405, "method-not-allowed", f"{name} takes {allowed}", {"Allow": allowed})
             if resource.needs_key:
-                self._authorize(request)
+                self._authorize(request, trusted=trusted)
             return _json(await resource.answer(request))
         except ApiError as error:
             if error.code not in ("unauthorized", "too-many-failures", "unavailable"):
@@ -125,11 +126,13 @@ class ApiEndpoint:
             return self._history_resource
         raise ApiError(404, "not-found", "There is nothing at this path; /api/openapi.json describes what there is")
 
-    def _authorize(self, request: Request) -> None:
+    def _authorize(self, request: Request, *, trusted: bool) -> None:
         # HTTP gives bytes; Starlette reads them as Latin-1, posters write keys in UTF-8.
         header = request.headers.get("Authorization", "").encode("latin-1").decode("utf-8", "replace")
         scheme, _, token = header.partition(" ")
         peer = peer_of(request, self._trusted)
+        if trusted and not (header and self._policy.key) and _is_this_machines(request, peer):
+            return
         verdict = auth.judge_poster(self._policy, token.strip() if scheme.lower() == "bearer" else None, peer)
         if verdict is Verdict.ALLOWED:
             return
@@ -195,8 +198,9 @@ class ApiEndpoint:
 class _Below(BaseRoute):
     """Every path below the prefix, whatever is in it: the patterns of a Route end at a line break."""
 
-    def __init__(self, endpoint: ApiEndpoint) -> None:
+    def __init__(self, endpoint: ApiEndpoint, *, trusted: bool) -> None:
         self._endpoint = endpoint
+        self._trusted = trusted
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Tell whether a request is ours."""
@@ -206,8 +210,13 @@ class _Below(BaseRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer it."""
-        response = await self._endpoint.answer(Request(scope, receive))
+        response = await self._endpoint.answer(Request(scope, receive), trusted=self._trusted)
         await response(scope, receive, send)
+
+
+def _is_this_machines(request: Request, peer: Peer) -> bool:
+    """Tell whether neither a proxy nor another site's page has sent a request, where only this machine comes in."""
+    return peer.direct and not is_foreign_page(request.headers.get("Origin"), request.headers.get("Host"))
 
 
 async def _in_slices(steps: Generator[None, None, T]) -> T:

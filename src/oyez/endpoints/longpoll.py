@@ -87,15 +87,14 @@ class LongPollEndpoint:
             self._house.seats.free()
 
     async def _answer(self, request: Request, query: ListenQuery) -> Response | None:
-        hub, ticker, poll = self._house.hub, self._house.ticker, _Poll()
+        hub, ticker, poll = self._house.hub, self._house.ticker, _Poll(notify=query.notify)
         self._waiting.add(poll)
         ticker.set(poll, ticker.clock() + self._timeout_s)
         watch = asyncio.ensure_future(until_disconnected(request))
         try:
             start = None if query.start is None else EventId(query.start)
             hub.subscribe(poll.subscription, [Channel(name) for name in query.channels], start)
-            if query.notify:
-                poll.end_by_gap()
+            poll.end_by_gap()
             await asyncio.wait((poll.answer, watch), return_when=asyncio.FIRST_COMPLETED)
         finally:
             watch.cancel()
@@ -113,12 +112,14 @@ class LongPollEndpoint:
 class _Poll:
     """One request that waits: the hub's subscriber, served once.
 
-    ``answer``: the body, and the gaps to be named with it; None when the daemon stops.
+    ``answer``: the body, and the gaps to be named with it; None when the daemon stops. ``notify``: whether a gap alone
+    is an answer too.
     """
 
-    __slots__ = ("_gaps", "answer", "subscription", "tick_slot")
+    __slots__ = ("_gaps", "_notify", "answer", "subscription", "tick_slot")
 
-    def __init__(self) -> None:
+    def __init__(self, *, notify: bool) -> None:
+        self._notify = notify
         self.answer: asyncio.Future[_Answer | None] = asyncio.get_running_loop().create_future()
         self.subscription = Subscription(self, POLL_ANSWERS, self.write)
         self._gaps: Sequence[Gap] = ()
@@ -130,8 +131,8 @@ class _Poll:
             self.answer.set_result(answer)
 
     def end_by_gap(self) -> None:
-        """Answer with the gaps, if there are any and nothing newer is to be had."""
-        if self._gaps and not self.answer.done():
+        """Answer with the gaps, if that is wanted, there are any, and nothing newer is to be had."""
+        if self._notify and self._gaps and not self.answer.done():
             body = b'{"id":%d,"gaps":%b}' % (self.subscription.position, _encode_gaps(self._gaps))
             self.end(_Answer(200, body, self._gaps))
 
@@ -149,7 +150,9 @@ class _Poll:
         self._gaps = gaps
 
     def tell_gap(self, gap: Gap) -> None:
-        """Nothing follows the first event, so nothing can be missed after it."""
+        """Keep what an outage of the store may have hidden while nothing came; told once the hub is done with us."""
+        self._gaps = [*self._gaps, gap]
+        asyncio.get_running_loop().call_soon(self.end_by_gap)
 
     def tick(self, now: float) -> None:
         """Nothing came in time."""

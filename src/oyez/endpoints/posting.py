@@ -6,8 +6,6 @@ Knows this dialect's posters: they wait for exactly one frame, without a time-ou
 from collections import deque
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from oyez import auth
 from oyez.address import FindPeer
@@ -19,6 +17,7 @@ from oyez.limits import FailedAttempts
 from oyez.net.connection import WebSocketConnection
 from oyez.net.gate import FrameReceiver
 from oyez.net.handshake import Handshake, Refusal
+from oyez.net.origins import is_foreign_page
 from oyez.wire import commands, raw_commands
 from oyez.wire.commands import CommandError
 from oyez.wire.raw_commands import Request
@@ -61,7 +60,8 @@ class PostingEndpoint:
         A proxy's clients may be anyone, and so may the page of another site that a browser on this machine shows.
         """
         find_peer = handshake.peer_finder(self.house.trusted_proxies)
-        return self._admit(find_peer, needs_key=not find_peer().direct or _is_of_foreign_page(handshake))
+        is_foreign = is_foreign_page(handshake.first(b"origin"), handshake.first(b"host"))
+        return self._admit(find_peer, needs_key=is_foreign or not find_peer().direct)
 
     def _admit(self, find_peer: FindPeer, *, needs_key: bool) -> FrameReceiver | Refusal:
         if not self.house.may_open(find_peer):
@@ -211,21 +211,3 @@ class RawPoster:
         if not self._may_post:
             ticker = self._endpoint.house.ticker
             ticker.set(self, ticker.clock() + self._endpoint.limits.auth_timeout_s)
-
-
-def _is_of_foreign_page(handshake: Handshake) -> bool:
-    """Tell whether a browser names another site's page; client libraries name the address that they connect to.
-
-    Any other name may have been made to lead here by whoever owns it ("DNS rebinding"), so it has to be an address.
-    """
-    origin = handshake.first(b"origin")
-    if origin is None:
-        return False
-    try:
-        parts = urlsplit(origin)
-        name = parts.hostname or ""
-        if name != "localhost":
-            ip_address(name)
-    except ValueError:
-        return True
-    return parts.netloc != handshake.first(b"host")

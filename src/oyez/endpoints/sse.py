@@ -37,16 +37,18 @@ _HEARTBEATS_UNREAD = 3
 
 
 class EventStreamEndpoint:
-    """What all streams share."""
+    """What all streams share; ``paths`` are where they begin."""
 
-    def __init__(self, house: House, heartbeat_s: float) -> None:
+    def __init__(self, house: House, heartbeat_s: float, paths: Sequence[str] = (PATH,)) -> None:
         self.house = house
+        self.paths = paths
         self.heartbeat_s = heartbeat_s
         self.listeners = 0
 
     def routes(self) -> list[Route]:
-        """Give the path for what is no GET: a GET gets its socket for itself, see `admit`."""
-        return [Route(PATH, self._answer_others, methods=["OPTIONS", "POST", "PUT", "PATCH", "DELETE"])]
+        """Give the paths for what is no GET: a GET gets its socket for itself, see `admit`."""
+        methods = ["OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
+        return [Route(path, self._answer_others, methods=methods) for path in self.paths]
 
     async def _answer_others(self, request: Request) -> Response:
         headers = self.house.origins.headers(request.headers.get("Origin"))

@@ -46,6 +46,8 @@ ErrorAnswers = Mapping[int, Callable[[Request, Exception], Awaitable[Response]]]
 
 # Answers below this size are not worth compressing (bytes).
 _GZIP_FROM = 1024
+_WEBSOCKET_BELOW = "event"
+
 _GZIP_LEVEL = 4  # a full page of history takes 1.5 ms at this level, and 4 ms at the usual one
 
 
@@ -91,7 +93,10 @@ class Building:
         self.websocket = self._build_websocket()
         self.posting = self._build_posting(policy, failures)
         self.longpoll = LongPollEndpoint(self.house, settings.http.long_poll_timeout_s)
-        self.streams = EventStreamEndpoint(self.house, settings.http.stream_heartbeat_s)
+        # Every door for listeners is also below Socket.IO's path: a proxy that passes on that one serves all.
+        stream_paths = (STREAM_PATH, settings.socketio.path + STREAM_PATH.lstrip("/"))
+        self.streams = EventStreamEndpoint(self.house, settings.http.stream_heartbeat_s, stream_paths)
+        self._poll_paths = (PREFIX, settings.socketio.path + PREFIX.lstrip("/"))
         self.api = self._build_api(policy, failures)
         self.status = StatusEndpoint(is_serving, self._build_metrics())
 
@@ -224,14 +229,14 @@ class Building:
             settings.limits.max_sender_message_bytes,
             self.notes,
             below={settings.socketio.path: socketio_http.admit},
-            streams={STREAM_PATH: self.streams.admit},
+            streams=dict.fromkeys(self.streams.paths, self.streams.admit),
         )
-        for path in settings.websocket.paths:
+        for path in (*settings.websocket.paths, settings.socketio.path + _WEBSOCKET_BELOW):
             doorway.at[path.rstrip("/") or "/"] = self.websocket.admit
         doorway.at[settings.websocket.post_path.rstrip("/") or "/"] = self.posting.admit
         routes: list[BaseRoute] = [
-            Route(settings.socketio.path + "{rest:path}", socketio_http),
             *self.streams.routes(),
+            Route(settings.socketio.path + "{rest:path}", socketio_http),
             *self.api.routes(),
             *self.status.routes(),
         ]
@@ -240,10 +245,10 @@ class Building:
         return Entrance(self._build_app(routes), doorway)
 
     def post_entrance(self, main: Entrance, *, trusted: bool) -> Entrance:
-        """Open the door of raw posters, at every path; ``trusted``: only this machine reaches the address."""
+        """Open the doors of posters, the raw one at every path; ``trusted``: only this machine reaches the address."""
         judge = self.posting.admit_trusted if trusted else self.posting.admit
         doorway = replace(main.doorway, at={}, below={}, elsewhere=judge, streams={})
-        return Entrance(Starlette(routes=self.status.routes()), doorway)
+        return Entrance(Starlette(routes=[*self.api.routes(trusted=trusted), *self.status.routes()]), doorway)
 
     def poll_entrance(self, main: Entrance) -> Entrance:
         """Open the door of long polls."""
@@ -253,10 +258,11 @@ class Building:
     def _build_app(self, routes: Sequence[BaseRoute], on_errors: ErrorAnswers | None = None) -> ASGIApp:
         routed = Starlette(routes=routes, exception_handlers=on_errors)
         routed.router.redirect_slashes = False  # a path that is not there is not there
+        poll_paths = tuple(path.encode() for path in self._poll_paths)
 
         async def choose(scope: Scope, receive: Receive, send: Send) -> None:
             """Give long polls to their door: a channel's name may hold what a route's pattern does not match."""
-            is_poll = scope["type"] == "http" and scope["raw_path"].startswith(PREFIX.encode())
+            is_poll = scope["type"] == "http" and scope["raw_path"].startswith(poll_paths)
             await (self.longpoll if is_poll else routed)(scope, receive, send)
 
         return GZipMiddleware(choose, minimum_size=_GZIP_FROM, compresslevel=_GZIP_LEVEL)
