@@ -183,6 +183,9 @@ class Settings:
     )
     log_format: str = setting("text", "Shape of the log's lines.", choices=("text", "json"), flag=True)
     drain_deadline_s: float = duration(5.0, "Longest time from the order to stop until the end.", low=0)
+    stall_deadline_s: float = duration(
+        20.0, "How long the event loop may stand still before the process ends itself; 0: for ever.", low=0
+    )
     socketio: SocketioSettings = SocketioSettings()
     websocket: WebsocketSettings = WebsocketSettings()
     post_listener: ListenerSettings = ListenerSettings(port=15101)

@@ -6,16 +6,26 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import StartDaemon
 from tests.daemon import Daemon
 from tests.inbox import PATIENCE_S
+from tests.integration.dialects import RawPoster
+from tests.raw import Call
 
 PLUGIN = """
+import time
 from oyez.brokers.memory import MemoryBroker
 
 class Tape(MemoryBroker):
     pass
 
+class Torn(MemoryBroker):
+    def publish(self, posts, settle):
+        time.sleep(600)
+
 def open_tape(url):
+    if url == "tape://torn":
+        return Torn()
     if url != "tape://reel":
         raise ValueError("there is one reel only, tape://reel")
     return Tape()
@@ -59,3 +69,15 @@ def test_what_it_refuses_is_explained(plugin: dict[str, str], url: str, said: st
     )
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
     assert said in " ".join(done.stderr.split())
+
+
+def test_a_daemon_that_stands_still_ends_itself_and_says_where(
+    start_daemon: StartDaemon, plugin: dict[str, str]
+) -> None:
+    daemon = start_daemon("--broker", "tape://torn", env=plugin, settings={"stall_deadline_s": 0.5})
+    assert Call(daemon.port, "POST", "/api/publish", b"{}").answer().status == 401  # it serves
+    with RawPoster(daemon.port) as poster:
+        poster.command("post", channel="a", message=1)
+        assert daemon.process.wait(PATIENCE_S) == 70
+    daemon.log.wait_until(lambda: "in publish" in daemon.stderr, "word of where it stood")
+    assert "stall_deadline_s" in daemon.stderr

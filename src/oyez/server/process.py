@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from oyez import logs
 from oyez.server.daemon import Daemon
+from oyez.server.watchdog import Watchdog
 from oyez.settings import Settings
 
 # Allocations until the collector looks at the youngest objects, and how seldom it looks at the older ones.
@@ -46,9 +47,14 @@ async def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
     gc.set_threshold(*_GC_THRESHOLDS)
     gc.collect()
     gc.freeze()
+    watchdog = Watchdog(settings.stall_deadline_s) if settings.stall_deadline_s else None
+    if watchdog is not None:
+        watchdog.start()
     on_ready(address)
     await asked_to_stop.wait()
     await daemon.stop()
+    if watchdog is not None:
+        watchdog.stop()
 
 
 def run(settings: Settings, on_ready: Callable[[str], None] = lambda _: None) -> int:

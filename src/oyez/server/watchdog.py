@@ -1,0 +1,68 @@
+"""Ends a process whose event loop stands still.
+
+Knows one counter that the loop moves. Must not know what the loop does.
+
+Posters wait minutes for a daemon that hangs, and not at all for one that is gone: a supervisor starts another.
+"""
+
+import asyncio
+import faulthandler
+import logging
+import os
+import sys
+import threading
+
+logger = logging.getLogger(__name__)
+
+EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
+
+_LOOKS = 20
+
+
+class Watchdog:
+    """Looks from a thread whether the loop still turns.
+
+    It counts its own looks instead of reading a clock: when the whole process stood still (a suspended machine, a
+    debugger), both begin where they were.
+
+    Args:
+        deadline_s: how long the loop may stand still.
+    """
+
+    def __init__(self, deadline_s: float) -> None:
+        self._interval_s = deadline_s / _LOOKS
+        self._deadline_s = deadline_s
+        self._turns = 0
+        self._over = threading.Event()
+
+    def start(self) -> None:
+        """Watch the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._turn()
+        threading.Thread(target=self._watch, name="oyez-watchdog", daemon=True).start()
+
+    def stop(self) -> None:
+        """Watch no more."""
+        self._over.set()
+
+    def _turn(self) -> None:
+        self._turns += 1
+        if not self._over.is_set():
+            self._loop.call_later(self._interval_s, self._turn)
+
+    def _watch(self) -> None:
+        seen, looks = self._turns, 0
+        while not self._over.wait(self._interval_s):
+            looks = looks + 1 if self._turns == seen else 0
+            seen = self._turns
+            if looks > _LOOKS:
+                self._end()
+
+    def _end(self) -> None:
+        logger.critical(
+            "the event loop has stood still for %g s (stall_deadline_s); the process ends, so that posters need not"
+            " wait. What it was doing:",
+            self._deadline_s,
+        )
+        faulthandler.dump_traceback(sys.stderr)
+        os._exit(EXIT_CODE)
