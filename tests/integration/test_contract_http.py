@@ -6,6 +6,7 @@ import re
 import pytest
 
 from tests.daemon import Daemon
+from tests.integration.dialects import RawListener
 from tests.integration.links import SUCCESS, TARGET, Poller, Sender, listen
 from tests.raw import Answer, Polling, WebSocket, frame, request
 from tests.scenarios import new_channel
@@ -164,3 +165,33 @@ def test_senders_limit_holds_only_while_it_is_one(daemon: Daemon) -> None:
         sender.connect()
         sender.send(padded(10_001))
         assert sender.close_code() == 1009
+
+
+# --- requests that come again, for their answer got lost --------------------------------------------------------------
+
+
+def test_a_poll_that_comes_again_ends_its_session(daemon: Daemon) -> None:
+    """What its first answer carried is gone: the client has to come back and say what it has."""
+    polling = Polling(daemon.port)
+    assert polling.post("40").status == 200
+    assert request(daemon.port, "GET", f"{polling.target}&t=one").status == 200
+    polling.post('42["last-msg"]')
+    assert request(daemon.port, "GET", f"{polling.target}&t=two").status == 200
+    polling.post('42["last-msg"]')
+    repeated = request(daemon.port, "GET", f"{polling.target}&t=two")
+    assert (repeated.status, json.loads(repeated.body)["message"]) == (400, "Session ID unknown")
+    assert polling.is_gone
+
+
+def test_packets_that_come_again_are_taken_once(daemon: Daemon) -> None:
+    channel = new_channel()
+    polling = Polling(daemon.port)
+    polling.post("40" + json.dumps({"role": "sender", "token": daemon.key}))
+    polling.get()
+    start = daemon.last()
+    post = f'42["post",{{"channel":"{channel}","message":1}}]'
+    for mark in ("one", "one", "two"):
+        assert request(daemon.port, "POST", f"{polling.target}&t={mark}", post).body == "ok"
+    with RawListener(daemon.port, channel, start=start) as listener:
+        listener.events(2)
+        listener.check_nothing_more()

@@ -13,7 +13,8 @@ from tests.fakes import World
 @pytest.mark.parametrize("notify", [True, False])
 def test_a_loss_while_it_waits(notify: bool) -> None:
     async def scene() -> None:
-        world, poll = World(), _Poll(notify=notify)
+        world = World()
+        poll = _Poll(world.hub, notify=notify)
         world.hub.subscribe(poll.subscription, [Channel("a")], EventId(world.hub.last_id()))
         world.hub.lose(EventId(5000))
         world.run()
@@ -27,5 +28,24 @@ def test_a_loss_while_it_waits(notify: bool) -> None:
         assert answer is not None
         assert [gap.oldest for gap in answer.gaps] == [5001]
         assert json.loads(answer.body)["id"] == (5000 if notify else 6000)
+
+    asyncio.run(scene())
+
+
+def test_an_event_brings_the_gaps_that_would_be_told_no_more() -> None:
+    """Its id may be beyond the floor of another channel, whose first event is still to come."""
+
+    async def scene() -> None:
+        world = World()
+        start = world.post("a", "b")[-1]
+        world.hub.lose(EventId(5000))
+        world.wall_clock.now = 6
+        world.post("a", "b")
+        poll = _Poll(world.hub, notify=False)
+        world.hub.subscribe(poll.subscription, [Channel("a"), Channel("b")], EventId(start))
+        answer = poll.answer.result()
+        assert answer is not None
+        assert json.loads(answer.body)["channel"] == "a"
+        assert {gap.channel for gap in answer.gaps} == {"a", "b"}
 
     asyncio.run(scene())

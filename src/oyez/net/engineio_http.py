@@ -127,10 +127,11 @@ class EngineHttp:
             return _error(refused)
         if link is None:
             return self._open(request)
+        mark = _first(query, "t")
         if request.method == "GET":
-            return await self._poll(link, request)
+            return await self._poll(link, request, mark)
         if request.method == "POST":
-            return await self._post(link, request)
+            return await self._post(link, request, mark)
         return Response(status_code=400 if request.method == "HEAD" else 500)
 
     def _check(
@@ -164,9 +165,15 @@ class EngineHttp:
             link.polling.max_packets = _PACKETS_OUTSIDE_BROWSERS
         return _text(link.open_packet(["websocket"]))
 
-    async def _poll(self, link: EngineLink, request: Request) -> Response | None:
+    async def _poll(self, link: EngineLink, request: Request, mark: str) -> Response | None:
         polling = link.polling
         assert polling is not None
+        if mark and mark == polling.answered:
+            # Clients mark each request anew (Engine.IO 4, `t`). One that comes again was repeated by the client's HTTP
+            # stack, for its answer got lost, and with it packets that nobody will miss: better an end than a hole.
+            self._server.note("bad-request", "a poll that comes again, its answer got lost")
+            link.close(engineio.NOOP)
+            return _error(_UNKNOWN_SID)
         if polling.waiting:
             # Engine.IO 4, "Transports": one GET at a time. The first is told to close, the second is refused.
             self._server.note("bad-request", "two polls at once")
@@ -182,6 +189,7 @@ class EngineHttp:
         payload = polling.take()
         if not payload:  # the session has ended meanwhile
             return _error(_UNKNOWN_SID)
+        polling.answered = mark
         return _text(payload)
 
     def _poll_dropped(self, link: EngineLink, watch: asyncio.Future[None]) -> None:
@@ -189,7 +197,7 @@ class EngineHttp:
         if not watch.cancelled() and link.polling is not None:
             link.close(engineio.NOOP)
 
-    async def _post(self, link: EngineLink, request: Request) -> Response | None:
+    async def _post(self, link: EngineLink, request: Request, mark: str) -> Response | None:
         if request.headers.get("Content-Type", "").startswith("application/octet-stream"):
             link.close()
             return _error(_BAD_REQUEST)
@@ -201,7 +209,8 @@ class EngineHttp:
         except TimeoutError:
             self._server.note("bad-request", "a body that does not end")
             return Response(status_code=408, headers={"Connection": "close"})
-        if link.is_open and link.polling is not None:
+        if link.is_open and link.polling is not None and not (mark and mark == link.polling.received):
+            link.polling.received = mark  # of a request that is repeated, only the answer got lost
             link.receive_payload(body)
         return Response(b"ok", media_type="text/html")
 

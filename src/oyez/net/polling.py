@@ -18,17 +18,19 @@ _HOPELESS_BYTES = 2 * 1024 * 1024
 class PollingTransport:
     """What is due to a client that polls.
 
-    ``max_packets``: how many the client takes with one GET; None: any number.
+    ``max_packets``: how many the client takes with one GET; None: any number. ``answered`` and ``received``: the marks
+    of the last GET and POST that were served.
 
     Args:
         on_drained: called after a GET has taken everything, if a write had been told that the transport is full.
     """
 
-    __slots__ = ("_bytes", "_full", "_on_drained", "_packets", "_waiter", "max_packets")
+    __slots__ = ("_bytes", "_full", "_on_drained", "_packets", "_waiter", "answered", "max_packets", "received")
 
     def __init__(self, on_drained: Callable[[], None]) -> None:
         self._packets: list[bytes] = []
         self.max_packets: int | None = None
+        self.answered = self.received = ""
         self._bytes = 0
         self._full = False
         self._waiter: asyncio.Future[None] | None = None
