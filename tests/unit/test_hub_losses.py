@@ -129,3 +129,11 @@ def test_a_start_from_another_clock_reaches_further_back(start_is: str) -> None:
     else:
         assert world.follow(Listener(), "a", "b", start=first + 1).got == [first, second]
         assert [each.id for each in world.hub.recent(Channel("a"), EventId(first + 1))[0]] == [first]
+
+
+def test_a_loss_is_not_forgotten_when_what_was_before_it_is_dropped() -> None:
+    world = World(size=3)
+    ids = world.post("a", "a", "a")
+    lose(world)
+    (late,) = world.post("a")  # and the oldest goes
+    assert world.follow(Listener(), "a", start=ids[1]).gaps == [Gap(Channel("a"), EventId(ids[1]), EventId(late))]

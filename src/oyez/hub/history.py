@@ -7,6 +7,7 @@ can be served completely. Channels that history has forgotten share one floor, t
 """
 
 from collections import OrderedDict, deque
+from itertools import islice
 from typing import NamedTuple
 
 from oyez.hub.publication import Channel, EventId, Publication
@@ -100,14 +101,14 @@ class History:
                 return
             self._drop(oldest)
 
-    def since(self, channel: Channel, after: EventId) -> list[Publication]:
-        """Give a channel's events with an id above ``after``, in rising order."""
+    def since(self, channel: Channel, after: EventId, at_most: int | None = None) -> list[Publication]:
+        """Give a channel's events with an id above ``after``, the oldest of them, in rising order."""
         ring = self._rings.get(channel)
         if ring is None or not ring.publications or ring.publications[-1].id <= after:
             return []
         if ring.publications[0].id > after:
-            return list(ring.publications)
-        return [publication for publication in ring.publications if publication.id > after]
+            return list(islice(ring.publications, at_most))
+        return list(islice((publication for publication in ring.publications if publication.id > after), at_most))
 
     def gap(self, channel: Channel, after: EventId) -> Gap | None:
         """Tell what may be missing for whoever has everything up to ``after``; None when nothing is.
@@ -138,7 +139,7 @@ class History:
         """Drop the oldest event of its channel."""
         ring = self._rings[publication.channel]
         ring.publications.popleft()
-        ring.floor = publication.id
+        ring.floor = max(ring.floor, publication.id)  # it may have been raised above what is still here
         if not ring.publications:
             self._empty[publication.channel] = None
         del self._all[publication.id]

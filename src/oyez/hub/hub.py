@@ -256,21 +256,27 @@ class Hub:
 
     def _catch_up(self, subscription: Subscription) -> None:
         """Write what follows a listener's position, in id order, as far as its socket takes it."""
-        missed = [
-            publication
-            for channel in subscription.channels
-            for publication in self._history.since(channel, subscription.position_in(channel))
-        ]
-        missed.sort(key=_by_id)
-        for chunk, data in _chunks(missed, subscription.encoding) if missed else ():
-            subscription.position = chunk[-1].id
-            self.deliveries += len(chunk)
-            if not subscription.write(data):
-                subscription.lagging = True
-                return
+        while missed := self._missed(subscription):
+            for chunk, data in _chunks(missed, subscription.encoding):
+                subscription.position = chunk[-1].id
+                self.deliveries += len(chunk)
+                if not subscription.write(data):
+                    subscription.lagging = True
+                    return
         subscription.position = self._history.last_id
         subscription.ahead = None
         subscription.lagging = False
+
+    def _missed(self, subscription: Subscription) -> list[Publication]:
+        """Give what follows a listener's position, in id order: no more than one write takes, where that is few."""
+        at_most = subscription.encoding.max_events
+        missed = [
+            publication
+            for channel in subscription.channels
+            for publication in self._history.since(channel, subscription.position_in(channel), at_most)
+        ]
+        missed.sort(key=_by_id)
+        return missed[:at_most]
 
     # The way out
 
