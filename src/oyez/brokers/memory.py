@@ -6,6 +6,7 @@ Knows how ids are given. Keeps nothing: after a restart, whoever names an older 
 import time
 from collections.abc import Callable, Sequence
 
+from oyez.errors import BrokerError
 from oyez.hub.broker import Deliver, Lose, Settle
 from oyez.hub.publication import EventId, Post, Publication
 
@@ -20,11 +21,12 @@ class MemoryBroker:
         self._wall_clock = wall_clock
         self._last = EventId(int(wall_clock() * 1000))
         self._deliver: Deliver | None = None
+        self._stopped = False
 
     @property
     def available(self) -> bool:
-        """Always."""
-        return True
+        """Until it is stopped."""
+        return not self._stopped
 
     async def start(self, deliver: Deliver, lose: Lose) -> EventId:
         """Begin with nothing."""
@@ -33,6 +35,9 @@ class MemoryBroker:
 
     def publish(self, posts: Sequence[Post], settle: Settle) -> None:
         """Take the posts at once."""
+        if self._stopped:
+            settle(BrokerError("the store is closed", temporary=True))
+            return
         if self._deliver is None:
             raise RuntimeError("publish before start")
         now = self._clock()
@@ -56,4 +61,5 @@ class MemoryBroker:
         return start
 
     async def stop(self) -> None:
-        """Nothing to close."""
+        """Take no more posts."""
+        self._stopped = True

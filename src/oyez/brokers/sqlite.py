@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from oyez.brokers.sqlite_file import Bounds, Row, SqliteFile, channel_as_read, channel_as_stored
 from oyez.errors import BrokerError
@@ -22,6 +22,8 @@ from oyez.hub.broker import Deliver, Lose, Settle
 from oyez.hub.publication import EventId, Post, Publication
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _LENGTH_BYTES = 8
 
@@ -79,13 +81,13 @@ class SqliteBroker:
         self._writing = False
         self._stopping: asyncio.Future[None] | None = None
         self._available = False
-        self._complained_at = float("-inf")
+        self._complained_at = self._warned_at = float("-inf")
         self._jobs: queue.SimpleQueue[list[Row] | None] = queue.SimpleQueue()
 
     @property
     def available(self) -> bool:
         """Whether the last transaction could be written."""
-        return self._available
+        return self._available and self._stopping is None
 
     async def start(self, deliver: Deliver, lose: Lose) -> EventId:
         """Open the file, hand out what it holds, and begin to write.
@@ -97,9 +99,9 @@ class SqliteBroker:
         self._loop = asyncio.get_running_loop()
         file = SqliteFile(self._path, synced=self._synced, now_ms=self._now_ms())
         try:
-            self._last = self._given = file.last_id()
             since_ms = self._now_ms() - int(self._replay.age_s * 1000)
-            horizon, rows = file.read(since_ms=since_ms, at_most=self._replay.events)
+            horizon, last_id, rows = file.read(since_ms=since_ms, at_most=self._replay.events)
+            self._last = self._given = last_id
             deliver(self._as_publications(rows))
         except BaseException:
             file.close()
@@ -171,17 +173,17 @@ class SqliteBroker:
         requests, publications = self._under_way, self._publications
         self._under_way, self._publications = [], []
         if error is None:
-            if publications:
+            if publications:  # else nothing was written, and nothing was learnt
                 self._last = publications[-1].id
-                self._deliver(publications)
-            self._welcome()
+                _call(self._deliver, publications)
+                self._welcome()
         else:
             self._complain(error)
         ids = [publication.id for publication in publications]
         begin = 0
         for request in requests:
             end = begin + len(request.posts)
-            request.settle(ids[begin:end] if error is None else error)
+            _call(request.settle, ids[begin:end] if error is None else error)
             begin = end
         self._writing = bool(self._waiting)
         if self._writing:
@@ -245,10 +247,21 @@ class SqliteBroker:
         try:
             return file.trim(self._bounds, self._now_ms())
         except BrokerError as error:
-            logger.warning("old events could not be dropped: %s", error)
+            now = time.monotonic()
+            if now - self._warned_at >= _COMPLAINT_INTERVAL_S:
+                self._warned_at = now
+                logger.warning("old events could not be dropped: %s", error)
         except Exception:
             logger.exception("old events could not be dropped after an error of ours")
         return False
+
+
+def _call(function: Callable[[T], None], argument: T) -> None:
+    """Call the other side, whose errors are its own: the next batch, and all who wait for it, must not hang on them."""
+    try:
+        function(argument)
+    except Exception:
+        logger.exception("an event or an answer is lost after an error of ours")
 
 
 def _as_row(publication: Publication, now_ms: int) -> Row:

@@ -5,6 +5,7 @@ Knows SQL. Must not know ids' rules, event loops or threads: whoever opened a fi
 
 import contextlib
 import fcntl
+import math
 import os
 import sqlite3
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from oyez.errors import BrokerError
-from oyez.hub.publication import Channel, EventId
+from oyez.hub.publication import MAX_EVENT_ID, Channel, EventId
 
 SCHEMA_VERSION = 1
 _APPLICATION_ID = 0x4F59455A  # "OYEZ", for file(1)
@@ -41,6 +42,8 @@ _BUSY_TIMEOUT_S = 5.0
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
+_START_ANEW = "move it away, with the files whose names begin with its name, and start anew"
+
 # What to do about an error, by the primary code of SQLite (https://www.sqlite.org/rescode.html).
 _CURES = {
     sqlite3.SQLITE_FULL: "make room on the disk",
@@ -48,9 +51,13 @@ _CURES = {
     sqlite3.SQLITE_READONLY: "let the daemon's user write the file and its folder",
     sqlite3.SQLITE_CANTOPEN: "let the daemon's user write the file and its folder",
     sqlite3.SQLITE_BUSY: "end the program that keeps it locked",
-    sqlite3.SQLITE_CORRUPT: "move it away, with the files whose names begin with its name, and start anew",
-    sqlite3.SQLITE_NOTADB: "name another path",
+    sqlite3.SQLITE_CORRUPT: _START_ANEW,
+    sqlite3.SQLITE_NOTADB: f"name another path, or {_START_ANEW}",
 }
+
+
+# The second: SQLite names what is wrong with a damaged file, and Python cannot read that name.
+_READ_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 
 
 class Bounds(NamedTuple):
@@ -70,6 +77,17 @@ class Row(NamedTuple):
     channel: str | bytes
     message: str | None
     attachments: bytes | None
+
+
+class Kept(NamedTuple):
+    """What a file had when it was opened."""
+
+    horizon: EventId
+    """Events up to this id may be missing, though some are there."""
+    last_id: EventId
+    """The newest id; the horizon when that is higher."""
+    rows: list[Row]
+    """In rising order."""
 
 
 def boot_id() -> str:
@@ -93,14 +111,18 @@ class SqliteFile:
     """
 
     def __init__(self, path: Path, *, synced: bool, now_ms: int) -> None:
-        self._path = path.resolve()
+        self._path = path
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path = path.resolve()  # through a symbolic link too, a file has one lock
+            if self._path.is_dir():
+                raise self._refuse("is a folder: name a file in it")
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_private(self._path)
             self._lock = _lock(self._path)
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # the latter: a link that leads to itself
             raise BrokerError(
-                f"{path} cannot be opened ({error.strerror or error}): let the daemon's user write its folder, or name"
-                " another path",
+                f"{path} cannot be opened ({getattr(error, 'strerror', None) or error}): let the daemon's user write"
+                " its folder, or name another path",
                 temporary=False,
             ) from error
         try:
@@ -112,7 +134,7 @@ class SqliteFile:
             raise self._explain(error, temporary=False) from error
         try:
             self._prepare(synced=synced, now_ms=now_ms)
-        except sqlite3.Error as error:
+        except _READ_ERRORS as error:
             self._let_go()
             raise self._explain(error, temporary=False) from error
         except BaseException:
@@ -122,17 +144,14 @@ class SqliteFile:
     def _prepare(self, *, synced: bool, now_ms: int) -> None:
         database = self._database
         (version,) = database.execute("PRAGMA user_version").fetchone()
+        self._check_owner(version)
         if version > SCHEMA_VERSION:
             raise self._refuse(
                 f"was written by a newer Oyez (schema {version}, this one knows {SCHEMA_VERSION}): upgrade, or name"
                 " another path"
             )
         if version == 0:
-            if database.execute("SELECT count(*) FROM sqlite_schema").fetchone() != (0,):
-                raise self._refuse("holds another program's data: name another path")
             database.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before the first table, or never
-        elif database.execute("PRAGMA application_id").fetchone() != (_APPLICATION_ID,):
-            raise self._refuse("holds another program's data: name another path")
         database.execute("PRAGMA journal_mode = WAL")
         database.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}")
         database.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES_KEPT}")
@@ -144,6 +163,15 @@ class SqliteFile:
             database.execute("COMMIT")
         (self.count,) = database.execute("SELECT count(*) FROM events").fetchone()
         self._open_session(synced=synced, now_ms=now_ms)
+
+    def _check_owner(self, version: int) -> None:
+        """Let no other program's data be mistaken for ours; a file without any is as good as none."""
+        if version == 0:
+            ours = self._database.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,)
+        else:
+            ours = self._database.execute("PRAGMA application_id").fetchone() == (_APPLICATION_ID,)
+        if not ours:
+            raise self._refuse("holds another program's data: name another path")
 
     def _open_session(self, *, synced: bool, now_ms: int) -> None:
         """Note that the file is in use; find out whether its last user may have lost events with the power.
@@ -159,7 +187,7 @@ class SqliteFile:
     def _meta(self, name: str) -> str | int | None:
         row = self._database.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         if row is None:
-            raise self._refuse("lacks what every file of Oyez has: move it away, or name another path")
+            raise self._refuse(f"lacks what every file of Oyez has: {_START_ANEW}")
         value: str | int | None = row[0]
         return value
 
@@ -169,50 +197,56 @@ class SqliteFile:
     def _refuse(self, what: str) -> BrokerError:
         return BrokerError(f"{self._path} {what}", temporary=False)
 
-    def _explain(self, error: sqlite3.Error, *, temporary: bool) -> BrokerError:
+    def _explain(self, error: Exception, *, temporary: bool) -> BrokerError:
         """Say what is wrong with the file, and what to do about it."""
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        cure = _CURES.get(code)
+        code = getattr(error, "sqlite_errorcode", None)
+        if code is None:  # Python's own, of text that is no UTF-8; it would quote the event
+            return self._refuse(f"is damaged: {_START_ANEW}")
+        cure = _CURES.get(code & 0xFF, None if temporary else _START_ANEW)
         return BrokerError(f"{self._path}: {error}{f'; {cure}' if cure else ''}", temporary=temporary)
 
     def horizon(self) -> EventId:
         """Give the id up to which events may be missing."""
-        return EventId(int(self._meta("horizon") or 0))
+        horizon = self._meta("horizon")
+        if not isinstance(horizon, int) or not 0 <= horizon <= MAX_EVENT_ID:
+            raise self._refuse(f"is damaged: {_START_ANEW}")
+        return EventId(horizon)
 
     def last_id(self) -> EventId:
         """Give the newest id; the horizon when that is higher."""
         (newest,) = self._database.execute("SELECT max(id) FROM events").fetchone()
         return max(EventId(newest or 0), self.horizon())
 
-    def read(self, *, since_ms: int, at_most: int) -> tuple[EventId, list[Row]]:
+    def read(self, *, since_ms: int, at_most: int) -> Kept:
         """Read the newest events.
 
         Args:
             since_ms: the first that is older ends it.
             at_most: how many of them.
 
-        Returns:
-            The id up to which events may be missing, and the events above it, in rising order.
-
         Raises:
             BrokerError: the file is damaged.
         """
-        horizon = self.horizon()
         rows: list[Row] = []
         try:
+            horizon, last_id = self.horizon(), self.last_id()
             newest_first = self._database.execute(
                 "SELECT id, time_ms, channel, message, attachments FROM events ORDER BY id DESC LIMIT ?", (at_most + 1,)
             )
+            newer = last_id + 1
             for values in newest_first:
                 row = Row(*values)
+                if not (row.id < newer and _is_sound(row)):
+                    raise self._refuse(f"is damaged: {_START_ANEW}")
+                newer = row.id
                 if row.time_ms < since_ms or len(rows) == at_most:
                     horizon = max(horizon, row.id)
                     break
                 rows.append(row)
-        except sqlite3.Error as error:
+        except _READ_ERRORS as error:
             raise self._explain(error, temporary=False) from error
         rows.reverse()
-        return horizon, rows
+        return Kept(horizon, last_id, rows)
 
     def insert(self, rows: Sequence[Row]) -> None:
         """Add events, all or none; they are kept when this returns.
@@ -258,7 +292,8 @@ class SqliteFile:
             ).fetchall()
             drop_to = self._find_last_to_drop(oldest, bounds, now_ms)
             if drop_to is None:
-                self._database.execute(f"PRAGMA incremental_vacuum({_PAGES_FREED_AT_ONCE})").fetchall()
+                # A step for each page: only a script is stepped to its end, a statement without columns is not.
+                self._database.executescript(f"PRAGMA incremental_vacuum({_PAGES_FREED_AT_ONCE})")
                 return False
             self._database.execute("BEGIN")
             dropped = self._database.execute("DELETE FROM events WHERE id <= ?", (drop_to,)).rowcount
@@ -271,9 +306,7 @@ class SqliteFile:
         return True
 
     def _find_last_to_drop(self, oldest: list[tuple[int, int]], bounds: Bounds, now_ms: int) -> int | None:
-        too_many = self.count - bounds.events
-        if self._bytes_in_use() > bounds.bytes:
-            too_many = max(too_many, min(len(oldest), self.count - 1))
+        too_many = max(self.count - bounds.events, self._count_beyond(bounds.bytes))
         earliest_ms = now_ms - bounds.age_s * 1000
         last = None
         for number, (event_id, time_ms) in enumerate(oldest, 1):
@@ -281,6 +314,11 @@ class SqliteFile:
                 break
             last = event_id
         return last
+
+    def _count_beyond(self, bound: int) -> int:
+        """Estimate how many events make a file too large, as if all were of one size; the next round corrects it."""
+        in_use = self._bytes_in_use()
+        return min(math.ceil(self.count * (1 - bound / in_use)), self.count - 1) if in_use > bound else 0
 
     def _bytes_in_use(self) -> int:
         pages, free, size = (
@@ -301,6 +339,25 @@ class SqliteFile:
         os.close(self._lock)
 
 
+def _is_sound(row: Row) -> bool:
+    """Tell whether a row can have been written by us: SQLite has no checksums, and may read damage as a row."""
+    return (
+        0 < row.id <= MAX_EVENT_ID
+        and isinstance(row.time_ms, int)
+        and (isinstance(row.channel, str) or _is_name(row.channel))
+        and (row.message is None or isinstance(row.message, str))
+        and (row.attachments is None or isinstance(row.attachments, bytes))
+    )
+
+
+def _is_name(stored: bytes) -> bool:
+    try:
+        channel_as_read(stored)
+    except (AttributeError, UnicodeDecodeError):
+        return False
+    return True
+
+
 def channel_as_stored(channel: str) -> str | bytes:
     """Give a name as it is stored: a lone surrogate cannot be text in SQLite."""
     try:
@@ -313,6 +370,12 @@ def channel_as_stored(channel: str) -> str | bytes:
 def channel_as_read(stored: str | bytes) -> Channel:
     """Give back the name."""
     return Channel(stored if isinstance(stored, str) else stored.decode("utf-8", "surrogatepass"))
+
+
+def _make_private(path: Path) -> None:
+    """Make a new file that only its user may read: events need not be public. SQLite's others get the same mode."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _lock(path: Path) -> int:

@@ -7,6 +7,7 @@ import asyncio
 import ipaddress
 import logging
 import socket
+from contextlib import AsyncExitStack
 from typing import Protocol
 
 from oyez import __version__
@@ -62,9 +63,11 @@ class Daemon:
             ConfigError: an address cannot be listened on, or the store cannot be opened.
         """
         listeners: list[socket.socket] = []
+        undo = AsyncExitStack()
         try:
             address, addresses = self._bind_all(listeners)
             await self._open_store()
+            undo.push_async_callback(self._building.hub.stop)
             self._building.ticker.start()
             self._log_limits()
             for listener, (what, where, entrance) in zip(listeners, addresses, strict=True):
@@ -74,6 +77,7 @@ class Daemon:
         except BaseException:
             for listener in listeners:
                 listener.close()
+            await undo.aclose()
             raise
         self._serving = True
         self._housekeeping = asyncio.create_task(self._keep_house())
