@@ -12,6 +12,7 @@ from tests.clients.javascript import Driver
 from tests.console import Console, StartConsole
 from tests.daemon import Daemon
 from tests.proxy import Proxy
+from tests.rabbitmq import RabbitMQ
 from tests.websocket_server import WebSocketServer, echo, websocket_server
 
 pytest.register_assert_rewrite("tests.scenarios")
@@ -86,3 +87,10 @@ def start_console() -> Iterator[StartConsole]:
 def echoing() -> Iterator[WebSocketServer]:
     with websocket_server(echo) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory, certificate: Path) -> Iterator[RabbitMQ]:
+    """A RabbitMQ node with many tests before and after this one; a test that stops it starts it again."""
+    with RabbitMQ(tmp_path_factory.mktemp("rabbitmq"), certificate) as rabbitmq:
+        yield rabbitmq

@@ -13,6 +13,8 @@ NEEDED = {
     "chromium": "chromium",
     "nginx": "nginx",
     "openssl": "openssl",
+    "sqlite3": "sqlite3",
+    "rabbitmq-server": "rabbitmq-server",
 }
 
 

@@ -9,7 +9,10 @@ from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-FORMS = "memory://, sqlite://, sqlite:///path or sqlite:///path?durability=disk"
+from oyez import amqp_url
+from oyez.amqp_url import AmqpUrl, parse_amqp_url
+
+FORMS = f"memory://, sqlite://, sqlite:///path, sqlite:///path?durability=disk or {amqp_url.FORM}"
 
 PLUGINS = "oyez.brokers"
 
@@ -41,7 +44,7 @@ class PluginUrl:
     url: str
 
 
-BrokerUrl = MemoryUrl | SqliteUrl | PluginUrl
+BrokerUrl = MemoryUrl | SqliteUrl | AmqpUrl | PluginUrl
 
 
 def parse_broker_url(url: str) -> BrokerUrl:
@@ -57,6 +60,8 @@ def parse_broker_url(url: str) -> BrokerUrl:
         return MemoryUrl()
     if separator and scheme == "sqlite":
         return _parse_sqlite(url)
+    if separator and scheme in ("amqp", "amqps"):
+        return parse_amqp_url(url)
     if separator and scheme in plugins().names:
         return PluginUrl(scheme, url)
     raise ValueError(f"one of {FORMS}")

@@ -58,13 +58,23 @@ class WebSocketEndpoint:
 class RawListener:
     """One connection: the receiver of its frames, and the hub's subscriber."""
 
-    __slots__ = ("_connection", "_endpoint", "_listener", "_notify", "_pinged", "max_message_bytes", "tick_slot")
+    __slots__ = (
+        "_connection",
+        "_endpoint",
+        "_listener",
+        "_notify",
+        "_pinged",
+        "_tell_position",
+        "max_message_bytes",
+        "tick_slot",
+    )
 
     def __init__(self, endpoint: WebSocketEndpoint) -> None:
         self._endpoint = endpoint
         self._connection: WebSocketConnection | None = None
         self._listener: ListenerSession | None = None
         self._notify = False
+        self._tell_position = False
         self._pinged = False
         self.max_message_bytes = endpoint.limits.max_message_bytes
         self.tick_slot = 0
@@ -116,8 +126,11 @@ class RawListener:
 
     def tell_subscribed(self, recovered: bool | None, gaps: Sequence[Gap]) -> None:
         """Answer set-filter, if the client wants that; those of old would take it for an event."""
-        if self._notify:
-            self._send(commands.encode_subscribed(recovered))
+        if self._notify and self._listener is not None:
+            answer = commands.encode_subscribed(recovered)
+            if self._tell_position:
+                answer = raw_commands.encode_position(answer, self._listener.subscription.position)
+            self._send(answer)
         for gap in gaps:
             self.tell_gap(gap)
 
@@ -137,6 +150,7 @@ class RawListener:
             self._refuse(channels)
         elif self._listener is not None:
             self._notify = raw_commands.wants_notices(request)
+            self._tell_position = raw_commands.wants_position(request)
             self._listener.set_filter(channels)
 
     def _refuse(self, error: CommandError) -> None:

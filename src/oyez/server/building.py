@@ -74,7 +74,7 @@ class Building:
         self.notes = Notes()
         self.capacity: Capacity = derive_capacity(raise_open_files(), settings.limits.max_connections)
         self.broker_url = shown_url(settings)
-        self._broker = open_store(settings)
+        self._broker = open_store(settings, self.notes)
         self.hub = self._build_hub()
         self.house = House(
             self.hub,

@@ -5,16 +5,23 @@ Knows every broker by name. Must not know what a broker does inside.
 
 from collections.abc import Callable
 
+from oyez.amqp_url import AmqpUrl
 from oyez.broker_url import MemoryUrl, PluginUrl, parse_broker_url, plugins
+from oyez.brokers.amqp import open_amqp
+from oyez.brokers.amqp.limits import Limits
 from oyez.brokers.memory import MemoryBroker
 from oyez.brokers.sqlite import Replay, SqliteBroker
 from oyez.brokers.sqlite_file import Bounds
 from oyez.errors import UnusableError
 from oyez.hub.broker import Broker
 from oyez.settings import Settings, fields_of
+from oyez.wire.socketio import MAX_ATTACHMENTS
 
 # The least memory that one event of history takes: reading more than fit would be in vain.
 _LEAST_EVENT_BYTES = 500
+
+# Room for the JSON around a message that is as long as a message may be.
+_ENVELOPE_BYTES = 4096
 
 
 def shown_url(settings: Settings) -> str:
@@ -22,14 +29,27 @@ def shown_url(settings: Settings) -> str:
     return next(str(entry.value) for entry in fields_of(settings) if entry.key == "broker")
 
 
-def open_store(settings: Settings) -> Broker:
-    """Make the broker that the settings name; it is opened when it starts."""
+def open_store(settings: Settings, note: Callable[[str, str], None]) -> Broker:
+    """Make the broker that the settings name; it is opened when it starts.
+
+    Args:
+        settings: the effective tree.
+        note: told of what others put into the store that is no event.
+
+    Raises:
+        UnusableError: it needs what is not installed.
+    """
     url = parse_broker_url(settings.broker)
     if isinstance(url, MemoryUrl):
         return MemoryBroker()
     if isinstance(url, PluginUrl):
         return _open_plugin(url)
     history, sqlite = settings.history, settings.sqlite
+    if isinstance(url, AmqpUrl):
+        limits = settings.limits
+        # A post has a text and attachments, each of them as long as a message may be; those travel as base64.
+        max_body_bytes = limits.max_sender_message_bytes * (1 + MAX_ATTACHMENTS * 4 // 3) + _ENVELOPE_BYTES
+        return open_amqp(url, Limits(limits.max_channel_length, max_body_bytes, history.ttl_s), note)
     return SqliteBroker(
         url.path,
         synced=url.synced,

@@ -84,7 +84,16 @@ def parse_filter(request: Request, *, max_channels: int, max_length: int) -> lis
 
 def wants_notices(request: Request) -> bool:
     """Tell whether set-filter asks to be told of its success and of gaps."""
-    member = json_text.split_object(request.members).get("notify")
+    return _is_true(request, "notify")
+
+
+def wants_position(request: Request) -> bool:
+    """Tell whether set-filter asks for the id up to which the listener has everything."""
+    return _is_true(request, "position")
+
+
+def _is_true(request: Request, name: str) -> bool:
+    member = json_text.split_object(request.members).get(name)
     return member is not None and bytes(member) == b"true"
 
 
@@ -92,6 +101,11 @@ def parse_key(request: Request) -> str | None:
     """Read auth: the key that is shown, if it is a text."""
     member = json_text.split_object(request.members).get("key")
     return None if member is None else json_text.decode_string(member)
+
+
+def encode_position(answer: bytes, position: int) -> bytes:
+    """Add the id up to which a listener has everything to the answer to its filter."""
+    return b'%b,"id":%d}' % (answer[:-1], position)
 
 
 def encode_gap_notice(channel: str, after: int, oldest: int) -> bytes:

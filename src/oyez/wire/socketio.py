@@ -92,7 +92,7 @@ def _decode_binary(kind: PacketType, namespace: str, ack_id: int | None, payload
         raise ProtocolError(f"1 to {MAX_ATTACHMENTS} attachments are allowed")
     args = json_text.split_array(payload) if payload else None
     event = _take_event_name(args) if args is not None and kind is PacketType.BINARY_EVENT else None
-    _check_placeholders(payload, count)
+    check_placeholders(payload, count)
     return Packet(kind, namespace, ack_id, event, args, expected_attachments=count)
 
 
@@ -127,8 +127,12 @@ def _take_event_name(args: list[Json]) -> str | None:
     return name
 
 
-def _check_placeholders(payload: bytes, count: int) -> None:
-    """Require that each placeholder names one of the attachments."""
+def check_placeholders(payload: bytes, count: int) -> None:
+    """Require that each placeholder names one of the attachments.
+
+    Raises:
+        ProtocolError: one does not, or this is no JSON.
+    """
     unseen: list[object] = [json_text.decode(payload)] if payload else []
     while unseen:
         value = unseen.pop()

@@ -1,0 +1,77 @@
+"""Ids that posters' clocks give, made to rise.
+
+Knows microseconds. Must not know who posts, or where a clock comes from.
+
+A given id is kept where it can be. It is raised where it would fall, so that listeners' positions work, and lowered
+where it is further ahead of this machine's clock than clocks may differ: all later ids would have to be above it.
+"""
+
+from array import array
+from bisect import bisect_left
+from typing import NamedTuple
+
+from oyez.hub.publication import MAX_EVENT_ID, EventId
+
+US_PER_S = 1_000_000
+
+# How many of the newest ids are known again: more than a page that comes back within history's time may have missed.
+_REMEMBERED = 100_000
+
+
+class Taken(NamedTuple):
+    """The id that an event gets; ``cut``: because its poster's clock is wrong."""
+
+    id: EventId
+    cut: bool
+
+
+class IdSequence:
+    """The ids of one daemon.
+
+    Args:
+        skew_s: by how much clocks may differ.
+    """
+
+    def __init__(self, skew_s: float) -> None:
+        self.last = EventId(1)
+        self.allowance = int(skew_s * US_PER_S)
+        self._proposed = 0
+        self._given = array("q")  # rising
+
+    def raise_to(self, event_id: int) -> EventId:
+        """Give no id up to this one any more; gives the last that may have been given."""
+        if event_id > self.last:
+            self._give(min(event_id, MAX_EVENT_ID))
+        return self.last
+
+    def take(self, given: int, now_us: int, *, trusted: bool = False) -> Taken:
+        """Find the id of the next event, whose poster gave it one; that of a trusted one is never too high."""
+        allowed = given if trusted else min(given, now_us + self.allowance)
+        lowest = self.last + 1
+        self._give(max(lowest, allowed))
+        return Taken(self.last, given > max(allowed, lowest))
+
+    def propose(self, now_us: int) -> int:
+        """Find the id to publish an event with; it rises whether or not the earlier ones have come back."""
+        self._proposed = max(self._proposed + 1, self.last + 1, now_us)
+        return self._proposed
+
+    def reach_back(self, start: int, now_us: int) -> EventId:
+        """Find the id to go on from for a client whose start is the id of no event that is remembered.
+
+        It may be a clock's, or have been given to the same event by another daemon: it is lowered by as much as clocks
+        may differ. One that lies in the future comes from elsewhere, and stays what it is; so does one that was given
+        here, though its event is forgotten: its owner has all below it.
+        """
+        place = bisect_left(self._given, start)
+        if place < len(self._given) and self._given[place] == start:
+            return EventId(start)
+        if start > max(self.last, now_us) + self.allowance:
+            return EventId(start)
+        return EventId(max(min(start - self.allowance, self.last), 0))
+
+    def _give(self, event_id: int) -> None:
+        self.last = EventId(event_id)
+        self._given.append(event_id)
+        if len(self._given) >= 2 * _REMEMBERED:
+            del self._given[:_REMEMBERED]

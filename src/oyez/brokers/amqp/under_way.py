@@ -1,0 +1,153 @@
+"""Posts that were published and are not settled yet: an answer of the server is due, and the event itself.
+
+Knows who waits for what, and for how long. Must not know how anything is published.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+from oyez.errors import BrokerError
+from oyez.hub.broker import Settle
+from oyez.hub.publication import EventId, Post
+
+TIMEOUT_S = 5.0
+_LOOKS_PER_TIMEOUT = 10
+
+# However slowly the answers to a large batch come, it does not take longer than this.
+_LONGEST_S = 30.0
+
+# What may be under way: more is refused at once, so that those who wait are answered long before the timeout. A batch
+# of posts is let in whole if there is room for its first.
+_MOST_POSTS = 5_000
+_MOST_BYTES = 64 * 1024 * 1024
+
+
+class _Batch:
+    """Posts of one call, settled together."""
+
+    __slots__ = ("began", "bytes", "ids", "numbers", "posts", "progressed", "settle", "settled", "to_come")
+
+    def __init__(
+        self, numbers: range, posts: Sequence[Post], ids: list[EventId], settle: Settle, *, size: int, now: float
+    ) -> None:
+        self.numbers = numbers
+        self.posts = posts
+        self.settle = settle
+        self.bytes = size
+        self.began = self.progressed = now
+        self.ids = ids  # those that were published; what comes back puts its own in their places
+        self.to_come = 2 * len(posts)  # a confirm and a delivery for each
+        self.settled = False
+
+
+class UnderWay:
+    """Settles each batch once: when all of it is confirmed and delivered, in the order of calls; or with an error."""
+
+    def __init__(self) -> None:
+        self._batches: deque[_Batch] = deque()  # in the order of the calls; the settled ones go when they are first
+        self._by_number: dict[int, tuple[_Batch, int]] = {}
+        self._unconfirmed: dict[int, _Batch] = {}
+        self._next_number = 0
+        self._bytes = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more may be under way."""
+        return len(self._unconfirmed) < _MOST_POSTS and len(self._by_number) < _MOST_POSTS and self._bytes < _MOST_BYTES
+
+    def add(self, posts: Sequence[Post], ids: list[EventId], settle: Settle, size: int) -> range:
+        """Await these, that are published with these ids; gives the numbers by which they are told of."""
+        numbers = range(self._next_number, self._next_number + len(posts))
+        self._next_number = numbers.stop
+        batch = _Batch(numbers, posts, ids, settle, size=size, now=asyncio.get_running_loop().time())
+        for index, number in enumerate(numbers):
+            self._by_number[number] = (batch, index)
+            self._unconfirmed[number] = batch
+        self._batches.append(batch)
+        self._bytes += size
+        self._idle.clear()
+        if self._timer is None:
+            self._look_later()
+        return numbers
+
+    def find(self, number: int) -> tuple[Post, EventId] | None:
+        """Give the post of a number and the id that it was published with; None if nobody waits for it any more."""
+        found = self._by_number.get(number)
+        if found is None:
+            return None
+        batch, index = found
+        return batch.posts[index], batch.ids[index]
+
+    def delivered(self, number: int, event_id: EventId) -> None:
+        """Take note that a post came back, and was delivered with this id."""
+        batch, index = self._by_number.pop(number)
+        batch.ids[index] = event_id
+        self._came(batch)
+
+    def confirmed(self, number: int) -> None:
+        """Take note that the server has a post."""
+        batch = self._unconfirmed.pop(number, None)
+        if batch is not None:
+            self._came(batch)
+
+    def failed(self, number: int, error: BrokerError) -> None:
+        """Take note that the server has not taken a post, and settle its batch."""
+        batch = self._unconfirmed.get(number)
+        if batch is not None:
+            self._fail(batch, error)
+            self._settle_first()
+
+    def fail_all(self, error: BrokerError) -> None:
+        """Settle everything, with an error if there is anything of it to come yet."""
+        for batch in list(self._batches):
+            self._fail(batch, error)
+        self._settle_first()
+
+    async def idle(self) -> None:
+        """Wait until nothing is under way."""
+        await self._idle.wait()
+
+    def _came(self, batch: _Batch) -> None:
+        batch.to_come -= 1
+        batch.progressed = asyncio.get_running_loop().time()
+        if not batch.to_come:
+            self._settle_first()
+
+    def _settle_first(self) -> None:
+        """Settle from the oldest on, as far as everything came: an answer overtakes none of an earlier call."""
+        while self._batches and (self._batches[0].settled or not self._batches[0].to_come):
+            batch = self._batches.popleft()
+            if not batch.settled:
+                batch.settled = True
+                self._bytes -= batch.bytes
+                batch.settle(batch.ids)
+        if not self._batches:
+            self._idle.set()
+
+    def _fail(self, batch: _Batch, error: BrokerError) -> None:
+        if batch.settled or not batch.to_come:
+            return
+        batch.settled = True
+        self._bytes -= batch.bytes
+        for number in batch.numbers:
+            self._by_number.pop(number, None)
+            self._unconfirmed.pop(number, None)
+        batch.settle(error)
+
+    def _look_later(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(TIMEOUT_S / _LOOKS_PER_TIMEOUT, self._sweep)
+
+    def _sweep(self) -> None:
+        """Fail what waits for too long."""
+        self._timer = None
+        now = asyncio.get_running_loop().time()
+        for batch in list(self._batches):
+            if now - batch.progressed >= TIMEOUT_S or now - batch.began >= _LONGEST_S:
+                self._fail(batch, BrokerError(f"RabbitMQ gave no answer within {TIMEOUT_S:g} s", temporary=True))
+        self._settle_first()
+        if self._batches:
+            self._look_later()

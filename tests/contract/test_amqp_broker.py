@@ -1,0 +1,55 @@
+"""Does the AMQP broker keep the contract, with a real RabbitMQ?"""
+
+import hashlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from oyez.amqp_url import parse_amqp_url
+from oyez.brokers.amqp.broker import AmqpBroker
+from oyez.brokers.amqp.limits import Limits
+from oyez.testing.broker_contract import BrokerOutageContract
+from oyez.testing.stage import Clock
+from tests.proxy import Proxy
+from tests.rabbitmq import RabbitMQ
+
+
+class TestExchange(BrokerOutageContract):
+    """``amqp://…?exchange=NAME``; its outage: the network."""
+
+    ids_per_ms = 1000
+    refused_may_arrive = True
+    query = ""
+
+    @pytest.fixture(autouse=True)
+    def _server(self, rabbitmq: RabbitMQ) -> Iterator[None]:
+        self.rabbitmq = rabbitmq
+        self.proxies: list[Proxy] = []
+        yield
+        for proxy in self.proxies:
+            proxy.__exit__(None, None, None)
+
+    def make(self, folder: Path, clock: Clock, wall_clock: Clock) -> AmqpBroker:
+        name = hashlib.sha256(str(folder).encode()).hexdigest()[:20]
+        self.rabbitmq.declare(name)
+        self.proxies.append(Proxy(self.rabbitmq.port).__enter__())
+        url = self.rabbitmq.url(name, self.query.format(name=name), port=int(self.proxies[-1].url.rpartition(":")[2]))
+        limits = Limits(max_channel_length=100, max_body_bytes=100_000, replay_s=10**5)
+        return AmqpBroker(parse_amqp_url(url), limits, lambda reason, detail: None, clock=clock, wall_clock=wall_clock)
+
+    def break_store(self) -> None:
+        self.proxies[-1].cut()
+
+    def mend_store(self) -> None:
+        self.proxies[-1].mend()
+
+
+class TestStream(TestExchange):
+    """``amqp://…&stream=NAME``: events are kept by RabbitMQ, which writes its own time beside them."""
+
+    durable = True
+    survives_kill = True
+    now_s = time.time()
+    query = "&stream=stream-{name}&skew=0"

@@ -1,0 +1,384 @@
+"""Does a hub on a RabbitMQ exchange show what anybody publishes there, and survive what befalls the server?"""
+
+import asyncio
+import itertools
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from oyez.errors import BrokerError
+from oyez.hub.publication import Channel, EventId, Post
+from tests.amqp import Site, SitePoster, now_us, run
+from tests.fakes import Clock
+from tests.proxy import Proxy
+from tests.rabbitmq import RabbitMQ
+
+numbers = itertools.count(1)
+
+
+@pytest.fixture
+def exchange(rabbitmq: RabbitMQ) -> str:
+    name = f"events-{next(numbers)}"
+    rabbitmq.declare(name)
+    return name
+
+
+@pytest.fixture
+def server(rabbitmq: RabbitMQ) -> Iterator[Proxy]:
+    """The way to the server, which can be cut."""
+    with Proxy(rabbitmq.port) as proxy:
+        yield proxy
+
+
+def port_of(proxy: Proxy) -> int:
+    return int(proxy.url.rpartition(":")[2])
+
+
+# What posters write
+
+
+@pytest.mark.parametrize("kind", ["fanout", "topic"])
+@pytest.mark.parametrize("routing_key", ["#", ""], ids=["LQDOJ", "DMOJ"])
+def test_what_sites_publish_is_delivered_with_their_ids(rabbitmq: RabbitMQ, kind: str, routing_key: str) -> None:
+    name = f"{kind}{len(routing_key)}"
+    rabbitmq.declare(name, kind)
+
+    async def scene() -> None:
+        async with Site(rabbitmq.url(name)) as site:
+            listener = site.listen("sub_1", start=site.hub.last_id())
+            with SitePoster(rabbitmq.connect(), name, routing_key) as poster:
+                ids = [poster.post("sub_1", {"type": "test-case", "id": number}) for number in range(100)]
+            assert await site.messages(100) == [{"type": "test-case", "id": number} for number in range(100)]
+            await site.until(lambda: listener.got == ids, "events at the listener with the ids of the poster")
+            assert site.hub.last_id() == ids[-1]
+
+    run(scene())
+
+
+def test_bad_bodies_are_counted_and_passed_over(rabbitmq: RabbitMQ, exchange: str) -> None:
+    async def scene() -> None:
+        async with Site(rabbitmq.url(exchange)) as site:
+            with SitePoster(rabbitmq.connect(), exchange) as poster:
+                poster.publish_all([b"", b"\xff", b"{}", b'{"id":true,"channel":"a"}', b'{"id":7,"channel":""}'])
+                poster.publish(b'{"id":%d,"channel":"%s"}' % (now_us(), b"x" * 101))
+                poster.publish(b'{"id":%d,"channel":"a","message":"%s"}' % (now_us(), b"x" * 200_000))
+                poster.post("a", "good")
+            assert await site.messages(1) == ["good"]
+            assert site.notes == {"bad-record": 7}
+
+    run(scene())
+
+
+def test_ids_that_fall_or_repeat_are_raised(rabbitmq: RabbitMQ, exchange: str) -> None:
+    async def scene() -> None:
+        async with Site(rabbitmq.url(exchange)) as site:
+            with SitePoster(rabbitmq.connect(), exchange) as poster:
+                first = now_us()
+                for given in (first, first, first - 1_000_000, first + 10, 1):
+                    poster.post("a", given, event_id=given)
+            await site.messages(5)
+            assert site.ids == [first, first + 1, first + 2, first + 10, first + 11]
+
+    run(scene())
+
+
+def test_one_wild_clock_does_not_carry_the_ids_away(rabbitmq: RabbitMQ, exchange: str) -> None:
+    async def scene() -> None:
+        clock = Clock(2_000_000_000.0)
+        now = int(clock.now * 1e6)
+        async with Site(rabbitmq.url(exchange, "&skew=3"), wall_clock=clock) as site:
+            with SitePoster(rabbitmq.connect(), exchange) as poster:
+                for given in (now + 2_999_999, now + 3_600_000_000, now + 10):
+                    poster.post("a", given, event_id=given)
+            await site.messages(3)
+            assert site.ids == [now + 2_999_999, now + 3_000_000, now + 3_000_001]
+            assert site.notes == {"clock-ahead": 1}
+
+    run(scene())
+
+
+def test_a_page_that_names_a_clock_gets_what_another_clock_put_before_it(rabbitmq: RabbitMQ, exchange: str) -> None:
+    """`last()` of an AMQP poster is the web host's clock, which may be ahead of that of the host that judges."""
+
+    async def scene() -> None:
+        clock = Clock(2_000_000_000.0)
+        async with Site(rabbitmq.url(exchange), wall_clock=clock) as site:
+            clock.now += 60
+            now = int(clock.now * 1e6)
+            with SitePoster(rabbitmq.connect(), exchange) as poster:
+                poster.post("a", "behind", event_id=now - 1_500_000)
+            await site.messages(1)
+            rendered, future = site.listen("a", start=now), site.listen("a", start=now + 3_000_000)
+            await site.until(lambda: rendered.got == [now - 1_500_000], "the event that the page had missed")
+            assert rendered.gaps == []
+            assert [gap.after for gap in future.gaps] == [now + 3_000_000]
+
+    run(scene())
+
+
+# Several daemons
+
+
+def test_all_daemons_on_an_exchange_show_the_same_events(rabbitmq: RabbitMQ, exchange: str) -> None:
+    async def scene() -> None:
+        async with Site(rabbitmq.url(exchange)) as one, Site(rabbitmq.url(exchange)) as two:
+            with SitePoster(rabbitmq.connect(), exchange) as poster:
+                for number in range(20):
+                    await one.taken(f"one {number}")
+                    await two.taken(f"two {number}")
+                    poster.post("a", f"site {number}")
+            assert sorted(await one.messages(60)) == sorted(await two.messages(60))
+            assert {each.id: each.message for each in one.delivered} == {
+                each.id: each.message for each in two.delivered
+            }
+
+    run(scene())
+
+
+def test_all_that_a_post_may_be_arrives_at_another_daemon(rabbitmq: RabbitMQ, exchange: str) -> None:
+    posts = [
+        Post(Channel("é\ud800"), b'{"x" : [1.0, "\xc3\xa9"]}'),
+        Post(Channel("a"), None),
+        Post(Channel("a"), b'{"_placeholder":true,"num":0}', (b"\x00\xff", b"")),
+        Post(Channel("a"), b'"%s"' % (b"x" * 99_000)),
+    ]
+
+    async def scene() -> None:
+        async with Site(rabbitmq.url(exchange)) as one, Site(rabbitmq.url(exchange)) as two:
+            settled: asyncio.Future[list[EventId] | BrokerError] = asyncio.get_running_loop().create_future()
+            one.broker.publish(posts, settled.set_result)
+            assert not isinstance(await settled, BrokerError)
+            await two.until(lambda: len(two.delivered) == len(posts), "the posts")
+            assert [(each.channel, each.message, each.attachments) for each in two.delivered] == [
+                (post.channel, post.message, post.attachments) for post in posts
+            ]
+
+    run(scene())
+
+
+def test_an_event_that_no_daemon_would_read_is_refused(rabbitmq: RabbitMQ, exchange: str) -> None:
+    async def scene() -> None:
+        async with Site(rabbitmq.url(exchange)) as site:
+            error = await site.refused("x" * 100_000)
+            assert not error.temporary
+            await site.taken("a small one")
+
+    run(scene())
+
+
+# Outages
+
+
+def test_a_cut_refuses_posts_at_once_and_tells_of_a_gap(rabbitmq: RabbitMQ, exchange: str, server: Proxy) -> None:
+    async def scene() -> None:
+        async with Site(rabbitmq.url(exchange, port=port_of(server))) as site:
+            (first,) = await site.taken("before")
+            listener = site.listen("a", start=first)
+            under_way = [site.post(number) for number in range(50)]
+            await asyncio.to_thread(server.cut)
+            outcomes = await asyncio.wait_for(asyncio.gather(*under_way), 2)
+            assert all(isinstance(outcome, list) or outcome.temporary for outcome in outcomes)
+            await site.until(lambda: not site.broker.available, "notice of the cut")
+            assert (await site.refused("during")).temporary
+            with SitePoster(rabbitmq.connect(), exchange) as poster:
+                unseen = poster.post("a", "unseen")
+            server.mend()
+            await site.recovered()
+            (after,) = await site.taken("after")
+            await site.until(lambda: after in listener.got, "the event after the outage")
+            assert [gap.channel for gap in listener.gaps] == ["a"]
+            assert unseen <= site.lost[0] < after
+            assert len(site.lost) == 1
+            assert unseen not in listener.got
+            assert "during" not in await site.messages(1)
+
+    run(scene())
+
+
+def test_a_silent_server_is_noticed(rabbitmq: RabbitMQ, exchange: str, server: Proxy) -> None:
+    async def scene() -> None:
+        async with Site(rabbitmq.url(exchange, "&heartbeat=1", port=port_of(server))) as site:
+            await site.taken("before")
+            await asyncio.to_thread(server.pause)
+            assert (await site.refused("into the silence")).temporary
+            await site.until(lambda: not site.broker.available, "notice of the silence")
+            await asyncio.to_thread(server.resume)
+            await site.recovered(within_s=20)
+            await site.taken("after")
+            assert len(site.lost) == 1
+
+    run(scene())
+
+
+def test_an_exchange_that_is_deleted_is_an_outage_until_it_is_back(rabbitmq: RabbitMQ, exchange: str) -> None:
+    async def scene() -> None:
+        async with Site(rabbitmq.url(exchange, "&heartbeat=1")) as site:
+            await asyncio.to_thread(rabbitmq.delete, exchange=exchange)
+            await site.until(lambda: not site.broker.available, "notice of the deletion, without any post")
+            await site.refused("during")
+            await asyncio.to_thread(rabbitmq.declare, exchange)
+            await site.recovered()
+            await site.taken("after")
+            assert site.lost
+
+    run(scene())
+
+
+def test_a_server_that_dies_and_comes_back(rabbitmq: RabbitMQ, exchange: str) -> None:
+    async def scene() -> None:
+        async with Site(rabbitmq.url(exchange)) as site:
+            (first,) = await site.taken("before")
+            listener = site.listen("a", start=first)
+            await asyncio.to_thread(rabbitmq.kill)
+            await site.until(lambda: not site.broker.available, "notice of the end")
+            await site.refused("during")
+            async with Site(rabbitmq.url(exchange, "&heartbeat=1")) as late:
+                assert not late.broker.available
+                assert late.horizon == late.hub.last_id() > first
+                await asyncio.to_thread(rabbitmq.start)
+                await site.recovered(within_s=60)
+                await late.recovered(within_s=60)
+                assert late.lost
+                (after,) = await site.taken("after")
+                await late.messages(1)
+                assert late.ids == [after]
+                await site.until(lambda: listener.got == [after], "the event after the outage")
+                assert len(listener.gaps) == 1
+
+    run(scene())
+
+
+# The start
+
+
+@pytest.mark.parametrize(
+    ("exchange_name", "vhost", "user", "password", "stream", "hint"),
+    [
+        ("nowhere", "%2F", "guest", "guest", "", "the exchange 'nowhere' is not there"),
+        ("amq.fanout", "else", "guest", "guest", "", "no virtual host 'else'"),
+        ("amq.fanout", "%2F", "guest", "WRONG", "", "refuses the user 'guest'"),
+        ("amq.fanout", "%2F", "guest", "guest", "&stream=plain", "the stream 'plain' cannot be used"),
+        ("amq.fanout", "%2F", "stranger", "guest", "", "the user 'stranger' lacks a permission"),
+        ("amq.fanout", "%2F", "guest", "guest", "&stream=amq.mine", "amq.mine"),
+    ],
+)
+def test_what_only_an_operator_can_mend_stops_the_start(
+    rabbitmq: RabbitMQ, exchange_name: str, vhost: str, user: str, password: str, stream: str, hint: str
+) -> None:
+    with rabbitmq.connect() as connection:
+        connection.channel().queue_declare("plain", durable=True)
+        connection.channel().queue_purge("plain")
+    url = rabbitmq.url(exchange_name, stream, vhost=vhost).replace("guest:guest@", f"{user}:{password}@")
+
+    async def scene() -> None:
+        site = Site(url)
+        with pytest.raises(BrokerError) as refused:
+            await site.hub.start()
+        assert hint in str(refused.value)
+        assert "WRONG" not in str(refused.value)
+        assert not refused.value.temporary
+        assert not site.broker.available
+
+    run(scene())
+    with rabbitmq.connect() as connection:
+        assert connection.channel().queue_declare("plain", passive=True).method.message_count == 0
+
+
+def test_tls_is_used_and_a_certificate_of_nobody_is_refused(rabbitmq: RabbitMQ, exchange: str) -> None:
+    def url(more: str) -> str:
+        return rabbitmq.url(exchange, more, port=rabbitmq.tls_port).replace("amqp:", "amqps:")
+
+    async def scene() -> None:
+        async with Site(url(f"&cafile={rabbitmq.certificate}")) as site:
+            await site.taken("in secret")
+        with pytest.raises(BrokerError, match="certificate") as refused:
+            await Site(url("")).hub.start()
+        assert not refused.value.temporary
+
+    run(scene())
+
+
+def test_a_server_that_is_not_there_yet_is_waited_for(
+    rabbitmq: RabbitMQ, exchange: str, server: Proxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.cut()
+
+    async def scene() -> None:
+        before = now_us()
+        async with Site(rabbitmq.url(exchange, port=port_of(server))) as site:
+            assert not site.broker.available
+            assert before <= site.horizon == site.hub.last_id()
+            assert (await site.refused("too early")).temporary
+            server.mend()
+            await site.recovered()
+            await site.taken("now")
+            assert len(site.lost) == 1
+
+    with caplog.at_level(logging.INFO):
+        run(scene())
+    errors = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert len(errors) == 1
+    assert "guest:guest" not in caplog.text
+    assert "is there again" in caplog.text
+
+
+def test_a_server_that_is_silent_at_the_start_is_waited_for(
+    rabbitmq: RabbitMQ, exchange: str, server: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oyez.brokers.amqp.link.ANSWER_TIMEOUT_S", 0.3)
+    server.pause()
+
+    async def scene() -> None:
+        async with Site(rabbitmq.url(exchange, port=port_of(server))) as site:
+            assert not site.broker.available
+            await asyncio.to_thread(server.resume)
+            await site.recovered()
+            await site.taken("now")
+
+    run(scene())
+
+
+def test_a_start_can_be_given_up(rabbitmq: RabbitMQ, exchange: str, server: Proxy) -> None:
+    server.pause()
+
+    async def scene() -> None:
+        site = Site(rabbitmq.url(exchange, port=port_of(server)))
+        starting = asyncio.create_task(site.hub.start())
+        await site.until(lambda: bool(server.ends), "a link to the silent server")
+        starting.cancel()
+        done, _ = await asyncio.wait({starting}, timeout=2)
+        assert starting in done
+        assert starting.cancelled()
+        await asyncio.wait_for(site.hub.stop(), 2)
+
+    run(scene())
+
+
+# The end
+
+
+def test_the_stop_settles_what_is_under_way(rabbitmq: RabbitMQ, exchange: str) -> None:
+    async def scene() -> None:
+        site = Site(rabbitmq.url(exchange))
+        await site.hub.start()
+        under_way = [site.post(number) for number in range(500)]
+        await asyncio.wait_for(site.hub.stop(), 5)
+        assert all(isinstance(outcome.result(), list) for outcome in under_way)
+        assert [json.loads(each.message or b"") for each in site.delivered] == list(range(500))
+        await site.refused("after the end")
+
+    run(scene())
+
+
+def test_the_stop_does_not_wait_for_a_silent_server(rabbitmq: RabbitMQ, exchange: str, server: Proxy) -> None:
+    async def scene() -> None:
+        site = Site(rabbitmq.url(exchange, port=port_of(server)))
+        await site.hub.start()
+        await asyncio.to_thread(server.pause)
+        under_way = site.post("in vain")
+        await asyncio.wait_for(site.hub.stop(), 4)
+        assert isinstance(under_way.result(), BrokerError)
+
+    run(scene())
