@@ -14,7 +14,7 @@ from tests.fakes import World
 def test_a_loss_while_it_waits(notify: bool) -> None:
     async def scene() -> None:
         world = World()
-        poll = _Poll(world.hub, notify=notify)
+        poll = _Poll(notify=notify)
         world.hub.subscribe(poll.subscription, [Channel("a")], EventId(world.hub.last_id()))
         world.hub.lose(EventId(5000))
         world.run()
@@ -32,8 +32,8 @@ def test_a_loss_while_it_waits(notify: bool) -> None:
     asyncio.run(scene())
 
 
-def test_an_event_brings_the_gaps_that_would_be_told_no_more() -> None:
-    """Its id may be beyond the floor of another channel, whose first event is still to come."""
+def test_an_event_brings_the_gaps_of_all_channels() -> None:
+    """Its id says that the client has what was before it, of the others too."""
 
     async def scene() -> None:
         world = World()
@@ -41,7 +41,7 @@ def test_an_event_brings_the_gaps_that_would_be_told_no_more() -> None:
         world.hub.lose(EventId(5000))
         world.wall_clock.now = 6
         world.post("a", "b")
-        poll = _Poll(world.hub, notify=False)
+        poll = _Poll(notify=False)
         world.hub.subscribe(poll.subscription, [Channel("a"), Channel("b")], EventId(start))
         answer = poll.answer.result()
         assert answer is not None

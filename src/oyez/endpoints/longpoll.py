@@ -16,7 +16,6 @@ from oyez.endpoints.encodings import POLL_ANSWERS
 from oyez.endpoints.session import House
 from oyez.errors import ProtocolError
 from oyez.hub.history import Gap
-from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId
 from oyez.hub.subscriber import Subscription
 from oyez.net.body import until_disconnected
@@ -88,7 +87,7 @@ class LongPollEndpoint:
             self._house.seats.free()
 
     async def _answer(self, request: Request, query: ListenQuery) -> Response | None:
-        hub, ticker, poll = self._house.hub, self._house.ticker, _Poll(self._house.hub, notify=query.notify)
+        hub, ticker, poll = self._house.hub, self._house.ticker, _Poll(notify=query.notify)
         self._waiting.add(poll)
         ticker.set(poll, ticker.clock() + self._timeout_s)
         watch = asyncio.ensure_future(until_disconnected(request))
@@ -117,10 +116,9 @@ class _Poll:
     is an answer too.
     """
 
-    __slots__ = ("_gaps", "_hub", "_notify", "answer", "subscription", "tick_slot")
+    __slots__ = ("_gaps", "_notify", "answer", "subscription", "tick_slot")
 
-    def __init__(self, hub: Hub, *, notify: bool) -> None:
-        self._hub = hub
+    def __init__(self, *, notify: bool) -> None:
         self._notify = notify
         self.answer: asyncio.Future[_Answer | None] = asyncio.get_running_loop().create_future()
         self.subscription = Subscription(self, POLL_ANSWERS, self.write)
@@ -141,10 +139,8 @@ class _Poll:
     # What the hub asks for
 
     def write(self, data: bytes) -> bool:
-        """Take the first event. It goes with the gaps that a client which names its id would not be told of again."""
-        position = self.subscription.position
-        passed = [gap for gap in self._gaps if not self._hub.has_gap(gap.channel, position)]
-        self.end(_Answer(200, data, passed))
+        """Take the first event. It goes with all gaps: its id carries the client past what was lost before it."""
+        self.end(_Answer(200, data, self._gaps))
         return False
 
     def tell_subscribed(self, recovered: bool | None, gaps: Sequence[Gap]) -> None:

@@ -133,10 +133,6 @@ class Hub:
         after = self._reach_back(after)
         return self._history.since(channel, after), self._history.gap(channel, after)
 
-    def has_gap(self, channel: Channel, after: EventId) -> bool:
-        """Tell whether events of a channel may be missing for whoever has everything up to an id."""
-        return self._history.gap(channel, after) is not None
-
     # Listeners. Each of these is one synchronous step: no listener misses or doubles what arrives meanwhile.
 
     def subscribe(self, subscription: Subscription, channels: Sequence[Channel], start: EventId | None) -> None:
