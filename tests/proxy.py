@@ -19,11 +19,13 @@ class Proxy:
 
     Attributes:
         bytewise: True forwards every byte in a segment of its own.
+        answers_to_lose: so often from now on, what the target says next is lost, and the link with it.
     """
 
     def __init__(self, target: int) -> None:
         self.target = target
         self.bytewise = False
+        self.answers_to_lose = 0
         self.is_cut = False
         self.is_paused = False
         self.ends: set[End] = set()
@@ -63,23 +65,32 @@ class Proxy:
         self.is_paused = False
         self._each(End.resume)
 
+    def reset_some(self, chosen: Callable[[], bool]) -> None:
+        """Reset some of the links that there are; ``chosen`` is asked for each."""
+        self._each(lambda end: end.with_peer(End.reset) if not end.is_far and chosen() else None)
+
+    def hush_some(self, chosen: Callable[[], bool]) -> None:
+        """Let some of the links that there are fall silent until `resume`; new ones work."""
+        self._each(lambda end: end.with_peer(End.pause) if not end.is_far and chosen() else None)
+
     def _each(self, act: Callable[["End"], None]) -> None:
         async def run() -> None:
             for end in list(self.ends):
                 act(end)
             await asyncio.sleep(0)  # what was under way in the loop has its turn
 
-        asyncio.run_coroutine_threadsafe(run(), self._loop).result(5)
+        asyncio.run_coroutine_threadsafe(run(), self._loop).result(30)
 
 
 class End(asyncio.Protocol):
-    """One end of a link: what is read here is written to the peer."""
+    """One end of a link: what is read here is written to the peer. The far one leads to the target."""
 
     transport: asyncio.Transport
 
     def __init__(self, proxy: Proxy, peer: "End | None" = None) -> None:
         self.proxy = proxy
         self.peer = peer
+        self.is_far = peer is not None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -106,14 +117,25 @@ class End(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         assert self.peer is not None
+        if self.is_far and self.proxy.answers_to_lose > 0:
+            self.proxy.answers_to_lose -= 1
+            self.with_peer(End.reset)
+            return
         pieces = (data[i : i + 1] for i in range(len(data))) if self.proxy.bytewise else [data]
         for piece in pieces:
+            if self.peer.transport.is_closing():
+                return
             self.peer.transport.write(piece)
 
     def connection_lost(self, error: Exception | None) -> None:
         self.proxy.ends.discard(self)
         if self.peer is not None:
             self.peer.transport.close()
+
+    def with_peer(self, act: Callable[["End"], None]) -> None:
+        act(self)
+        if self.peer is not None:
+            act(self.peer)
 
     def pause(self) -> None:
         self.transport.pause_reading()
@@ -123,6 +145,7 @@ class End(asyncio.Protocol):
             self.transport.resume_reading()
 
     def reset(self) -> None:
-        link = cast("socket.socket", self.transport.get_extra_info("socket"))
-        link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        if not self.transport.is_closing():
+            link = cast("socket.socket", self.transport.get_extra_info("socket"))
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         self.transport.abort()

@@ -29,7 +29,14 @@ class Driver:
 
     def __enter__(self) -> Self:
         command = ["node", str(NODE / "driver.js")]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+            start_new_session=True,  # Ctrl-C is for whoever runs this; Node ends with its stdin
+        )
         self._reader = Thread(target=self._sort_reports, daemon=True)
         self._reader.start()
         return self

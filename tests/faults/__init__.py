@@ -1,0 +1,1 @@
+"""Proof under faults: real daemons, posters and listeners, and a checker that knows every acknowledged post."""
