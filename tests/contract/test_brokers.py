@@ -7,8 +7,8 @@ import pytest
 
 from oyez.brokers import sqlite_file
 from oyez.brokers.memory import MemoryBroker
-from oyez.brokers.sqlite import Replay, SqliteBroker
-from oyez.brokers.sqlite_file import Bounds
+from oyez.brokers.sqlite import SqliteBroker
+from oyez.brokers.sqlite_file import Bounds, Replay
 from oyez.testing.broker_contract import BrokerContract, BrokerOutageContract
 from oyez.testing.stage import Clock
 
@@ -33,7 +33,7 @@ class TestSqlite(BrokerOutageContract):
             self.path,
             synced=self.synced,
             bounds=Bounds(10**5, 10**6, 10**8),
-            replay=Replay(10**5, 10**5),
+            replay=Replay(10**5, 10**5, 2**26, 10**6),
             clock=clock,
             wall_clock=wall_clock,
         )

@@ -9,8 +9,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oyez.brokers.sqlite import Replay, SqliteBroker
-from oyez.brokers.sqlite_file import Bounds
+from oyez.brokers.sqlite import SqliteBroker
+from oyez.brokers.sqlite_file import Bounds, Replay
 from oyez.errors import BrokerError
 from oyez.hub.publication import MAX_EVENT_ID, Publication
 from tests.fakes import Clock
@@ -49,7 +49,7 @@ def start(path: Path, data: bytes) -> None:
             path,
             synced=False,
             bounds=Bounds(1e9, 1000, 10**8),
-            replay=Replay(1e9, 1000),
+            replay=Replay(1e9, 1000, 2**26, 10**6),
             wall_clock=Clock(NOW_MS / 1000),
         )
         try:

@@ -1,6 +1,7 @@
 """Is a request posted once, all of it or nothing, whoever repeats it and whenever?"""
 
 import asyncio
+import gc
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -17,7 +18,6 @@ from oyez.hub.publication import EventId, Post
 from oyez.wire.api_answers import ApiError
 from oyez.wire.api_requests import KeyedPost, Publish
 
-DOWN = BrokerError("down", temporary=True)
 HEADER = (b"key", content_of_body(b"body"))
 
 
@@ -41,7 +41,7 @@ class SlowBroker(MemoryBroker):
         """Answer the oldest call; gives the channels that it posted to."""
         channels, settle = self.waiting.pop(0)
         if fails:
-            settle(DOWN)
+            settle(BrokerError("down", temporary=True))
         else:
             settle([EventId(self.newest + number) for number in range(1, len(channels) + 1)])
             self.newest += len(channels)
@@ -184,3 +184,28 @@ async def test_an_error_of_ours_leaves_no_key_behind(world: World) -> None:
     with pytest.raises(ZeroDivisionError):
         await world.publisher.publish(one("broken", "1"), HEADER)
     assert len(world.known) == 0
+
+
+def test_a_refusal_leaves_nothing_to_the_collector() -> None:
+    """It comes seldom: what a refused post carried would fill the memory until then."""
+
+    async def scene() -> None:
+        task = await world.begin(one("a"))
+        world.broker.settle(fails=True)
+        with pytest.raises(BrokerError):
+            await task
+        del task
+
+    world = World()
+    asyncio.run(scene())
+    gc.collect()
+    gc.disable()
+    try:
+        asyncio.run(scene())
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        assert [left for left in gc.garbage if isinstance(left, BrokerError | Publish)] == []
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from oyez.brokers import sqlite_file
-from oyez.brokers.sqlite_file import SqliteFile, boot_id
+from oyez.brokers.sqlite_file import Replay, SqliteFile, boot_id
 from oyez.errors import BrokerError
 from tests.sqlite_store import NAME, NOW_MS, damage, ids, make, opened, query, rows
 
@@ -24,7 +24,7 @@ def refusal(path: Path, *, at_most: int = 1000) -> str:
     """Open and read a file that is no good; gives what is said of it. It is let go of."""
     for _ in range(2):
         with pytest.raises(BrokerError) as refused, opened(path) as file:
-            file.read(since_ms=0, at_most=at_most)
+            file.read(Replay(1e10, at_most, 2**26, 10**6), 0)
         assert not refused.value.temporary
         assert str(refused.value).startswith(str(path))
     return str(refused.value)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from oyez.brokers.sqlite import Replay, SqliteBroker
-from oyez.brokers.sqlite_file import Bounds, SqliteFile
-from oyez.hub.publication import Channel, Post, Publication
+from oyez.brokers.sqlite import SqliteBroker
+from oyez.brokers.sqlite_file import Bounds, Replay, SqliteFile
+from oyez.brokers.sqlite_rows import Row
+from oyez.hub.publication import Channel, EventId, Post, Publication
 from tests.sqlite_store import NAME, NOW_MS, ids, make, opened, query, rows
 
 DAY_S = 86_400.0
@@ -99,17 +100,17 @@ def test_room_that_is_free_is_given_back(path: Path) -> None:
 def test_what_is_not_read_is_below_the_horizon(path: Path) -> None:
     make(path, 1000)
     with opened(path) as file:
-        assert file.read(since_ms=0, at_most=1000)[:2] == (NOW_MS, NOW_MS + 1000)
-        assert file.read(since_ms=0, at_most=10)[:2] == (NOW_MS + 990, NOW_MS + 1000)
-        assert file.read(since_ms=NOW_MS + 501, at_most=1000).horizon == NOW_MS + 500
-        assert file.read(since_ms=NOW_MS + 5000, at_most=10)[:2] == (NOW_MS + 1000, NOW_MS + 1000)
+        assert file.read(Replay(1e10, 1000, 2**26, 10**6), 0)[:2] == (NOW_MS, NOW_MS + 1000)
+        assert file.read(Replay(1e10, 10, 2**26, 10**6), 0)[:2] == (NOW_MS + 990, NOW_MS + 1000)
+        assert file.read(Replay(0, 1000, 2**26, 10**6), NOW_MS + 501).horizon == NOW_MS + 500
+        assert file.read(Replay(0, 10, 2**26, 10**6), NOW_MS + 5000)[:2] == (NOW_MS + 1000, NOW_MS + 1000)
 
 
 # --- the broker on such a file ----------------------------------------------------------------------------------------
 
 
 def broker(path: Path, bounds: Bounds = Bounds(ANY_AGE, ANY_COUNT, ANY_SIZE)) -> SqliteBroker:  # noqa: B008 - frozen
-    return SqliteBroker(path, synced=False, bounds=bounds, replay=Replay(ANY_AGE, 10**6))
+    return SqliteBroker(path, synced=False, bounds=bounds, replay=Replay(ANY_AGE, 10**6, 2**26, 10**6))
 
 
 def test_a_hundred_thousand_events_are_read_back_in_no_time(path: Path) -> None:
@@ -192,3 +193,24 @@ def test_what_is_odd_survives_a_restart(path: Path) -> None:
     assert [(each.channel, each.message, each.attachments) for each in found] == [
         (post.channel, post.message, post.attachments) for post in posts
     ]
+
+
+# --- what is read back ------------------------------------------------------------------------------------------------
+
+
+def test_no_more_is_read_back_than_history_could_hold(path: Path) -> None:
+    with opened(path) as file:
+        file.insert([Row(EventId(NOW_MS + number), NOW_MS, "a", "x" * 1000, None) for number in range(1, 101)])
+        kept = file.read(Replay(1e10, 10**6, 10_500, 10**6), 0)
+        assert [row.id for row in kept.rows] == [NOW_MS + number for number in range(100, 90, -1)]
+        assert kept.horizon == NOW_MS + 90
+        assert len(file.read(Replay(1e10, 10**6, 1, 10**6), 0).rows) == 1
+
+
+def test_a_busy_channel_takes_no_room_from_a_quiet_one(path: Path) -> None:
+    with opened(path) as file:
+        file.insert([Row(EventId(NOW_MS + 1), NOW_MS, "quiet", "1", None)])
+        file.insert([Row(EventId(NOW_MS + number), NOW_MS, "busy", "x" * 1000, None) for number in range(2, 102)])
+        kept = file.read(Replay(1e10, 10**6, 20_000, 11), 0)
+        assert [row.id for row in kept.rows] == [*(NOW_MS + number for number in range(101, 90, -1)), NOW_MS + 1]
+        assert kept.horizon == NOW_MS, "the eleventh of the busy one tells history from where on that is complete"

@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from oyez.brokers.sqlite_file import Bounds, Row, SqliteFile, channel_as_read, channel_as_stored
+from oyez.brokers.sqlite_file import Bounds, Replay, SqliteFile
+from oyez.brokers.sqlite_rows import Row, as_publication, as_row
 from oyez.errors import BrokerError
 from oyez.hub.broker import Deliver, Lose, Settle
 from oyez.hub.publication import EventId, Post, Publication
@@ -25,21 +26,12 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_LENGTH_BYTES = 8
-
 # Events of one transaction, so that a burst does not make the first of it wait for the last.
 _MOST_IN_A_BATCH = 10_000
 
 _TRIM_INTERVAL_S = 5.0
 _TRIM_PAUSE_S = 0.02  # between two rounds while there is more to drop, so that posts need not wait for all of it
 _COMPLAINT_INTERVAL_S = 20.0
-
-
-class Replay(NamedTuple):
-    """How much of what is kept is handed out at the start: what history could not hold is not worth reading."""
-
-    age_s: float
-    events: int
 
 
 class _Request(NamedTuple):
@@ -99,32 +91,27 @@ class SqliteBroker:
         self._loop = asyncio.get_running_loop()
         file = SqliteFile(self._path, synced=self._synced, now_ms=self._now_ms())
         try:
-            since_ms = self._now_ms() - int(self._replay.age_s * 1000)
-            horizon, last_id, rows = file.read(since_ms=since_ms, at_most=self._replay.events)
+            horizon, last_id, rows = file.read(self._replay, self._now_ms())
             self._last = self._given = last_id
+            replayed = len(rows)
             deliver(self._as_publications(rows))
         except BaseException:
             file.close()
             raise
-        logger.info("%s: %d events, %d of them replayed", self._path, file.count, len(rows))
+        logger.info("%s: %d events, %d of them replayed", self._path, file.count, replayed)
         self._available = True
         # Not a daemon thread: the interpreter waits for what is being written.
         self._writer = threading.Thread(target=self._write_all, args=(file,), name="oyez-sqlite")
         self._writer.start()
         return horizon
 
-    def _as_publications(self, rows: Sequence[Row]) -> list[Publication]:
+    def _as_publications(self, newest_first: list[Row]) -> list[Publication]:
+        """Give the events in rising order; the rows are used up, so that both are never there in full."""
         now, now_ms = self._clock(), self._now_ms()
-        return [
-            Publication(
-                row.id,
-                channel_as_read(row.channel),
-                None if row.message is None else row.message.encode(),
-                _split(row.attachments),
-                now - max(now_ms - row.time_ms, 0) / 1000,
-            )
-            for row in rows
-        ]
+        publications = []
+        while newest_first:
+            publications.append(as_publication(newest_first.pop(), now, now_ms))
+        return publications
 
     def _now_ms(self) -> int:
         return int(self._wall_clock() * 1000)
@@ -166,7 +153,7 @@ class SqliteBroker:
             Publication(EventId(first + offset), post.channel, post.message, post.attachments, now)
             for offset, post in enumerate(post for request in requests for post in request.posts)
         ]
-        self._jobs.put([_as_row(publication, now_ms) for publication in self._publications])
+        self._jobs.put([as_row(publication, now_ms) for publication in self._publications])
 
     def _written(self, error: BrokerError | None) -> None:
         """Deliver and settle a batch; called in the event loop when its transaction is over."""
@@ -236,7 +223,7 @@ class SqliteBroker:
         try:
             file.insert(rows)
         except BrokerError as error:
-            return error
+            return BrokerError(str(error), temporary=True)  # without the traceback, which holds the rows
         except Exception as error:
             logger.exception("a batch of posts is refused after an error of ours")
             return BrokerError(f"an error of ours: {error}", temporary=True)
@@ -262,28 +249,3 @@ def _call(function: Callable[[T], None], argument: T) -> None:
         function(argument)
     except Exception:
         logger.exception("an event or an answer is lost after an error of ours")
-
-
-def _as_row(publication: Publication, now_ms: int) -> Row:
-    message = publication.message
-    return Row(
-        publication.id,
-        now_ms,
-        channel_as_stored(publication.channel),
-        None if message is None else message.decode(),
-        _join(publication.attachments) if publication.attachments else None,
-    )
-
-
-def _join(attachments: tuple[bytes, ...]) -> bytes:
-    return b"".join(len(part).to_bytes(_LENGTH_BYTES) + part for part in attachments)
-
-
-def _split(joined: bytes | None) -> tuple[bytes, ...]:
-    parts: list[bytes] = []
-    rest = joined or b""
-    while rest:
-        end = _LENGTH_BYTES + int.from_bytes(rest[:_LENGTH_BYTES])
-        parts.append(rest[_LENGTH_BYTES:end])
-        rest = rest[end:]
-    return tuple(parts)

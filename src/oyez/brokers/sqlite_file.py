@@ -8,12 +8,14 @@ import fcntl
 import math
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from oyez.brokers.sqlite_rows import Row, is_sound
 from oyez.errors import BrokerError
-from oyez.hub.publication import MAX_EVENT_ID, Channel, EventId
+from oyez.hub.publication import MAX_EVENT_ID, EventId
 
 SCHEMA_VERSION = 1
 _APPLICATION_ID = 0x4F59455A  # "OYEZ", for file(1)
@@ -69,14 +71,16 @@ class Bounds(NamedTuple):
     """Of pages in use."""
 
 
-class Row(NamedTuple):
-    """One event."""
+class Replay(NamedTuple):
+    """How much of what is kept is handed out at the start: what history could not hold is not worth reading."""
 
-    id: EventId
-    time_ms: int
-    channel: str | bytes
-    message: str | None
-    attachments: bytes | None
+    age_s: float
+    events: int
+    """That are looked at."""
+    bytes: int
+    """Of messages and attachments."""
+    per_channel: int
+    """One more than history holds: the one that it drops tells it from where on the channel is complete."""
 
 
 class Kept(NamedTuple):
@@ -87,7 +91,7 @@ class Kept(NamedTuple):
     last_id: EventId
     """The newest id; the horizon when that is higher."""
     rows: list[Row]
-    """In rising order."""
+    """Newest first."""
 
 
 def boot_id() -> str:
@@ -217,35 +221,38 @@ class SqliteFile:
         (newest,) = self._database.execute("SELECT max(id) FROM events").fetchone()
         return max(EventId(newest or 0), self.horizon())
 
-    def read(self, *, since_ms: int, at_most: int) -> Kept:
+    def read(self, replay: Replay, now_ms: int) -> Kept:
         """Read the newest events.
-
-        Args:
-            since_ms: the first that is older ends it.
-            at_most: how many of them.
 
         Raises:
             BrokerError: the file is damaged.
         """
         rows: list[Row] = []
+        size = 0
+        in_channel: Counter[str | bytes] = Counter()
+        since_ms = now_ms - replay.age_s * 1000
         try:
             horizon, last_id = self.horizon(), self.last_id()
             newest_first = self._database.execute(
-                "SELECT id, time_ms, channel, message, attachments FROM events ORDER BY id DESC LIMIT ?", (at_most + 1,)
+                "SELECT id, time_ms, channel, message, attachments FROM events ORDER BY id DESC LIMIT ?",
+                (replay.events + 1,),
             )
             newer = last_id + 1
-            for values in newest_first:
+            for number, values in enumerate(newest_first):
                 row = Row(*values)
-                if not (row.id < newer and _is_sound(row)):
+                if not (row.id < newer and is_sound(row)):
                     raise self._refuse(f"is damaged: {_START_ANEW}")
                 newer = row.id
-                if row.time_ms < since_ms or len(rows) == at_most:
+                if in_channel[row.channel] == replay.per_channel:
+                    continue
+                size += row.size
+                if row.time_ms < since_ms or number == replay.events or (size > replay.bytes and rows):
                     horizon = max(horizon, row.id)
                     break
+                in_channel[row.channel] += 1
                 rows.append(row)
         except _READ_ERRORS as error:
             raise self._explain(error, temporary=False) from error
-        rows.reverse()
         return Kept(horizon, last_id, rows)
 
     def insert(self, rows: Sequence[Row]) -> None:
@@ -337,39 +344,6 @@ class SqliteFile:
         with contextlib.suppress(sqlite3.Error):
             self._database.close()
         os.close(self._lock)
-
-
-def _is_sound(row: Row) -> bool:
-    """Tell whether a row can have been written by us: SQLite has no checksums, and may read damage as a row."""
-    return (
-        0 < row.id <= MAX_EVENT_ID
-        and isinstance(row.time_ms, int)
-        and (isinstance(row.channel, str) or _is_name(row.channel))
-        and (row.message is None or isinstance(row.message, str))
-        and (row.attachments is None or isinstance(row.attachments, bytes))
-    )
-
-
-def _is_name(stored: bytes) -> bool:
-    try:
-        channel_as_read(stored)
-    except (AttributeError, UnicodeDecodeError):
-        return False
-    return True
-
-
-def channel_as_stored(channel: str) -> str | bytes:
-    """Give a name as it is stored: a lone surrogate cannot be text in SQLite."""
-    try:
-        channel.encode()
-    except UnicodeEncodeError:
-        return channel.encode("utf-8", "surrogatepass")
-    return channel
-
-
-def channel_as_read(stored: str | bytes) -> Channel:
-    """Give back the name."""
-    return Channel(stored if isinstance(stored, str) else stored.decode("utf-8", "surrogatepass"))
 
 
 def _make_private(path: Path) -> None:

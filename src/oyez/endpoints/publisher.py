@@ -101,7 +101,9 @@ class Publisher:
             raise
         result = await settled
         if isinstance(result, BrokerError):
-            raise result
+            # Another one: a raised error knows this frame, and the frame knows what was settled. Such a ring, with the
+            # posts in it, would stay until the collector comes, which is seldom.
+            raise BrokerError(str(result), temporary=result.temporary)
         return result
 
 

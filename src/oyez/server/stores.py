@@ -10,8 +10,8 @@ from oyez.broker_url import MemoryUrl, PluginUrl, parse_broker_url, plugins
 from oyez.brokers.amqp import open_amqp
 from oyez.brokers.amqp.limits import Limits
 from oyez.brokers.memory import MemoryBroker
-from oyez.brokers.sqlite import Replay, SqliteBroker
-from oyez.brokers.sqlite_file import Bounds
+from oyez.brokers.sqlite import SqliteBroker
+from oyez.brokers.sqlite_file import Bounds, Replay
 from oyez.errors import UnusableError
 from oyez.hub.broker import Broker
 from oyez.settings import Settings, fields_of
@@ -54,7 +54,12 @@ def open_store(settings: Settings, note: Callable[[str, str], None]) -> Broker:
         url.path,
         synced=url.synced,
         bounds=Bounds(sqlite.max_age_s, sqlite.max_events, sqlite.max_bytes),
-        replay=Replay(history.ttl_s, max(history.max_bytes // _LEAST_EVENT_BYTES, 1)),
+        replay=Replay(
+            history.ttl_s,
+            events=max(history.max_bytes // _LEAST_EVENT_BYTES, 1),
+            bytes=history.max_bytes // 2,  # history counts a message twice, for its bytes on the wire
+            per_channel=history.size + 1,
+        ),
     )
 
 
