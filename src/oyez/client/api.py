@@ -45,7 +45,9 @@ class Api:
             raise ConfigError("key", "***", "printable characters in one line")
         self._target = Target(url)
         credentials = f"Bearer {key}".encode().decode("latin-1")  # http.client writes Latin-1; the daemon reads UTF-8
-        self._headers = {"Authorization": credentials, "Content-Type": "application/json"}
+        self._headers = {"Content-Type": "application/json"}
+        if key:  # where none is asked for, an empty one would be taken for a wrong one
+            self._headers["Authorization"] = credentials
         self._pool: tuple[int, urllib3.HTTPConnectionPool] | None = None  # with the process it belongs to
 
     def call(self, request: Request, began: float, timeout_s: float) -> dict[str, object]:

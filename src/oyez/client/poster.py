@@ -26,9 +26,8 @@ Progress = Callable[[int], object]
 class Poster:
     """Posts events to a daemon. Threads may share it, and so may processes forked after it was made.
 
-    A call ends within `timeout_s` of its start: connecting (`CONNECT_TIMEOUT_S` an attempt), sending and receiving all
-    draw on that account, however slowly the bytes trickle. Only the system's look-up of a host name cannot be bounded
-    from here; where that matters, write an address into the URL.
+    A call ends within `timeout_s` of its start: connecting (`CONNECT_TIMEOUT_S` an attempt, with the look-up of the
+    host's name), sending and receiving all draw on that account, however slowly the bytes trickle.
 
     What is tried a second time: any call for which no connection could be made, `last`, and posts with a key. Never
     another post of which a byte may have left, not even over a kept connection that turns out dead: the daemon may have

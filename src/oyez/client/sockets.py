@@ -11,12 +11,13 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
+from oyez.client.names import Address, look_up
 from oyez.client.target import Target
 
 if TYPE_CHECKING:
@@ -48,9 +49,9 @@ class _ClockedSocket(socket.socket):
         self._set_clock()
         return super().recv_into(buffer, nbytes or memoryview(buffer).nbytes, flags)
 
-    def send(self, data: "ReadableBuffer", flags: int = 0) -> int:
+    def send(self, data: "ReadableBuffer", flags: int = 0, **more: Any) -> int:  # gevent's `sendall` names a time-out
         self._set_clock()
-        return super().send(data, flags)
+        return super().send(data, flags, **more)
 
     def sendall(self, data: "ReadableBuffer", flags: int = 0) -> None:
         self._set_clock()
@@ -64,9 +65,9 @@ class _ClockedSocket(socket.socket):
 
 
 class _ClockedTLSSocket(_ClockedSocket, ssl.SSLSocket):
-    def do_handshake(self, block: bool = False) -> None:
+    def do_handshake(self, *block: bool) -> None:  # gevent's takes none
         self._set_clock()
-        super().do_handshake(block)
+        super().do_handshake(*block)
 
 
 class _Connection(HTTPConnection):
@@ -82,7 +83,7 @@ class _TLSConnection(HTTPSConnection):
 def _unix_connection(path: str) -> type[HTTPConnection]:
     class UnixConnection(HTTPConnection):
         def _new_conn(self) -> socket.socket:
-            return _dial(self, [(socket.AF_UNIX, path)])
+            return _dial(self, [(socket.AF_UNIX, path)], _deadline(self))
 
     return UnixConnection
 
@@ -137,18 +138,25 @@ def _plain_connection(target: Target) -> type[HTTPConnection]:
 
 
 def _dial_host(connection: HTTPConnection) -> socket.socket:
+    deadline = _deadline(connection)
     try:
-        found = socket.getaddrinfo(connection.host, connection.port, type=socket.SOCK_STREAM)
+        found = look_up(connection.host, connection.port, deadline)
+    except TimeoutError as error:
+        raise ConnectTimeoutError(connection, str(error)) from error
     except socket.gaierror as error:
         raise NameResolutionError(connection.host, connection, error) from error
     except UnicodeError as error:  # a label longer than DNS allows
         raise NewConnectionError(connection, "no valid host name") from error
-    return _dial(connection, ((family, address) for family, _, _, _, address in found))
+    return _dial(connection, found, deadline)
 
 
-def _dial(connection: HTTPConnection, addresses: Iterable[tuple[int, object]]) -> socket.socket:
-    """Connect to the first address that takes it, within the connection's time-out for all of them together."""
-    deadline = min(time.monotonic() + (connection.timeout or math.inf), _clock.deadline)
+def _deadline(connection: HTTPConnection) -> float:
+    """Find until when a connection has to be made: its own time-out, and the thread's deadline."""
+    return min(time.monotonic() + (connection.timeout or math.inf), _clock.deadline)
+
+
+def _dial(connection: HTTPConnection, addresses: Iterable[Address], deadline: float) -> socket.socket:
+    """Connect to the first address that takes it, by the deadline for all of them together."""
     refusal = OSError("the name has no address")
     for family, address in addresses:
         sock = _ClockedSocket(family, socket.SOCK_STREAM)
