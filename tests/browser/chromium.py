@@ -10,11 +10,13 @@ from typing import Self
 
 from playwright.sync_api import Browser, Page, Playwright
 
+import oyez
 from tests.clients.javascript import IMPATIENCE, NODE, TRANSPORTS
 from tests.inbox import PATIENCE_S, Heard, Inbox
 
 BUNDLE = NODE / "node_modules" / "socket.io-client-4.7" / "dist" / "socket.io.min.js"  # the version that sites load
 SITE = Path(__file__).parent / "site"
+STATIC = Path(oyez.__file__).parent / "django" / "static"  # as Django's static files would serve it
 # Nothing but the tests' pages: no look at the vendor's hosts.
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
 PLAIN = ["--disable-gpu", "--disable-quic"]
@@ -47,7 +49,9 @@ class Site:
 
 class SiteRequest(SimpleHTTPRequestHandler):
     def translate_path(self, path: str) -> str:
-        return str(BUNDLE) if path == f"/{BUNDLE.name}" else super().translate_path(path)
+        if path == f"/{BUNDLE.name}":
+            return str(BUNDLE)
+        return f"{STATIC}{path}" if path.startswith("/oyez/") else super().translate_path(path)
 
     def log_message(self, *_: object) -> None:  # the tests' output is for the tests
         pass

@@ -201,6 +201,26 @@ def test_notices_are_for_those_who_say_true(daemon: Daemon, value: object) -> No
         link.check_nothing_more()
 
 
+def test_the_position_is_told_to_those_who_ask_and_can_be_named_later(daemon: Daemon) -> None:
+    channel, quiet = new_channel(), new_channel()
+    with RawListener(daemon.port) as link:
+        status = link.ask("set-filter", filter=[quiet], notify=True, position=True)
+        assert status == {"status": "success", "id": status["id"]}
+        (newest,) = daemon.post(channel, "for others")
+        status = link.ask("set-filter", filter=[quiet], notify=True, position=True)
+        assert status["id"] >= newest["id"]
+        assert link.ask("set-filter", filter=[quiet], notify=True) == {"status": "success"}
+        link.command("set-filter", filter=[quiet], position=True)
+        link.check_nothing_more()
+    expected = daemon.post(quiet, "while it was away")
+    with RawListener(daemon.port) as link:
+        link.command("start-msg", start=status["id"])
+        status = link.ask("set-filter", filter=[quiet], notify=True, position=True)
+        assert status == {"status": "success", "recovered": True, "id": status["id"]}
+        assert link.events(1) == expected
+        assert status["id"] < expected[0]["id"]
+
+
 def test_growing_filters_bring_what_the_new_channels_have_and_nothing_twice(daemon: Daemon) -> None:
     one, two, three = (new_channel() for _ in range(3))
     with RawPoster(daemon.port) as poster:

@@ -22,6 +22,7 @@ from oyez.endpoints.api import ApiEndpoint
 from oyez.endpoints.longpoll import PREFIX, LongPollEndpoint
 from oyez.endpoints.playground import PlaygroundEndpoint
 from oyez.endpoints.posting import PostingEndpoint, PostingLimits
+from oyez.endpoints.script import ScriptEndpoint
 from oyez.endpoints.session import FilterLimits, House
 from oyez.endpoints.socketio import SocketIOEndpoint, SocketIOLimits
 from oyez.endpoints.sse import PATH as STREAM_PATH
@@ -236,6 +237,7 @@ class Building:
         doorway.at[settings.websocket.post_path.rstrip("/") or "/"] = self.posting.admit
         routes: list[BaseRoute] = [
             *self.streams.routes(),
+            *ScriptEndpoint(self.house.origins, settings.socketio.path).routes(),
             Route(settings.socketio.path + "{rest:path}", socketio_http),
             *self.api.routes(),
             *self.status.routes(),

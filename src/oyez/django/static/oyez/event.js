@@ -1,0 +1,339 @@
+// Oyez in a page: see docs/reference/javascript.md
+(() => {
+  "use strict";
+  const script = document.currentScript;
+  const first = self.EventReceiver;
+  if (first && first.follow) return first.follow(script); // another tag
+
+  const OPENING_MS = 6000;
+  const ANSWER_MS = 5000;
+  const QUIET_MS = 25000;
+  const SILENT_MS = 45000;
+  const STALE_MS = 10000;
+  const running = new Set();
+
+  // A connection that comes back. `at`: up to which id all of a channel has come. A channel is covered once it is live.
+  class Feed {
+    constructor(ways, report) {
+      Object.assign(this, { ways, report, channels: [], starts: new Map(), at: new Map() });
+      this.way = this.fails = this.tries = this.beats = 0;
+    }
+
+    begin() {
+      running.add(this);
+      this.connect();
+    }
+
+    end() {
+      running.delete(this);
+      this.drop();
+    }
+
+    position(channel) {
+      return Math.max(this.at.get(channel) || 0, this.starts.get(channel));
+    }
+
+    start(channels) {
+      const known = channels.map((channel) => this.position(channel)).filter(Boolean);
+      const least = known.length ? Math.min(...known) : 0;
+      // The others would repeat themselves.
+      for (const channel of channels) if (this.position(channel) > least) this.at.set(channel, this.position(channel));
+      return least;
+    }
+
+    isLive() {
+      return this.link && this.channels.every((channel) => this.link.covered.includes(channel));
+    }
+
+    // A channel goes back in time if another tab needs that.
+    follow(channels, starts) {
+      const changed = JSON.stringify(channels) !== JSON.stringify(this.channels);
+      let back = false;
+      for (const [channel, start] of starts) {
+        const known = this.starts.has(channel);
+        if (known && start >= this.position(channel)) continue;
+        this.starts.set(channel, start);
+        this.at.delete(channel);
+        back = back || known;
+      }
+      this.channels = channels;
+      if (back || (changed && !(this.link && this.link.ask && channels.length))) this.connect();
+      else if (changed) this.link.ask();
+    }
+
+    connect() {
+      this.drop();
+      if (!running.has(this) || !this.channels.length) return;
+      const [open, url] = this.ways[this.way];
+      const link = (this.link = { covered: [], asked: [], close() {}, late: () => this.lose(link) });
+      this.heard = Date.now();
+      this.timer = setTimeout(() => link.late(), OPENING_MS);
+      open(this, link, url)
+        .catch(() => {})
+        .then((end) => this.lose(link, end));
+    }
+
+    drop() {
+      clearTimeout(this.timer);
+      const link = this.link;
+      this.link = null;
+      if (link) link.close();
+    }
+
+    lose(link, end) {
+      if (link !== this.link) return;
+      this.drop();
+      if (Date.now() - link.since > ANSWER_MS) this.fails = this.tries = 0;
+      this.timer = setTimeout(() => this.connect(), Math.random() * Math.min(30000, 500 * 2 ** this.fails));
+      // What has worked gets three more chances.
+      this.fails++;
+      if (++this.tries > (this.way === this.proven ? 3 : 0)) {
+        this.tries = 0;
+        this.way = (this.way + 1) % this.ways.length;
+      }
+      if (link.since) this.report("lose", end || { code: 1006, reason: "" });
+    }
+
+    cover(link, channels) {
+      link.covered = channels;
+      link.since = link.since || Date.now();
+      link.late = () => {};
+      this.proven = this.way;
+      this.report("cover");
+    }
+
+    take(link, frame) {
+      if (link !== this.link) return;
+      this.heard = Date.now();
+      const { status, channel, from, oldest } = frame;
+      const at = this.at.get(channel) || 0;
+      const id = (link.id = frame.id || link.id);
+      if (status === "error") {
+        console.error("EventReceiver:", frame.message);
+        link.asked.shift();
+        if (!link.since) this.fails = 6; // there may be no room
+      }
+      if (status === "success") this.cover(link, link.asked.shift());
+      if (channel && !link.covered.includes(channel)) return;
+      if (status === "gap") {
+        if (from < oldest && oldest <= at + 1) return; // had long ago
+        const position = from < oldest ? oldest - 1 : id; // or ids have begun anew
+        this.at.set(channel, position);
+        this.starts.set(channel, position);
+        this.report("gap", { ...frame, id });
+      } else if (frame.id) {
+        for (const each of link.covered) this.at.set(each, Math.max(id, this.at.get(each) || 0));
+        if (!channel) this.report("move", { id });
+        else if (id > at) this.report("event", frame);
+      }
+    }
+
+    check(quiet, silent) {
+      const link = this.link;
+      const asked = Date.now();
+      if (!link || asked - this.heard < quiet) return;
+      if (link.ask) {
+        link.ask();
+        setTimeout(() => this.heard < asked && this.lose(link), ANSWER_MS);
+      } else if (asked - this.heard > silent) this.connect();
+    }
+
+    beat() {
+      this.check(QUIET_MS, SILENT_MS);
+      const [open, url] = this.ways[0];
+      if (open !== openSocket || !this.way || !this.isLive() || ++this.beats % 60) return;
+      const trial = new WebSocket(url);
+      trial.onopen = () => {
+        trial.close();
+        this.way = 0;
+        this.connect();
+      };
+    }
+
+    wake() {
+      if (this.link) this.check(1000, QUIET_MS);
+      else this.connect();
+    }
+  }
+
+  async function openSocket(feed, link, url) {
+    const socket = new WebSocket(url);
+    const send = (command) => socket.send(JSON.stringify(command));
+    link.close = () => socket.close();
+    link.ask = () => {
+      if (socket.readyState !== 1) return;
+      const filter = feed.channels;
+      link.asked.push(filter);
+      send({ command: "start-msg", start: feed.start(filter.filter((channel) => !link.covered.includes(channel))) });
+      send({ command: "set-filter", filter, notify: true, position: true });
+    };
+    socket.onopen = link.ask;
+    socket.onmessage = ({ data }) => feed.take(link, JSON.parse(data));
+    return new Promise((resolve) => (socket.onclose = resolve));
+  }
+
+  function get(link, url) {
+    const aborter = new AbortController();
+    link.close = () => aborter.abort();
+    return fetch(url, { signal: aborter.signal });
+  }
+
+  async function openStream(feed, link, url) {
+    const channels = feed.channels;
+    link.asked.push(channels);
+    const query = channels.map((channel) => `channel=${encodeURIComponent(channel)}&`).join("");
+    const answer = await get(link, `${url}?${query}last=${feed.start(channels)}`);
+    const reader = answer.body.getReader();
+    const decoder = new TextDecoder();
+    for (let text = ""; ; ) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      const records = (text + decoder.decode(value, { stream: true })).split("\n\n");
+      text = records.pop();
+      for (const record of records) feed.take(link, readRecord(record));
+    }
+  }
+
+  function readRecord(record) {
+    const fields = {};
+    for (const line of record.split("\n")) {
+      const [name] = line.split(":");
+      fields[name] = (fields[name] || "") + line.slice(name.length + 2);
+    }
+    return { id: +fields.id, ...(fields.event === "gap" && { status: "gap" }), ...JSON.parse(fields.data || "{}") };
+  }
+
+  async function openPoll(feed, link, url) {
+    const channels = feed.channels;
+    const path = url + channels.map(encodeURIComponent).join("|");
+    link.late = () => feed.cover(link, channels); // a poll that waits is live
+    for (;;) {
+      const answer = await get(link, `${path}?notify=1&last=${feed.start(channels)}`);
+      const data = await answer.json();
+      if (feed.link !== link || (!answer.ok && answer.status !== 504)) return;
+      feed.cover(link, channels);
+      const gaps = data.gaps || JSON.parse(answer.headers.get("Oyez-Gap") || "[]");
+      for (const gap of gaps) feed.take(link, { status: "gap", id: data.id - 1, ...gap });
+      feed.take(link, data);
+    }
+  }
+
+  const importExtras = () => import("./event-extras.js");
+
+  async function openShare(feed, link, ways) {
+    const extras = await importExtras();
+    return extras.openShare(feed, link, ways, Feed);
+  }
+
+  function findWays(url, poller, share) {
+    const base = poller ? url : `${(url || "").replace(/\/+$/, "")}/socket.io/`;
+    const socket = new URL(base, location).href.replace(/^http/, "ws");
+    const http = socket.replace("ws", "http");
+    const ways = poller
+      ? [[openSocket, socket], [openPoll, poller[0]]].filter(([, url]) => url)
+      : [[openSocket, `${socket}event/`], [openStream, `${http}sse`], [openPoll, `${http}channels/`]];
+    return share && self.BroadcastChannel && navigator.locks ? [[openShare, ways], ...ways] : ways;
+  }
+
+  class EventReceiver {
+    // DMOJ's pages give a poller as the second argument.
+    constructor(...args) {
+      const poller = Array.isArray(args[1]) ? null : args.splice(1, 1);
+      const [socketUrl, channels, last, onmessage, options] = args;
+      const { badge, share, paused, ...callbacks } = options || {};
+      this.last_msg = this._start = Number(last) || 0;
+      this.state = "reconnecting";
+      Object.assign(this, { socketUrl, onmessage, _gaps: [] }, callbacks);
+      this._feed = new Feed(findWays(socketUrl, poller, share), (kind, data) => this._hear(kind, data));
+      this.updateChannels(channels);
+      if (badge) this.badge();
+      if (!paused) this.reconnect();
+    }
+
+    reconnect() {
+      this._feed.begin();
+      this._see();
+    }
+
+    disconnect() {
+      this._feed.end();
+      this._aging = clearTimeout(this._aging);
+      this._show("stale");
+    }
+
+    updateChannels(channels, start) {
+      const feed = this._feed;
+      this.channels = [...new Set(channels)];
+      const fresh = this.channels.filter((channel) => !feed.starts.has(channel));
+      feed.follow(this.channels, fresh.map((channel) => [channel, Number(start) || this._start]));
+    }
+
+    async badge(element) {
+      const extras = await importExtras();
+      this._label = extras.badge(this, element);
+    }
+
+    _hear(kind, data) {
+      if (kind === "event") {
+        this._call("onmessage", data.message, data);
+        this.last_msg = Math.max(this.last_msg, data.id);
+      } else if (kind === "gap") {
+        if (!this._gaps.length) setTimeout(() => this._call("ongap", this._gaps.splice(0)), 50);
+        this._gaps.push(data.channel);
+      } else this._see();
+      if (kind === "lose") this._call("onwsclose", data);
+    }
+
+    _see() {
+      const live = this._feed.isLive();
+      if (live) this._aging = clearTimeout(this._aging);
+      else this._aging = this._aging || setTimeout(() => this._show("stale"), STALE_MS);
+      if (live || this.state === "live") this._show(live ? "live" : "reconnecting");
+    }
+
+    _show(state) {
+      if (state === this.state) return;
+      this.state = state;
+      if (this._label) this._label();
+      this._call("onstate", state);
+    }
+
+    _call(name, ...args) {
+      try {
+        if (this[name]) this[name](...args);
+      } catch (error) {
+        setTimeout(() => {
+          throw error; // to the page
+        });
+      }
+    }
+
+    // Do what a tag asks for, once the page's scripts listen.
+    static follow(script) {
+      const { channels, url, poll, last, ...flags } = script ? script.dataset : {};
+      if (!channels) return;
+      const list = JSON.parse(channels);
+      let page = EventReceiver.page;
+      if (page) return page.updateChannels(page.channels.concat(list), last);
+      const rest = [list, last, null, { paused: true, badge: "badge" in flags, share: "share" in flags }];
+      page = EventReceiver.page = poll ? new EventReceiver(url, poll, ...rest) : new EventReceiver(url, ...rest);
+      const tell = (name, detail) => document.dispatchEvent(new CustomEvent(`oyez:${name}`, { detail }));
+      page.onmessage = (message, event) => tell("message", event);
+      page.ongap = (channels) => tell("gap", { channels });
+      page.onstate = (state) => tell("state", { state });
+      running.add(page._feed); // so that pageshow wakes it, if DOMContentLoaded is over
+      if (document.readyState === "complete") setTimeout(() => page.reconnect());
+      else addEventListener("DOMContentLoaded", () => page.reconnect());
+    }
+  }
+
+  const wake = () => running.forEach((feed) => feed.wake());
+  addEventListener("online", wake);
+  addEventListener("pageshow", wake);
+  document.addEventListener("visibilitychange", () => document.hidden || wake());
+  addEventListener("pagehide", () => running.forEach((feed) => feed.report("cover", feed.drop())));
+  setInterval(() => running.forEach((feed) => feed.beat()), 5000);
+
+  self.EventReceiver = EventReceiver;
+  EventReceiver.follow(script);
+})();

@@ -1,0 +1,73 @@
+"""The browser client's files, for pages that load them from the daemon.
+
+Knows files and how long a browser may keep them. Must not know what is in them.
+"""
+
+import gzip
+import hashlib
+from importlib.resources import files
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from oyez.net.origins import Origins
+
+# Django's static files come from this folder too: there is one source.
+_FOLDER = ("django", "static", "oyez")
+
+_TYPES = {
+    "event.js": "text/javascript; charset=utf-8",
+    "event.mjs": "text/javascript; charset=utf-8",
+    "event-extras.js": "text/javascript; charset=utf-8",
+    "event.d.ts": "application/typescript; charset=utf-8",
+    "event.d.mts": "application/typescript; charset=utf-8",
+}
+
+# Kept, but asked for each time: the script and the daemon go together, and "not modified" is a small answer.
+_CACHE_CONTROL = "no-cache"
+
+
+class ScriptEndpoint:
+    """``GET /event.js`` and the files beside it.
+
+    Args:
+        origins: whose pages may load them as modules.
+        below: a path below which they are as well, for proxies that pass on nothing else; it ends in a slash.
+    """
+
+    def __init__(self, origins: Origins, below: str) -> None:
+        folder = files("oyez").joinpath(*_FOLDER)
+        self._files = {name: _File(folder.joinpath(name).read_bytes(), kind) for name, kind in _TYPES.items()}
+        self._origins = origins
+        self._below = below
+
+    def routes(self) -> list[Route]:
+        """Give the paths."""
+        return [Route(prefix + name, self._show) for prefix in ("/", self._below) for name in _TYPES]
+
+    async def _show(self, request: Request) -> Response:
+        file = self._files[request.url.path.rpartition("/")[2]]
+        headers = self._origins.headers(request.headers.get("Origin"))
+        vary = ", ".join(filter(None, ("Accept-Encoding", headers.get("Vary"))))
+        headers |= {
+            "Cache-Control": _CACHE_CONTROL,
+            "ETag": file.tag,
+            "Vary": vary,
+            "X-Content-Type-Options": "nosniff",
+        }
+        if file.tag in request.headers.get("If-None-Match", ""):
+            return Response(status_code=304, headers=headers)
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            return Response(file.packed, media_type=file.kind, headers=headers | {"Content-Encoding": "gzip"})
+        return Response(file.content, media_type=file.kind, headers=headers)
+
+
+class _File:
+    """One file, packed once for all: better than the daemon packs what it answers."""
+
+    def __init__(self, content: bytes, kind: str) -> None:
+        self.content = content
+        self.kind = kind
+        self.packed = gzip.compress(content, 9, mtime=0)
+        self.tag = f'W/"{hashlib.sha256(content).hexdigest()[:16]}"'

@@ -1,0 +1,320 @@
+"""The project's own client in real Chromium: is every event there, in order, once, whatever happens to the link?"""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext
+
+from tests.browser.chromium import Site
+from tests.browser.receiver import THE_WAY, WAYS, OpenPage
+from tests.conftest import StartDaemon
+from tests.daemon import Daemon
+from tests.integration.dialects import poll_port
+from tests.nginx import FORWARDED, Nginx, location, pass_to
+from tests.proxy import Proxy
+from tests.scenarios import new_channel
+
+over_every_way = pytest.mark.parametrize("way", WAYS)
+
+
+@pytest.fixture
+def daemon(short_daemon: Daemon) -> Daemon:
+    return short_daemon
+
+
+# --- The link ---------------------------------------------------------------------------------------------------------
+
+
+@over_every_way
+def test_all_comes_in_order_and_once_while_the_link_is_cut_again_and_again(
+    open_page: OpenPage, daemon: Daemon, proxy: Proxy, way: str
+) -> None:
+    one, two = new_channel(), new_channel()
+    start = daemon.last()
+    expected = daemon.post(one, "before the page listened")
+    page = open_page(way=way)
+    page.follow(proxy.url, [one, two], str(start))
+    assert page.way == WAYS[way]
+    for n in range(3):
+        expected += daemon.post(two, f"live {n}") + daemon.post(one, *range(10))
+        assert page.events(len(expected)) == expected
+        proxy.cut()
+        page.lost()
+        expected += daemon.post(one, f"missed {n}") + daemon.post(two, *range(10))
+        proxy.mend()
+        assert page.events(len(expected)) == expected
+        page.live()
+    assert page.run("receiver.last_msg") == expected[-1]["id"]
+    assert page.inbox.of("gap") == []
+    assert page.inbox.of("wsclose") == [1006] * 3
+
+
+@over_every_way
+def test_a_gap_is_told_once_and_names_the_channels_that_may_lack_something(
+    open_page: OpenPage, daemon: Daemon, proxy: Proxy, way: str
+) -> None:
+    busy, quiet = new_channel(), new_channel()
+    page = open_page(way=way)
+    page.follow(proxy.url, [busy, quiet], daemon.last())
+    expected = daemon.post(quiet, 1)
+    page.events(1)
+    proxy.cut()
+    page.lost()
+    expected += daemon.post(busy, *range(50))[-20:]
+    proxy.mend()
+    assert page.events(21) == expected
+    assert page.inbox.wait("gap") == [[busy]]
+    proxy.cut()
+    page.lost()
+    proxy.mend()
+    expected += daemon.post(busy, "after it")
+    assert page.events(22) == expected
+    assert page.inbox.of("gap") == [[busy]]
+
+
+def test_a_restart_of_the_daemon_is_survived_without_loss(
+    open_page: OpenPage, start_daemon: StartDaemon, tmp_path: Path
+) -> None:
+    daemon = start_daemon("--broker", f"sqlite://{tmp_path}/events.db")
+    pages = [open_page(way=way) for way in WAYS]
+    for page in pages:
+        page.receive(daemon.url, ["x"], daemon.last())
+    expected = daemon.post("x", "before")
+    for page in pages:
+        assert page.events(1) == expected
+    daemon.restart()
+    expected += daemon.post("x", "after")
+    for page in pages:
+        assert page.events(2) == expected
+        assert page.inbox.of("gap") == page.inbox.of("error") == []
+
+
+def test_ids_of_another_time_are_taken_and_told_as_a_gap(open_page: OpenPage, daemon: Daemon) -> None:
+    channel = new_channel()
+    page = open_page()
+    page.follow(daemon.url, [channel], daemon.last() + 10**9)
+    assert page.inbox.wait("gap") == [[channel]]
+    expected = daemon.post(channel, 1)
+    assert page.events(1) == expected
+    page.run("receiver.reconnect()")
+    expected += daemon.post(channel, 2)
+    assert page.events(2) == expected
+    assert page.inbox.of("gap") == [[channel]]
+
+
+# --- The machine ------------------------------------------------------------------------------------------------------
+
+
+def test_a_page_that_was_frozen_goes_on_where_it_was(open_page: OpenPage, daemon: Daemon, proxy: Proxy) -> None:
+    channel = new_channel()
+    page = open_page()
+    page.follow(proxy.url, [channel], daemon.last())
+    expected = daemon.post(channel, "before")
+    assert page.events(1) == expected
+    page.freeze()
+    expected += daemon.post(channel, "while it slept")
+    proxy.cut()
+    proxy.mend()
+    expected += daemon.post(channel, *range(5))
+    page.thaw()
+    assert page.events(7) == expected
+
+
+@over_every_way
+def test_a_dead_link_that_says_nothing_is_noticed_when_the_tab_is_shown(
+    open_page: OpenPage, daemon: Daemon, proxy: Proxy, way: str
+) -> None:
+    channel = new_channel()
+    page = open_page(way=way, clock=True)
+    page.follow(proxy.url, [channel], daemon.last())
+    page.hide()
+    proxy.pause()
+    expected = daemon.post(channel, "into the dark")
+    page.jump(26)
+    proxy.hush_some(lambda: True)
+    proxy.is_paused = False  # new links work
+    page.show()
+    if way == "WebSocket":
+        page.jump(6)  # without an answer
+    assert page.events(1) == expected
+
+
+def test_a_dead_link_that_says_nothing_is_noticed_in_an_idle_page(
+    open_page: OpenPage, daemon: Daemon, proxy: Proxy
+) -> None:
+    channel = new_channel()
+    page = open_page(clock=True)
+    page.follow(proxy.url, [channel], daemon.last())
+    page.jump(26)  # asks, and is answered
+    page.until("Date.now() - receiver._feed.heard < 5000")
+    proxy.hush_some(lambda: True)
+    page.jump(26)
+    page.jump(6)
+    page.live()
+    assert page.inbox.of("wsclose") == [1006]
+    assert page.inbox.of("state") == ["live", "reconnecting", "live"]
+
+
+def test_ten_minutes_offline_are_made_up_for_at_once(
+    open_page: OpenPage, daemon: Daemon, proxy: Proxy, context: BrowserContext
+) -> None:
+    channel = new_channel()
+    page = open_page(clock=True)
+    page.run("Math.random = () => 0.999")
+    page.follow(proxy.url, [channel], daemon.last())
+    context.set_offline(True)
+    proxy.cut()
+    page.lost()
+    page.jump(11)
+    page.inbox.wait_until(lambda: page.inbox.of("state")[-1] == "stale", "stale state")
+    for _ in range(20):
+        page.jump(30)
+    fails = page.run("receiver._feed.fails")
+    assert 8 < fails < 25  # it tried all the time, and less and less often
+    expected = daemon.post(channel, *range(20))
+    proxy.mend()
+    context.set_offline(False)
+    assert page.events(20) == expected
+    assert page.inbox.of("state") == ["live", "reconnecting", "stale", "live"]
+    assert page.inbox.of("gap") == []
+
+
+def test_a_page_that_was_left_and_is_shown_again_goes_on(open_page: OpenPage, daemon: Daemon, site: Site) -> None:
+    channel = new_channel()
+    page = open_page()
+    page.follow(daemon.url, [channel], daemon.last())
+    expected = daemon.post(channel, "before")
+    assert page.events(1) == expected
+    page.page.goto(f"{site.url}/elsewhere.html")
+    expected += daemon.post(channel, *range(5))
+    page.page.go_back(wait_until="commit")
+    assert page.events(6) == expected
+    assert page.run("persisted") is True
+
+
+# --- What is in between -----------------------------------------------------------------------------------------------
+
+
+def test_behind_a_proxy_that_knows_no_websockets_a_page_takes_the_stream(
+    open_page: OpenPage, daemon: Daemon, tmp_path: Path
+) -> None:
+    channel = new_channel()
+    # The block of a site's Socket.IO, without the upgrade's headers.
+    with Nginx(tmp_path, location("/judge/socket.io/", pass_to(daemon.port, "/socket.io/"), FORWARDED)) as nginx:
+        page = open_page()
+        page.follow(f"{nginx.url}/judge/", [channel], daemon.last())
+        assert page.way == "openStream"
+        expected = daemon.post(channel, *range(20))
+        assert page.events(20) == expected
+        nginx.reload()
+        page.lost()
+        expected += daemon.post(channel, "after")
+        assert page.events(21) == expected
+
+
+def test_behind_one_that_knows_no_streams_either_a_page_polls_until_there_are_websockets(
+    open_page: OpenPage, daemon: Daemon, proxy: Proxy
+) -> None:
+    channel = new_channel()
+    page = open_page(way="long poll", clock=True)
+    page.follow(proxy.url, [channel], daemon.last())
+    assert page.way == "openPoll"
+    expected = daemon.post(channel, *range(20))
+    assert page.events(20) == expected
+    page.run("void (WebSocket = RealWebSocket)")
+    page.run("void (receiver._feed.beats = 59)")  # nearly five minutes
+    page.jump(5)
+    page.until(f"{THE_WAY} === 'openSocket' && receiver._feed.isLive()")
+    expected += daemon.post(channel, "over it")
+    assert page.events(21) == expected
+    assert page.inbox.of("state") == ["live"]
+
+
+def test_a_daemon_without_room_is_asked_again_later(open_page: OpenPage, start_daemon: StartDaemon) -> None:
+    daemon = start_daemon(settings={"limits.max_connections": 1, "http.long_poll_timeout_s": 0.5})
+    first, second = open_page(), open_page()
+    first.follow(daemon.url, ["x"], daemon.last())
+    second.run("void (console.error = (...words) => hear('console', words[1]))")
+    second.receive(daemon.url, ["x"], daemon.last())
+    assert second.inbox.wait("console") == ["Server at capacity"]
+    first.run("receiver.disconnect()")
+    second.live()
+    expected = daemon.post("x", 1)
+    assert second.events(1) == expected
+    assert first.inbox.of("event") == []
+    assert first.inbox.of("state") == ["live", "stale"]
+
+
+# --- Channels and arguments -------------------------------------------------------------------------------------------
+
+
+@over_every_way
+def test_a_channel_that_is_added_begins_where_the_page_began_and_nothing_comes_twice(
+    open_page: OpenPage, daemon: Daemon, proxy: Proxy, way: str
+) -> None:
+    one, two, three = (new_channel() for _ in range(3))
+    page = open_page(way=way)
+    start = daemon.last()
+    early = daemon.post(two, "early")
+    daemon.post(three, "not wanted")
+    late_start = daemon.last()
+    late = daemon.post(three, "late")
+    page.follow(proxy.url, [one], start)
+    expected = daemon.post(one, 1)
+    assert page.events(1) == expected
+    page.run("channels => receiver.updateChannels(channels)", [one, two])
+    expected += early
+    assert page.events(2) == expected
+    page.run("([channels, start]) => receiver.updateChannels(channels, start)", [[two, three], late_start])
+    expected += late
+    assert page.events(3) == expected
+    daemon.post(one, "not wanted any more")
+    expected += daemon.post(three, 3)
+    assert page.events(4) == expected
+    proxy.cut()
+    page.lost()
+    expected += daemon.post(two, 4) + daemon.post(three, 5)
+    proxy.mend()
+    assert page.events(6) == expected
+
+
+@pytest.mark.parametrize("last", [None, "0"])
+def test_a_page_without_a_position_gets_the_newest_few_and_loses_nothing_from_then_on(
+    open_page: OpenPage, daemon: Daemon, proxy: Proxy, last: object
+) -> None:
+    channel, quiet = new_channel(), new_channel()
+    newest = daemon.post(channel, *range(30))[-20:]
+    page = open_page()
+    page.follow(proxy.url, [quiet], last)
+    page.run("channels => receiver.updateChannels(channels)", [quiet, channel])
+    assert page.events(20) == newest
+    proxy.cut()
+    page.lost()
+    expected = newest + daemon.post(quiet, *range(20))
+    proxy.mend()
+    assert page.events(40) == expected
+
+
+def test_dmojs_five_arguments_are_understood(open_page: OpenPage, daemon: Daemon) -> None:
+    channel = new_channel()
+    poller = f"http://127.0.0.1:{poll_port(daemon)}/channels/"
+    start = daemon.last()
+    expected = daemon.post(channel, 1)
+    for way in ("WebSocket", "long poll"):
+        page = open_page(way=way)
+        page.receive(f"ws://127.0.0.1:{daemon.port}/event/", poller, [channel], start)
+        page.live()
+        assert page.way == WAYS[way]
+        assert page.run("receiver._feed.ways.length") == 2
+        assert page.events(1) == expected
+
+
+def test_a_filter_that_is_refused_is_told_on_the_console_and_asked_no_more(open_page: OpenPage, daemon: Daemon) -> None:
+    channels = [new_channel() for _ in range(10)]
+    page = open_page()
+    page.run("void (console.error = (...words) => hear('console', words[1]))")
+    page.follow(daemon.url, channels, daemon.last())
+    page.run("channels => receiver.updateChannels(channels)", [*channels, "one too many"])
+    assert page.inbox.wait("console") == ["invalid filter: Maximum 10 subscriptions per connection"]
+    expected = daemon.post(channels[9], "goes on")
+    assert page.events(1) == expected

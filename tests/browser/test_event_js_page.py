@@ -1,0 +1,206 @@
+"""The project's own client in real Chromium: tags, policies, modules, callbacks, badges, and tabs that share a link."""
+
+import json
+from collections.abc import Sequence
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.receiver import WAYS, OpenPage
+from tests.daemon import Daemon
+from tests.proxy import Proxy
+from tests.raw import request
+from tests.scenarios import new_channel
+
+
+@pytest.fixture
+def daemon(short_daemon: Daemon) -> Daemon:
+    return short_daemon
+
+
+def strict(url: str, *tags: tuple[Sequence[str], int], **rest: object) -> str:
+    """Give the address of the page whose tags are these."""
+    return f"strict.html#{quote(json.dumps({'url': url, 'tags': tags, **rest}))}"
+
+
+# --- Tags -------------------------------------------------------------------------------------------------------------
+
+
+def test_tags_listen_for_the_page_under_a_strict_policy_and_wait_for_its_scripts(
+    open_page: OpenPage, daemon: Daemon
+) -> None:
+    one, two = new_channel(), new_channel()
+    start = daemon.last()
+    daemon.post(two, "not wanted")
+    late_start = daemon.last()
+    expected = daemon.post(one, 1) + daemon.post(two, 2)
+    page = open_page(path=strict(daemon.url, ([one], start), ([one, two], late_start), badge=True))
+    assert page.inbox.wait("oyez:message", 2) == expected
+    assert page.inbox.of("late") == [event["id"] for event in expected]
+    assert page.inbox.of("oyez:state") == [{"state": "live"}]
+    assert page.run("EventReceiver.page.channels") == [one, two]
+    expect(page.page.get_by_role("status")).to_have_text("live")
+    expect(page.page.get_by_role("status")).to_have_css("position", "fixed")
+    daemon.post(one, *range(50))
+    page.run("EventReceiver.page.disconnect()")
+    expected = daemon.post(one, *range(50))[-20:]
+    page.run("EventReceiver.page.reconnect()")
+    page.inbox.wait_until(lambda: page.inbox.of("oyez:message")[-20:] == expected, "the newest events")
+    assert page.inbox.wait("oyez:gap") == [{"channels": [one]}]
+    assert page.inbox.of("violation") == page.inbox.of("error") == []
+
+
+def test_a_tag_with_dmojs_addresses_listens_there(open_page: OpenPage, daemon: Daemon) -> None:
+    channel = new_channel()
+    start = daemon.last()
+    expected = daemon.post(channel, 1)
+    websocket = f"ws://127.0.0.1:{daemon.port}/event/"
+    page = open_page(path=strict(websocket, ([channel], start), poll=f"{daemon.url}/channels/"), way="long poll")
+    assert page.inbox.wait("oyez:message") == expected
+    assert page.run("EventReceiver.page._feed.ways.map(([, url]) => url)") == [websocket, f"{daemon.url}/channels/"]
+
+
+def test_a_module_from_the_daemon_brings_the_class(open_page: OpenPage, daemon: Daemon) -> None:
+    channel = new_channel()
+    page = open_page(path="event_page.html")
+    page.run(
+        """async ([url, channel, start]) => {
+            const { EventReceiver, default: same } = await import(`${url}/socket.io/event.mjs`);
+            window.receiver = new EventReceiver(url, [channel], start, (message, event) => hear("event", event));
+            receiver.badge(document.querySelector("output"));
+            hear("same", same === EventReceiver && same === window.EventReceiver);
+        }""",
+        [daemon.url, channel, daemon.last()],
+    )
+    expected = daemon.post(channel, 1)
+    assert page.events(1) == expected
+    assert page.inbox.of("same") == [True]
+    expect(page.page.locator("output")).to_have_text("live")
+
+
+# --- Callbacks --------------------------------------------------------------------------------------------------------
+
+
+def test_a_callback_that_throws_stops_nothing_and_is_reported(
+    open_page: OpenPage, daemon: Daemon, proxy: Proxy
+) -> None:
+    channel = new_channel()
+    page = open_page()
+    page.run("void (console.error = () => {})")
+    page.follow(proxy.url, [channel], daemon.last())
+    page.run(
+        """() => {
+            receiver.onmessage = (message, event) => {
+                hear("message", [message, event.id, event.channel]);
+                if (message === 1) throw new Error("a mistake of the page");
+            };
+        }"""
+    )
+    expected = [[event["message"], event["id"], channel] for event in daemon.post(channel, 0, 1, 2)]
+    assert page.inbox.wait("message", 3) == expected
+    assert page.inbox.wait("error") == ["Uncaught Error: a mistake of the page"]
+    proxy.cut()
+    page.lost()
+    proxy.mend()
+    expected += [[event["message"], event["id"], channel] for event in daemon.post(channel, 3)]
+    assert page.inbox.wait("message", 4) == expected
+    assert page.run("receiver.last_msg") == expected[-1][1]
+
+
+def test_a_badge_says_in_words_how_things_stand(open_page: OpenPage, daemon: Daemon, proxy: Proxy) -> None:
+    page = open_page(clock=True)
+    page.follow(proxy.url, ["x"], daemon.last(), badge=True, words={"stale": "not live"})
+    badge = page.page.get_by_role("status")
+    expect(badge).to_have_text("live")
+    proxy.cut()
+    expect(badge).to_have_text("reconnecting…")
+    page.jump(11)
+    expect(badge).to_have_text("not live")
+    expect(badge).to_have_attribute("data-state", "stale")
+    proxy.mend()
+    expect(badge).to_have_text("live")
+
+
+# --- Tabs -------------------------------------------------------------------------------------------------------------
+
+
+def count_listeners(daemon: Daemon) -> int:
+    metrics = request(daemon.port, "GET", "/metrics").body
+    return next(int(float(line.split()[1])) for line in metrics.splitlines() if line.startswith("oyez_listeners "))
+
+
+def test_tabs_share_a_connection_and_hand_it_over_without_loss_or_double(
+    open_page: OpenPage, daemon: Daemon, proxy: Proxy
+) -> None:
+    common, own = new_channel(), [new_channel() for _ in range(3)]
+    before = count_listeners(daemon)
+    expected: list[list[dict[str, object]]] = []
+    tabs = []
+    for n in range(3):
+        start = daemon.last()
+        event = daemon.post(common, f"before tab {n}")
+        for heard in expected:
+            heard.extend(event)
+        expected.append(event)
+        tabs.append(open_page())
+        tabs[n].follow(proxy.url, [common, own[n]], start, share=True)
+        expected[n] += daemon.post(own[n], n)
+    for tab, events in zip(tabs, expected, strict=True):
+        assert tab.events(len(events)) == events
+        assert tab.way == "openShare"
+    assert count_listeners(daemon) == before + 1
+
+    tabs[0].page.close()
+    missed = daemon.post(common, *range(5))
+    for tab, events in zip(tabs[1:], expected[1:], strict=True):
+        events.extend(missed)
+        assert tab.events(len(events)) == events
+
+    proxy.cut()
+    for tab in tabs[1:]:
+        tab.lost()
+    missed = daemon.post(common, *range(5))
+    proxy.mend()
+    for tab, events in zip(tabs[1:], expected[1:], strict=True):
+        events.extend(missed)
+        assert tab.events(len(events)) == events
+        tab.live()
+
+    added = daemon.post(own[0], "for one of them")
+    tabs[2].run("channels => receiver.updateChannels(channels)", [common, own[0], own[2]])
+    assert tabs[2].events(len(expected[2]) + 1) == expected[2] + added
+    last = daemon.post(common, "last")
+    assert tabs[1].events(len(expected[1]) + 1) == expected[1] + last
+    assert tabs[2].events(len(expected[2]) + 2) == expected[2] + added + last
+    for tab in tabs[1:]:
+        assert tab.inbox.of("gap") == tab.inbox.of("error") == []
+        assert tab.way == "openShare"
+    assert count_listeners(daemon) == before + 1
+
+
+def test_a_tab_that_finds_no_room_in_the_shared_connection_has_its_own(open_page: OpenPage, daemon: Daemon) -> None:
+    first, second, third = open_page(), open_page(), open_page()
+    first.follow(daemon.url, [new_channel() for _ in range(8)], daemon.last(), share=True)
+    channels = [new_channel() for _ in range(3)]
+    second.follow(daemon.url, channels, daemon.last(), share=True)
+    third.follow(daemon.url, channels, 0, share=True)
+    expected = daemon.post(channels[2], 1)
+    for page in (second, third):
+        assert page.events(1) == expected
+        assert page.way == WAYS["WebSocket"]
+    assert first.way == "openShare"
+
+
+def test_a_tab_whose_leader_hangs_has_its_own_connection(open_page: OpenPage, daemon: Daemon) -> None:
+    channel = new_channel()
+    leader, page = open_page(), open_page(clock=True)
+    leader.follow(daemon.url, [channel], daemon.last(), share=True)
+    page.follow(daemon.url, [channel], daemon.last(), share=True)
+    assert page.way == "openShare"
+    leader.run("BroadcastChannel.prototype.postMessage = () => {}; 0")
+    expected = daemon.post(channel, 1)
+    page.jump(26)
+    page.jump(6)
+    assert page.events(1) == expected
+    assert page.way == WAYS["WebSocket"]
