@@ -3,9 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 NODE_CLIENTS := tests/clients/node
+OLDEST_DJANGO := $(VENV)/django-oldest
 .DEFAULT_GOAL := help
 
-.PHONY: help run check format test bench clean
+# $(call flag,seed) is `--seed 7` when make was told SEED=7, else nothing.
+upper = $(shell echo $(1) | tr a-z A-Z)
+flag = $(if $($(call upper,$(1))),--$(1) $($(call upper,$(1))))
+
+.PHONY: help run example check format test matrix faults bench clean
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -31,6 +36,13 @@ $(NODE_CLIENTS)/node_modules/.done: $(NODE_CLIENTS)/package-lock.json
 run: $(VENV)/.run ## start the daemon in development mode on 127.0.0.1:15100
 	@exec $(BIN)/oyez serve --dev
 
+$(VENV)/.example: $(VENV)/.run requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/dev.txt 'oyez[django]'
+	@touch $@
+
+example: $(VENV)/.example ## a small judge, live: make example BUSY=60 SITE_PORT=8000 DAEMON_PORT=15100 PAUSE=5
+	@exec $(BIN)/python examples/judge/start.py $(foreach name,busy pause address site_port daemon_port,$(subst _,-,$(call flag,$(name))))
+
 check: $(VENV)/.dev ## format, lint, types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -40,9 +52,21 @@ format: $(VENV)/.dev ## rewrite the sources in the project's format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-test: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## install what the tests need, then run them all
+# The oldest Django that is supported, in a folder that goes before the newest on Python's path.
+$(OLDEST_DJANGO)/.done: requirements/django-oldest.txt | $(VENV)/.dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(OLDEST_DJANGO) -r $<
+	@touch $@
+
+test: $(VENV)/.dev $(OLDEST_DJANGO)/.done $(NODE_CLIENTS)/node_modules/.done ## install what the tests need, then run them all
 	@$(BIN)/python tests/system_packages.py
 	@$(BIN)/python -m pytest -n 3 --dist worksteal
+	@DJANGO=4.2 PYTHONPATH=$(OLDEST_DJANGO) $(BIN)/python -m pytest $(addprefix tests/django/test_,$(addsuffix .py,checks events site tag testing))
+
+matrix: $(VENV)/.dev ## oyez.django on every Django and Python that are supported and here
+	@$(BIN)/nox
+
+faults: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## kill, cut and starve daemons: make faults MINUTES=30 BROKER=sqlite SEED=7
+	@$(BIN)/python -m tests.faults $(if $(SHORT),--short) $(foreach name,minutes seed broker faults herd folder,$(call flag,$(name)))
 
 bench: $(VENV)/.dev ## compare with the Node peer and the floor (see bench/README.md)
 	@$(BIN)/python -m bench.compare --rounds 3

@@ -176,7 +176,10 @@ def test_every_close_code_is_documented() -> None:
     assert codes | {"1001"} <= table("close code")
 
 
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *(page for top in ("docs", "examples") for page in sorted((ROOT / top).rglob("*.md"))),
+]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

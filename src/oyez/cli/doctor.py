@@ -6,8 +6,7 @@ import typer
 
 from oyez.cli import options
 from oyez.cli.contact.failures import BadModule
-from oyez.cli.diagnosis.findings import Weight
-from oyez.cli.diagnosis.report import JsonReport, Report
+from oyez.cli.diagnosis.report import JsonReport, Report, take_steps
 from oyez.cli.diagnosis.site import Site, import_settings
 from oyez.cli.diagnosis.walk import Walk
 from oyez.cli.exits import ExitCode
@@ -51,14 +50,7 @@ def doctor(
         given = {name: value if _is_typed(context, name) else "" for name, value in given.items()}
         site = _read_site(django_settings)
     site = site.overridden(**given)
-    report = JsonReport() if as_json else Report()
-    is_well = True
-    for step in Walk(site).steps():
-        with report.step(step.title):
-            outcome = step.check()
-        report.add(step.title, outcome)
-        is_well = is_well and outcome.weight is not Weight.ERROR
-    report.conclude()
+    is_well = take_steps(Walk(site).steps(), JsonReport() if as_json else Report())
     raise typer.Exit(ExitCode.OK if is_well else ExitCode.REFUSED)
 
 

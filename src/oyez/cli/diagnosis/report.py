@@ -4,7 +4,7 @@ Knows outcomes and the terminal. Must not know what a step does.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -115,3 +115,15 @@ class JsonReport:
         """Write all."""
         ok = all(finding["weight"] != Weight.ERROR for finding in self._findings)
         print_line(json.dumps({"ok": ok, "steps": self._steps, "findings": self._findings}))
+
+
+def take_steps(steps: Iterable[tuple[str, Callable[[], Outcome]]], report: Report | JsonReport) -> bool:
+    """Take steps and report each; True if nothing is wrong but for warnings."""
+    is_well = True
+    for title, check in steps:
+        with report.step(title):
+            outcome = check()
+        report.add(title, outcome)
+        is_well = is_well and outcome.weight is not Weight.ERROR
+    report.conclude()
+    return is_well

@@ -126,8 +126,13 @@ def import_settings(module: str) -> Site:
             imported = importlib.import_module(module)
     except (Exception, SystemExit) as error:  # it is the site's code
         raise BadModule(_explain(module, error)) from error
-    wanted = [name for name in dir(imported) if name.startswith("EVENT_DAEMON_") or name in _SIGNS_OF_TLS]
-    return Site({name: getattr(imported, name) for name in wanted})
+    return read_site(imported)
+
+
+def read_site(settings: object) -> Site:
+    """Take the settings of interest from a module, or from Django's own object."""
+    wanted = [name for name in dir(settings) if name.startswith("EVENT_DAEMON_") or name in _SIGNS_OF_TLS]
+    return Site({name: getattr(settings, name) for name in wanted})
 
 
 def _explain(module: str, error: BaseException) -> str:

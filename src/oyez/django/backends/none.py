@@ -1,0 +1,33 @@
+"""For a site that does not use events: nothing is posted, and every id is 0.
+
+It must not know what was to be posted.
+"""
+
+from collections.abc import Sequence
+
+from oyez.client import Post
+from oyez.django.site import SiteSettings
+
+
+class NoneBackend:
+    """Takes everything, keeps nothing."""
+
+    knows_last = True
+
+    def __init__(self, settings: SiteSettings) -> None:
+        """Need no settings."""
+
+    def post(self, posts: Sequence[Post], *, key: str, timeout_s: float) -> list[int]:
+        """Return 0 for each."""
+        return [0] * len(posts)
+
+    def last(self, *, timeout_s: float) -> int:
+        """Return 0."""
+        return 0
+
+    def probe(self, *, timeout_s: float) -> object:
+        """Have nothing to find out."""
+        return None
+
+    def close(self) -> None:
+        """Have nothing to close."""

@@ -1,0 +1,166 @@
+"""Post events from a site: `events.post(channel, message)` and its kin.
+
+They return ids, or 0 on failure; they raise nothing, and none takes longer than about a second. This file must not know
+where events go.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+from django.db import transaction
+
+from oyez.client import Post, Postable, PosterError, TimedOut
+from oyez.django import wiring
+from oyez.django.site import is_used
+
+QUEUED = -1
+"""What a call returns for an event that was put into the queue, whose id nobody knows yet."""
+
+_THREADS = 8
+_LEAST_S = 0.01  # a call with less time than that left would be cut off half-way
+
+_threads: tuple[int, ThreadPoolExecutor] | None = None  # with the process they belong to
+
+Result = TypeVar("Result")
+
+
+def __getattr__(name: str) -> bool:
+    """Give `real`: True if the site uses events (EVENT_DAEMON_USE)."""
+    if name == "real":
+        return is_used()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def post(channel: str, message: object, *, key: str = "", raise_errors: bool | None = None) -> int:
+    """Post any JSON value to a channel; return the id of the event, 0 on failure, or QUEUED.
+
+    With a key (a text of its own for each event) a repetition within five minutes posts nothing twice.
+    """
+    (event_id,) = _post([Post(channel, message, key)], raise_errors=raise_errors)
+    return event_id
+
+
+def post_many(events: Iterable[Postable], *, raise_errors: bool | None = None) -> list[int]:
+    """Post many events in few requests: `(channel, message)` or `(channel, message, key)` each.
+
+    Return what `post` returns, for each in their order. Up to 10,000 events are all posted, or none.
+    """
+    return _post(list(events), raise_errors=raise_errors)
+
+
+def publish(channels: Iterable[str], message: object, *, raise_errors: bool | None = None) -> list[int]:
+    """Post the same message to several channels; return what `post` returns, for each in their order."""
+    if isinstance(channels, str):
+        channels = [channels]
+    return _post([Post(channel, message) for channel in channels], raise_errors=raise_errors)
+
+
+def post_on_commit(channel: str, message: object, *, using: str | None = None) -> None:
+    """Post when the database's transaction is committed, at once if there is none, and never if it is rolled back."""
+    transaction.on_commit(partial(post, channel, message, raise_errors=False), using=using, robust=True)
+
+
+def last(*, raise_errors: bool | None = None) -> int:
+    """Return the newest id that was given, or 0 on failure: where a page that is rendered now begins to listen."""
+    return _last(None, raise_errors=raise_errors)
+
+
+def flush(timeout_s: float = 2.0) -> bool:
+    """Wait until the queue is empty; False if that takes longer. Without a queue there is nothing to wait for."""
+    queue = wiring.current().queue
+    return queue is None or queue.flush(timeout_s)
+
+
+async def apost(channel: str, message: object, *, key: str = "", raise_errors: bool | None = None) -> int:
+    """Post from asynchronous code, as `post` does."""
+    (event_id,) = await _apost([Post(channel, message, key)], raise_errors=raise_errors)
+    return event_id
+
+
+async def apost_many(events: Iterable[Postable], *, raise_errors: bool | None = None) -> list[int]:
+    """Post many events from asynchronous code, as `post_many` does."""
+    return await _apost(list(events), raise_errors=raise_errors)
+
+
+async def apublish(channels: Iterable[str], message: object, *, raise_errors: bool | None = None) -> list[int]:
+    """Post to several channels from asynchronous code, as `publish` does."""
+    names = [channels] if isinstance(channels, str) else channels
+    return await _apost([Post(channel, message) for channel in names], raise_errors=raise_errors)
+
+
+async def alast(*, raise_errors: bool | None = None) -> int:
+    """Return the newest id to asynchronous code, as `last` does."""
+    return await _in_thread(lambda left_s: _last(left_s, raise_errors=raise_errors))
+
+
+def _post(posts: Sequence[Postable], *, raise_errors: bool | None, timeout_s: float | None = None) -> list[int]:
+    try:
+        _check_time(timeout_s)
+        checked = [_check_post(post) for post in posts]
+        now = wiring.current()
+        if now.queue is not None:
+            try:
+                now.queue.put(checked)
+            except RuntimeError:  # Python is ending: no thread would post it
+                pass
+            else:
+                return [QUEUED] * len(checked)
+        return now.sender.post(checked, timeout_s=timeout_s)
+    except Exception as error:  # noqa: BLE001 - no page may fail because an event does
+        ids = error.ids if isinstance(error, PosterError) else ()
+        _complain(error, len(posts) - len(ids), raise_errors=raise_errors)
+        return [*ids, *[0] * (len(posts) - len(ids))]
+
+
+def _last(timeout_s: float | None, *, raise_errors: bool | None) -> int:
+    try:
+        _check_time(timeout_s)
+        return wiring.current().sender.last(timeout_s=timeout_s)
+    except Exception as error:  # noqa: BLE001 - as above
+        _complain(error, 0, raise_errors=raise_errors)
+        return 0
+
+
+def _check_time(left_s: float | None) -> None:
+    """Raise TimedOut when the wait for a thread has used up the time: no failure of the daemon's, thus no outage."""
+    if left_s is not None and left_s < _LEAST_S:
+        raise TimedOut("no thread was free in time")
+
+
+def _check_post(item: Postable) -> Post:
+    post = Post(*item)
+    if not (isinstance(post.channel, str) and isinstance(post.key, str)):
+        raise TypeError("channel and key must be strings")
+    return post
+
+
+def _complain(error: Exception, lost: int, *, raise_errors: bool | None) -> None:
+    """Raise the error that is being handled, if its caller wants to have it; else let the log have it."""
+    if raise_errors or (raise_errors is None and wiring.raises_errors()):
+        raise error
+    wiring.losses().add(lost, error)
+
+
+async def _apost(posts: Sequence[Postable], *, raise_errors: bool | None) -> list[int]:
+    return await _in_thread(lambda left_s: _post(posts, raise_errors=raise_errors, timeout_s=left_s))
+
+
+async def _in_thread(call: Callable[[float], Result]) -> Result:
+    """Make a call in a thread, with what is left of its time when one is free."""
+    deadline = time.monotonic() + wiring.time_limit()
+
+    return await asyncio.get_running_loop().run_in_executor(_executor(), lambda: call(deadline - time.monotonic()))
+
+
+def _executor() -> ThreadPoolExecutor:
+    """Return this process's threads: a forked child has none of its parent's."""
+    global _threads  # noqa: PLW0603 - made when they are first needed
+    process = os.getpid()
+    if _threads is None or _threads[0] != process:
+        _threads = process, ThreadPoolExecutor(_THREADS, thread_name_prefix="oyez-django")
+    return _threads[1]

@@ -1,0 +1,32 @@
+"""What the site's log is told of events that were not posted: the first at once, then a line a minute at most.
+
+It must not know why, nor the events.
+"""
+
+import logging
+import threading
+import time
+
+logger = logging.getLogger("oyez.django")
+
+_PAUSE_S = 60.0
+
+
+class Losses:
+    """Counts what was lost since the last line about it."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._told_at: float | None = None
+        self._lock = threading.Lock()
+
+    def add(self, count: int, error: BaseException) -> None:
+        """Count events that are lost, or 0 for a call that failed and lost none."""
+        with self._lock:
+            self._count += count
+            now = time.monotonic()
+            if self._told_at is not None and now - self._told_at < _PAUSE_S:
+                return
+            self._told_at = now
+            lost, self._count = self._count, 0
+        logger.warning("events are not posted (%d since the last such line): %s: %s", lost, type(error).__name__, error)

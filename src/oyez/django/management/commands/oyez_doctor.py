@@ -1,0 +1,63 @@
+"""`manage.py oyez_doctor`: the way of an event with this site's settings, from its post to the browser.
+
+It must not know how a step is taken: the steps are those of `oyez doctor`, after one of the site's own.
+"""
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from oyez.cli.diagnosis.findings import Outcome, found
+from oyez.cli.diagnosis.report import JsonReport, Report, take_steps
+from oyez.cli.diagnosis.site import read_site
+from oyez.cli.diagnosis.walk import Step, Walk
+from oyez.client import Post
+from oyez.django import site
+from oyez.django.wiring import build_backend
+from oyez.errors import OyezError
+
+_POST = Post("oyez-doctor", "oyez doctor was here")
+
+
+class Command(BaseCommand):
+    """Exit code 0 if events get through, 1 if something is wrong."""
+
+    help = "Walk the way of an event from this site's post to the browser, and name each wrong setting with its cure."
+    requires_system_checks = []  # noqa: RUF012 - as Django wants it; what they say, the doctor says too
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take those options of `oyez doctor` that are of use here."""
+        parser.add_argument(
+            "--public-url", default="", help="Where browsers connect, instead of what the settings say."
+        )
+        parser.add_argument("--json", action="store_true", help="Print one JSON object at the end.")
+
+    def handle(self, *args: object, **options: str) -> None:
+        """Run it."""
+        as_doctor_reads = read_site(settings).overridden(url="", public_url=options["public_url"], key="")
+        steps = Walk(as_doctor_reads).steps()
+        report = JsonReport() if options["json"] else Report()
+        if not take_steps(_with_own_step(steps), report):
+            sys.exit(1)
+
+
+def _with_own_step(steps: Iterator[Step]) -> Iterator[Step]:
+    yield Step("A post through oyez.django", _post)
+    yield from steps
+
+
+def _post() -> Outcome:
+    """Post as the site does."""
+    if not site.is_used():
+        return Outcome(f"{site.USE} is not True", skipped=True)
+    in_force = site.read_settings()
+    name = site.AMQP if in_force.backend == site.BACKENDS["amqp"] else in_force.url_name
+    try:
+        backend = build_backend(in_force)
+        (event_id,) = backend.post([_POST], key="", timeout_s=in_force.timeout_s)
+    except OyezError as error:
+        return Outcome(str(error), (found("post-failed", name, str(error)),))
+    return Outcome(f"event {event_id} was taken by {in_force.backend.rpartition('.')[2]}")

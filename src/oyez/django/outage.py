@@ -1,0 +1,132 @@
+"""A failure that is remembered, so that a backend which is away costs callers nothing until it is back.
+
+It must not know what calls are for, nor how a backend is asked.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+
+from oyez.client import PosterError, Refused, Unauthorized, Unreachable
+
+logger = logging.getLogger("oyez.django")
+
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 0.8
+_TRIAL_S = 0.2
+_IDLE_S = 60.0  # nobody asked for so long: the next call may find out for itself
+
+Probe = Callable[[], object]
+
+
+class Outage:
+    """Begins with a failure, ends with a success.
+
+    Meanwhile `check` raises at once, and a thread of its own probes the backend, more seldom the longer it lasts, but
+    about once a second. Where threads do not run by themselves (`has_threads` False), one caller about every second
+    tries in its place, with less time than usual.
+    """
+
+    def __init__(self, probe: Probe, *, has_threads: bool) -> None:
+        self._probe = probe
+        self._has_threads = has_threads
+        self._error: PosterError | None = None
+        self._asked_at = 0.0
+        self._next_try = 0.0
+        self._lock = threading.Lock()
+        self._watcher: threading.Thread | None = None
+        self._is_closed = threading.Event()
+
+    @property
+    def is_on(self) -> bool:
+        """Tell whether there is one."""
+        return self._error is not None
+
+    def check(self, limit_s: float) -> float:
+        """Return how long a call may take: `limit_s`, or less for the one caller who tries whether the outage is over.
+
+        Raises Unreachable for all others while there is an outage.
+        """
+        error = self._error
+        if error is None:
+            return limit_s
+        self._asked_at = time.monotonic()
+        if self._watcher is not None or not self._may_try():
+            raise Unreachable(f"not tried, because a moment ago: {error}") from error
+        return min(limit_s, _TRIAL_S)
+
+    def begin(self, error: PosterError) -> None:
+        """Remember a failure, if it is one that the next call would meet with as well."""
+        if not is_lasting(error):
+            return
+        with self._lock:
+            self._asked_at = time.monotonic()
+            self._next_try = time.monotonic() + LONGEST_PAUSE_S
+            self._error = error
+            if self._watcher is None and self._has_threads:
+                self._start_watcher()
+
+    def end(self) -> None:
+        """Forget the failure."""
+        if self._error is not None:
+            with self._lock:
+                self._forget()
+
+    def close(self) -> None:
+        """Let the thread end."""
+        self._is_closed.set()
+
+    def _forget(self) -> None:
+        if self._error is not None:
+            self._error = None
+            logger.info("events can be posted again")
+
+    def _may_try(self) -> bool:
+        now = time.monotonic()
+        with self._lock:
+            if now < self._next_try:
+                return False
+            self._next_try = now + _TRIAL_S + LONGEST_PAUSE_S
+            return True
+
+    def _start_watcher(self) -> None:
+        watcher = threading.Thread(target=self._watch, name="oyez-outage", daemon=True)
+        try:
+            watcher.start()
+        except RuntimeError:  # Python is ending, or there are too many: callers try
+            return
+        self._watcher = watcher
+
+    def _watch(self) -> None:
+        pause_s = FIRST_PAUSE_S
+        while not self._is_closed.wait(pause_s * random.uniform(0.75, 1.25)):  # noqa: S311 - to spread processes
+            if self._error is None or time.monotonic() - self._asked_at > _IDLE_S or self._is_over():
+                break
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+        with self._lock:
+            self._watcher = None
+            self._forget()
+
+    def _is_over(self) -> bool:
+        try:
+            self._probe()
+        except PosterError as error:
+            return not is_lasting(error)
+        except Exception:  # noqa: BLE001 - a backend of the site's own; the next call shows what it raises
+            return True
+        return True
+
+
+def is_lasting(error: PosterError) -> bool:
+    """Tell a failure that the next call would meet with as well, and wait for.
+
+    A connection that broke is none: either the next one works, or its failure shows that there is an outage. Nor is the
+    daemon's own word that it cannot take posts now: it comes at once, and whatever else is asked is answered.
+    """
+    if isinstance(error, Refused):
+        from_proxy = error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not error.code
+        return from_proxy or isinstance(error, Unauthorized) or error.status == HTTPStatus.TOO_MANY_REQUESTS
+    return not isinstance(error, ValueError) and not (isinstance(error, Unreachable) and error.uncertain)

@@ -1,0 +1,179 @@
+"""Events that wait to be posted in the background, so that no request waits for them.
+
+It must not know how they are posted. One thread for each process, started with the first event; it posts in batches,
+tries again while there is an outage, and has a bounded time to finish when Python ends.
+"""
+
+import atexit
+import json
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import NamedTuple
+
+from oyez.client import NO_MESSAGE, Post, PosterError, Refused
+from oyez.django.losses import Losses
+from oyez.django.outage import is_lasting
+from oyez.django.sender import Sender
+
+DRAIN_S = 2.0
+MOST_BYTES = 32 * 2**20
+BATCH_EVENTS = 1000
+CALL_TIMEOUT_S = 2.0
+
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 1.0
+
+
+class QueueFull(PosterError):  # noqa: N818 - as its siblings are called
+    """The events do not fit into the queue any more; none of them was taken."""
+
+
+class _Waiting(NamedTuple):
+    """An event with its message as JSON: what the caller changes later is not posted, and memory can be counted."""
+
+    channel: str
+    message: str | None
+    key: str
+
+    def as_post(self) -> Post:
+        return Post(self.channel, NO_MESSAGE if self.message is None else json.loads(self.message), self.key)
+
+
+class Queue:
+    """First in, first out. What does not fit is refused at once."""
+
+    def __init__(self, sender: Sender, losses: Losses, max_events: int) -> None:
+        self._sender = sender
+        self._losses = losses
+        self._max_events = max_events
+        self._waiting: deque[_Waiting] = deque()
+        self._bytes = 0
+        self._under_way = 0
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._end_at: float | None = None
+
+    def put(self, posts: Sequence[Post]) -> None:
+        """Take all events, or none.
+
+        Raises QueueFull; TypeError or ValueError for what is not JSON; RuntimeError when it is closed, or Python ends.
+        """
+        items = [_freeze(post) for post in posts]
+        size = sum(map(_size, items))
+        with self._changed:
+            if self._end_at is not None:
+                raise RuntimeError("the queue is closed")
+            if len(self._waiting) + self._under_way + len(items) > self._max_events or self._bytes + size > MOST_BYTES:
+                raise QueueFull(f"{len(self._waiting) + self._under_way} events wait already")
+            if self._thread is None:
+                self._start()
+            self._waiting.extend(items)
+            self._bytes += size
+            self._changed.notify_all()
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until nothing waits; False if that takes longer."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._waiting and not self._under_way, timeout_s)
+
+    def close(self) -> None:
+        """Post what waits within a bounded time, and end. Called when Python ends."""
+        with self._changed:
+            self._end_at = time.monotonic() + DRAIN_S
+            self._changed.notify_all()
+            thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        atexit.unregister(self.close)
+        self.flush(DRAIN_S)
+        with self._changed:
+            left = len(self._waiting) + self._under_way
+            self._waiting.clear()
+        if left:
+            self._losses.add(left, TimeoutError(f"the process ended {DRAIN_S:g} s ago"))
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._run, name="oyez-queue", daemon=True)
+        thread.start()
+        self._thread = thread
+        atexit.register(self.close)
+
+    def _run(self) -> None:
+        while batch := self._next_batch():
+            self._post_batch(batch)
+            with self._changed:
+                self._under_way = 0
+                self._bytes -= sum(map(_size, batch))
+                self._changed.notify_all()
+
+    def _next_batch(self) -> list[_Waiting]:
+        """Wait for events; none come when the queue is closed and empty."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._end_at is not None)
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_EVENTS))]
+            self._under_way = len(batch)
+            return batch
+
+    def _post_batch(self, batch: list[_Waiting]) -> None:
+        """Post a batch until it is taken or refused; the key lets no repetition post anything twice."""
+        posts, key = [item.as_post() for item in batch], str(uuid.uuid4())
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                self._sender.post(posts, key=key, timeout_s=self._time_left(), tries_anyway=True)
+            except PosterError as error:
+                if not _may_pass(error):
+                    self._post_singly(posts, error)
+                    return
+                if not self._pause(pause_s):
+                    self._losses.add(len(batch), error)
+                    return
+                pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+            except Exception as error:  # noqa: BLE001 - a backend of the site's own; the queue outlives it
+                self._losses.add(len(batch), error)
+                return
+            else:
+                return
+
+    def _post_singly(self, posts: list[Post], reason: PosterError) -> None:
+        """Post those of a refused batch that are not to blame."""
+        if len(posts) == 1:
+            self._losses.add(1, reason)
+            return
+        for post in posts:
+            try:
+                self._sender.post([post], timeout_s=self._time_left(), tries_anyway=True)
+            except Exception as error:  # noqa: BLE001 - as above
+                self._losses.add(1, error)
+
+    def _pause(self, pause_s: float) -> bool:
+        """Wait before another attempt; False when there is no time for one."""
+        with self._changed:
+            is_ending = self._end_at is not None
+            self._changed.wait_for(lambda: not is_ending and self._end_at is not None, pause_s)
+            return self._end_at is None or time.monotonic() < self._end_at
+
+    def _time_left(self) -> float:
+        end_at = self._end_at
+        return CALL_TIMEOUT_S if end_at is None else max(min(end_at - time.monotonic(), CALL_TIMEOUT_S), 0.05)
+
+
+def _may_pass(error: PosterError) -> bool:
+    """Tell whether the same events may be taken later."""
+    is_down = isinstance(error, Refused) and error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return is_down or error.uncertain or is_lasting(error)
+
+
+def _freeze(post: Post) -> _Waiting:
+    if not (isinstance(post.channel, str) and isinstance(post.key, str)):
+        raise TypeError("channel and key must be strings")
+    message = None if post.message is NO_MESSAGE else json.dumps(post.message, allow_nan=False)
+    return _Waiting(post.channel, message, post.key)
+
+
+def _size(item: _Waiting) -> int:
+    return len(item.channel) + len(item.message or "") + 200

@@ -1,0 +1,70 @@
+"""What stands between a site's calls and a backend: the time that a call may take, and outages.
+
+It must not know settings by their names, nor what callers do with errors.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+
+from oyez.client import MAX_BATCH_EVENTS, Post, PosterError, TimedOut
+from oyez.django.backends import Backend
+from oyez.django.outage import Outage
+
+
+class Sender:
+    """Posts through a backend. A call ends within `timeout_s`, and at once while there is an outage."""
+
+    def __init__(self, backend: Backend, *, timeout_s: float, has_threads: bool) -> None:
+        self.backend = backend
+        self.timeout_s = timeout_s
+        self.outage = Outage(lambda: backend.probe(timeout_s=timeout_s), has_threads=has_threads)
+
+    def post(
+        self, posts: Sequence[Post], *, key: str = "", timeout_s: float | None = None, tries_anyway: bool = False
+    ) -> list[int]:
+        """Post events, in as few requests as they fit in; `tries_anyway` does it in an outage, too.
+
+        Raises what the backend raises. Of a PosterError `ids` tells which were taken before.
+        """
+        if not posts:
+            return []
+        limit_s = self.timeout_s if timeout_s is None else timeout_s
+        if not tries_anyway:
+            limit_s = self.outage.check(limit_s)
+        deadline = time.monotonic() + limit_s
+        ids: list[int] = []
+        try:
+            for number, part in enumerate(_parts(posts)):
+                left_s = deadline - time.monotonic() if number else limit_s
+                if number and left_s <= 0:
+                    raise TimedOut(f"{len(ids)} of {len(posts)} events were posted within {limit_s:g} s")
+                ids += self.backend.post(part, key=f"{key}/{number}" if key and number else key, timeout_s=left_s)
+        except PosterError as error:
+            error.ids = (*ids, *error.ids)
+            self.outage.begin(error)
+            raise
+        self.outage.end()
+        return ids
+
+    def last(self, *, timeout_s: float | None = None) -> int:
+        """Return the newest id. Raises PosterError."""
+        limit_s = self.timeout_s if timeout_s is None else timeout_s
+        if self.backend.knows_last:
+            return self.backend.last(timeout_s=limit_s)
+        limit_s = self.outage.check(limit_s)
+        try:
+            newest = self.backend.last(timeout_s=limit_s)
+        except PosterError as error:
+            self.outage.begin(error)
+            raise
+        self.outage.end()
+        return newest
+
+    def close(self) -> None:
+        """End what runs in the background, and close connections."""
+        self.outage.close()
+        self.backend.close()
+
+
+def _parts(posts: Sequence[Post]) -> Iterator[Sequence[Post]]:
+    return (posts[at : at + MAX_BATCH_EVENTS] for at in range(0, len(posts), MAX_BATCH_EVENTS))

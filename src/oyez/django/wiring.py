@@ -1,0 +1,143 @@
+"""The sender and the queue that this process uses, made from the settings at the first call.
+
+It must not know what is posted. They are made anew after a fork, and when a test changes the settings.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
+
+from oyez.django.backends import Backend
+from oyez.django.losses import Losses
+from oyez.django.queue import Queue
+from oyez.django.sender import Sender
+from oyez.django.site import BACKEND, PREFIX, SiteSettings, read_settings
+from oyez.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What belongs together; `queue` is None where posts do not wait."""
+
+    settings: SiteSettings
+    sender: Sender
+    losses: Losses
+    queue: Queue | None = None
+
+    def close(self) -> None:
+        """Post what waits, and close connections."""
+        if self.queue is not None:
+            self.queue.close()
+        self.sender.close()
+
+
+@dataclass
+class _Process:
+    """What this process has."""
+
+    id: int = field(default_factory=os.getpid)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    wiring: Wiring | None = None
+    replacements: list[Wiring] = field(default_factory=list)
+    losses: Losses = field(default_factory=Losses)  # they outlive changes of the settings
+
+
+_process = _Process()
+
+
+def current() -> Wiring:
+    """Return what calls go through now. Raises ConfigError for settings that cannot be used."""
+    if _process.id != os.getpid():  # forked by a server that does not tell Python, as uWSGI may
+        _forget_parent()
+    if _process.replacements:
+        return _process.replacements[-1]
+    wiring = _process.wiring
+    if wiring is None:
+        with _process.lock:
+            wiring = _process.wiring = _process.wiring or _build(read_settings())
+    return wiring
+
+
+def losses() -> Losses:
+    """Return where lost events are counted."""
+    return _process.losses
+
+
+def raises_errors() -> bool:
+    """Tell whether calls that do not say otherwise raise what went wrong."""
+    try:
+        return current().settings.raise_errors
+    except ConfigError:
+        return read_settings().raise_errors
+
+
+def time_limit() -> float:
+    """Tell how long a call may take."""
+    try:
+        return current().sender.timeout_s
+    except ConfigError:
+        return read_settings().timeout_s
+
+
+@contextmanager
+def replaced(backend: Backend) -> Iterator[None]:
+    """Let all calls go to a backend at once, whatever the settings say; what goes wrong is raised."""
+    settings = SiteSettings(backend="", raise_errors=True)
+    sender = Sender(backend, timeout_s=settings.timeout_s, has_threads=has_threads())
+    wiring = Wiring(settings, sender, _process.losses)
+    _process.replacements.append(wiring)
+    try:
+        yield
+    finally:
+        _process.replacements.remove(wiring)
+
+
+def has_threads() -> bool:
+    """Tell whether threads run by themselves: in uWSGI only if its options say so."""
+    options = getattr(sys.modules.get("uwsgi"), "opt", None)
+    if not isinstance(options, dict):
+        return True
+    named = {name if isinstance(name, bytes) else str(name).encode() for name in options}
+    return bool(named & {b"enable-threads", b"threads", b"gevent", b"asyncio"})
+
+
+def build_backend(settings: SiteSettings) -> Backend:
+    """Make what the settings name. Raises ConfigError."""
+    try:
+        kind = import_string(settings.backend)
+    except ImportError as error:
+        raise ConfigError(BACKEND, settings.backend, f"http, amqp, memory, none or a class ({error})") from error
+    backend: Backend = kind(settings)
+    return backend
+
+
+def _build(settings: SiteSettings) -> Wiring:
+    threads = has_threads()
+    sender = Sender(build_backend(settings), timeout_s=settings.timeout_s, has_threads=threads)
+    queue = Queue(sender, _process.losses, settings.queue) if settings.queue and threads else None
+    return Wiring(settings, sender, _process.losses, queue)
+
+
+def _forget_parent() -> None:
+    """Begin anew in a forked process: threads, locks and sockets are the parent's."""
+    global _process  # noqa: PLW0603 - one object for each process
+    _process = _Process()
+
+
+def _follow_settings(*, setting: str, **_: object) -> None:
+    if setting.startswith(PREFIX):
+        with _process.lock:
+            wiring, _process.wiring = _process.wiring, None
+        if wiring is not None:
+            wiring.close()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_forget_parent)
+setting_changed.connect(_follow_settings, dispatch_uid="oyez")

@@ -1,0 +1,138 @@
+"""Does no call hurt the site, whatever becomes of the daemon: never an error, never a wait beyond its bound?"""
+
+import asyncio
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.test import override_settings
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from oyez.django import events
+from tests.daemon import Daemon
+from tests.django.conftest import site_of
+from tests.inbox import PATIENCE_S
+from tests.peer import Peer, answer, peers
+
+LIMIT_S = 0.15
+GRACE_S = 1.0  # for a busy machine; far below what an unbounded call would take
+BACK_S = 1.0  # how soon a daemon that is back is used
+
+Call = Callable[[], int | list[int]]
+CALLS: dict[str, Call] = {
+    "post": lambda: events.post("news", 1),
+    "post with a key": lambda: events.post("news", 1, key="a key"),
+    "post_many": lambda: events.post_many([("news", number) for number in range(5)]),
+    "publish": lambda: events.publish(["news", "sport"], 1),
+    "last": events.last,
+    "apost": lambda: asyncio.run(events.apost("news", 1)),
+    "alast": lambda: asyncio.run(events.alast()),
+}
+ANSWER = answer({"id": 7, "ids": [7]})
+
+
+class MoodyDaemon:
+    """Answers each request as its mood is when the request comes."""
+
+    def __init__(self) -> None:
+        self.mood = "well"
+
+    def __call__(self, peer: Peer, connection: socket.socket) -> None:
+        if self.mood == "refusing":
+            reset(connection)
+            return
+        file = connection.makefile("rb")
+        while peer.read_request(file):
+            MOODS[self.mood](peer, connection)
+            if self.mood != "well":
+                return
+
+
+def reset(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+MOODS: dict[str, Callable[[Peer, socket.socket], object]] = {
+    "well": lambda peer, connection: connection.sendall(ANSWER),
+    "silent": lambda peer, connection: peer.stop.wait(1),
+    "slow": lambda peer, connection: peer.trickle(connection, ANSWER[:-1] + b" " * 100),
+    "endless head": lambda peer, connection: peer.trickle(connection, b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100),
+    "hanging up": lambda peer, connection: None,
+    "resetting": lambda peer, connection: reset(connection),
+    "half an answer": lambda peer, connection: connection.sendall(ANSWER[:-3]),
+    "no HTTP": lambda peer, connection: connection.sendall(b"220 mail.example ESMTP\r\n"),
+    "unavailable": lambda peer, connection: connection.sendall(answer({"code": "unavailable"}, "503 Unavailable")),
+    "wrong ids": lambda peer, connection: connection.sendall(answer({"id": "seven", "ids": 7})),
+    "refusing": lambda peer, connection: None,
+}
+
+
+@pytest.fixture(scope="module")
+def moody() -> Iterator[tuple[MoodyDaemon, Peer]]:
+    mood = MoodyDaemon()
+    with peers() as start:
+        yield mood, start(mood)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    steps=st.lists(st.tuples(st.sampled_from(sorted(MOODS)), st.sampled_from(sorted(CALLS))), min_size=1, max_size=8)
+)
+def test_no_call_raises_or_takes_longer_than_its_bound(
+    moody: tuple[MoodyDaemon, Peer], steps: list[tuple[str, str]]
+) -> None:
+    daemon, peer = moody
+    with override_settings(EVENT_DAEMON_USE=True, EVENT_DAEMON_URL=peer.url, EVENT_DAEMON_TIMEOUT=LIMIT_S):
+        for mood, name in steps:
+            daemon.mood = mood
+            began = time.monotonic()
+            result = CALLS[name]()
+            assert time.monotonic() - began < LIMIT_S + GRACE_S, (mood, name)
+            assert all(type(each) is int and each >= 0 for each in (result if isinstance(result, list) else [result]))
+        daemon.mood = "well"
+        assert is_back_within(BACK_S)
+
+
+def is_back_within(seconds: float) -> bool:
+    """Post again and again, as a busy site does, until an event is taken."""
+    until = time.monotonic() + seconds + GRACE_S
+    while time.monotonic() < until:
+        if events.post("news", 1):
+            return True
+    return False
+
+
+def test_a_daemon_that_hangs_costs_a_thread_one_wait_and_then_nothing(own_daemon: Daemon) -> None:
+    with site_of(own_daemon):
+        assert events.post("news", 1)
+        own_daemon.suspend()
+        try:
+            began = time.monotonic()
+            with ThreadPoolExecutor(8) as threads:
+                assert list(threads.map(lambda _: events.post("news", 1), range(8))) == [0] * 8
+            assert time.monotonic() - began < 1.0 + GRACE_S
+            began = time.monotonic()
+            while time.monotonic() - began < 1.2:  # longer than the watcher's pauses: no caller is taken for it
+                before = time.monotonic()
+                assert events.post("news", 2) == events.last() == 0
+                assert time.monotonic() - before < 0.9, "it waited for the daemon"
+        finally:
+            own_daemon.resume()
+        assert is_back_within(BACK_S)
+
+
+def test_a_daemon_that_restarts_is_used_as_soon_as_it_is_back(own_daemon: Daemon) -> None:
+    with site_of(own_daemon):
+        assert events.post("news", 1)
+        own_daemon.restart()
+        assert events.post("news", 2), "it was back before anybody posted"
+        own_daemon.stop()
+        began = time.monotonic()
+        assert [events.post("news", 3) for _ in range(1000)] == [0] * 1000
+        assert time.monotonic() - began < PATIENCE_S / 2
+        own_daemon.start()
+        assert is_back_within(BACK_S)

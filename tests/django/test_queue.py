@@ -1,0 +1,263 @@
+"""Do events in the queue arrive in order and once, whatever happens meanwhile, and is the queue bounded?"""
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+import types
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from django.test import override_settings
+
+from oyez.client import Post, Refused, Unreachable
+from oyez.django import events
+from oyez.django.losses import Losses
+from oyez.django.queue import MOST_BYTES, Queue, QueueFull
+from oyez.django.sender import Sender
+from tests.daemon import KEY, Daemon
+from tests.django.conftest import site_of
+from tests.django.test_events import NOWHERE, messages
+from tests.inbox import PATIENCE_S, Inbox
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+class Backend:
+    """Takes what it is given, if `troubles` holds nothing to raise instead."""
+
+    knows_last = True
+
+    def __init__(self, *troubles: Exception) -> None:
+        self.troubles = list(troubles)
+        self.taken = Inbox()
+        self.keys: list[str] = []
+        self.may_go_on = threading.Event()
+        self.may_go_on.set()
+
+    def post(self, posts: Sequence[Post], *, key: str, timeout_s: float) -> list[int]:
+        self.keys.append(key)
+        assert self.may_go_on.wait(PATIENCE_S)
+        if self.troubles:
+            raise self.troubles.pop(0)
+        for post in posts:
+            if post.channel == "bad":
+                raise Refused(400, "invalid-channel", "bad")
+        for post in posts:
+            self.taken.put(post.channel, post.message)
+        return list(range(1, len(posts) + 1))
+
+    def last(self, *, timeout_s: float) -> int:
+        return 1
+
+    def probe(self, *, timeout_s: float) -> object:
+        return None
+
+    def close(self) -> None:
+        pass
+
+
+def queue_to(backend: Backend, max_events: int = 1000) -> Queue:
+    return Queue(Sender(backend, timeout_s=1, has_threads=True), Losses(), max_events)
+
+
+def test_a_queued_event_arrives_and_nobody_waits_for_it(site: Daemon) -> None:
+    channel = f"queue-{uuid.uuid4()}"
+    with override_settings(EVENT_DAEMON_QUEUE=1000):
+        assert events.post(channel, 0) == events.QUEUED
+        assert events.post_many([(channel, number) for number in range(1, 500)]) == [events.QUEUED] * 499
+        assert events.publish([channel], "end") == [events.QUEUED]
+        assert events.flush(PATIENCE_S)
+        assert events.last() > 0
+        assert messages(site, channel) == [*range(245, 500), "end"], "the newest that a history holds"
+
+
+def test_without_a_queue_there_is_nothing_to_flush(site: Daemon) -> None:
+    assert events.flush(0)
+
+
+def test_events_wait_for_a_daemon_that_restarts(own_daemon: Daemon) -> None:
+    with site_of(own_daemon, EVENT_DAEMON_QUEUE=1000):
+        assert events.post("news", 1) == events.QUEUED
+        assert events.flush(PATIENCE_S)
+        own_daemon.stop()
+        assert [events.post("news", number) for number in range(2, 50)] == [events.QUEUED] * 48
+        assert not events.flush(0.1)
+        own_daemon.start()
+        assert events.flush(PATIENCE_S)
+        assert messages(own_daemon, "news") == list(range(2, 50))
+
+
+def test_what_a_caller_changes_later_is_not_posted() -> None:
+    backend = Backend()
+    backend.may_go_on.clear()
+    queue = queue_to(backend)
+    message = {"state": "as posted"}
+    queue.put([Post("news", message)])
+    message["state"] = "changed"
+    backend.may_go_on.set()
+    assert backend.taken.wait("news") == [{"state": "as posted"}]
+    queue.close()
+
+
+def test_a_full_queue_takes_nothing_more_and_forgets_nothing() -> None:
+    backend = Backend()
+    backend.may_go_on.clear()
+    queue = queue_to(backend, max_events=10)
+    queue.put([Post("news", number) for number in range(8)])
+    with pytest.raises(QueueFull):
+        queue.put([Post("news", 8), Post("news", 9), Post("news", 10)])
+    queue.put([Post("news", 8), Post("news", 9)])
+    backend.may_go_on.set()
+    assert backend.taken.wait("news", 10) == list(range(10))
+    assert queue.flush(PATIENCE_S)
+    queue.put([Post("news", number) for number in range(10)])
+    queue.close()
+
+
+def test_it_is_bounded_in_bytes_too() -> None:
+    backend = Backend()
+    backend.may_go_on.clear()
+    queue = queue_to(backend)
+    big = "x" * (MOST_BYTES // 4)
+    for _ in range(3):
+        queue.put([Post("news", big)])
+    with pytest.raises(QueueFull):
+        queue.put([Post("news", big)])
+    backend.may_go_on.set()
+    assert queue.flush(PATIENCE_S)
+    queue.put([Post("news", big)])
+    queue.close()
+
+
+@pytest.mark.parametrize(
+    "post",
+    [Post("news", object()), Post("news", float("inf")), Post(3, 1)],  # type: ignore[arg-type]
+)
+def test_what_is_no_json_is_refused_at_once(post: Post) -> None:
+    queue = queue_to(Backend())
+    with pytest.raises((TypeError, ValueError)):
+        queue.put([post])
+
+
+def test_a_batch_is_tried_again_with_the_same_key_until_it_is_taken() -> None:
+    backend = Backend(Unreachable("refused"), Unreachable("broke", uncertain=True), Refused(503, "unavailable", ""))
+    queue = queue_to(backend)
+    queue.put([Post("news", 1)])
+    assert backend.taken.wait("news") == [1]
+    assert len(backend.keys) == 4
+    assert len(set(backend.keys)) == 1
+    assert backend.keys[0]
+    queue.close()
+
+
+def test_one_bad_event_does_not_take_the_others_with_it(caplog: pytest.LogCaptureFixture) -> None:
+    backend = Backend()
+    backend.may_go_on.clear()
+    queue = queue_to(backend)
+    queue.put([Post("news", 0)])  # the thread waits with this one, the rest becomes one batch
+    queue.put([Post("news", 1), Post("bad", 2), Post("news", 3)])
+    backend.may_go_on.set()
+    assert backend.taken.wait("news", 3) == [0, 1, 3]
+    assert queue.flush(PATIENCE_S)
+    assert "invalid-channel" in caplog.text
+    queue.close()
+
+
+def test_a_backend_of_the_sites_own_that_fails_does_not_end_the_queue() -> None:
+    backend = Backend(KeyError("its own mistake"))
+    queue = queue_to(backend)
+    queue.put([Post("news", 1)])
+    assert queue.flush(PATIENCE_S)
+    queue.put([Post("news", 2)])
+    assert backend.taken.wait("news") == [2]
+    queue.close()
+
+
+def test_a_closed_queue_posts_what_waits_and_says_what_it_could_not(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oyez.django.queue.DRAIN_S", 0.3)
+    backend = Backend()
+    queue = queue_to(backend)
+    queue.put([Post("news", number) for number in range(5)])
+    queue.close()
+    assert backend.taken.of("news") == list(range(5))
+    with pytest.raises(RuntimeError):
+        queue.put([Post("news", 6)])
+    away = Backend(*[Unreachable("refused")] * 1000)
+    queue = queue_to(away)
+    with caplog.at_level(logging.WARNING):
+        queue.put([Post("news", number) for number in range(5)])
+        queue.close()
+    assert "events are not posted (5 " in caplog.text
+
+
+def test_uwsgi_without_threads_posts_at_once(site: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    uwsgi = types.ModuleType("uwsgi")
+    uwsgi.__dict__["opt"] = {b"http": b":8000"}
+    monkeypatch.setitem(sys.modules, "uwsgi", uwsgi)
+    with override_settings(EVENT_DAEMON_QUEUE=10):
+        assert events.post("news", 1) > 0
+    uwsgi.__dict__["opt"][b"enable-threads"] = True
+    with override_settings(EVENT_DAEMON_QUEUE=11):
+        assert events.post("news", 1) == events.QUEUED
+
+
+def test_a_forked_process_has_a_queue_of_its_own(site: Daemon) -> None:
+    channel = f"fork-{uuid.uuid4()}"
+    with override_settings(EVENT_DAEMON_QUEUE=100):
+        assert events.post(channel, "parent") == events.QUEUED
+        assert events.flush(PATIENCE_S)
+        child = os.fork()
+        if child == 0:  # nothing of pytest's may run here
+            events.post(channel, "child")
+            os._exit(0 if events.flush(PATIENCE_S) else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        events.post(channel, "parent again")
+        assert events.flush(PATIENCE_S)
+    assert messages(site, channel) == ["parent", "child", "parent again"]
+
+
+def test_a_process_forked_in_an_outage_is_not_bound_by_its_parents_memory(site: Daemon) -> None:
+    with override_settings(EVENT_DAEMON_URL=NOWHERE):
+        assert events.post("news", 1) == 0
+        child = os.fork()
+        if child == 0:
+            with override_settings(EVENT_DAEMON_URL=site.url):
+                os._exit(0 if events.post("news", 1) and events.last() else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert events.post("news", 1) == 0
+
+
+ENDING = """
+import sys
+from django.conf import settings
+url, key, drain_s = sys.argv[1:]
+settings.configure(EVENT_DAEMON_USE=True, EVENT_DAEMON_URL=url, EVENT_DAEMON_KEY=key, EVENT_DAEMON_QUEUE=5000)
+from oyez.django import events, queue
+queue.DRAIN_S = float(drain_s)
+for number in range(3000):
+    assert events.post("ending", number) == events.QUEUED
+"""
+
+
+def test_a_process_that_ends_posts_what_waits(daemon: Daemon) -> None:
+    subprocess.run([sys.executable, "-c", ENDING, daemon.url, KEY, "20"], check=True, cwd=ROOT, timeout=60)
+    assert messages(daemon, "ending")[-1] == 2999
+
+
+def test_a_process_ends_soon_though_the_daemon_is_away() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", ENDING, NOWHERE, KEY, "0.3"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        _, log = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "3000" in log
