@@ -19,7 +19,7 @@ THE_WAY = "receiver._feed.ways[receiver._feed.way][0].name"
 HASTY = "Math.random = () => 0.02;"
 NO_WEBSOCKET = """
     window.RealWebSocket = WebSocket;
-    window.WebSocket = class { constructor() { setTimeout(() => this.onclose({ code: 1006 })); } close() {} };
+    window.WebSocket = class { constructor() { setTimeout(() => this.onclose?.({ code: 1006 })); } close() {} };
 """
 NO_STREAM = """{
     const { fetch } = window;

@@ -89,6 +89,17 @@ def test_a_restart_of_the_daemon_is_survived_without_loss(
         assert page.inbox.of("gap") == page.inbox.of("error") == []
 
 
+def test_after_an_outage_a_page_comes_back_to_its_websocket(open_page: OpenPage, daemon: Daemon, proxy: Proxy) -> None:
+    """Whichever way is tried at the moment at which the daemon is there again."""
+    page = open_page()
+    page.follow(proxy.url, [new_channel()], daemon.last())
+    proxy.cut()
+    page.until(f"{THE_WAY} !== 'openSocket'")
+    proxy.mend()
+    page.live()
+    page.until(f"receiver.state === 'live' && {THE_WAY} === 'openSocket'")
+
+
 def test_ids_of_another_time_are_taken_and_told_as_a_gap(open_page: OpenPage, daemon: Daemon) -> None:
     channel = new_channel()
     page = open_page()

@@ -3,7 +3,7 @@
   "use strict";
   const script = document.currentScript;
   const first = self.EventReceiver;
-  if (first && first.follow) return first.follow(script); // another tag
+  if (first && first.follow) return first.follow(script);
 
   const OPENING_MS = 6000;
   const ANSWER_MS = 5000;
@@ -84,7 +84,7 @@
       if (link !== this.link) return;
       this.drop();
       if (Date.now() - link.since > ANSWER_MS) this.fails = this.tries = 0;
-      this.timer = setTimeout(() => this.connect(), Math.random() * Math.min(30000, 500 * 2 ** this.fails));
+      this.timer = setTimeout(() => this.connect(), Math.random() * Math.min(30000, 400 * 1.7 ** this.fails));
       // What has worked gets three more chances.
       this.fails++;
       if (++this.tries > (this.way === this.proven ? 3 : 0)) {
@@ -98,6 +98,7 @@
       link.covered = channels;
       link.since = link.since || Date.now();
       link.late = () => {};
+      if (this.way > this.proven) this.retry(); // after an outage
       this.proven = this.way;
       this.report("cover");
     }
@@ -140,8 +141,12 @@
 
     beat() {
       this.check(QUIET_MS, SILENT_MS);
+      if (this.way && this.isLive() && ++this.beats % 60 === 0) this.retry();
+    }
+
+    retry() {
       const [open, url] = this.ways[0];
-      if (open !== openSocket || !this.way || !this.isLive() || ++this.beats % 60) return;
+      if (open !== openSocket) return;
       const trial = new WebSocket(url);
       trial.onopen = () => {
         trial.close();
@@ -303,7 +308,7 @@
         if (this[name]) this[name](...args);
       } catch (error) {
         setTimeout(() => {
-          throw error; // to the page
+          throw error;
         });
       }
     }
