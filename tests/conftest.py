@@ -1,5 +1,6 @@
 """What tests share: a daemon, a proxy in front of it, and the clients' runtimes."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +17,9 @@ from tests.rabbitmq import RabbitMQ
 from tests.websocket_server import WebSocketServer, echo, websocket_server
 
 pytest.register_assert_rewrite("tests.scenarios")
+
+# Shells start what runs in the background with Ctrl-C ignored, and so would all be that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # One address plays every client there is, the forgetful ones too.
 MANY_CLIENTS = {"limits.auth_failures_per_minute": 100_000}

@@ -16,7 +16,7 @@ from tests.raw import request
 ROOT = Path(__file__).parent.parent.parent
 
 # All phases that schemathesis has and all checks that it makes by default; the same requests in every run.
-RUN = ["--seed=1", "--max-examples=15", "--generation-deterministic", "--no-color"]
+RUN = ["--seed=1", "--max-examples=8", "--generation-deterministic", "--no-color"]
 
 
 @pytest.mark.timeout(300)  # some 15 s on an idle machine

@@ -164,4 +164,4 @@ class HubMachine(RuleBasedStateMachine):
 
 
 TestHub = HubMachine.TestCase
-TestHub.settings = settings(fuzz, max_examples=EXAMPLES or 200, stateful_step_count=40)
+TestHub.settings = settings(fuzz, max_examples=EXAMPLES or 100, stateful_step_count=40)

@@ -122,15 +122,15 @@ def test_a_hundred_thousand_events_are_read_back_in_no_time(path: Path) -> None:
 
     async def read_back() -> float:
         store = broker(path)
-        begin = time.perf_counter()
+        begin = time.process_time()
         await store.start(found.extend, lambda up_to: None)
-        took_s = time.perf_counter() - begin
+        took_s = time.process_time() - begin
         await store.stop()
         return took_s
 
     took_s = asyncio.run(read_back())
     assert len(found) == 100_000
-    assert took_s < 5, "wanted: well below 1 s on a machine with nothing else to do"
+    assert took_s < 3, "wanted: well below 1 s of a core that does nothing else"
 
 
 def test_posts_go_on_while_old_events_are_dropped(path: Path) -> None:
