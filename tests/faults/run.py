@@ -25,7 +25,7 @@ from tests.faults.report import Progress, write_report
 from tests.faults.world import Scale, World
 
 LONG = Scale(
-    each=4, dripping=6, stallers=3, clients=True, herd=3000, fresh=6, disk_mb=160, pause_s=0.3, pace=1
+    each=4, dripping=6, stallers=3, clients=True, herd=3000, fresh=6, disk_mb=512, pause_s=0.3, pace=1
 )  # fmt: skip
 SHORT = Scale(
     each=1, dripping=2, stallers=1, clients=False, herd=200, fresh=1, disk_mb=0, pause_s=0.4, pace=4
