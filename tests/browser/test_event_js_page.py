@@ -37,7 +37,7 @@ def test_tags_listen_for_the_page_under_a_strict_policy_and_wait_for_its_scripts
     expected = daemon.post(one, 1) + daemon.post(two, 2)
     page = open_page(path=strict(daemon.url, ([one], start), ([one, two], late_start), badge=True))
     assert page.inbox.wait("oyez:message", 2) == expected
-    assert page.inbox.of("late") == [event["id"] for event in expected]
+    assert page.inbox.wait("late", 2) == [event["id"] for event in expected]
     assert page.inbox.of("oyez:state") == [{"state": "live"}]
     assert page.run("EventReceiver.page.channels") == [one, two]
     expect(page.page.get_by_role("status")).to_have_text("live")
