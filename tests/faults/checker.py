@@ -74,7 +74,6 @@ class Record:
         self.position = mark.start
         self.deliveries = 0
         self.gaps = 0
-        self.repeats = 0
         self._mark = mark
         self._ledger = ledger
         self._verdicts = verdicts
@@ -92,10 +91,9 @@ class Record:
         if followed is None or type(event_id) is not int:
             self.accuse("I2", f"was given what it does not follow: {str(event)[:200]}")
             return
-        may_repeat = self.position - self._ledger.skew < event_id <= self.position
-        if event_id <= self.position and not may_repeat:
+        if event_id <= self.position:
             self.accuse("I1", f"id {event_id} of {channel} after {self.position}")
-        self.reached(event_id, force=not may_repeat)
+        self.reached(event_id, force=True)
         message = event.get("message")
         post = self._ledger.find(channel, message.get("n") if isinstance(message, dict) else None)
         if post is None or message != self._ledger.message(post):
@@ -105,17 +103,15 @@ class Record:
             post.id = event_id
         elif post.id != event_id:
             self.accuse("I4", f"{_name(post)} is {post.id} to others and {event_id} here")
-        self._hold(followed, post, may_repeat=may_repeat)
+        self._hold(followed, post)
 
-    def _hold(self, followed: _Followed, post: Post, *, may_repeat: bool) -> None:
+    def _hold(self, followed: _Followed, post: Post) -> None:
         if post.serial < followed.first:
             return  # posted before its start: the ids have said so already
         place = post.serial - followed.first
         if place >= len(followed.held):
             followed.held.extend(bytes(max(place + 1 - len(followed.held), 256)))
-        if followed.held[place] and may_repeat:
-            self.repeats += 1
-        elif followed.held[place]:
+        if followed.held[place]:
             self.accuse("I3", f"{_name(post)} came twice, as {post.id}")
         followed.held[place] = 1
 

@@ -30,7 +30,6 @@ class Figures:
     reconnects: int = 0
     deliveries: int = 0  # of records that are gone
     gaps: int = 0
-    repeats: int = 0
     histories: int = 0
     torn_bytes: int = 0
     longest_return_s: float = 0.0
@@ -103,7 +102,6 @@ def write_report(world: "World", *, repeat: list[str], folder: Path) -> str:
         ("deliveries checked", f"{count_deliveries(world):,}"),
         ("histories read", f"{figures.histories:,}"),
         ("gaps told", f"{figures.gaps + sum(record.gaps for record in world.records):,}"),
-        ("told again within the skew", f"{figures.repeats + sum(record.repeats for record in world.records):,}"),
         ("links made anew", f"{figures.reconnects + sum(listener.links - 1 for listener in world.listeners):,}"),
         ("longest until all were back", f"{figures.longest_return_s:.1f} s after the restart"),
         ("restarts with a herd", herds),

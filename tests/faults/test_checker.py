@@ -111,16 +111,6 @@ def test_a_falling_id_is_found() -> None:
     assert story.found() == ["I1"]
 
 
-def test_within_the_skew_of_posters_clocks_an_event_may_come_again() -> None:
-    story = Story()
-    story.ledger.skew = 5
-    old, one, two = story.post(101, 106, 110)
-    story.hear([old, one, two, one])
-    assert (story.found(), story.record.repeats, story.record.position) == ([], 1, 110)
-    story.hear([old])
-    assert story.found() == ["I1", "I3"]
-
-
 def test_an_id_at_or_below_the_start_is_found() -> None:
     story = Story()
     story.hear(story.post(100))
