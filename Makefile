@@ -10,7 +10,7 @@ OLDEST_DJANGO := $(VENV)/django-oldest
 upper = $(shell echo $(1) | tr a-z A-Z)
 flag = $(if $($(call upper,$(1))),--$(1) $($(call upper,$(1))))
 
-.PHONY: help run example check format test matrix faults bench clean
+.PHONY: help run example check format test test-all test-oldest-django matrix faults bench clean
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -57,9 +57,13 @@ $(OLDEST_DJANGO)/.done: requirements/django-oldest.txt | $(VENV)/.dev
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(OLDEST_DJANGO) -r $<
 	@touch $@
 
-test: $(VENV)/.dev $(OLDEST_DJANGO)/.done $(NODE_CLIENTS)/node_modules/.done ## install what the tests need, then run them all
+test: test-all test-oldest-django ## install what the tests need, then run them all
+
+test-all: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done
 	@$(BIN)/python tests/system_packages.py
 	@$(BIN)/python -m pytest -n 3 --dist worksteal
+
+test-oldest-django: $(VENV)/.dev $(OLDEST_DJANGO)/.done
 	@DJANGO=4.2 PYTHONPATH=$(OLDEST_DJANGO) $(BIN)/python -m pytest $(addprefix tests/django/test_,$(addsuffix .py,checks events site tag testing))
 
 matrix: $(VENV)/.dev ## oyez.django on every Django and Python that are supported and here

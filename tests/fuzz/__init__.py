@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, settings
 EXAMPLES = int(os.environ.get("OYEZ_FUZZ_EXAMPLES", "0"))
 
 fuzz = settings(
-    max_examples=EXAMPLES or 150,
+    max_examples=EXAMPLES or 100,
     derandomize=not EXAMPLES,
     deadline=None,
     database=None,
