@@ -256,6 +256,7 @@ class Mischief:
         """Stop or kill it; what is published meanwhile, and what was on its way, may be lost."""
         world = self._world
         assert world.store.rabbitmq is not None
+        world.ledger.excuse()  # what was confirmed and not read yet ends with the queue; coming back may take long
         world.ledger.in_outage = True
         await asyncio.to_thread(world.store.rabbitmq.kill if fault.kills else world.store.rabbitmq.stop)
         await asyncio.sleep(fault.for_s)
