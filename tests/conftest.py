@@ -98,3 +98,10 @@ def rabbitmq(tmp_path_factory: pytest.TempPathFactory, certificate: Path) -> Ite
     """A RabbitMQ node with many tests before and after this one; a test that stops it starts it again."""
     with RabbitMQ(tmp_path_factory.mktemp("rabbitmq"), certificate) as rabbitmq:
         yield rabbitmq
+
+
+@pytest.fixture
+def server(rabbitmq: RabbitMQ) -> Iterator[Proxy]:
+    """The way to RabbitMQ, which can be cut."""
+    with Proxy(rabbitmq.port) as proxy:
+        yield proxy

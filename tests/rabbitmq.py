@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Self
 import pika
 
 from tests.inbox import Inbox
+from tests.ports import free_ports
 
 PROGRAM = "/usr/lib/rabbitmq/bin/rabbitmq-server"  # Debian's /usr/sbin/rabbitmq-server starts as its own user only
 STARTED = "Server startup complete"
@@ -59,7 +59,7 @@ class RabbitMQ:
         self.log = Inbox()
         self.certificate = certificate
         self._directory = directory
-        self.port, self.tls_port, self._distribution_port, self._epmd_port = _free_ports(4)
+        self.port, self.tls_port, self._distribution_port, self._epmd_port = free_ports(4)
         self._node: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -186,12 +186,3 @@ class RabbitMQ:
                 self.log.put("line", line)
                 if STARTED in line:
                     self.log.put("started", time.monotonic())
-
-
-def _free_ports(count: int) -> list[int]:
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [listener.getsockname()[1] for listener in listeners]
-    finally:
-        for listener in listeners:
-            listener.close()

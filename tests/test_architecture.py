@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "metrics", "net", "settings", "wire", "__version__",
     },
     "cli": {"auth", "client", "config", "errors", "server", "settings", "wire", "__version__"},
-    "django": {"client", "errors"},
+    "django": {"client", "errors", "auth.WELL_KNOWN_KEYS"},
     "testing": {"errors", "hub.publication", "hub.broker"},
     "__main__": {"cli"},
     "__init__": set(),

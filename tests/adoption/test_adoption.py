@@ -63,7 +63,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             stack.callback(poster.close)
         site = stack.enter_context(JudgeSite(posters["lqdoj"]))
         wires = [stack.enter_context(Proxy(port)) for port in (daemon.port, poll)]
-        main_port, poll_port = (int(wire.url.rpartition(":")[2]) for wire in wires)
+        main_port, poll_port = (wire.port for wire in wires)
         locations = lqdoj(main_port) + dmoj(main_port, poll_port) + location("/", pass_to(site.port))
         nginx = stack.enter_context(Nginx(folder, locations))
         site.dialects = dialects(nginx)

@@ -8,7 +8,6 @@ import pytest
 from django.core.checks import run_checks
 from django.test import override_settings
 
-from oyez.auth import WELL_KNOWN_KEYS
 from oyez.django import checks
 from tests.django.test_site import AMQP, DMOJ, LQDOJ
 
@@ -88,10 +87,6 @@ def test_amqp_without_pika_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "find_spec", lambda name: None)
     with override_settings(**DMOJ, **AMQP):
         assert [message.id for message in run_checks()] == ["oyez.E004"]
-
-
-def test_the_well_known_keys_are_those_of_the_daemon() -> None:
-    assert checks.WELL_KNOWN_KEYS == WELL_KNOWN_KEYS
 
 
 def test_every_check_is_documented_and_tried_here() -> None:

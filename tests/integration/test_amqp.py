@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 
@@ -23,17 +22,6 @@ def exchange(rabbitmq: RabbitMQ) -> str:
     name = f"events-{next(numbers)}"
     rabbitmq.declare(name)
     return name
-
-
-@pytest.fixture
-def server(rabbitmq: RabbitMQ) -> Iterator[Proxy]:
-    """The way to the server, which can be cut."""
-    with Proxy(rabbitmq.port) as proxy:
-        yield proxy
-
-
-def port_of(proxy: Proxy) -> int:
-    return int(proxy.url.rpartition(":")[2])
 
 
 # What posters write
@@ -173,7 +161,7 @@ def test_an_event_that_no_daemon_would_read_is_refused(rabbitmq: RabbitMQ, excha
 
 def test_a_cut_refuses_posts_at_once_and_tells_of_a_gap(rabbitmq: RabbitMQ, exchange: str, server: Proxy) -> None:
     async def scene() -> None:
-        async with Site(rabbitmq.url(exchange, port=port_of(server))) as site:
+        async with Site(rabbitmq.url(exchange, port=server.port)) as site:
             (first,) = await site.taken("before")
             listener = site.listen("a", start=first)
             under_way = [site.post(number) for number in range(50)]
@@ -199,7 +187,7 @@ def test_a_cut_refuses_posts_at_once_and_tells_of_a_gap(rabbitmq: RabbitMQ, exch
 
 def test_a_silent_server_is_noticed(rabbitmq: RabbitMQ, exchange: str, server: Proxy) -> None:
     async def scene() -> None:
-        async with Site(rabbitmq.url(exchange, "&heartbeat=1", port=port_of(server))) as site:
+        async with Site(rabbitmq.url(exchange, "&heartbeat=1", port=server.port)) as site:
             await site.taken("before")
             await asyncio.to_thread(server.pause)
             assert (await site.refused("into the silence")).temporary
@@ -307,7 +295,7 @@ def test_a_server_that_is_not_there_yet_is_waited_for(
 
     async def scene() -> None:
         before = now_us()
-        async with Site(rabbitmq.url(exchange, port=port_of(server))) as site:
+        async with Site(rabbitmq.url(exchange, port=server.port)) as site:
             assert not site.broker.available
             assert before <= site.horizon == site.hub.last_id()
             assert (await site.refused("too early")).temporary
@@ -331,7 +319,7 @@ def test_a_server_that_is_silent_at_the_start_is_waited_for(
     server.pause()
 
     async def scene() -> None:
-        async with Site(rabbitmq.url(exchange, port=port_of(server))) as site:
+        async with Site(rabbitmq.url(exchange, port=server.port)) as site:
             assert not site.broker.available
             await asyncio.to_thread(server.resume)
             await site.recovered()
@@ -344,7 +332,7 @@ def test_a_start_can_be_given_up(rabbitmq: RabbitMQ, exchange: str, server: Prox
     server.pause()
 
     async def scene() -> None:
-        site = Site(rabbitmq.url(exchange, port=port_of(server)))
+        site = Site(rabbitmq.url(exchange, port=server.port))
         starting = asyncio.create_task(site.hub.start())
         await site.until(lambda: bool(server.ends), "a link to the silent server")
         starting.cancel()
@@ -374,7 +362,7 @@ def test_the_stop_settles_what_is_under_way(rabbitmq: RabbitMQ, exchange: str) -
 
 def test_the_stop_does_not_wait_for_a_silent_server(rabbitmq: RabbitMQ, exchange: str, server: Proxy) -> None:
     async def scene() -> None:
-        site = Site(rabbitmq.url(exchange, port=port_of(server)))
+        site = Site(rabbitmq.url(exchange, port=server.port))
         await site.hub.start()
         await asyncio.to_thread(server.pause)
         under_way = site.post("in vain")

@@ -35,7 +35,7 @@ class TestExchange(BrokerOutageContract):
         name = hashlib.sha256(str(folder).encode()).hexdigest()[:20]
         self.rabbitmq.declare(name)
         self.proxies.append(Proxy(self.rabbitmq.port).__enter__())
-        url = self.rabbitmq.url(name, self.query.format(name=name), port=int(self.proxies[-1].url.rpartition(":")[2]))
+        url = self.rabbitmq.url(name, self.query.format(name=name), port=self.proxies[-1].port)
         limits = Limits(max_channel_length=100, max_body_bytes=100_000, replay_s=10**5)
         return AmqpBroker(parse_amqp_url(url), limits, lambda reason, detail: None, clock=clock, wall_clock=wall_clock)
 

@@ -5,9 +5,6 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
-
-import pytest
 
 from tests.amqp import SitePoster, now_us
 from tests.api import call
@@ -18,18 +15,11 @@ from tests.proxy import Proxy
 from tests.rabbitmq import RabbitMQ
 
 
-@pytest.fixture
-def server(rabbitmq: RabbitMQ) -> Iterator[Proxy]:
-    """The way to the server, which can be cut."""
-    with Proxy(rabbitmq.port) as proxy:
-        yield proxy
-
-
 def test_pages_see_what_sites_publish_and_learn_of_an_outage(
     rabbitmq: RabbitMQ, server: Proxy, start_daemon: StartDaemon
 ) -> None:
     rabbitmq.declare("ws")
-    port = int(server.url.rpartition(":")[2])
+    port = server.port
     daemon = start_daemon("--broker", rabbitmq.url("ws", "&heartbeat=0", port=port))
     with (
         listen(daemon.port, "sub_1") as page,

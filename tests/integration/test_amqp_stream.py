@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-from collections.abc import Iterator
 
 import pytest
 
@@ -32,17 +31,6 @@ class Stream:
 @pytest.fixture
 def stream(rabbitmq: RabbitMQ) -> Stream:
     return Stream(rabbitmq)
-
-
-@pytest.fixture
-def server(rabbitmq: RabbitMQ) -> Iterator[Proxy]:
-    """The way to the server, which can be cut."""
-    with Proxy(rabbitmq.port) as proxy:
-        yield proxy
-
-
-def port_of(proxy: Proxy) -> int:
-    return int(proxy.url.rpartition(":")[2])
 
 
 def test_a_restart_brings_everything_back_under_its_id(stream: Stream) -> None:
@@ -122,7 +110,7 @@ def test_what_is_older_than_history_is_not_promised(stream: Stream) -> None:
 
 def test_a_cut_loses_nothing(stream: Stream, server: Proxy) -> None:
     async def scene() -> None:
-        async with Site(stream.url(port=port_of(server))) as site:
+        async with Site(stream.url(port=server.port)) as site:
             (first,) = await site.taken("before")
             listener = site.listen("a", start=first)
             await asyncio.to_thread(server.cut)
@@ -161,7 +149,7 @@ def test_a_server_that_is_not_there_yet_is_waited_for(stream: Stream, server: Pr
     server.cut()
 
     async def scene() -> None:
-        async with Site(stream.url(port=port_of(server))) as site:
+        async with Site(stream.url(port=server.port)) as site:
             server.mend()
             await site.recovered()
             assert len(site.lost) == 1

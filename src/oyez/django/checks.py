@@ -13,11 +13,10 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning  # noqa: A004 - their names in Django
 from django.utils.module_loading import import_string
 
+from oyez.auth import WELL_KNOWN_KEYS
 from oyez.client import parse_target
 from oyez.django import site
 from oyez.errors import ConfigError
-
-WELL_KNOWN_KEYS = frozenset(("lqdoj", "oyez-development"))
 
 _EXAMPLE_URL = "http://127.0.0.1:15100"
 _EXAMPLE_PUBLIC_URL = "https://judge.example"

@@ -32,9 +32,6 @@ from oyez.wire.api_requests import PublishLimits
 
 PREFIX = "/api"
 
-# Room for the JSON around a message that is as long as a message may be.
-_ENVELOPE_BYTES = 4096
-
 # A page of history ends early when its messages have so many bytes; one of them may have more.
 _PAGE_BYTES = 2**20
 
@@ -78,7 +75,7 @@ class ApiEndpoint:
         self._failures = failures
         self._note = notes
         self._limits = limits
-        self._max_body_bytes = max(limits.max_bytes, limits.max_message_bytes + _ENVELOPE_BYTES)
+        self._max_body_bytes = max(limits.max_bytes, limits.max_message_bytes + commands.ENVELOPE_BYTES)
         self._trusted = trusted_proxies
         self._body_timeout_s = body_timeout_s
         self._document = api_document.load(limits, version)

@@ -13,7 +13,7 @@ EventId = NewType("EventId", int)
 MAX_EVENT_ID = EventId(2**53 - 1)
 """Ids stay exact in JavaScript numbers."""
 
-_OVERHEAD_BYTES = 500
+OVERHEAD_BYTES = 500
 """What a publication costs beside its message: objects, channel name, places in history."""
 
 
@@ -70,7 +70,7 @@ class Publication(msgspec.Struct, gc=False, eq=False):
         size = len(message) if message is not None else 0
         if self.attachments:
             size += sum(map(len, self.attachments))
-        self.size = _OVERHEAD_BYTES + 2 * size
+        self.size = OVERHEAD_BYTES + 2 * size
 
     def encoded(self, encoding: Encoding) -> bytes:
         """Give the bytes for one kind of listener, made at the first call."""

@@ -43,12 +43,13 @@ from oyez.settings import Settings
 from oyez.wire.api_requests import PublishLimits
 from oyez.wire.engineio_session import Timers
 
+# Where raw WebSockets are below Socket.IO's path, whatever else they are at.
+_WEBSOCKET = "/event/"
+
 ErrorAnswers = Mapping[int, Callable[[Request, Exception], Awaitable[Response]]]
 
 # Answers below this size are not worth compressing (bytes).
 _GZIP_FROM = 1024
-_WEBSOCKET_BELOW = "event"
-
 _GZIP_LEVEL = 4  # a full page of history takes 1.5 ms at this level, and 4 ms at the usual one
 
 
@@ -94,10 +95,9 @@ class Building:
         self.websocket = self._build_websocket()
         self.posting = self._build_posting(policy, failures)
         self.longpoll = LongPollEndpoint(self.house, settings.http.long_poll_timeout_s)
-        # Every door for listeners is also below Socket.IO's path: a proxy that passes on that one serves all.
-        stream_paths = (STREAM_PATH, settings.socketio.path + STREAM_PATH.lstrip("/"))
-        self.streams = EventStreamEndpoint(self.house, settings.http.stream_heartbeat_s, stream_paths)
-        self._poll_paths = (PREFIX, settings.socketio.path + PREFIX.lstrip("/"))
+        self.streams = EventStreamEndpoint(
+            self.house, settings.http.stream_heartbeat_s, (STREAM_PATH, self._below_socketio(STREAM_PATH))
+        )
         self.api = self._build_api(policy, failures)
         self.status = StatusEndpoint(is_serving, self._build_metrics())
 
@@ -213,6 +213,10 @@ class Building:
 
     # Entrances
 
+    def _below_socketio(self, path: str) -> str:
+        """Give a listeners' door its second path: a proxy that passes on Socket.IO's serves all of them."""
+        return self._settings.socketio.path + path.lstrip("/")
+
     def main_entrance(self) -> Entrance:
         """Open every door."""
         settings = self._settings
@@ -232,7 +236,7 @@ class Building:
             below={settings.socketio.path: socketio_http.admit},
             streams=dict.fromkeys(self.streams.paths, self.streams.admit),
         )
-        for path in (*settings.websocket.paths, settings.socketio.path + _WEBSOCKET_BELOW):
+        for path in (*settings.websocket.paths, self._below_socketio(_WEBSOCKET)):
             doorway.at[path.rstrip("/") or "/"] = self.websocket.admit
         doorway.at[settings.websocket.post_path.rstrip("/") or "/"] = self.posting.admit
         routes: list[BaseRoute] = [
@@ -260,7 +264,7 @@ class Building:
     def _build_app(self, routes: Sequence[BaseRoute], on_errors: ErrorAnswers | None = None) -> ASGIApp:
         routed = Starlette(routes=routes, exception_handlers=on_errors)
         routed.router.redirect_slashes = False  # a path that is not there is not there
-        poll_paths = tuple(path.encode() for path in self._poll_paths)
+        poll_paths = (PREFIX.encode(), self._below_socketio(PREFIX).encode())
 
         async def choose(scope: Scope, receive: Receive, send: Send) -> None:
             """Give long polls to their door: a channel's name may hold what a route's pattern does not match."""

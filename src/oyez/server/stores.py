@@ -14,14 +14,10 @@ from oyez.brokers.sqlite import SqliteBroker
 from oyez.brokers.sqlite_file import Bounds, Replay
 from oyez.errors import UnusableError
 from oyez.hub.broker import Broker
+from oyez.hub.publication import OVERHEAD_BYTES
 from oyez.settings import Settings, fields_of
+from oyez.wire.commands import ENVELOPE_BYTES
 from oyez.wire.socketio import MAX_ATTACHMENTS
-
-# The least memory that one event of history takes: reading more than fit would be in vain.
-_LEAST_EVENT_BYTES = 500
-
-# Room for the JSON around a message that is as long as a message may be.
-_ENVELOPE_BYTES = 4096
 
 
 def shown_url(settings: Settings) -> str:
@@ -48,7 +44,7 @@ def open_store(settings: Settings, note: Callable[[str, str], None]) -> Broker:
     if isinstance(url, AmqpUrl):
         limits = settings.limits
         # A post has a text and attachments, each of them as long as a message may be; those travel as base64.
-        max_body_bytes = limits.max_sender_message_bytes * (1 + MAX_ATTACHMENTS * 4 // 3) + _ENVELOPE_BYTES
+        max_body_bytes = limits.max_sender_message_bytes * (1 + MAX_ATTACHMENTS * 4 // 3) + ENVELOPE_BYTES
         return open_amqp(url, Limits(limits.max_channel_length, max_body_bytes, history.ttl_s), note)
     return SqliteBroker(
         url.path,
@@ -56,7 +52,7 @@ def open_store(settings: Settings, note: Callable[[str, str], None]) -> Broker:
         bounds=Bounds(sqlite.max_age_s, sqlite.max_events, sqlite.max_bytes),
         replay=Replay(
             history.ttl_s,
-            events=max(history.max_bytes // _LEAST_EVENT_BYTES, 1),
+            events=max(history.max_bytes // OVERHEAD_BYTES, 1),
             bytes=history.max_bytes // 2,  # history counts a message twice, for its bytes on the wire
             per_channel=history.size + 1,
         ),

@@ -15,6 +15,9 @@ from oyez.wire.json_text import Json
 
 MAX_SAFE_INTEGER = 2**53 - 1
 
+# Room for the JSON around a message that is as long as a message may be.
+ENVELOPE_BYTES = 4096
+
 SUCCESS = b'{"status":"success"}'
 
 
