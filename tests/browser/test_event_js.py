@@ -166,6 +166,22 @@ def test_a_dead_link_that_says_nothing_is_noticed_in_an_idle_page(
     assert page.inbox.of("state") == ["live", "reconnecting", "live"]
 
 
+@over_every_way
+def test_a_link_into_the_dark_is_not_live(open_page: OpenPage, daemon: Daemon, proxy: Proxy, way: str) -> None:
+    channel, start = new_channel(), daemon.last()
+    expected = daemon.post(channel, 1)
+    proxy.pause()
+    page = open_page(way=way, clock=True)
+    page.receive(proxy.url, [channel], start)
+    for _ in range(5):
+        page.jump(7)
+    assert page.inbox.of("state") == ["stale"]
+    proxy.resume()
+    page.jump(31)
+    page.live()
+    assert page.events(1) == expected
+
+
 def test_ten_minutes_offline_are_made_up_for_at_once(
     open_page: OpenPage, daemon: Daemon, proxy: Proxy, context: BrowserContext
 ) -> None:

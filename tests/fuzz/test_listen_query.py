@@ -14,7 +14,8 @@ from tests.fuzz import fuzz
 
 pieces = st.sampled_from(
     [b"a", b"|", b"%7C", b"%7c", b"%", b"%4", b"%zz", b"%ff", b"%C3%A9", b"%00", b"%0A", b"/", b"+", b"&", b"=", b";",
-     b"?", b"#", b"channel=", b"channels=", b"last=", b"notify=1", b"5", b"1e400", b"\xff", b"\xc3\xa9", b"%ED%A0%80"]
+     b"?", b"#", b"channel=", b"channels=", b"last=", b"notify=1", b"nowait=1",
+     b"5", b"1e400", b"\xff", b"\xc3\xa9", b"%ED%A0%80"]
 )  # fmt: skip
 targets = st.lists(pieces, max_size=12).map(b"".join) | st.binary(max_size=20)
 headers = st.none() | st.sampled_from(["", "5", "-1", "abc", " 7 ", "9" * 5000, "1_0", "é"]) | st.text(max_size=5)
@@ -58,11 +59,13 @@ def test_what_is_escaped_is_found_again(channels: list[str], separator: str, saf
         return
     joined = separator.join(short)
     for path in (quote(joined, safe=safe), separator.join(quote(name, safe=safe) for name in short)):
-        found = parse_poll(path.encode(), b"last=7&notify=1", max_channels=3, max_length=5)
-        assert found == ListenQuery(short, 7, notify=True)
+        found = parse_poll(path.encode(), b"last=7&notify=1&nowait=1", max_channels=3, max_length=5)
+        assert found == ListenQuery(short, 7, notify=True, nowait=True)
     for fields in ([("channel", name) for name in short], [("channels", joined)]):
         query = urlencode([*fields, ("last", "7")]).encode()
-        assert parse_stream(query, None, max_channels=3, max_length=5) == ListenQuery(short, 7, notify=True)
+        assert parse_stream(query, None, max_channels=3, max_length=5) == ListenQuery(
+            short, 7, notify=True, nowait=False
+        )
         assert parse_stream(query, "8", max_channels=3, max_length=5).start == 8
 
 

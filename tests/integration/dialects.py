@@ -137,8 +137,8 @@ class KeptConnection:
         self._http.close()
 
 
-def poll_target(channels: Sequence[str], *, last: object = None, notify: bool = False) -> str:
-    fields = [*([] if last is None else [f"last={last}"]), *(["notify=1"] if notify else [])]
+def poll_target(channels: Sequence[str], *, last: object = None, **flags: bool) -> str:
+    fields = [*([] if last is None else [f"last={last}"]), *(f"{name}=1" for name, is_set in flags.items() if is_set)]
     names = "|".join(quote(channel, safe="") for channel in channels)
     return f"/channels/{names}" + ("?" + "&".join(fields) if fields else "")
 

@@ -165,6 +165,17 @@ def test_nothing_in_time_is_504(hasty: Daemon) -> None:
     waiting(hasty, 0)
 
 
+def test_who_wants_no_wait_has_none(alone: Daemon) -> None:
+    channel = new_channel()
+    assert request(alone.port, "GET", poll_target([channel], last=1_000_000, nowait=True)).error == (504, TIMEOUT)
+    with RawPoster(alone.port) as poster:
+        posted = poster.post(channel, 1, 2)
+    assert json.loads(request(alone.port, "GET", poll_target([channel], nowait=True)).body) == posted[0]
+    told = request(alone.port, "GET", poll_target([new_channel()], last=1, notify=True, nowait=True))
+    assert "gaps" in json.loads(told.body)
+    waiting(alone, 0)
+
+
 def test_who_goes_away_is_noticed(alone: Daemon) -> None:
     channel = new_channel()
     polls = [begin_poll(alone.port, channel) for _ in range(20)]

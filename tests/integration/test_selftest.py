@@ -298,7 +298,7 @@ def test_interrupt_ends_the_run(start_daemon: StartDaemon) -> None:
     run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), text=True)
     assert run.stdout is not None
     for line in run.stdout:
-        if line.startswith("ok           long-poll.gap-notice"):
+        if line.startswith("ok           long-poll.nowait"):
             break  # the next takes half a minute
     run.send_signal(signal.SIGINT)
     _, complaint = run.communicate(timeout=PATIENCE_S)

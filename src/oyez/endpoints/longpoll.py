@@ -95,6 +95,8 @@ class LongPollEndpoint:
             start = None if query.start is None else EventId(query.start)
             hub.subscribe(poll.subscription, [Channel(name) for name in query.channels], start)
             poll.end_by_gap()
+            if query.nowait:
+                poll.end_by_time()
             await asyncio.wait((poll.answer, watch), return_when=asyncio.FIRST_COMPLETED)
         finally:
             watch.cancel()
@@ -136,6 +138,10 @@ class _Poll:
             body = b'{"id":%d,"gaps":%b}' % (self.subscription.position, _encode_gaps(self._gaps))
             self.end(_Answer(200, body, self._gaps))
 
+    def end_by_time(self) -> None:
+        """Answer that nothing came."""
+        self.end(_Answer(504, _TIMEOUT, ()))
+
     # What the hub asks for
 
     def write(self, data: bytes) -> bool:
@@ -153,8 +159,8 @@ class _Poll:
         asyncio.get_running_loop().call_soon(self.end_by_gap)
 
     def tick(self, now: float) -> None:
-        """Nothing came in time."""
-        self.end(_Answer(504, _TIMEOUT, ()))
+        """Be told by the ticker that the time is over."""
+        self.end_by_time()
 
 
 class _Answer(NamedTuple):

@@ -24,10 +24,12 @@ class ListenQuery(NamedTuple):
     """The id up to which it has everything; None: it named none."""
     notify: bool
     """It wants to be told of a gap at once."""
+    nowait: bool
+    """It wants an answer at once even if there is nothing to tell."""
 
 
 def parse_poll(path: bytes, query: bytes, *, max_channels: int, max_length: int) -> ListenQuery:
-    """Read ``a|b`` and ``last=N``.
+    """Read ``a|b`` and ``last=N&notify=1&nowait=1``.
 
     Args:
         path: what stands behind ``/channels/``, as it came: browsers write the separator as it is, or escape it.
@@ -40,7 +42,8 @@ def parse_poll(path: bytes, query: bytes, *, max_channels: int, max_length: int)
     """
     fields = dict(_parse_fields(query))
     names = _unescape(path).split(SEPARATOR)
-    return ListenQuery(_checked(names, max_channels, max_length), _start(fields), _is_set(fields.get("notify")))
+    checked = _checked(names, max_channels, max_length)
+    return ListenQuery(checked, _start(fields), _is_set(fields, "notify"), _is_set(fields, "nowait"))
 
 
 def parse_stream(query: bytes, last_event_id: str | None, *, max_channels: int, max_length: int) -> ListenQuery:
@@ -55,7 +58,7 @@ def parse_stream(query: bytes, last_event_id: str | None, *, max_channels: int, 
     fields = dict(pairs)
     if last_event_id:
         fields["last"] = last_event_id
-    return ListenQuery(_checked(names, max_channels, max_length), _start(fields), notify=True)
+    return ListenQuery(_checked(names, max_channels, max_length), _start(fields), notify=True, nowait=False)
 
 
 def _parse_fields(query: bytes) -> list[tuple[str, str]]:
@@ -92,5 +95,5 @@ def _start(fields: dict[str, str]) -> int | None:
     return commands.read_position(fields.get("last", ""))
 
 
-def _is_set(value: str | None) -> bool:
-    return value in ("1", "true")
+def _is_set(fields: dict[str, str], name: str) -> bool:
+    return fields.get(name) in ("1", "true")

@@ -143,6 +143,13 @@ def _tell_gap_at_once(guest: PollGuest) -> None:
     _expect_gap(parse_object(answer.body).get("gaps"), channel)
 
 
+@LONG_POLL.check("nowait", "Extension: with nowait=1 a poll is answered at once, though there is nothing to tell.")
+def _find_out(guest: PollGuest) -> None:
+    _demand_gaps(guest)
+    answer = guest.poll([guest.visit.new_channel()], "nowait=1")
+    require(answer.status == 504, "status 504", f"status {answer.status}")
+
+
 @LONG_POLL.check("time-out", "A poll that nothing comes for is answered 504, in the words of old.", slow=True)
 def _time_out(guest: PollGuest) -> None:
     with guest.waiting(guest.visit.new_channel(), limit_s=_LONGEST_WAIT_S) as pending:

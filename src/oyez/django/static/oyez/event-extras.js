@@ -53,7 +53,7 @@ export async function openShare(feed, link, ways, Feed) {
     tabs.onmessage = ({ data: { leader, members, covered, frame, refused } }) => {
       if (!leader) return; // another tab's wishes
       feed.heard = Date.now();
-      link.late = () => {}; // whether there is a link to the daemon is for the leader to find out
+      link.waits = true; // whether there is a link to the daemon is for the leader to find out
       if (refused === me) resolve();
       if (members && !members.has(me)) link.ask();
       // Until then the leader's frames may begin later than this tab's positions.

@@ -57,7 +57,7 @@
         back = back || known;
       }
       this.channels = channels;
-      if (back || (changed && !(this.link && this.link.ask && channels.length))) this.connect();
+      if (back || (changed && !(this.link?.ask && channels.length))) this.connect();
       else if (changed) this.link.ask();
     }
 
@@ -65,9 +65,9 @@
       this.drop();
       if (!running.has(this) || !this.channels.length) return;
       const [open, url] = this.ways[this.way];
-      const link = (this.link = { covered: [], asked: [], close() {}, late: () => this.lose(link) });
+      const link = (this.link = { covered: [], asked: [], close() {} });
       this.heard = Date.now();
-      this.timer = setTimeout(() => link.late(), OPENING_MS);
+      this.timer = setTimeout(() => link.since || link.waits || this.lose(link), OPENING_MS);
       open(this, link, url)
         .catch(() => {})
         .then((end) => this.lose(link, end));
@@ -77,7 +77,7 @@
       clearTimeout(this.timer);
       const link = this.link;
       this.link = null;
-      if (link) link.close();
+      link?.close();
     }
 
     lose(link, end) {
@@ -97,7 +97,6 @@
     cover(link, channels) {
       link.covered = channels;
       link.since = link.since || Date.now();
-      link.late = () => {};
       if (this.way > this.proven) this.retry(); // after an outage
       this.proven = this.way;
       this.report("cover");
@@ -211,9 +210,9 @@
   async function openPoll(feed, link, url) {
     const channels = feed.channels;
     const path = url + channels.map(encodeURIComponent).join("|");
-    link.late = () => feed.cover(link, channels); // a poll that waits is live
     for (;;) {
-      const answer = await get(link, `${path}?notify=1&last=${feed.start(channels)}`);
+      // The first one only asks who is there.
+      const answer = await get(link, `${path}?notify=1&nowait=${+!link.since}&last=${feed.start(channels)}`);
       const data = await answer.json();
       if (feed.link !== link || (!answer.ok && answer.status !== 504)) return;
       feed.cover(link, channels);
@@ -299,13 +298,13 @@
     _show(state) {
       if (state === this.state) return;
       this.state = state;
-      if (this._label) this._label();
+      this._label?.();
       this._call("onstate", state);
     }
 
     _call(name, ...args) {
       try {
-        if (this[name]) this[name](...args);
+        this[name]?.(...args);
       } catch (error) {
         setTimeout(() => {
           throw error;
