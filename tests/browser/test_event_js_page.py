@@ -1,11 +1,12 @@
 """The project's own client in real Chromium: tags, policies, modules, callbacks, badges, and tabs that share a link."""
 
 import json
+import time
 from collections.abc import Sequence
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import BrowserContext, Route, expect
 
 from tests.browser.receiver import WAYS, OpenPage
 from tests.daemon import Daemon
@@ -28,8 +29,13 @@ def strict(url: str, *tags: tuple[Sequence[str], int], **rest: object) -> str:
 
 
 def test_tags_listen_for_the_page_under_a_strict_policy_and_wait_for_its_scripts(
-    open_page: OpenPage, daemon: Daemon
+    open_page: OpenPage, daemon: Daemon, context: BrowserContext
 ) -> None:
+    def dawdle(route: Route) -> None:
+        time.sleep(0.3)  # a link that is opened too early is live by then
+        route.continue_()
+
+    context.route("**/event_late.js", dawdle)
     one, two = new_channel(), new_channel()
     start = daemon.last()
     daemon.post(two, "not wanted")

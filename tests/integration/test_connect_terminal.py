@@ -152,7 +152,7 @@ def test_commands_and_bad_lines(echoing: WebSocketServer, open_terminal: Open) -
     terminal.type("/binary 00ff41", ENTER)
     terminal.wait("< binary, 3 bytes")
     terminal.wait("0000  00 ff 41")
-    assert re.search(r"^\d\d:\d\d:\d\d\.\d{3} < /slashed$", "\n".join(terminal.lines), re.MULTILINE)
+    assert re.search(r"^(> )?\d\d:\d\d:\d\d\.\d{3} < /slashed$", "\n".join(terminal.lines), re.MULTILINE)
     terminal.type("/close 4000 bye", ENTER)
     assert terminal.end() == 0
     assert echoing.inbox.wait("closed") == [4000]

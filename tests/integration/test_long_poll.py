@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -166,13 +167,22 @@ def test_nothing_in_time_is_504(hasty: Daemon) -> None:
 
 
 def test_who_wants_no_wait_has_none(alone: Daemon) -> None:
-    channel = new_channel()
-    assert request(alone.port, "GET", poll_target([channel], last=1_000_000, nowait=True)).error == (504, TIMEOUT)
+    def ask(channel: str, last: int) -> Any:
+        answer = request(alone.port, "GET", poll_target([channel], last=last, nowait=True))
+        assert answer.status == 200
+        return json.loads(answer.body)
+
+    channel, other = new_channel(), new_channel()
     with RawPoster(alone.port) as poster:
+        start = poster.last()
+        assert ask(channel, start) == {"id": start, "gaps": []}
         posted = poster.post(channel, 1, 2)
-    assert json.loads(request(alone.port, "GET", poll_target([channel], nowait=True)).body) == posted[0]
-    told = request(alone.port, "GET", poll_target([new_channel()], last=1, notify=True, nowait=True))
-    assert "gaps" in json.loads(told.body)
+        newest = poster.last()
+    assert ask(channel, start) == posted[0]
+    assert ask(channel, posted[0]["id"]) == posted[1]
+    assert ask(other, start) == {"id": newest, "gaps": []}  # nothing newer is missing up to there
+    (gap,) = ask(other, 1)["gaps"]
+    assert (gap["channel"], gap["from"]) == (other, 1)
     waiting(alone, 0)
 
 

@@ -94,9 +94,9 @@ class LongPollEndpoint:
         try:
             start = None if query.start is None else EventId(query.start)
             hub.subscribe(poll.subscription, [Channel(name) for name in query.channels], start)
-            poll.end_by_gap()
             if query.nowait:
-                poll.end_by_time()
+                poll.end_by_position()
+            poll.end_by_gap()
             await asyncio.wait((poll.answer, watch), return_when=asyncio.FIRST_COMPLETED)
         finally:
             watch.cancel()
@@ -135,12 +135,12 @@ class _Poll:
     def end_by_gap(self) -> None:
         """Answer with the gaps, if that is wanted, there are any, and nothing newer is to be had."""
         if self._notify and self._gaps and not self.answer.done():
-            body = b'{"id":%d,"gaps":%b}' % (self.subscription.position, _encode_gaps(self._gaps))
-            self.end(_Answer(200, body, self._gaps))
+            self.end_by_position()
 
-    def end_by_time(self) -> None:
-        """Answer that nothing came."""
-        self.end(_Answer(504, _TIMEOUT, ()))
+    def end_by_position(self) -> None:
+        """Answer how far the client has come now, unless there was an event for it."""
+        body = b'{"id":%d,"gaps":%b}' % (self.subscription.position, _encode_gaps(self._gaps))
+        self.end(_Answer(200, body, self._gaps))
 
     # What the hub asks for
 
@@ -159,8 +159,8 @@ class _Poll:
         asyncio.get_running_loop().call_soon(self.end_by_gap)
 
     def tick(self, now: float) -> None:
-        """Be told by the ticker that the time is over."""
-        self.end_by_time()
+        """Nothing came in time."""
+        self.end(_Answer(504, _TIMEOUT, ()))
 
 
 class _Answer(NamedTuple):

@@ -325,9 +325,11 @@
       page.onmessage = (message, event) => tell("message", event);
       page.ongap = (channels) => tell("gap", { channels });
       page.onstate = (state) => tell("state", { state });
-      running.add(page._feed); // so that pageshow wakes it, if DOMContentLoaded is over
-      if (document.readyState === "complete") setTimeout(() => page.reconnect());
-      else addEventListener("DOMContentLoaded", () => page.reconnect());
+      new Promise((ready) => {
+        if (document.readyState === "complete") setTimeout(ready);
+        addEventListener("DOMContentLoaded", ready);
+        addEventListener("pageshow", ready); // that one may be over
+      }).then(() => page.reconnect());
     }
   }
 
