@@ -53,7 +53,9 @@ MAY_IMPORT_MORE = {"django.management.commands.oyez_doctor": {"cli"}}
 MAY_IMPORT_LATE = {
     "server.process": {"uvloop"},
     "brokers.amqp": {"oyez.brokers.amqp.broker"},
-    "cli.serve": {"oyez.server"},
+    "cli.exits": {"oyez.client"},
+    "cli.post": {"rich.console", "rich.progress"},
+    "cli.serve": {"oyez.cli", "oyez.server"},
     "cli.connect": {"oyez.cli.console"},
     "cli.selftest": {"oyez.cli.examination"},
     "cli.console.start": {"oyez.cli.console.terminal"},

@@ -5,7 +5,6 @@ It must not know the commands.
 
 from enum import IntEnum
 
-from oyez.client import PosterError, Refused, Unauthorized
 from oyez.errors import ConfigError, OyezError, UnusableError
 
 
@@ -34,6 +33,8 @@ class ListenError(OyezError):
 
 def exit_code_of(error: OyezError) -> ExitCode:
     """Return the code that a command ends with when this error ends it."""
+    from oyez.client import Refused  # noqa: PLC0415 - its libraries must not slow the start of a daemon down
+
     if isinstance(error, ConfigError):
         return ExitCode.USAGE
     if isinstance(error, Refused | ListenError):
@@ -43,6 +44,8 @@ def exit_code_of(error: OyezError) -> ExitCode:
 
 def explain(error: OyezError) -> str:
     """Put an error into words for the one who typed the command."""
+    from oyez.client import PosterError, Unauthorized  # noqa: PLC0415 - as above
+
     if isinstance(error, UnusableError):
         return f"{error.key} = {error.value!r} cannot be had: {error.expected}"
     if isinstance(error, ConfigError):

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from oyez.cli import options
 from oyez.cli.lines import Lines
@@ -113,6 +111,9 @@ def _post_batch(
 @contextmanager
 def _progress(lines: Lines, events_a_line: int) -> Iterator[Callable[[int], None]]:
     """Show how many events were posted, on a terminal; the lines may not be counted before the first is read."""
+    from rich.console import Console  # noqa: PLC0415 - what posts one event needs no bar, and should be quick
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn  # noqa: PLC0415
+
     console = Console(stderr=True)
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:

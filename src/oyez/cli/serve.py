@@ -4,7 +4,7 @@ import os
 
 import typer
 
-from oyez.cli import banner, options
+from oyez.cli import options
 from oyez.config import load
 
 
@@ -44,6 +44,8 @@ def serve(
 
     def on_ready(address: str) -> None:
         if settings.dev:
+            from oyez.cli import banner  # noqa: PLC0415 - a daemon at work needs no colours
+
             banner.show(settings, address)
 
     raise typer.Exit(run(settings, on_ready))
