@@ -6,6 +6,9 @@ NODE_CLIENTS := tests/clients/node
 OLDEST_DJANGO := $(VENV)/django-oldest
 .DEFAULT_GOAL := help
 
+# The tests start hundreds of processes, each of which would compile all of Oyez anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # $(call flag,seed) is `--seed 7` when make was told SEED=7, else nothing.
 upper = $(shell echo $(1) | tr a-z A-Z)
 flag = $(if $($(call upper,$(1))),--$(1) $($(call upper,$(1))))
