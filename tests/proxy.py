@@ -19,7 +19,8 @@ class Proxy:
 
     Attributes:
         bytewise: True forwards every byte in a segment of its own.
-        answers_to_lose: so often from now on, what the target says next is lost, and the link with it.
+        answers_to_lose: so often from now on, what the target says next is lost, and the link with it; every other time
+            only from its middle on.
     """
 
     def __init__(self, target: int) -> None:
@@ -120,7 +121,11 @@ class End(asyncio.Protocol):
         assert self.peer is not None
         if self.is_far and self.proxy.answers_to_lose > 0:
             self.proxy.answers_to_lose -= 1
-            self.with_peer(End.reset)
+            if self.proxy.answers_to_lose % 2:
+                self.peer.transport.write(data[: len(data) // 2])
+                self.with_peer(lambda end: end.transport.close())
+            else:
+                self.with_peer(End.reset)
             return
         pieces = (data[i : i + 1] for i in range(len(data))) if self.proxy.bytewise else [data]
         for piece in pieces:

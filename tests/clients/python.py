@@ -102,13 +102,13 @@ class ThreadedSession:
 class AsyncSession:
     """socketio.AsyncClient, in an event loop and a thread of its own."""
 
-    def __init__(self, follower: Follower) -> None:
+    def __init__(self, follower: Follower, **options: Any) -> None:
         self.inbox = Inbox()
         self._follower = follower
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._client = socketio.AsyncClient(**OPTIONS)
+        self._client = socketio.AsyncClient(**OPTIONS, **options)
         self._client.on("connect", self._on_connect)
         self._client.on("connect_error", self._on_connect_error)
         self._client.on("*", self._on_event)
