@@ -115,11 +115,11 @@ def test_a_daemon_that_hangs_costs_a_thread_one_wait_and_then_nothing(own_daemon
             with ThreadPoolExecutor(8) as threads:
                 assert list(threads.map(lambda _: events.post("news", 1), range(8))) == [0] * 8
             assert time.monotonic() - began < 1.0 + GRACE_S
-            began = time.monotonic()
+            began, calls = time.monotonic(), 0
             while time.monotonic() - began < 1.2:  # longer than the watcher's pauses: no caller is taken for it
-                before = time.monotonic()
                 assert events.post("news", 2) == events.last() == 0
-                assert time.monotonic() - before < 0.9, "it waited for the daemon"
+                calls += 2
+            assert calls > 10, "they waited for the daemon"
         finally:
             own_daemon.resume()
         assert is_back_within(BACK_S)

@@ -228,7 +228,7 @@ def closes_at_once(listener: Listener, thread: threading.Thread) -> None:
     listener.close()
     thread.join(PATIENCE_S)
     assert not thread.is_alive()
-    assert time.monotonic() - before < 1
+    assert time.monotonic() - before < 3
 
 
 def test_close_ends_a_wait_for_events(start: Start) -> None:

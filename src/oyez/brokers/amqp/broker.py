@@ -27,7 +27,7 @@ from oyez.wire import amqp_records
 logger = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S = 0.1
-_LONGEST_PAUSE_S = 10.0
+_LONGEST_PAUSE_S = 5.0
 _SETTLE_TIMEOUT_S = 2.0
 _LOG_INTERVAL_S = 60.0
 
