@@ -21,6 +21,7 @@ from tests.inbox import Inbox
 from tests.ports import free_ports
 
 PROGRAM = "/usr/lib/rabbitmq/bin/rabbitmq-server"  # Debian's /usr/sbin/rabbitmq-server starts as its own user only
+CONTROL = "/usr/lib/rabbitmq/bin/rabbitmqctl"
 STARTED = "Server startup complete"
 
 # A node's start is a few seconds of CPU, on machines that are busy with other tests.
@@ -33,16 +34,18 @@ SMALL = "+P 65536 +Q 65536 +S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none"
 
 ALL = {"configure": ".*", "write": ".*", "read": ".*"}
 
-# The usual user, and one who may have queues of its own and nothing else.
+# The usual user, one who may have queues of its own and nothing else, and one who may read but not post.
 DEFINITIONS = {
     "vhosts": [{"name": "/"}],
     "users": [
         {"name": "guest", "password": "guest", "tags": "administrator"},
         {"name": "stranger", "password": "guest", "tags": ""},
+        {"name": "reader", "password": "guest", "tags": ""},
     ],
     "permissions": [
         {"vhost": "/", "user": "guest", **ALL},
         {"vhost": "/", "user": "stranger", "configure": "^amq\\.gen", "write": "", "read": ".*"},
+        {"vhost": "/", "user": "reader", "configure": "^amq\\.gen", "write": "^amq\\.gen", "read": ".*"},
     ],
 }
 
@@ -151,6 +154,16 @@ class RabbitMQ:
                 connection.channel().exchange_delete(exchange)
             if queue:
                 connection.channel().queue_delete(queue)
+
+    def fill(self) -> None:
+        """Raise the node's memory alarm: it takes no posts."""
+        self._control("set_vm_memory_high_watermark", "0.00001")
+
+    def make_room(self) -> None:
+        self._control("set_vm_memory_high_watermark", "0.4")
+
+    def _control(self, *command: str) -> None:
+        subprocess.run([CONTROL, *command], env=self._environment(), check=True, capture_output=True, timeout=60)
 
     def _signal(self, number: signal.Signals) -> None:
         assert self._node is not None

@@ -76,9 +76,12 @@ def _parse_sqlite(url: str) -> SqliteUrl:
     parts = urlsplit(url)
     if parts.netloc:
         raise ValueError("three slashes before the path, such as sqlite:///var/lib/oyez/events.sqlite3")
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    query = dict(pairs)
+    if len(query) < len(pairs):
+        raise ValueError("each key once")
     durability = query.pop("durability", _DURABILITIES[0])
-    if query or (parts.query and not parse_qsl(parts.query, keep_blank_values=True)) or parts.fragment:
+    if query or (parts.query and not pairs) or parts.fragment:
         raise ValueError("nothing after the path but ?durability=process or ?durability=disk")
     if durability not in _DURABILITIES:
         raise ValueError(f"durability={' or '.join(_DURABILITIES)}")

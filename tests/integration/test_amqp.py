@@ -5,6 +5,7 @@ import itertools
 import json
 import logging
 
+import pika
 import pytest
 
 from oyez.errors import BrokerError
@@ -55,6 +56,29 @@ def test_bad_bodies_are_counted_and_passed_over(rabbitmq: RabbitMQ, exchange: st
                 poster.post("a", "good")
             assert await site.messages(1) == ["good"]
             assert site.notes == {"bad-record": 7}
+
+    run(scene())
+
+
+@pytest.mark.parametrize("stream", ["", "&stream=strange"])
+def test_what_stands_beside_a_body_ends_no_connection(rabbitmq: RabbitMQ, exchange: str, stream: str) -> None:
+    strange = [
+        pika.BasicProperties(timestamp=now_us()),
+        pika.BasicProperties(timestamp=2**63),
+        pika.BasicProperties(content_type=b"caf\xe9"),
+        pika.BasicProperties(message_id=b"\xff"),
+        pika.BasicProperties(headers={b"\xe9": "\x00", "list": [1, {b"\xff": 2}]}),
+    ]
+
+    async def scene() -> None:
+        async with Site(rabbitmq.url(exchange, stream)) as site:
+            with rabbitmq.connect() as connection:
+                channel = connection.channel()
+                for properties in strange:
+                    channel.basic_publish(exchange, b"\xe9", json.dumps({"id": 7, "channel": "a"}).encode(), properties)
+            await site.messages(len(strange))
+            await site.taken("own")
+            assert not site.lost
 
     run(scene())
 
@@ -214,6 +238,52 @@ def test_an_exchange_that_is_deleted_is_an_outage_until_it_is_back(rabbitmq: Rab
     run(scene())
 
 
+@pytest.mark.parametrize("stream", ["", "&stream=remade"])
+def test_an_exchange_that_is_made_anew_is_bound_again(rabbitmq: RabbitMQ, exchange: str, stream: str) -> None:
+    async def scene() -> None:
+        async with Site(rabbitmq.url(exchange, f"&heartbeat=1{stream}")) as site:
+            await asyncio.to_thread(rabbitmq.delete, exchange=exchange)
+            await asyncio.to_thread(rabbitmq.declare, exchange)
+            with SitePoster(rabbitmq.connect(), exchange) as poster:
+
+                def seen() -> bool:
+                    poster.post("a", "again")
+                    return bool(site.delivered)
+
+                await site.until(seen, "an event of the new exchange")
+
+    run(scene())
+
+
+@pytest.mark.parametrize("stream", ["", "&stream=remade-2"])
+def test_a_post_that_no_queue_takes_finds_out_and_a_gap_is_told(rabbitmq: RabbitMQ, exchange: str, stream: str) -> None:
+    async def scene() -> None:
+        async with Site(rabbitmq.url(exchange, f"&heartbeat=60{stream}")) as site:
+            await asyncio.to_thread(rabbitmq.delete, exchange=exchange)
+            await asyncio.to_thread(rabbitmq.declare, exchange)
+            await site.refused("nobody has it")
+            await site.recovered()
+            (event,) = await site.taken("after")
+            assert [up_to < event for up_to in site.lost] == [True]
+
+    run(scene())
+
+
+def test_a_full_server_is_noticed_long_before_the_next_heartbeat(rabbitmq: RabbitMQ, exchange: str) -> None:
+    async def scene() -> None:
+        async with Site(rabbitmq.url(exchange, "&heartbeat=3600")) as site:
+            await asyncio.to_thread(rabbitmq.fill)
+            try:
+                await site.refused("the server says that it is full when something is posted")
+                assert not site.broker.available
+            finally:
+                await asyncio.to_thread(rabbitmq.make_room)
+            await site.recovered()
+            await site.taken("after")
+
+    run(scene())
+
+
 def test_a_server_that_dies_and_comes_back(rabbitmq: RabbitMQ, exchange: str) -> None:
     async def scene() -> None:
         async with Site(rabbitmq.url(exchange)) as site:
@@ -249,6 +319,7 @@ def test_a_server_that_dies_and_comes_back(rabbitmq: RabbitMQ, exchange: str) ->
         ("amq.fanout", "%2F", "guest", "WRONG", "", "refuses the user 'guest'"),
         ("amq.fanout", "%2F", "guest", "guest", "&stream=plain", "the stream 'plain' cannot be used"),
         ("amq.fanout", "%2F", "stranger", "guest", "", "the user 'stranger' lacks a permission"),
+        ("amq.fanout", "%2F", "reader", "guest", "", "access to exchange 'amq.fanout'"),
         ("amq.fanout", "%2F", "guest", "guest", "&stream=amq.mine", "amq.mine"),
     ],
 )
@@ -283,6 +354,16 @@ def test_tls_is_used_and_a_certificate_of_nobody_is_refused(rabbitmq: RabbitMQ, 
             await site.taken("in secret")
         with pytest.raises(BrokerError, match="certificate") as refused:
             await Site(url("")).hub.start()
+        assert not refused.value.temporary
+
+    run(scene())
+
+
+def test_a_file_for_tls_that_is_not_there_stops_the_start(rabbitmq: RabbitMQ) -> None:
+    async def scene() -> None:
+        site = Site(rabbitmq.url("x", "&cafile=/nowhere").replace("amqp://", "amqps://"))
+        with pytest.raises(BrokerError, match="a file that the URL names") as refused:
+            await site.hub.start()
         assert not refused.value.temporary
 
     run(scene())

@@ -141,6 +141,7 @@ def test_unusable_key_file(tmp_path: Path, content: bytes | None) -> None:
         ('broker = "sqlite:///x/"', "broker", "the path of a file"),
         ('broker = "sqlite:///x%00"', "broker", "the path of a file"),
         ('broker = "sqlite:///x?durability=tape"', "broker", "durability=process or disk"),
+        ('broker = "sqlite:///x?durability=disk&durability=process"', "broker", "each key once"),
         ('broker = "sqlite:///x?synced"', "broker", "nothing after the path but"),
         ('broker = "sqlite:///x#1"', "broker", "nothing after the path but"),
         ('[socketio]\npath = "/socket.io"', "socketio.path", "between slashes"),

@@ -2,6 +2,8 @@
 
 import os
 import sqlite3
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -207,6 +209,20 @@ def test_a_file_that_another_program_locks_is_refused_until_it_lets_go(
         other.execute("ROLLBACK")
         file.insert(rows(1, NOW_MS + 10))
         assert len(ids(file)) == file.count == 4
+    other.close()
+
+
+def test_a_stop_is_not_kept_waiting_by_a_program_that_locks_the_file(path: Path) -> None:
+    with opened(path) as file:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+        hurry = threading.Timer(0.1, lambda: setattr(file, "hurried", True))
+        hurry.start()
+        began = time.monotonic()
+        with pytest.raises(BrokerError, match="is locked"):
+            file.insert(rows(1, NOW_MS + 10))
+        hurry.join()
+    assert time.monotonic() - began < 3
     other.close()
 
 

@@ -102,6 +102,7 @@ class SqliteBroker:
         self._available = True
         # Not a daemon thread: the interpreter waits for what is being written.
         self._writer = threading.Thread(target=self._write_all, args=(file,), name="oyez-sqlite")
+        self._file = file
         self._writer.start()
         return horizon
 
@@ -192,8 +193,9 @@ class SqliteBroker:
             logger.error("posts are refused, since they cannot be kept: %s", error)
 
     async def stop(self) -> None:
-        """Write what waits, settle it, and close the file."""
+        """Write what waits, settle it, and close the file; no other program that locks it is waited for."""
         self._stopping = self._loop.create_future()
+        self._file.hurried = True
         if self._writing:
             await self._stopping
         self._jobs.put(None)
@@ -232,7 +234,7 @@ class SqliteBroker:
     def _trim(self, file: SqliteFile) -> bool:
         """Drop some old events; True when there may be more to drop."""
         try:
-            return file.trim(self._bounds, self._now_ms())
+            return not file.hurried and file.trim(self._bounds, self._now_ms())
         except BrokerError as error:
             now = time.monotonic()
             if now - self._warned_at >= _COMPLAINT_INTERVAL_S:

@@ -8,14 +8,17 @@ import fcntl
 import math
 import os
 import sqlite3
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from oyez.brokers.sqlite_rows import Row, is_sound
 from oyez.errors import BrokerError
 from oyez.hub.publication import MAX_EVENT_ID, EventId
+
+T = TypeVar("T")
 
 SCHEMA_VERSION = 1
 _APPLICATION_ID = 0x4F59455A  # "OYEZ", for file(1)
@@ -41,6 +44,7 @@ _DROPPED_AT_ONCE = 1000
 _PAGES_FREED_AT_ONCE = 256
 _WAL_BYTES_KEPT = 16 * 2**20
 _BUSY_TIMEOUT_S = 5.0
+_BUSY_SLICE_S = 0.2  # of that time: how long a stop may have to wait for it
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -110,11 +114,15 @@ class SqliteFile:
         synced: whether a transaction is on the disk before it counts, and not only in the system's memory.
         now_ms: the time; a new file knows nothing of what was before.
 
+    Attributes:
+        hurried: wait no longer for programs that lock the file; may be set from another thread.
+
     Raises:
         BrokerError: it cannot be used, and why.
     """
 
     def __init__(self, path: Path, *, synced: bool, now_ms: int) -> None:
+        self.hurried = False
         self._path = path
         try:
             self._path = path.resolve()  # through a symbolic link too, a file has one lock
@@ -167,6 +175,7 @@ class SqliteFile:
             database.execute("COMMIT")
         (self.count,) = database.execute("SELECT count(*) FROM events").fetchone()
         self._open_session(synced=synced, now_ms=now_ms)
+        database.execute(f"PRAGMA busy_timeout = {_BUSY_SLICE_S * 1000:.0f}")
 
     def _check_owner(self, version: int) -> None:
         """Let no other program's data be mistaken for ours; a file without any is as good as none."""
@@ -261,18 +270,29 @@ class SqliteFile:
         Raises:
             BrokerError: they are not, for want of room perhaps; it may be tried again.
         """
-        database = self._database
-        try:
-            if len(rows) == 1:
-                database.execute(_INSERTS[1], rows[0])
-            else:
-                database.execute("BEGIN")
-                self._insert_in_transaction(rows)
-                database.execute("COMMIT")
-        except sqlite3.Error as error:
-            self._roll_back()
-            raise self._explain(error, temporary=True) from error
+        self._try(lambda: self._insert(rows))
         self.count += len(rows)
+
+    def _insert(self, rows: Sequence[Row]) -> None:
+        database = self._database
+        if len(rows) == 1:
+            database.execute(_INSERTS[1], rows[0])
+        else:
+            database.execute("BEGIN")
+            self._insert_in_transaction(rows)
+            database.execute("COMMIT")
+
+    def _try(self, write: Callable[[], T]) -> T:
+        """Write, and again for a while if another program locks the file; in slices, so that no stop waits for it."""
+        deadline = time.monotonic() + _BUSY_TIMEOUT_S
+        while True:
+            try:
+                return write()
+            except sqlite3.Error as error:
+                self._roll_back()
+                is_locked = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+                if not is_locked or self.hurried or time.monotonic() >= deadline:
+                    raise self._explain(error, temporary=True) from error
 
     def _insert_in_transaction(self, rows: Sequence[Row]) -> None:
         begin = 0
@@ -293,23 +313,22 @@ class SqliteFile:
         Raises:
             BrokerError: it could not be done; it may be tried again.
         """
-        try:
-            oldest = self._database.execute(
-                "SELECT id, time_ms FROM events ORDER BY id LIMIT ?", (_DROPPED_AT_ONCE,)
-            ).fetchall()
-            drop_to = self._find_last_to_drop(oldest, bounds, now_ms)
-            if drop_to is None:
-                # A step for each page: only a script is stepped to its end, a statement without columns is not.
-                self._database.executescript(f"PRAGMA incremental_vacuum({_PAGES_FREED_AT_ONCE})")
-                return False
-            self._database.execute("BEGIN")
-            dropped = self._database.execute("DELETE FROM events WHERE id <= ?", (drop_to,)).rowcount
-            self._raise_horizon(drop_to)
-            self._database.execute("COMMIT")
-            self.count -= dropped
-        except sqlite3.Error as error:
-            self._roll_back()
-            raise self._explain(error, temporary=True) from error
+        return self._try(lambda: self._trim(bounds, now_ms))
+
+    def _trim(self, bounds: Bounds, now_ms: int) -> bool:
+        oldest = self._database.execute(
+            "SELECT id, time_ms FROM events ORDER BY id LIMIT ?", (_DROPPED_AT_ONCE,)
+        ).fetchall()
+        drop_to = self._find_last_to_drop(oldest, bounds, now_ms)
+        if drop_to is None:
+            # A step for each page: only a script is stepped to its end, a statement without columns is not.
+            self._database.executescript(f"PRAGMA incremental_vacuum({_PAGES_FREED_AT_ONCE})")
+            return False
+        self._database.execute("BEGIN")
+        dropped = self._database.execute("DELETE FROM events WHERE id <= ?", (drop_to,)).rowcount
+        self._raise_horizon(drop_to)
+        self._database.execute("COMMIT")
+        self.count -= dropped
         return True
 
     def _find_last_to_drop(self, oldest: list[tuple[int, int]], bounds: Bounds, now_ms: int) -> int | None:

@@ -181,6 +181,8 @@ class AmqpBroker:
     def _went_away(self, lost: "asyncio.Future[BrokerError]") -> None:
         """Settle what is under way at once: nobody can say any more what becomes of it."""
         if self._link is not None and self._link.lost is lost:
+            if self._link.is_unbound:
+                self._feed.missed()
             self._link = None
             self._log(str(lost.result()))
             self._under_way.fail_all(BrokerError(f"RabbitMQ at {self._url.server} went away", temporary=True))

@@ -34,6 +34,10 @@ class Feed(Protocol):
         """
         ...
 
+    def missed(self) -> None:
+        """Take note that events passed by, though the connection was there: the next `resume` tells of a loss."""
+        ...
+
 
 class ExchangeFeed:
     """A queue of this daemon alone, bound to the exchange; RabbitMQ deletes it with the connection."""
@@ -54,11 +58,15 @@ class ExchangeFeed:
         self._intake.lose()  # the queue takes all that is published from now on, and nothing of it has been read yet
         await self._consume(link, channel, queue)
 
+    def missed(self) -> None:
+        """Do nothing: each `resume` tells of a loss."""
+
     async def _bind(self, link: Link) -> tuple[AbstractChannel, str]:
         channel: AbstractChannel = await link.ask("open a channel", link.open_channel(watched=True))
         declared = await link.ask("make a queue", channel.queue_declare("", exclusive=True, auto_delete=True))
         await link.ask("bind a queue", channel.queue_bind(declared.queue, link.url.exchange, "#"))
-        return channel, str(declared.queue)
+        link.queue = str(declared.queue)
+        return channel, link.queue
 
     async def _consume(self, link: Link, channel: AbstractChannel, queue: str) -> None:
         async def receive(message: DeliveredMessage) -> None:

@@ -14,6 +14,10 @@ from oyez.hub.publication import MAX_EVENT_ID, EventId
 
 US_PER_S = 1_000_000
 
+# By how much this machine's clock may have been set back since it gave an id that is trusted. Anybody may claim to be a
+# daemon: without a bound one record could carry the ids beyond what is exact in JavaScript.
+_MOST_SET_BACK_US = 366 * 86_400 * US_PER_S
+
 # How many of the newest ids are known again: more than a page that comes back within history's time may have missed.
 _REMEMBERED = 100_000
 
@@ -45,8 +49,8 @@ class IdSequence:
         return self.last
 
     def take(self, given: int, now_us: int, *, trusted: bool = False) -> Taken:
-        """Find the id of the next event, whose poster gave it one; that of a trusted one is never too high."""
-        allowed = given if trusted else min(given, now_us + self.allowance)
+        """Find the id of the next event, whose poster gave it one; a trusted one's may be ahead by far."""
+        allowed = min(given, now_us + (_MOST_SET_BACK_US if trusted else self.allowance))
         lowest = self.last + 1
         self._give(max(lowest, allowed))
         return Taken(self.last, given > max(allowed, lowest))

@@ -20,6 +20,7 @@ from aiormq.connection import TCPTransportFactory, TLSTransportFactory, Transpor
 from yarl import URL
 
 from oyez.amqp_url import AmqpUrl
+from oyez.brokers.amqp.lenient import read_leniently
 from oyez.brokers.amqp.posting import Answered, PostingChannel
 from oyez.brokers.amqp.reasons import explain
 from oyez.errors import BrokerError
@@ -28,10 +29,13 @@ logger = logging.getLogger(__name__)
 
 ANSWER_TIMEOUT_S = 10.0
 _CLOSE_TIMEOUT_S = 2.0
+_BLOCK_LOOK_S = 1.0
 
 # What goes wrong is told by `explain`, once; the library would log each attempt with a traceback.
 for _name in ("aiormq", "aio_pika"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
+
+read_leniently()
 
 
 class Link:
@@ -44,6 +48,8 @@ class Link:
     Attributes:
         lost: done when the connection is of no use any more; its result says why.
         is_blocked: whether the server is too full to take posts.
+        queue: what is bound to the exchange, and kept bound.
+        is_unbound: whether a post came back for want of any queue: the exchange was made anew, and ours is not bound.
     """
 
     posting: PostingChannel
@@ -52,6 +58,8 @@ class Link:
         self.url = url
         self.lost: asyncio.Future[BrokerError] = asyncio.get_running_loop().create_future()
         self.is_blocked = False
+        self.is_unbound = False
+        self.queue: str | None = None
         self._answered = answered
         self._socket = _Socket()
         try:
@@ -75,8 +83,13 @@ class Link:
     async def _open(self) -> None:
         await self._connection.connect()
         await self._check_exchange()
+        await self._check_permission_to_write()
         self.posting = PostingChannel(
-            await self.open_channel(watched=True, confirms=True), self.url.exchange, "#", self._answered
+            await self.open_channel(watched=True, confirms=True),
+            self.url.exchange,
+            "#",
+            self._answered,
+            self._unrouted,
         )
         assert self._connection.transport is not None
         self._connection.transport.connection.closing.add_done_callback(self._closed)
@@ -135,17 +148,33 @@ class Link:
 
     async def _check_exchange(self) -> None:
         channel = await self.open_channel()
-        await channel.exchange_declare(self.url.exchange, passive=True)
+        if self.queue is None:
+            await channel.exchange_declare(self.url.exchange, passive=True)
+        else:  # it may have been deleted and made anew, and the binding is gone with the old one
+            await channel.queue_bind(self.queue, self.url.exchange, "#")
         await channel.close()
+
+    async def _check_permission_to_write(self) -> None:
+        """Find out now, since a refused post takes its channel with it: undo what nobody did needs the same right."""
+        channel = await self.open_channel()
+        await channel.exchange_unbind(self.url.exchange, self.url.exchange, routing_key="oyez-nothing")
+        await channel.close()
+
+    def _unrouted(self) -> None:
+        self.is_unbound = True
+        self.lose(BrokerError(f"the exchange {self.url.exchange!r} at {self.url.server} was made anew", temporary=True))
 
     async def _watch(self) -> None:
         """Ask for a sign of life now and then: a silent server, a deleted exchange, one that takes no posts."""
         assert self._connection.transport is not None
         connection = self._connection.transport.connection
+        loop = asyncio.get_running_loop()
+        look_at = loop.time() + self.url.heartbeat_s
         while True:
-            await asyncio.sleep(self.url.heartbeat_s)
-            if await self._look_for_block(connection.ready()):
+            await asyncio.sleep(min(_BLOCK_LOOK_S, self.url.heartbeat_s))
+            if await self._look_for_block(connection.ready()) or loop.time() < look_at:
                 continue
+            look_at = loop.time() + self.url.heartbeat_s
             try:
                 async with asyncio.timeout(self.url.heartbeat_s):
                     await self._check_exchange()

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from aiormq.abc import AbstractChannel, ChannelFrame, FrameType
 from aiormq.channel import Channel
-from aiormq.exceptions import AMQPError
+from aiormq.exceptions import AMQPError, DeliveryError
 from pamqp import commands
 from pamqp.body import ContentBody
 from pamqp.header import ContentHeader
@@ -46,13 +46,22 @@ class PostingChannel:
         exchange: where to publish; no name is the server's default one.
         routing_key: with which key.
         answered: told once for each message, unless the channel closes before.
+        unrouted: told when no queue is bound to the exchange.
     """
 
-    def __init__(self, channel: AbstractChannel, exchange: str, routing_key: str, answered: Answered) -> None:
+    def __init__(
+        self,
+        channel: AbstractChannel,
+        exchange: str,
+        routing_key: str,
+        answered: Answered,
+        unrouted: Callable[[], None],
+    ) -> None:
         assert isinstance(channel, Channel)  # its books are kept here
         self._channel = channel
         self._publish = commands.Basic.Publish(exchange=exchange, routing_key=routing_key, mandatory=True)
         self._answered = answered
+        self._unrouted = unrouted
         self._waiting: deque[Message] = deque()
         self._wake = asyncio.Event()
         self._writer = asyncio.get_running_loop().create_task(self._write())
@@ -114,6 +123,8 @@ class PostingChannel:
             problem = "the channel closed"
         elif isinstance(error := confirmation.exception(), AMQPError):
             problem = str(error) or type(error).__name__
+            if isinstance(error, DeliveryError) and isinstance(error.frame, commands.Basic.Return):
+                self._unrouted()
         elif error is not None:
             raise error
         self._answered(message.number, problem)

@@ -57,6 +57,8 @@ def _find_cure(error: BaseException | None, url: AmqpUrl) -> str:
         )
     if isinstance(error, exceptions.ChannelPreconditionFailed | exceptions.ChannelLockedResource):
         return f"the stream {url.stream!r} cannot be used: {quoted}"
+    if isinstance(error, FileNotFoundError | PermissionError):
+        return f"a file that the URL names (cafile, capath, certfile or keyfile) cannot be read: {quoted}"
     if isinstance(error, exceptions.AMQPConnectionError) and isinstance(error.__cause__, ssl.SSLCertVerificationError):
         return (
             f"the certificate of RabbitMQ at {url.server} is not accepted: {quoted}"

@@ -98,6 +98,10 @@ class StreamFeed:
         await self._publish_marker(link)
         await self._await_marker()
 
+    def missed(self) -> None:
+        """Skip what the stream has up to its end of then: something is missing before it."""
+        self._next_offset = None
+
     # The stream's end
 
     async def _publish_marker(self, link: Link) -> None:
@@ -140,6 +144,7 @@ class StreamFeed:
                 "make the stream", looking.queue_declare(self._name, durable=True, arguments=self._arguments())
             )
         await link.ask("bind the stream", looking.queue_bind(self._name, link.url.exchange, "#"))
+        link.queue = self._name
         await link.ask("close a channel", looking.close())
         channel: AbstractChannel = await link.ask("open a channel", link.open_channel(watched=True))
         await link.ask("read the stream", channel.basic_qos(prefetch_count=_PREFETCH))
