@@ -106,16 +106,22 @@ def send_in(page: Page, url: str, problem: str, program: str) -> None:
 
 
 def take_pictures() -> None:
-    """Picture a submission that is being judged, on a desk by day and on a phone by night."""
+    """Picture a submission that is being judged and another page, on a desk by day and on a phone by night."""
     folder = Path(tempfile.mkdtemp())
     with sync_playwright() as playwright, launch(playwright) as browser, Example(folder, busy=20) as example:
-        for name, width, height, scheme in (("desk", 1280, 720, "light"), ("phone", 390, 844, "dark")):
+        for name, width, height, scheme, other in (
+            ("desk", 1280, 720, "light", "ranking"),
+            ("phone", 390, 844, "dark", "lobby"),
+        ):
             view = {"viewport": {"width": width, "height": height}, "color_scheme": scheme}
             page = browser.new_page(**view)  # type: ignore[arg-type]
             sign_in(page, example.url, "Noor")
             send_in(page, example.url, "lamps", PROGRAM)
             page.locator(".cases [data-verdict=WA]").nth(2).wait_for(timeout=1000 * START_S)
             page.screenshot(path=IMAGES / f"example-{name}.png")
+            page.goto(f"{example.url}/{other}/")
+            page.get_by_text("live", exact=True).first.wait_for(timeout=1000 * START_S)
+            page.screenshot(path=IMAGES / f"example-{other}.png")
             page.close()
     shutil.rmtree(folder)
     print(json.dumps({path.name: path.stat().st_size for path in IMAGES.glob("example-*.png")}))

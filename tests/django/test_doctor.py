@@ -34,6 +34,11 @@ def test_a_site_where_events_get_through_is_well(site: Daemon) -> None:
     assert last["title"] == "What else is public"
 
 
+def test_an_empty_url_of_rabbitmq_is_none(site: Daemon) -> None:
+    with override_settings(EVENT_DAEMON_PUBLIC_URL=site.url, EVENT_DAEMON_AMQP=None):
+        assert diagnose()[0] == 0
+
+
 def test_the_public_address_may_be_given(site: Daemon) -> None:
     assert diagnose("--public-url", site.url)[0] == 0
 

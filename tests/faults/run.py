@@ -96,6 +96,10 @@ class Run:
         self._progress.say("ending: the last checks are made; once more to leave them out")
         self._asked_to_end.set()
 
+    def be_silent(self) -> None:
+        """Say nothing more: what is accused from now on comes of the run's being broken off."""
+        self._world.verdicts.notice = lambda violation: None
+
     async def play(self) -> Outcome:
         """Do all of it."""
         world = self._world
@@ -173,8 +177,12 @@ def _end_at_interrupts(run: Run) -> None:
     loop, playing = asyncio.get_running_loop(), asyncio.current_task()
     assert playing is not None
 
+    def leave() -> None:
+        run.be_silent()
+        playing.cancel()
+
     def interrupt() -> None:
-        loop.add_signal_handler(signal.SIGINT, playing.cancel)
+        loop.add_signal_handler(signal.SIGINT, leave)
         run.end_early()
 
     loop.add_signal_handler(signal.SIGINT, interrupt)

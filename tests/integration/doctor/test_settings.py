@@ -26,10 +26,18 @@ def test_site_that_posts_nothing(site_daemon: Daemon, tmp_path: Path, use: Setti
     assert "EVENT_DAEMON_USE = True" in finding["cure"]
 
 
-@pytest.mark.parametrize("amqp", [None, "amqp://user:secret@host/"])
+@pytest.mark.parametrize("amqp", [None, ""])
 def test_amqp_that_is_merely_defined(site_daemon: Daemon, tmp_path: Path, amqp: object) -> None:
     diagnosis = examine(tmp_path, lqdoj_settings(site_daemon.url, site_daemon.url, EVENT_DAEMON_AMQP=amqp))
-    assert diagnosis.errors == {"amqp-selected"}
+    assert diagnosis.errors == {"amqp-empty"}
+
+
+def test_site_that_posts_to_rabbitmq_needs_neither_url_nor_key(site_daemon: Daemon, tmp_path: Path) -> None:
+    settings = lqdoj_settings(site_daemon.url, site_daemon.url, EVENT_DAEMON_AMQP="amqp://user:secret@host/")
+    del settings["EVENT_DAEMON_URL"], settings["EVENT_DAEMON_KEY"]
+    diagnosis = examine(tmp_path, settings)
+    assert diagnosis.errors == set()
+    assert "amqp-selected" in diagnosis.findings
     assert "secret" not in diagnosis.output
 
 

@@ -60,6 +60,11 @@ KINDS = {
     # The site's settings
     "events-off": _Kind("Set {setting} = True in the site's settings, and restart the site and the bridge."),
     "amqp-selected": _Kind(
+        "Nothing, if the daemon reads the site's exchange (its broker is amqp://…?exchange=NAME). Else remove "
+        "{setting} from the site's settings.",
+        Weight.WARNING,
+    ),
+    "amqp-empty": _Kind(
         "Remove {setting} from the site's settings. Merely defining it, even as None, sends all posts to RabbitMQ."
     ),
     "url-missing": _Kind("Set {setting} in the site's settings, for example: {setting} = {example!r}"),

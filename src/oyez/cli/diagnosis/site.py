@@ -79,6 +79,11 @@ class Site:
         return value if isinstance(value, str) and value else None
 
     @property
+    def posts_to_rabbitmq(self) -> bool:
+        """Whether the site's posts go there, and not to the daemon."""
+        return bool(self.values.get(AMQP))
+
+    @property
     def post(self) -> Place | None:
         """Where the site posts."""
         return self.place(self.dialect.post)
@@ -159,16 +164,21 @@ def _check_use(site: Site) -> Iterator[Finding]:
         seen = f"{USE} is {site.values[USE]!r}" if USE in site.values else f"{USE} is not set; its default is False"
         yield found("events-off", USE, seen)
     if AMQP in site.values:
-        yield found("amqp-selected", AMQP, f"{AMQP} is defined")
+        if site.posts_to_rabbitmq:
+            yield found("amqp-selected", AMQP, f"all posts go to RabbitMQ, since {AMQP} is set")
+        else:
+            yield found("amqp-empty", AMQP, f"{AMQP} is defined, but empty")
 
 
 def _check_post(site: Site) -> Iterator[Finding]:
     dialect = site.dialect
-    yield from _check_url(site, dialect.post, dialect.schemes, dialect.post_example)
+    if dialect.post in site.values or not site.posts_to_rabbitmq:
+        yield from _check_url(site, dialect.post, dialect.schemes, dialect.post_example)
 
 
 def _check_key(site: Site) -> Iterator[Finding]:
-    if site.key is None and site.dialect is SOCKETIO:  # the raw door may have an address of its own, without a key
+    needs_key = site.dialect is SOCKETIO  # the raw door may have an address of its own, without a key
+    if site.key is None and needs_key and not site.posts_to_rabbitmq:
         yield found("key-missing", KEY, f"{KEY} is not set, or is no text")
     if site.key in WELL_KNOWN_KEYS:
         yield found("key-well-known", KEY, f"{KEY} is a word that is printed in public places")

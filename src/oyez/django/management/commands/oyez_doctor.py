@@ -6,6 +6,7 @@ It must not know how a step is taken: the steps are those of `oyez doctor`, afte
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
+from dataclasses import replace
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
@@ -38,6 +39,9 @@ class Command(BaseCommand):
     def handle(self, *args: object, **options: str) -> None:
         """Run it."""
         as_doctor_reads = read_site(settings).overridden(url="", public_url=options["public_url"], key="")
+        if not as_doctor_reads.posts_to_rabbitmq:  # empty is not set, but to the sites' own posters
+            values = {name: value for name, value in as_doctor_reads.values.items() if name != site.AMQP}
+            as_doctor_reads = replace(as_doctor_reads, values=values)
         steps = Walk(as_doctor_reads).steps()
         report = JsonReport() if options["json"] else Report()
         if not take_steps(_with_own_step(steps), report):
