@@ -12,9 +12,11 @@ from django.test import override_settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from oyez.django import events
+from oyez.client import Post, TimedOut
+from oyez.django import events, wiring
 from tests.daemon import Daemon
 from tests.django.conftest import site_of
+from tests.django.test_events import NOWHERE
 from tests.inbox import PATIENCE_S
 from tests.peer import Peer, answer, peers
 
@@ -106,6 +108,19 @@ def is_back_within(seconds: float) -> bool:
     return False
 
 
+def test_a_call_that_waited_for_a_thread_begins_no_outage_by_running_out_of_time(own_daemon: Daemon) -> None:
+    with site_of(own_daemon):
+        own_daemon.suspend()
+        try:
+            with pytest.raises(TimedOut):
+                wiring.current().sender.post([Post("news", 1)], timeout_s=0.2)
+            assert not wiring.current().sender.outage.is_on
+            assert events.post("news", 1) == 0
+            assert wiring.current().sender.outage.is_on
+        finally:
+            own_daemon.resume()
+
+
 def test_a_daemon_that_hangs_costs_a_thread_one_wait_and_then_nothing(own_daemon: Daemon) -> None:
     with site_of(own_daemon):
         assert events.post("news", 1)
@@ -136,3 +151,36 @@ def test_a_daemon_that_restarts_is_used_as_soon_as_it_is_back(own_daemon: Daemon
         assert time.monotonic() - began < PATIENCE_S / 2
         own_daemon.start()
         assert is_back_within(BACK_S)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"EVENT_DAEMON_AMQP": "localhost"},
+        {"EVENT_DAEMON_QUEUE": float("inf")},
+        {"EVENT_DAEMON_QUEUE": float("nan")},
+        {"EVENT_DAEMON_TIMEOUT": 10**400},
+        {"EVENT_DAEMON_BACKEND": "os.path.join"},
+    ],
+)
+def test_no_setting_makes_a_call_raise(values: dict[str, object]) -> None:
+    with override_settings(EVENT_DAEMON_USE=True, EVENT_DAEMON_URL=NOWHERE, **values):
+        assert events.post("news", 1) == 0
+        assert events.last() == 0
+        assert asyncio.run(events.apost("news", 1)) == 0
+        assert events.flush(0)
+
+
+def test_many_requests_of_one_call_share_its_time() -> None:
+    def slow(peer: Peer, connection: socket.socket) -> None:
+        file = connection.makefile("rb")
+        while peer.read_request(file):
+            peer.stop.wait(0.6)
+            connection.sendall(answer({"ids": [1] * 9}))
+
+    with peers() as start:
+        peer = start(slow)
+        with override_settings(EVENT_DAEMON_USE=True, EVENT_DAEMON_URL=peer.url):
+            began = time.monotonic()
+            assert 0 in events.post_many([("news", "x" * 900_000)] * 45)
+            assert time.monotonic() - began < 1.0 + GRACE_S

@@ -49,6 +49,9 @@ def test_the_public_address_may_be_given(site: Daemon) -> None:
         ({"EVENT_DAEMON_URL": NOWHERE}, {"post-failed", "daemon-refused"}),
         ({"EVENT_DAEMON_KEY": "wrong"}, {"post-failed", "key-refused"}),
         ({"EVENT_DAEMON_USE": False}, {"events-off"}),
+        ({"EVENT_DAEMON_BACKEND": "memory"}, {"backend-wrong"}),
+        ({"EVENT_DAEMON_BACKEND": "os.path.join"}, {"backend-wrong"}),
+        ({"EVENT_DAEMON_AMQP": "localhost"}, {"post-failed"}),
     ],
 )
 def test_what_is_wrong_is_named_and_no_key_is_shown(daemon: Daemon, values: dict[str, Any], codes: set[str]) -> None:

@@ -167,6 +167,27 @@ def test_one_bad_event_does_not_take_the_others_with_it(caplog: pytest.LogCaptur
     queue.close()
 
 
+def test_a_refused_event_does_not_let_others_come_twice(own_daemon: Daemon) -> None:
+    big = "x" * 900_000
+    with site_of(own_daemon, EVENT_DAEMON_QUEUE=1000):
+        since = events.last()
+        events.post_many([*((f"big-{number}", big) for number in range(20)), ("x" * 300, "refused")])
+        assert events.flush(PATIENCE_S)
+        for number in range(20):
+            assert len(messages(own_daemon, f"big-{number}")) == 1
+        assert events.last() > since
+
+
+def test_others_of_a_refused_batch_wait_for_a_daemon_that_is_away() -> None:
+    backend = Backend(Refused(400, "invalid-channel", "bad"), Unreachable("refused"), Unreachable("refused"))
+    backend.may_go_on.clear()
+    queue = queue_to(backend)
+    queue.put([Post("news", 1), Post("bad", 2), Post("news", 3)])
+    backend.may_go_on.set()
+    assert backend.taken.wait("news", 2) == [1, 3]
+    queue.close()
+
+
 def test_a_backend_of_the_sites_own_that_fails_does_not_end_the_queue() -> None:
     backend = Backend(KeyError("its own mistake"))
     queue = queue_to(backend)
@@ -248,6 +269,31 @@ for number in range(3000):
 def test_a_process_that_ends_posts_what_waits(daemon: Daemon) -> None:
     subprocess.run([sys.executable, "-c", ENDING, daemon.url, KEY, "20"], check=True, cwd=ROOT, timeout=60)
     assert messages(daemon, "ending")[-1] == 2999
+
+
+FORKING = """
+import os, sys, time
+from django.conf import settings
+settings.configure(
+    EVENT_DAEMON_USE=True, EVENT_DAEMON_URL=sys.argv[1], EVENT_DAEMON_KEY="a key", EVENT_DAEMON_QUEUE=10
+)
+from oyez.django import events, queue
+queue.DRAIN_S = 30 if len(sys.argv) > 2 else 0.1
+events.post("news", object())  # the line that keeps the next ones back for a minute
+assert [events.post("news", number) for number in range(10)] == [events.QUEUED] * 10
+if os.fork():
+    os.wait()
+    queue.DRAIN_S = 0.1
+"""
+
+
+def test_what_a_process_leaves_is_counted_though_a_line_was_just_written_and_by_it_alone() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", FORKING, NOWHERE, "slow child"],
+        check=True, cwd=ROOT, timeout=20, capture_output=True, text=True,
+    )  # fmt: skip
+    lines = [line for line in ended.stderr.splitlines() if "events are not posted" in line]
+    assert ["(1 " in line or "(10 " in line for line in lines] == [True, True], ended.stderr
 
 
 def test_a_process_ends_soon_though_the_daemon_is_away() -> None:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from oyez.django import events
 from oyez.django.position import atake_position, take_position
+from oyez.django.tag import Page, listen_element
 from tests.api import history
 from tests.daemon import Daemon
 from tests.django.test_events import NOWHERE
@@ -199,3 +200,9 @@ def test_asynchronous_views_take_it_too(site: Daemon) -> None:
     position = asyncio.run(atake_position(request))
     assert events.post("news", 1) > position > 0
     assert take_position(request) == asyncio.run(atake_position(request)) == position
+
+
+def test_any_iterable_is_a_list_of_channels() -> None:
+    with override_settings(EVENT_DAEMON_USE=True, EVENT_DAEMON_BACKEND="memory"):
+        element = listen_element(Page(None, None), [(name for name in ("a", "b")), {"c": 1}.keys()])
+    assert "[&quot;a&quot;, &quot;b&quot;, &quot;c&quot;]" in element

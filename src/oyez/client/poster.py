@@ -3,13 +3,14 @@
 It must not know the server's side; it speaks plain HTTP, so that a web worker loads nothing more for it.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
 from oyez.client.api import Api, Request
-from oyez.client.errors import BadAnswer, PosterError
+from oyez.client.errors import BadAnswer, PosterError, TimedOut
 from oyez.client.events import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, NO_MESSAGE, Batch, Postable, encode_post, gather
 
 CALL_TIMEOUT_S = 2.0
@@ -77,6 +78,7 @@ class Poster:
         key: str = "",
         on_progress: Progress | None = None,
         timeout_s: float | None = None,
+        total_s: float = math.inf,
         batch_events: int = MAX_BATCH_EVENTS,
     ) -> list[int]:
         """Post many events in few requests, and return their ids in the same order.
@@ -88,6 +90,7 @@ class Poster:
                 where each event has a key of its own.
             on_progress: called after each request with the number of events taken so far.
             timeout_s: for each request; by default 10 s, or the poster's own time if that is longer.
+            total_s: for all requests together.
             batch_events: at most so many events a request, and 8 MiB.
 
         All or nothing holds for each request, not for the call. An error says in its `ids` which events were taken
@@ -99,11 +102,12 @@ class Poster:
         if not key.isprintable():  # it goes into a header
             raise ValueError("the key must be printable characters in one line")
         ids: list[int] = []
+        deadline = time.monotonic() + total_s
         limit_s = max(self._timeout_s, BATCH_TIMEOUT_S) if timeout_s is None else timeout_s
         try:
             for number, batch in enumerate(gather(events, batch_events, MAX_BATCH_BYTES)):
                 request = _batch_request(batch, f"{key}/{number}" if key else "")
-                ids += _read_ids(self._call(request, time.monotonic(), limit_s), batch.count)
+                ids += _read_ids(self._call_until(deadline, request, limit_s), batch.count)
                 if on_progress is not None:
                     on_progress(len(ids))
         except PosterError as error:
@@ -126,6 +130,12 @@ class Poster:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _call_until(self, deadline: float, request: Request, limit_s: float) -> dict[str, object]:
+        now = time.monotonic()
+        if now >= deadline:
+            raise TimedOut("the time for all requests together is used up")
+        return self._call(request, now, min(limit_s, deadline - now))
 
     def _call(self, request: Request, began: float, timeout_s: float | None) -> dict[str, object]:
         return self._api.call(request, began, self._timeout_s if timeout_s is None else timeout_s)

@@ -38,7 +38,10 @@ def check_settings(app_configs: object = None, **_: object) -> list[CheckMessage
     values = site.read_values()
     if not values.get(site.USE):
         return [*_check_unused(values), *_check_names(values)]
-    looks = (_check_where, _check_key, _check_amqp, _check_backend, _check_numbers, _check_public, _check_names)
+    looks = (
+        _check_kinds, _check_where, _check_key, _check_amqp, _check_backend, _check_numbers, _check_public,
+        _check_names,
+    )  # fmt: skip
     return [message for look in looks for message in look(values)]
 
 
@@ -143,8 +146,18 @@ def _check_numbers(values: Values) -> Iterator[CheckMessage]:
     ):
         value = values.get(name, 1)
         is_number = isinstance(value, kinds) and not isinstance(value, bool)
-        if not is_number or value < 0 or (name == site.TIMEOUT and value == 0):
+        if not is_number or not 0 <= value <= site.MOST or (name == site.TIMEOUT and value == 0):
             yield Error(f"{name} = {value!r} is no such number.", hint=f"Write {wanted}.", id="oyez.E006")
+
+
+def _check_kinds(values: Values) -> Iterator[CheckMessage]:
+    for name, kind, wanted in (
+        *((name, int, "True or False: any text counts as True") for name in (site.USE, site.RAISE_ERRORS)),
+        *((name, str, "a text: this is passed over") for name in (site.URL, site.POST, site.AMQP, site.EXCHANGE)),
+    ):
+        value = values.get(name)
+        if value is not None and not isinstance(value, kind):
+            yield Warning(f"{name} is a {type(value).__name__}.", hint=f"Write {wanted}.", id="oyez.W011")
 
 
 def _check_public(values: Values) -> Iterator[CheckMessage]:

@@ -18,15 +18,29 @@ class Losses:
     def __init__(self) -> None:
         self._count = 0
         self._told_at: float | None = None
+        self._error: BaseException | None = None
         self._lock = threading.Lock()
 
     def add(self, count: int, error: BaseException) -> None:
         """Count events that are lost, or 0 for a call that failed and lost none."""
         with self._lock:
             self._count += count
+            self._error = error
             now = time.monotonic()
             if self._told_at is not None and now - self._told_at < _PAUSE_S:
                 return
             self._told_at = now
             lost, self._count = self._count, 0
-        logger.warning("events are not posted (%d since the last such line): %s: %s", lost, type(error).__name__, error)
+        _tell(lost, error)
+
+    def tell(self) -> None:
+        """Write the line about what was lost since the last one now, if there is anything to tell."""
+        with self._lock:
+            lost, self._count = self._count, 0
+            error = self._error
+        if lost and error is not None:
+            _tell(lost, error)
+
+
+def _tell(lost: int, error: BaseException) -> None:
+    logger.warning("events are not posted (%d since the last such line): %s: %s", lost, type(error).__name__, error)

@@ -6,6 +6,7 @@ tries again while there is an outage, and has a bounded time to finish when Pyth
 
 import atexit
 import json
+import os
 import threading
 import time
 import uuid
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import NamedTuple
 
-from oyez.client import NO_MESSAGE, Post, PosterError, Refused
+from oyez.client import MAX_BATCH_BYTES, NO_MESSAGE, Post, PosterError, Refused
 from oyez.django.losses import Losses
 from oyez.django.outage import is_lasting
 from oyez.django.sender import Sender
@@ -56,6 +57,8 @@ class Queue:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._end_at: float | None = None
+        self._has_ended = False
+        self._process = os.getpid()
 
     def put(self, posts: Sequence[Post]) -> None:
         """Take all events, or none.
@@ -81,7 +84,9 @@ class Queue:
             return self._changed.wait_for(lambda: not self._waiting and not self._under_way, timeout_s)
 
     def close(self) -> None:
-        """Post what waits within a bounded time, and end. Called when Python ends."""
+        """Post what waits within a bounded time, and end. Called when Python ends, also in a forked child's."""
+        if self._process != os.getpid():  # what waits here is its parent's, and the lock may be held for ever
+            return
         with self._changed:
             self._end_at = time.monotonic() + DRAIN_S
             self._changed.notify_all()
@@ -93,6 +98,7 @@ class Queue:
         with self._changed:
             left = len(self._waiting) + self._under_way
             self._waiting.clear()
+            self._has_ended = True
         if left:
             self._losses.add(left, TimeoutError(f"the process ended {DRAIN_S:g} s ago"))
 
@@ -114,46 +120,62 @@ class Queue:
         """Wait for events; none come when the queue is closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._end_at is not None)
-            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_EVENTS))]
+            batch: list[_Waiting] = []
+            size = 0
+            while self._waiting and len(batch) < BATCH_EVENTS:
+                size += _size(self._waiting[0])
+                if batch and size > MAX_BATCH_BYTES:  # one request: all of it is taken, or nothing
+                    break
+                batch.append(self._waiting.popleft())
             self._under_way = len(batch)
             return batch
 
     def _post_batch(self, batch: list[_Waiting]) -> None:
-        """Post a batch until it is taken or refused; the key lets no repetition post anything twice."""
-        posts, key = [item.as_post() for item in batch], str(uuid.uuid4())
-        pause_s = _FIRST_PAUSE_S
+        """Post a batch; if it is refused, those of its events that are not to blame."""
+        posts = [item.as_post() for item in batch]
+        refusal = self._post_patiently(posts)
+        if refusal is None:
+            return
+        left = posts[len(refusal.ids) :]
+        if len(left) == 1:
+            self._lose(1, refusal)
+            return
+        for post in left:
+            refusal = self._post_patiently([post])
+            if refusal is not None:
+                self._lose(1, refusal)
+
+    def _post_patiently(self, posts: list[Post]) -> PosterError | None:
+        """Post until the events are taken, or refused, which is returned; the key lets no repetition post twice."""
+        key, pause_s = str(uuid.uuid4()), _FIRST_PAUSE_S
         while True:
             try:
                 self._sender.post(posts, key=key, timeout_s=self._time_left(), tries_anyway=True)
             except PosterError as error:
                 if not _may_pass(error):
-                    self._post_singly(posts, error)
-                    return
+                    return error
                 if not self._pause(pause_s):
-                    self._losses.add(len(batch), error)
-                    return
+                    self._lose(len(posts), error)
+                    return None
                 pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
             except Exception as error:  # noqa: BLE001 - a backend of the site's own; the queue outlives it
-                self._losses.add(len(batch), error)
-                return
+                self._lose(len(posts), error)
+                return None
             else:
-                return
+                return None
 
-    def _post_singly(self, posts: list[Post], reason: PosterError) -> None:
-        """Post those of a refused batch that are not to blame."""
-        if len(posts) == 1:
-            self._losses.add(1, reason)
-            return
-        for post in posts:
-            try:
-                self._sender.post([post], timeout_s=self._time_left(), tries_anyway=True)
-            except Exception as error:  # noqa: BLE001 - as above
-                self._losses.add(1, error)
+    def _lose(self, count: int, error: Exception) -> None:
+        with self._changed:
+            if self._has_ended:  # what was left is counted
+                return
+        self._losses.add(count, error)
 
     def _pause(self, pause_s: float) -> bool:
         """Wait before another attempt; False when there is no time for one."""
         with self._changed:
             is_ending = self._end_at is not None
+            if is_ending and time.monotonic() >= (self._end_at or 0):
+                return False
             self._changed.wait_for(lambda: not is_ending and self._end_at is not None, pause_s)
             return self._end_at is None or time.monotonic() < self._end_at
 

@@ -28,6 +28,7 @@ SSL = "_SSL"
 
 DEFAULT_TIMEOUT_S = 1.0
 DEFAULT_EXCHANGE = "dmoj-events"
+MOST = 1e9  # beyond it a number stands for no bound, and there has to be one
 
 BACKENDS = {
     "http": "oyez.django.backends.http.HttpBackend",
@@ -140,4 +141,5 @@ def _text(values: Mapping[str, Any], name: str) -> str:
 
 def _number(values: Mapping[str, Any], name: str, default: float) -> float:
     value = values.get(name, default)
-    return max(value, 0) if isinstance(value, int | float) and not isinstance(value, bool) else default
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number and 0 <= value <= MOST else default

@@ -73,7 +73,7 @@ def _names(channels: Iterable[object]) -> Iterator[str]:
         if isinstance(channel, str | Promise):
             if str(channel):
                 yield str(channel)
-        elif isinstance(channel, list | tuple | set | frozenset):
+        elif isinstance(channel, Iterable):
             yield from _names(channel)
         elif channel:
             yield str(channel)

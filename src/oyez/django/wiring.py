@@ -3,6 +3,7 @@
 It must not know what is posted. They are made anew after a fork, and when a test changes the settings.
 """
 
+import atexit
 import os
 import sys
 import threading
@@ -18,7 +19,7 @@ from oyez.django.losses import Losses
 from oyez.django.queue import Queue
 from oyez.django.sender import Sender
 from oyez.django.site import BACKEND, PREFIX, SiteSettings, read_settings
-from oyez.errors import ConfigError
+from oyez.errors import ConfigError, OyezError
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def raises_errors() -> bool:
     """Tell whether calls that do not say otherwise raise what went wrong."""
     try:
         return current().settings.raise_errors
-    except ConfigError:
+    except OyezError:
         return read_settings().raise_errors
 
 
@@ -81,7 +82,7 @@ def time_limit() -> float:
     """Tell how long a call may take."""
     try:
         return current().sender.timeout_s
-    except ConfigError:
+    except OyezError:
         return read_settings().timeout_s
 
 
@@ -110,10 +111,12 @@ def has_threads() -> bool:
 def build_backend(settings: SiteSettings) -> Backend:
     """Make what the settings name. Raises ConfigError."""
     try:
-        kind = import_string(settings.backend)
-    except ImportError as error:
-        raise ConfigError(BACKEND, settings.backend, f"http, amqp, memory, none or a class ({error})") from error
-    backend: Backend = kind(settings)
+        backend: Backend = import_string(settings.backend)(settings)
+    except OyezError:
+        raise
+    except Exception as error:
+        wanted = f"http, amqp, memory, none or a class that can be made ({type(error).__name__}: {error})"
+        raise ConfigError(BACKEND, settings.backend, wanted) from error
     return backend
 
 
@@ -138,6 +141,13 @@ def _follow_settings(*, setting: str, **_: object) -> None:
             wiring.close()
 
 
+def _tell_losses() -> None:
+    """Tell at the end what no line has told yet; queues have ended by then, as they register later."""
+    if _process.id == os.getpid():
+        _process.losses.tell()
+
+
+atexit.register(_tell_losses)
 if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_forget_parent)
 setting_changed.connect(_follow_settings, dispatch_uid="oyez")

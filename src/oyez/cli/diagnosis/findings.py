@@ -69,6 +69,9 @@ KINDS = {
     ),
     "url-missing": _Kind("Set {setting} in the site's settings, for example: {setting} = {example!r}"),
     "url-wrong": _Kind("Write {setting} as a whole URL, for example: {setting} = {example!r}"),
+    "backend-wrong": _Kind(
+        "Remove {setting}, so that events go to the daemon, or name a class that can be imported and made."
+    ),
     "scheme-wrong": _Kind("Write {setting} with ws:// or wss://, for example: {setting} = {example!r}"),
     "key-missing": _Kind(_KEY_CURE),
     "key-well-known": _Kind(

@@ -145,7 +145,7 @@ def read_parameters(url: str, timeout_s: float) -> "pika.URLParameters":
         raise ConfigError(AMQP, "***", "the package pika: pip install pika")
     try:
         parameters = pika.URLParameters(url)
-    except (ValueError, TypeError, AttributeError) as error:
+    except Exception as error:  # whatever the library stumbles over
         raise ConfigError(AMQP, "***", f"a URL such as amqp://user:password@host:5672/vhost ({error})") from error
     parameters.heartbeat = _HEARTBEAT_S
     parameters.connection_attempts = 1

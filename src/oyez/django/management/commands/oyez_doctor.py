@@ -18,7 +18,7 @@ from oyez.cli.diagnosis.walk import Step, Walk
 from oyez.client import Post
 from oyez.django import site
 from oyez.django.wiring import build_backend
-from oyez.errors import OyezError
+from oyez.errors import ConfigError, OyezError
 
 _POST = Post("oyez-doctor", "oyez doctor was here")
 
@@ -62,6 +62,13 @@ def _post() -> Outcome:
     try:
         backend = build_backend(in_force)
         (event_id,) = backend.post([_POST], key="", timeout_s=in_force.timeout_s)
-    except OyezError as error:
-        return Outcome(str(error), (found("post-failed", name, str(error)),))
+    except ConfigError as error:
+        code, blamed = ("backend-wrong", site.BACKEND) if error.key == site.BACKEND else ("post-failed", name)
+        return Outcome(str(error), (found(code, blamed, str(error)),))
+    except Exception as error:  # noqa: BLE001 - a backend of the site's own raises what it likes
+        words = str(error) if isinstance(error, OyezError) else f"{type(error).__name__}: {error}"
+        return Outcome(words, (found("post-failed", name, words),))
+    if in_force.backend in {site.BACKENDS["memory"], site.BACKENDS["none"]}:
+        words = f"{in_force.backend.rpartition('.')[2]} took the event; it reaches no daemon"
+        return Outcome(words, (found("backend-wrong", site.BACKEND, words),))
     return Outcome(f"event {event_id} was taken by {in_force.backend.rpartition('.')[2]}")
