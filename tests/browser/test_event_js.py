@@ -113,6 +113,18 @@ def test_ids_of_another_time_are_taken_and_told_as_a_gap(open_page: OpenPage, da
     assert page.inbox.of("gap") == [[channel]]
 
 
+@over_every_way
+def test_a_channel_that_is_added_after_ids_began_anew_is_heard(open_page: OpenPage, daemon: Daemon, way: str) -> None:
+    old, added = new_channel(), new_channel()
+    page = open_page(way=way)
+    page.follow(daemon.url, [old], daemon.last() + 10**9)
+    assert page.inbox.wait("gap") == [[old]]
+    page.run("channels => receiver.updateChannels(channels)", [old, added])
+    assert page.inbox.wait("gap", 2) == [[old], [added]]
+    expected = daemon.post(added, 1)
+    assert page.events(1) == expected
+
+
 # --- The machine ------------------------------------------------------------------------------------------------------
 
 
@@ -176,6 +188,27 @@ def test_a_link_into_the_dark_is_not_live(open_page: OpenPage, daemon: Daemon, p
     for _ in range(5):
         page.jump(7)
     assert page.inbox.of("state") == ["stale"]
+    proxy.resume()
+    page.jump(31)
+    page.live()
+    assert page.events(1) == expected
+
+
+@over_every_way
+@pytest.mark.parametrize("moves", [False, True])
+def test_a_link_that_has_died_and_cannot_be_opened_anew_is_not_live(
+    open_page: OpenPage, daemon: Daemon, proxy: Proxy, way: str, *, moves: bool
+) -> None:
+    channel = new_channel()
+    page = open_page(way=way, clock=True)
+    page.follow(proxy.url, [channel], daemon.last())
+    proxy.pause()
+    if moves:
+        page.run("channels => receiver.updateChannels(channels)", [new_channel(), channel])
+    for _ in range(15):
+        page.jump(6)
+    page.inbox.wait_until(lambda: page.inbox.of("state")[-1] == "stale", "stale state")
+    expected = daemon.post(channel, 1)
     proxy.resume()
     page.jump(31)
     page.live()
@@ -345,3 +378,23 @@ def test_a_filter_that_is_refused_is_told_on_the_console_and_asked_no_more(open_
     assert page.inbox.wait("console") == ["invalid filter: Maximum 10 subscriptions per connection"]
     expected = daemon.post(channels[9], "goes on")
     assert page.events(1) == expected
+
+
+@pytest.mark.parametrize("act", ["disconnect()", "updateChannels(['another'])"])
+def test_a_poll_that_is_given_up_by_its_callback_asks_no_more(open_page: OpenPage, daemon: Daemon, act: str) -> None:
+    channel = new_channel()
+    page = open_page(way="long poll")
+    page.follow(daemon.url, [channel], daemon.last())
+    page.run(
+        f"""() => {{
+            const {{ fetch }} = window;
+            window.fetch = (url, ...rest) => (hear("fetch", url), fetch(url, ...rest));
+            receiver.onmessage = () => {{ receiver.{act}; hear("done"); }};
+        }}"""
+    )
+    daemon.post(channel, 1)
+    page.inbox.wait("done")
+    page.page.wait_for_timeout(100)
+    heard = page.inbox.heard()
+    done = [name for name, _ in heard].index("done")
+    assert [url for name, url in heard[done:] if name == "fetch" and f"{channel}?" in url] == []

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import BrowserContext, Route, expect
 
-from tests.browser.receiver import WAYS, OpenPage
+from tests.browser.receiver import THE_WAY, WAYS, OpenPage
 from tests.daemon import Daemon
 from tests.proxy import Proxy
 from tests.raw import request
@@ -172,6 +172,7 @@ def test_tabs_share_a_connection_and_hand_it_over_without_loss_or_double(
         events.extend(missed)
         assert tab.events(len(events)) == events
         tab.live()
+        assert tab.inbox.of("wsclose") == [1006]
 
     added = daemon.post(own[0], "for one of them")
     tabs[2].run("channels => receiver.updateChannels(channels)", [common, own[0], own[2]])
@@ -210,3 +211,49 @@ def test_a_tab_whose_leader_hangs_has_its_own_connection(open_page: OpenPage, da
     page.jump(6)
     assert page.events(1) == expected
     assert page.way == WAYS["WebSocket"]
+
+
+@pytest.mark.parametrize("bad", ["", "x" * 101])
+def test_a_tab_whose_channels_are_refused_spoils_nothing_for_the_others(
+    open_page: OpenPage, daemon: Daemon, bad: str
+) -> None:
+    good = [new_channel() for _ in range(2)]
+    pages = [open_page() for _ in range(3)]
+    pages[0].follow(daemon.url, good[:1], daemon.last(), share=True)
+    pages[1].run("void (console.error = () => {})")
+    pages[1].receive(daemon.url, [bad], daemon.last(), share=True)
+    pages[1].until(f"{THE_WAY} !== 'openShare'")
+    pages[2].follow(daemon.url, good[1:], daemon.last(), share=True)
+    pages[0].run("receiver.reconnect()")
+    pages[0].live()
+    assert pages[0].way == pages[2].way == "openShare"
+
+
+def test_a_tab_that_is_shown_has_its_leader_see_whether_the_link_still_lives(
+    open_page: OpenPage, daemon: Daemon, proxy: Proxy
+) -> None:
+    channel = new_channel()
+    leader, page = open_page(clock=True), open_page()
+    leader.follow(proxy.url, [channel], daemon.last(), share=True)
+    page.follow(proxy.url, [channel], daemon.last(), share=True)
+    proxy.hush_some(lambda: True)
+    expected = daemon.post(channel, 1)
+    leader.jump(2)
+    page.page.wait_for_timeout(1100)  # what was silent for less is not asked
+    page.hide()
+    page.show()
+    page.page.wait_for_timeout(300)
+    leader.jump(6)
+    assert page.events(1) == expected
+
+
+def test_a_tab_with_a_connection_of_its_own_comes_back_to_its_websocket(
+    open_page: OpenPage, daemon: Daemon, proxy: Proxy
+) -> None:
+    page = open_page()
+    page.follow(proxy.url, [new_channel()], 0, share=True)
+    assert page.way == WAYS["WebSocket"]
+    proxy.cut()
+    page.until(f"{THE_WAY} === 'openStream'")
+    proxy.mend()
+    page.until(f"receiver.state === 'live' && {THE_WAY} === 'openSocket'")

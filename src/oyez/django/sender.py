@@ -41,7 +41,7 @@ class Sender:
                 ids += self.backend.post(part, key=f"{key}/{number}" if key and number else key, timeout_s=left_s)
         except PosterError as error:
             error.ids = (*ids, *error.ids)
-            self._note(error, timeout_s)
+            self._remember(error, timeout_s)
             raise
         self.outage.end()
         return ids
@@ -55,12 +55,12 @@ class Sender:
         try:
             newest = self.backend.last(timeout_s=limit_s)
         except PosterError as error:
-            self._note(error, timeout_s)
+            self._remember(error, timeout_s)
             raise
         self.outage.end()
         return newest
 
-    def _note(self, error: PosterError, given_s: float | None) -> None:
+    def _remember(self, error: PosterError, given_s: float | None) -> None:
         """Begin an outage; but one who had little time left says nothing of the daemon by running out of it."""
         if not (isinstance(error, TimedOut) and given_s is not None and given_s < self.timeout_s / 2):
             self.outage.begin(error)

@@ -21,7 +21,9 @@ export function badge(receiver, element) {
 // leads: it has the connection, follows what all tabs want together, and passes every frame on. It hears itself like any
 // other tab.
 
-const MOST_CHANNELS = 10; // of one connection
+// Of one connection, as daemons have it. One tab's mistake must not be the filter of all.
+const MOST_CHANNELS = 10;
+const LONGEST_NAME = 100;
 
 // A transport of event.js: the connection is that of the leader, who may be in this tab.
 export async function openShare(feed, link, ways, Feed) {
@@ -50,7 +52,7 @@ export async function openShare(feed, link, ways, Feed) {
   link.ask();
 
   return new Promise((resolve) => {
-    tabs.onmessage = ({ data: { leader, members, covered, frame, refused } }) => {
+    tabs.onmessage = ({ data: { leader, members, covered, lost, frame, refused } }) => {
       if (!leader) return; // another tab's wishes
       feed.heard = Date.now();
       link.waits = true; // whether there is a link to the daemon is for the leader to find out
@@ -59,8 +61,10 @@ export async function openShare(feed, link, ways, Feed) {
       // Until then the leader's frames may begin later than this tab's positions.
       if (members && members.get(me) === asked) {
         known = leader;
+        const wasLive = feed.isLive();
         feed.cover(link, feed.channels.filter((channel) => covered.includes(channel)));
         feed.proven = null; // should the leader fall silent, a connection of its own is better than another try
+        if (lost && wasLive) feed.report("lose", lost);
       }
       if (frame && leader === known) feed.take(link, frame);
     };
@@ -74,21 +78,27 @@ function lead(feed, name, resolve) {
   const members = new Map(); // tab -> what it asked last
   const wants = new Map();
   const say = (message) => tabs.postMessage({ leader, ...message });
-  const sayCovered = () => say({ members, covered: feed.link ? feed.link.covered : [] });
+  const sayCovered = (lost) => say({ members, covered: feed.link ? feed.link.covered : [], lost });
+  const fits = ([channel, start]) => start && channel && channel.length <= LONGEST_NAME;
 
-  feed.report = (kind, frame) => (kind === "cover" || kind === "lose" ? sayCovered() : say({ frame }));
+  feed.report = (kind, data) => {
+    if (kind === "lose") sayCovered({ code: data.code, reason: data.reason });
+    else if (kind === "cover") sayCovered();
+    else say({ frame: data });
+  };
   tabs.onmessage = ({ data: { tab, asked, want } }) => {
     if (!want) return;
     members.delete(tab);
     wants.delete(tab);
     const channels = [...new Set([].concat(want, ...wants.values()).map(([channel]) => channel))];
-    if (channels.length > MOST_CHANNELS || want.some(([, start]) => !start)) return say({ refused: tab });
+    if (channels.length > MOST_CHANNELS || !want.every(fits)) return say({ refused: tab });
     if (want.length) {
       members.set(tab, asked);
       wants.set(tab, want);
     }
     feed.follow(channels.sort(), want);
     sayCovered();
+    if (feed.link) feed.wake(); // does it still live?
   };
   feed.begin();
   sayCovered();

@@ -40,7 +40,7 @@ export class EventReceiver<M = any> {
    */
   constructor(
     url: string | null | undefined,
-    channels: Iterable<string>,
+    channels: readonly string[],
     last_msg: number | string | null | undefined,
     onmessage: OyezCallback<M> | null,
     options?: OyezOptions,

@@ -2,8 +2,7 @@
 (() => {
   "use strict";
   const script = document.currentScript;
-  const first = self.EventReceiver;
-  if (first && first.follow) return first.follow(script);
+  if (self.EventReceiver?.follow) return self.EventReceiver.follow(script);
 
   const OPENING_MS = 6000;
   const ANSWER_MS = 5000;
@@ -12,7 +11,7 @@
   const STALE_MS = 10000;
   const running = new Set();
 
-  // A connection that comes back. `at`: up to which id all of a channel has come. A channel is covered once it is live.
+  // A connection that comes back. `at`: up to which id all of a channel has come; it is covered once it is live.
   class Feed {
     constructor(ways, report) {
       Object.assign(this, { ways, report, channels: [], starts: new Map(), at: new Map() });
@@ -35,17 +34,16 @@
 
     start(channels) {
       const known = channels.map((channel) => this.position(channel)).filter(Boolean);
-      const least = known.length ? Math.min(...known) : 0;
-      // The others would repeat themselves.
-      for (const channel of channels) if (this.position(channel) > least) this.at.set(channel, this.position(channel));
-      return least;
+      // What is further would repeat itself.
+      for (const channel of channels) this.at.set(channel, this.position(channel));
+      return known.length ? Math.min(...known) : 0;
     }
 
     isLive() {
       return this.link && this.channels.every((channel) => this.link.covered.includes(channel));
     }
 
-    // A channel goes back in time if another tab needs that.
+    // A channel goes back if another tab needs that.
     follow(channels, starts) {
       const changed = JSON.stringify(channels) !== JSON.stringify(this.channels);
       let back = false;
@@ -75,12 +73,11 @@
 
     drop() {
       clearTimeout(this.timer);
-      const link = this.link;
+      this.link?.close();
       this.link = null;
-      link?.close();
     }
 
-    lose(link, end) {
+    lose(link, end = { code: 1006, reason: "" }) {
       if (link !== this.link) return;
       this.drop();
       if (Date.now() - link.since > ANSWER_MS) this.fails = this.tries = 0;
@@ -91,7 +88,7 @@
         this.tries = 0;
         this.way = (this.way + 1) % this.ways.length;
       }
-      if (link.since) this.report("lose", end || { code: 1006, reason: "" });
+      this.report(link.since ? "lose" : "cover", end);
     }
 
     cover(link, channels) {
@@ -140,16 +137,16 @@
 
     beat() {
       this.check(QUIET_MS, SILENT_MS);
-      if (this.way && this.isLive() && ++this.beats % 60 === 0) this.retry();
+      if (this.isLive() && ++this.beats % 60 === 0) this.retry();
     }
 
     retry() {
-      const [open, url] = this.ways[0];
-      if (open !== openSocket) return;
-      const trial = new WebSocket(url);
+      const way = +(this.ways[0][0] !== openSocket);
+      if (this.way <= way) return;
+      const trial = new WebSocket(this.ways[way][1]);
       trial.onopen = () => {
         trial.close();
-        this.way = 0;
+        this.way = way;
         this.connect();
       };
     }
@@ -210,7 +207,7 @@
   async function openPoll(feed, link, url) {
     const channels = feed.channels;
     const path = url + channels.map(encodeURIComponent).join("|");
-    for (;;) {
+    while (feed.link === link) {
       // The first one only asks who is there.
       const answer = await get(link, `${path}?notify=1&nowait=${+!link.since}&last=${feed.start(channels)}`);
       const data = await answer.json();
@@ -225,8 +222,7 @@
   const importExtras = () => import("./event-extras.js");
 
   async function openShare(feed, link, ways) {
-    const extras = await importExtras();
-    return extras.openShare(feed, link, ways, Feed);
+    return (await importExtras()).openShare(feed, link, ways, Feed);
   }
 
   function findWays(url, poller, share) {
@@ -240,12 +236,12 @@
   }
 
   class EventReceiver {
-    // DMOJ's pages give a poller as the second argument.
+    // DMOJ's pages give a poller too.
     constructor(...args) {
       const poller = Array.isArray(args[1]) ? null : args.splice(1, 1);
       const [socketUrl, channels, last, onmessage, options] = args;
       const { badge, share, paused, ...callbacks } = options || {};
-      this.last_msg = this._start = Number(last) || 0;
+      this.last_msg = this._start = Number(last) % 2 ** 53 || 0;
       this.state = "reconnecting";
       Object.assign(this, { socketUrl, onmessage, _gaps: [] }, callbacks);
       this._feed = new Feed(findWays(socketUrl, poller, share), (kind, data) => this._hear(kind, data));
@@ -273,8 +269,7 @@
     }
 
     async badge(element) {
-      const extras = await importExtras();
-      this._label = extras.badge(this, element);
+      this._label = (await importExtras()).badge(this, element);
     }
 
     _hear(kind, data) {
@@ -284,6 +279,7 @@
       } else if (kind === "gap") {
         if (!this._gaps.length) setTimeout(() => this._call("ongap", this._gaps.splice(0)), 50);
         this._gaps.push(data.channel);
+        if (data.from >= data.oldest) this._start = 1; // of another time
       } else this._see();
       if (kind === "lose") this._call("onwsclose", data);
     }
