@@ -46,6 +46,24 @@ def test_only_the_daemons_user_may_read_what_is_new(tmp_path: Path) -> None:
         assert [each.name for each in made if each.stat().st_mode & 0o077] == []
 
 
+@pytest.mark.parametrize("how", ["moved", "deleted", "replaced"])
+def test_nothing_is_written_where_no_later_start_would_find_it(path: Path, how: str) -> None:
+    away = path.with_name("away.sqlite3")
+    with opened(path) as file:
+        file.insert(rows(1))
+        path.rename(away)
+        if how == "deleted":
+            away.unlink()
+        elif how == "replaced":
+            path.touch()
+        with pytest.raises(BrokerError, match="was moved or deleted") as refused:
+            file.insert(rows(1, NOW_MS + 60_010))
+        assert refused.value.temporary
+        if how == "moved":
+            away.rename(path)
+            file.insert(rows(1, NOW_MS + 60_010))
+
+
 def test_an_empty_file_is_a_new_one(path: Path) -> None:
     path.touch()
     with opened(path) as file:

@@ -4,7 +4,6 @@ Knows SQL. Must not know ids' rules, event loops or threads: whoever opened a fi
 """
 
 import contextlib
-import fcntl
 import math
 import os
 import sqlite3
@@ -14,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from oyez.brokers import sqlite_place
 from oyez.brokers.sqlite_rows import Row, is_sound
 from oyez.errors import BrokerError
 from oyez.hub.publication import MAX_EVENT_ID, EventId
@@ -129,8 +129,8 @@ class SqliteFile:
             if self._path.is_dir():
                 raise self._refuse("is a folder: name a file in it")
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _make_private(self._path)
-            self._lock = _lock(self._path)
+            sqlite_place.make_private(self._path)
+            self._lock = sqlite_place.lock(self._path)
         except (OSError, RuntimeError) as error:  # the latter: a link that leads to itself
             raise BrokerError(
                 f"{path} cannot be opened ({getattr(error, 'strerror', None) or error}): let the daemon's user write"
@@ -152,6 +152,7 @@ class SqliteFile:
         except BaseException:
             self._let_go()
             raise
+        self._place = sqlite_place.find(self._path)
 
     def _prepare(self, *, synced: bool, now_ms: int) -> None:
         database = self._database
@@ -270,6 +271,10 @@ class SqliteFile:
         Raises:
             BrokerError: they are not, for want of room perhaps; it may be tried again.
         """
+        if sqlite_place.find(self._path) != self._place:  # no later start would find what is written there
+            raise BrokerError(
+                f"{self._path} was moved or deleted: put it back, or end this daemon and start another", temporary=True
+            )
         self._try(lambda: self._insert(rows))
         self.count += len(rows)
 
@@ -363,31 +368,3 @@ class SqliteFile:
         with contextlib.suppress(sqlite3.Error):
             self._database.close()
         os.close(self._lock)
-
-
-def _make_private(path: Path) -> None:
-    """Make a new file that only its user may read: events need not be public. SQLite's others get the same mode."""
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-
-
-def _lock(path: Path) -> int:
-    """Lock a file beside the database: locking the database itself would keep the sqlite3 shell away."""
-    lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        owner = os.read(lock, 20).decode("ascii", "replace").strip()
-        os.close(lock)
-        raise BrokerError(
-            f"{path} is in use by another daemon{f' (process {owner})' if owner else ''}: end that one, or name another"
-            " path",
-            temporary=False,
-        ) from error
-    except OSError:
-        os.close(lock)
-        raise
-    with contextlib.suppress(OSError):  # a full disk: the lock holds without its owner's number
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, b"%d\n" % os.getpid(), 0)
-    return lock
