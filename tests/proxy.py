@@ -20,7 +20,7 @@ class Proxy:
     Attributes:
         bytewise: True forwards every byte in a segment of its own.
         answers_to_lose: so often from now on, what the target says next is lost, and the link with it; every other time
-            only from its middle on.
+            only its last byte.
     """
 
     def __init__(self, target: int) -> None:
@@ -122,7 +122,7 @@ class End(asyncio.Protocol):
         if self.is_far and self.proxy.answers_to_lose > 0:
             self.proxy.answers_to_lose -= 1
             if self.proxy.answers_to_lose % 2:
-                self.peer.transport.write(data[: len(data) // 2])
+                self.peer.transport.write(data[:-1])
                 self.with_peer(lambda end: end.transport.close())
             else:
                 self.with_peer(End.reset)

@@ -23,14 +23,14 @@ def test_a_client_whose_answers_are_cut_comes_back(daemon: Daemon, proxy: Proxy,
 
     async def lose_answers() -> None:
         client = await open_python(transports, proxy.url, record)
-        for number in range(4):
-            proxy.answers_to_lose = 1 + number % 2  # one is lost, or one is cut in the middle and the next is lost
+        for losses in (1, 2, 1, 2, 0):  # of two, the first lacks its last byte
+            proxy.answers_to_lose = losses
             post = ledger.begin(channel)
             (event,) = await asyncio.to_thread(daemon.post, channel, ledger.message(post))
             ledger.settle(post, Outcome.ACKNOWLEDGED, event["id"])
             await asyncio.to_thread(eventually, lambda: not proxy.answers_to_lose, "loss")
             await asyncio.to_thread(eventually, partial(record.is_content, post), "event")
-        assert client.links > 4
+        assert client.links > 1
         await client.end()
 
     asyncio.run(asyncio.wait_for(lose_answers(), PATIENCE_S))
