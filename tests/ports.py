@@ -3,7 +3,13 @@
 It must not know what listens there. Whoever can bind port 0 does that instead, as another may take this one first.
 """
 
+import random
 import socket
+
+# Below what systems give to those who connect: one of the tests' thousands of clients must not sit on the port of a
+# server that is down for a moment.
+_FIRST, _LAST = 10_000, 32_000
+_RANDOM = random.SystemRandom()  # not the one that tests seed
 
 
 def free_port() -> int:
@@ -13,8 +19,13 @@ def free_port() -> int:
 
 def free_ports(count: int) -> list[int]:
     """Give different ports of 127.0.0.1 that nobody has now."""
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    listeners: list[socket.socket] = []
     try:
+        while len(listeners) < count:
+            try:
+                listeners.append(socket.create_server(("127.0.0.1", _RANDOM.randint(_FIRST, _LAST))))
+            except OSError:
+                continue
         return [listener.getsockname()[1] for listener in listeners]
     finally:
         for listener in listeners:

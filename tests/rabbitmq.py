@@ -189,6 +189,7 @@ class RabbitMQ:
             "ERL_EPMD_PORT": str(self._epmd_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "ERL_MAX_PORTS": "4096",
+            "ERL_CRASH_DUMP_BYTES": "0",  # what ended it is in its log
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": SMALL,
         }
 

@@ -168,8 +168,12 @@ class Ledger:
         """Say that now events may be lost: a restart of a store without memory, a loss of power, an outage."""
         self.excused_to = self.newest
         self._excused_at = self.tick()
-        self._excuses.append(time.monotonic())
         self.newest_acknowledged = 0
+        self.excuse_confirmed()
+
+    def excuse_confirmed(self) -> None:
+        """Say that now RabbitMQ may lose what it confirmed to others: as it stops it does, with a stream as well."""
+        self._excuses.append(time.monotonic())
 
     def may_lack(self, channel: str, after: int) -> bool:
         """Tell whether a daemon that keeps its promise may say that events of a channel after an id are missing."""

@@ -253,14 +253,15 @@ class Mischief:
     # RabbitMQ
 
     async def _stop_rabbitmq(self, fault: Fault) -> None:
-        """Stop or kill it; what is published meanwhile, and what was on its way, may be lost."""
+        """Stop or kill it; without a stream, what is published meanwhile, and what was on its way, may be lost."""
         world = self._world
         assert world.store.rabbitmq is not None
-        world.ledger.excuse()  # what was confirmed and not read yet ends with the queue; coming back may take long
-        world.ledger.in_outage = True
+        excuse = world.ledger.excuse_confirmed if world.store.remembers else world.ledger.excuse
+        excuse()  # what was confirmed and not read yet ends with the queue; coming back may take long
+        world.ledger.in_outage = not world.store.remembers
         await asyncio.to_thread(world.store.rabbitmq.kill if fault.kills else world.store.rabbitmq.stop)
         await asyncio.sleep(fault.for_s)
         await asyncio.to_thread(world.store.rabbitmq.start)
         await self._await_posting("RabbitMQ was back")
-        world.ledger.excuse()  # until then nobody read what others published
+        excuse()  # until then nobody read what others published
         world.ledger.in_outage = False

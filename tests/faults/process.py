@@ -18,6 +18,7 @@ from pathlib import Path
 from tests.daemon import KEY, LISTENING
 from tests.faults import launcher
 from tests.integration.links import rss_mb
+from tests.ports import free_port
 
 # On a busy machine a start takes its time; what is judged is never this one.
 START_PATIENCE_S = 60.0
@@ -55,7 +56,7 @@ class DaemonProcess:
     def __init__(
         self, folder: Path, broker: str, settings: Mapping[str, object], accuse: Callable[[str], None]
     ) -> None:
-        self.port = 0
+        self.port = free_port()
         self.lives = 0
         self.boot = 1
         self.clock = Clock(folder / "clock")

@@ -11,7 +11,8 @@ from tests.faults.disk import Disk
 from tests.rabbitmq import RabbitMQ
 
 EXCHANGE = "faults"
-BROKERS = ("sqlite", "memory", "amqp")
+BROKERS = ("sqlite", "memory", "amqp", "stream")
+"""The last is RabbitMQ with a stream."""
 
 
 class Store:
@@ -24,8 +25,8 @@ class Store:
 
     def __init__(self, broker: str, folder: Path, disk_mb: int) -> None:
         self.broker = broker
-        self.remembers = broker == "sqlite"
-        self.skew = 2_000_000 if broker == "amqp" else 0
+        self.remembers = broker in {"sqlite", "stream"}
+        self.skew = 2_000_000 if broker in {"amqp", "stream"} else 0
         self.disk = Disk(folder / "store", disk_mb if broker == "sqlite" else 0)
         self.database = self.disk.folder / "events.sqlite3"
         self.rabbitmq: RabbitMQ | None = None
@@ -33,7 +34,7 @@ class Store:
     async def open(self, stack: AsyncExitStack) -> None:
         """Have it ready for a daemon."""
         stack.callback(self.disk.close)
-        if self.broker == "amqp":
+        if self.broker in {"amqp", "stream"}:
             rabbitmq = RabbitMQ(self.disk.folder)
             await asyncio.to_thread(rabbitmq.__enter__)
             self.rabbitmq = rabbitmq
@@ -43,5 +44,5 @@ class Store:
     @property
     def url(self) -> str:
         if self.rabbitmq is not None:
-            return self.rabbitmq.url(EXCHANGE)
+            return self.rabbitmq.url(EXCHANGE, f"&stream={EXCHANGE}" if self.remembers else "")
         return "memory://" if self.broker == "memory" else f"sqlite://{self.database}"

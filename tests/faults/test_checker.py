@@ -252,7 +252,7 @@ def test_a_long_story_out_of_order_is_accepted() -> None:
     assert story.found() == []
 
 
-@pytest.mark.parametrize("broker", ["memory", "sqlite", "amqp"])
+@pytest.mark.parametrize("broker", ["memory", "sqlite", "amqp", "stream"])
 def test_a_seed_is_a_plan_with_every_fault_in_it(broker: str) -> None:
     faults, again = plan(7, broker), plan(7, broker)
     drawn = [next(faults) for _ in range(100)]
@@ -267,5 +267,6 @@ def test_a_seed_is_a_plan_with_every_fault_in_it(broker: str) -> None:
             "memory": {Kind.DISK_FULL, Kind.TORN, Kind.OUTAGE},
             "sqlite": {Kind.OUTAGE},
             "amqp": {Kind.DISK_FULL, Kind.TORN},
+            "stream": {Kind.DISK_FULL, Kind.TORN, Kind.CLOCK_BACK},
         }[broker]
     )
