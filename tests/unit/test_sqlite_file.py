@@ -47,7 +47,10 @@ def test_only_the_daemons_user_may_read_what_is_new(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["moved", "deleted", "replaced"])
-def test_nothing_is_written_where_no_later_start_would_find_it(path: Path, how: str) -> None:
+def test_nothing_is_written_where_no_later_start_would_find_it(
+    path: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_file, "_LOOK_INTERVAL_S", 0.0)
     away = path.with_name("away.sqlite3")
     with opened(path) as file:
         file.insert(rows(1))

@@ -43,6 +43,7 @@ _INSERTS = {rows: f"INSERT INTO events VALUES {','.join([_ROW] * rows)}" for row
 _DROPPED_AT_ONCE = 1000
 _PAGES_FREED_AT_ONCE = 256
 _WAL_BYTES_KEPT = 16 * 2**20
+_LOOK_INTERVAL_S = 1.0  # each look at the file system lets go of the interpreter's lock, and waits for it
 _BUSY_TIMEOUT_S = 5.0
 _BUSY_SLICE_S = 0.2  # of that time: how long a stop may have to wait for it
 
@@ -153,6 +154,7 @@ class SqliteFile:
             self._let_go()
             raise
         self._place = sqlite_place.find(self._path)
+        self._look_at = 0.0
 
     def _prepare(self, *, synced: bool, now_ms: int) -> None:
         database = self._database
@@ -271,12 +273,18 @@ class SqliteFile:
         Raises:
             BrokerError: they are not, for want of room perhaps; it may be tried again.
         """
-        if sqlite_place.find(self._path) != self._place:  # no later start would find what is written there
+        if time.monotonic() >= self._look_at:
+            self._check_place()
+        self._try(lambda: self._insert(rows))
+        self.count += len(rows)
+
+    def _check_place(self) -> None:
+        """Take nothing into a file that no later start would find."""
+        if sqlite_place.find(self._path) != self._place:
             raise BrokerError(
                 f"{self._path} was moved or deleted: put it back, or end this daemon and start another", temporary=True
             )
-        self._try(lambda: self._insert(rows))
-        self.count += len(rows)
+        self._look_at = time.monotonic() + _LOOK_INTERVAL_S
 
     def _insert(self, rows: Sequence[Row]) -> None:
         database = self._database
