@@ -3,6 +3,7 @@
 It must not know what listens there. Whoever can bind port 0 does that instead, as another may take this one first.
 """
 
+import errno
 import random
 import socket
 
@@ -24,8 +25,9 @@ def free_ports(count: int) -> list[int]:
         while len(listeners) < count:
             try:
                 listeners.append(socket.create_server(("127.0.0.1", _RANDOM.randint(_FIRST, _LAST))))
-            except OSError:
-                continue
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
         return [listener.getsockname()[1] for listener in listeners]
     finally:
         for listener in listeners:

@@ -155,6 +155,11 @@ class RabbitMQ:
             if queue:
                 connection.channel().queue_delete(queue)
 
+    def make_anew(self, exchange: str) -> None:
+        """Delete an exchange and make another of its name: nothing is bound to that."""
+        self.delete(exchange=exchange)
+        self.declare(exchange)
+
     def fill(self) -> None:
         """Raise the node's memory alarm: it takes no posts."""
         self._control("set_vm_memory_high_watermark", "0.00001")

@@ -26,7 +26,8 @@ class Store:
     def __init__(self, broker: str, folder: Path, disk_mb: int) -> None:
         self.broker = broker
         self.remembers = broker in {"sqlite", "stream"}
-        self.skew = 2_000_000 if broker in {"amqp", "stream"} else 0
+        self._needs_rabbitmq = broker in {"amqp", "stream"}
+        self.skew = 2_000_000 if self._needs_rabbitmq else 0
         self.disk = Disk(folder / "store", disk_mb if broker == "sqlite" else 0)
         self.database = self.disk.folder / "events.sqlite3"
         self.rabbitmq: RabbitMQ | None = None
@@ -34,7 +35,7 @@ class Store:
     async def open(self, stack: AsyncExitStack) -> None:
         """Have it ready for a daemon."""
         stack.callback(self.disk.close)
-        if self.broker in {"amqp", "stream"}:
+        if self._needs_rabbitmq:
             rabbitmq = RabbitMQ(self.disk.folder)
             await asyncio.to_thread(rabbitmq.__enter__)
             self.rabbitmq = rabbitmq

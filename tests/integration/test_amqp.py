@@ -242,8 +242,7 @@ def test_an_exchange_that_is_deleted_is_an_outage_until_it_is_back(rabbitmq: Rab
 def test_an_exchange_that_is_made_anew_is_bound_again(rabbitmq: RabbitMQ, exchange: str, stream: str) -> None:
     async def scene() -> None:
         async with Site(rabbitmq.url(exchange, f"&heartbeat=1{stream}")) as site:
-            await asyncio.to_thread(rabbitmq.delete, exchange=exchange)
-            await asyncio.to_thread(rabbitmq.declare, exchange)
+            await asyncio.to_thread(rabbitmq.make_anew, exchange)
             with SitePoster(rabbitmq.connect(), exchange) as poster:
 
                 def seen() -> bool:
@@ -259,8 +258,7 @@ def test_an_exchange_that_is_made_anew_is_bound_again(rabbitmq: RabbitMQ, exchan
 def test_a_post_that_no_queue_takes_finds_out_and_a_gap_is_told(rabbitmq: RabbitMQ, exchange: str, stream: str) -> None:
     async def scene() -> None:
         async with Site(rabbitmq.url(exchange, f"&heartbeat=60{stream}")) as site:
-            await asyncio.to_thread(rabbitmq.delete, exchange=exchange)
-            await asyncio.to_thread(rabbitmq.declare, exchange)
+            await asyncio.to_thread(rabbitmq.make_anew, exchange)
             await site.refused("nobody has it")
             await site.recovered()
             (event,) = await site.taken("after")

@@ -99,10 +99,10 @@ class SqliteBroker:
             file.close()
             raise
         logger.info("%s: %d events, %d of them replayed", self._path, file.count, replayed)
+        self._file = file
         self._available = True
         # Not a daemon thread: the interpreter waits for what is being written.
-        self._writer = threading.Thread(target=self._write_all, args=(file,), name="oyez-sqlite")
-        self._file = file
+        self._writer = threading.Thread(target=self._write_all, name="oyez-sqlite")
         self._writer.start()
         return horizon
 
@@ -203,7 +203,7 @@ class SqliteBroker:
 
     # The writer's side
 
-    def _write_all(self, file: SqliteFile) -> None:
+    def _write_all(self) -> None:
         """Write batches until there is a None; keep the file within its bounds in between."""
         trim_at = 0.0
         while True:
@@ -212,18 +212,18 @@ class SqliteBroker:
                 rows = self._jobs.get(timeout=max(wait_s, 0))
                 if rows is None:
                     break
-                self._loop.call_soon_threadsafe(self._written, self._insert(file, rows))
+                self._loop.call_soon_threadsafe(self._written, self._insert(rows))
             except queue.Empty:
                 wait_s = 0.0
             if wait_s <= 0:  # under load too, or the file would grow for as long as that lasts
-                more = self._trim(file)
+                more = self._trim()
                 trim_at = time.monotonic() + (_TRIM_PAUSE_S if more else _TRIM_INTERVAL_S)
-        file.close()
+        self._file.close()
 
-    def _insert(self, file: SqliteFile, rows: Sequence[Row]) -> BrokerError | None:
+    def _insert(self, rows: Sequence[Row]) -> BrokerError | None:
         """Write a batch; gives the error instead, whatever it is: this thread has to go on, and posters to be told."""
         try:
-            file.insert(rows)
+            self._file.insert(rows)
         except BrokerError as error:
             return BrokerError(str(error), temporary=True)  # without the traceback, which holds the rows
         except Exception as error:
@@ -231,10 +231,10 @@ class SqliteBroker:
             return BrokerError(f"an error of ours: {error}", temporary=True)
         return None
 
-    def _trim(self, file: SqliteFile) -> bool:
+    def _trim(self) -> bool:
         """Drop some old events; True when there may be more to drop."""
         try:
-            return not file.hurried and file.trim(self._bounds, self._now_ms())
+            return not self._file.hurried and self._file.trim(self._bounds, self._now_ms())
         except BrokerError as error:
             now = time.monotonic()
             if now - self._warned_at >= _COMPLAINT_INTERVAL_S:

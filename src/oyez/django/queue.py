@@ -174,10 +174,12 @@ class Queue:
         """Wait before another attempt; False when there is no time for one."""
         with self._changed:
             is_ending = self._end_at is not None
-            if is_ending and time.monotonic() >= (self._end_at or 0):
-                return False
-            self._changed.wait_for(lambda: not is_ending and self._end_at is not None, pause_s)
-            return self._end_at is None or time.monotonic() < self._end_at
+            if self._has_time():
+                self._changed.wait_for(lambda: not is_ending and self._end_at is not None, pause_s)
+            return self._has_time()
+
+    def _has_time(self) -> bool:
+        return self._end_at is None or time.monotonic() < self._end_at
 
     def _time_left(self) -> float:
         end_at = self._end_at

@@ -64,9 +64,9 @@ class ExchangeFeed:
     async def _bind(self, link: Link) -> tuple[AbstractChannel, str]:
         channel: AbstractChannel = await link.ask("open a channel", link.open_channel(watched=True))
         declared = await link.ask("make a queue", channel.queue_declare("", exclusive=True, auto_delete=True))
-        await link.ask("bind a queue", channel.queue_bind(declared.queue, link.url.exchange, "#"))
-        link.queue = str(declared.queue)
-        return channel, link.queue
+        queue = str(declared.queue)
+        await link.bind("bind a queue", channel, queue)
+        return channel, queue
 
     async def _consume(self, link: Link, channel: AbstractChannel, queue: str) -> None:
         async def receive(message: DeliveredMessage) -> None:

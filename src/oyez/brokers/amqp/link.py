@@ -48,7 +48,6 @@ class Link:
     Attributes:
         lost: done when the connection is of no use any more; its result says why.
         is_blocked: whether the server is too full to take posts.
-        queue: what is bound to the exchange, and kept bound.
         is_unbound: whether a post came back for want of any queue: the exchange was made anew, and ours is not bound.
     """
 
@@ -59,7 +58,7 @@ class Link:
         self.lost: asyncio.Future[BrokerError] = asyncio.get_running_loop().create_future()
         self.is_blocked = False
         self.is_unbound = False
-        self.queue: str | None = None
+        self._queue: str | None = None
         self._answered = answered
         self._socket = _Socket()
         try:
@@ -117,6 +116,14 @@ class Link:
             channel.on_consumer_cancel_callbacks.add(self._cancelled)
         return channel
 
+    async def bind(self, doing: str, channel: AbstractChannel, queue: str) -> None:
+        """Let a queue have all that is published, and see to it that it stays so. Raises as `ask` does."""
+        await self.ask(doing, self._bind(channel, queue))
+        self._queue = queue
+
+    async def _bind(self, channel: AbstractChannel, queue: str) -> None:
+        await channel.queue_bind(queue, self.url.exchange, "#")
+
     def lose(self, error: BrokerError) -> None:
         """Give the link up."""
         if not self.lost.done():
@@ -148,10 +155,10 @@ class Link:
 
     async def _check_exchange(self) -> None:
         channel = await self.open_channel()
-        if self.queue is None:
+        if self._queue is None:
             await channel.exchange_declare(self.url.exchange, passive=True)
         else:  # it may have been deleted and made anew, and the binding is gone with the old one
-            await channel.queue_bind(self.queue, self.url.exchange, "#")
+            await self._bind(channel, self._queue)
         await channel.close()
 
     async def _check_permission_to_write(self) -> None:

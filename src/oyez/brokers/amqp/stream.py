@@ -143,8 +143,7 @@ class StreamFeed:
             await link.ask(
                 "make the stream", looking.queue_declare(self._name, durable=True, arguments=self._arguments())
             )
-        await link.ask("bind the stream", looking.queue_bind(self._name, link.url.exchange, "#"))
-        link.queue = self._name
+        await link.bind("bind the stream", looking, self._name)
         await link.ask("close a channel", looking.close())
         channel: AbstractChannel = await link.ask("open a channel", link.open_channel(watched=True))
         await link.ask("read the stream", channel.basic_qos(prefetch_count=_PREFETCH))
