@@ -19,8 +19,9 @@ MAX_FUNCTION_LINES = 60
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "address": set(),
+    "terminal_text": set(),
     "metrics": set(),
-    "logs": set(),
+    "logs": {"terminal_text"},
     "static": set(),
     "wire": {"errors"},
     "hub": {"errors"},
@@ -37,9 +38,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "endpoints": {"errors", "address", "auth", "hub", "limits", "metrics", "net", "wire"},
     "server": {
         "address", "amqp_url", "auth", "broker_url", "brokers", "endpoints", "errors", "hub", "limits", "logs",
-        "metrics", "net", "settings", "wire", "__version__",
+        "metrics", "net", "settings", "terminal_text", "wire", "__version__",
     },
-    "cli": {"auth", "client", "config", "errors", "server", "settings", "wire", "__version__"},
+    "cli": {"auth", "client", "config", "errors", "server", "settings", "terminal_text", "wire", "__version__"},
     "django": {"client", "errors", "auth.WELL_KNOWN_KEYS"},
     "testing": {"errors", "hub.publication", "hub.broker"},
     "__main__": {"cli"},

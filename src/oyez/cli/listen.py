@@ -13,7 +13,8 @@ from rich.text import Text
 from oyez.cli import options
 from oyez.cli.exits import ExitCode
 from oyez.cli.link import Event, Gap, Lost, Ready, follow
-from oyez.cli.output import complain, print_line, printable
+from oyez.cli.output import complain, print_line
+from oyez.terminal_text import printable
 
 _RECURSION_LIMIT = 10_000  # deeper than any JSON that the daemon lets through; an event must not end the listening
 

@@ -3,7 +3,6 @@
 It must not know what the lines say.
 """
 
-import json
 import os
 import sys
 
@@ -27,10 +26,3 @@ def complain(line: str) -> None:
     """Write a line to the standard error, marked as ours."""
     sys.stderr.write(f"oyez: {line}\n")
     sys.stderr.flush()
-
-
-def printable(text: str) -> str:
-    """Escape, as JSON does, whatever could move the cursor, change the colours or not be encoded at all."""
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in text)

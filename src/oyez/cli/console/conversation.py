@@ -18,7 +18,7 @@ from oyez.cli.console.screen import Screen
 from oyez.cli.console.talk import Talk
 from oyez.cli.exits import ListenError
 from oyez.cli.link import LinkError
-from oyez.cli.output import printable
+from oyez.terminal_text import printable
 
 _READY_TIMEOUT_S = 10.0
 _PEACEFUL = (1000, 1001, 1005)

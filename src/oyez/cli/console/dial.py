@@ -22,8 +22,8 @@ from websockets.typing import Origin, Subprotocol
 from oyez import __version__
 from oyez.cli.console.wishes import Destination
 from oyez.cli.link import LinkError
-from oyez.cli.output import printable
 from oyez.errors import ConfigError
+from oyez.terminal_text import printable
 
 OnFrame = Callable[[Frame], None]
 

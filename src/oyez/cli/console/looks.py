@@ -6,7 +6,7 @@ It must not know where the text is shown.
 import json
 from collections.abc import Iterator
 
-from oyez.cli.output import printable
+from oyez.terminal_text import printable
 
 _DUMP_WIDTH = 16
 _DUMP_LINES = 16

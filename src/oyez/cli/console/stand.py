@@ -21,7 +21,7 @@ from oyez.cli.console.packets import BadLine
 from oyez.cli.console.screen import Screen
 from oyez.cli.console.talk import Talk
 from oyez.cli.link import LinkError
-from oyez.cli.output import printable
+from oyez.terminal_text import printable
 
 
 class Stand:

@@ -20,7 +20,7 @@ from rich.text import Text
 
 from oyez.cli.console.looks import dump, one_line
 from oyez.cli.console.recall import Recall, default_path
-from oyez.cli.output import printable
+from oyez.terminal_text import printable
 
 _GATHER_S = 0.01  # what comes within this time is printed in one go: each go draws the line anew
 _MOST_LINES_DUE = 1_000

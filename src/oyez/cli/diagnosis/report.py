@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from oyez.cli.diagnosis.findings import Finding, Outcome, Weight
-from oyez.cli.output import print_line, printable
+from oyez.cli.output import print_line
+from oyez.terminal_text import printable
 
 _MARKS = {Weight.OK: ("ok", "green"), Weight.WARNING: ("warning", "yellow"), Weight.ERROR: ("ERROR", "bold red")}
 _SKIPPED = ("skipped", "dim")

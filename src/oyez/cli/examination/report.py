@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from oyez.cli.examination.findings import TITLES, Door, Finding, Outcome
-from oyez.cli.output import print_line, printable
+from oyez.cli.output import print_line
+from oyez.terminal_text import printable
 
 _WORDS = {
     Outcome.OK: "passed",
