@@ -75,8 +75,8 @@ matrix: $(VENV)/.dev ## oyez.django on every Django and Python that are supporte
 faults: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## kill, cut and starve daemons: make faults MINUTES=30 BROKER=sqlite SEED=7
 	@$(BIN)/python -m tests.faults $(if $(SHORT),--short) $(foreach name,minutes seed broker faults herd folder,$(call flag,$(name)))
 
-bench: $(VENV)/.dev ## compare with the Node peer and the floor (see bench/README.md)
-	@$(BIN)/python -m bench.compare --rounds 3
+bench: $(VENV)/.run ## compare with the Node peer and the floor: make bench ROUNDS=5, SHORT=1 (see bench/README.md)
+	@$(BIN)/python -m bench.compare $(if $(SHORT),--short) $(call flag,rounds)
 
 clean: ## remove what make made
 	rm -rf $(VENV) $(NODE_CLIENTS)/node_modules bench/peers/node/node_modules .mypy_cache .ruff_cache .pytest_cache

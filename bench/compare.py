@@ -2,6 +2,7 @@
 
 Servers run on the first core, the load generator on the second. Each scenario is run several times in turn against
 every server; the table shows medians, and the ratios between them, which are what can be compared between machines.
+With ``--short`` each scenario is run once and small, which shows that all of it works, and measures nothing.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).parent
@@ -51,31 +52,31 @@ class Target:
 SCENARIOS = (
     Scenario(
         "burst",
-        ("-n", "5000", "-k", "200", "-w", "32"),
+        ("--listeners", "5000", "--posts", "200", "--in-flight", "32"),
         ("floor", "node", "oyez"),
-        ("connect_s", "kb_per_conn", "deliveries_per_s", "us_cpu_per_delivery"),
+        ("connect_s", "kb_per_connection", "deliveries_per_s", "us_cpu_per_delivery"),
     ),
     Scenario(
         "paced",
-        ("-n", "5000", "-k", "100", "-w", "1", "-r", "20"),
+        ("--listeners", "5000", "--posts", "100", "--in-flight", "1", "--rate", "20"),
         ("floor", "node", "oyez"),
         ("us_cpu_per_delivery", "p50_ms", "p99_ms"),
     ),
     Scenario(
         "many channels",
-        ("-n", "1000", "-c", "1000", "-k", "20000", "-w", "64"),
+        ("--listeners", "1000", "--channels", "1000", "--posts", "20000", "--in-flight", "64"),
         ("node", "oyez", "oyez-sqlite"),
         ("deliveries_per_s", "us_cpu_per_delivery", "p99_ms"),
     ),
     Scenario(
         "raw burst",
-        ("-m", "raw", "-n", "5000", "-k", "200", "-w", "32"),
+        ("--raw", "--listeners", "5000", "--posts", "200", "--in-flight", "32"),
         ("node-raw", "oyez"),
-        ("connect_s", "kb_per_conn", "deliveries_per_s", "us_cpu_per_delivery"),
+        ("connect_s", "kb_per_connection", "deliveries_per_s", "us_cpu_per_delivery"),
     ),
     Scenario(
         "raw, many channels",
-        ("-m", "raw", "-n", "1000", "-c", "1000", "-k", "20000", "-w", "64"),
+        ("--raw", "--listeners", "1000", "--channels", "1000", "--posts", "20000", "--in-flight", "64"),
         ("node-raw", "oyez"),
         ("deliveries_per_s", "us_cpu_per_delivery", "p99_ms"),
     ),
@@ -90,7 +91,7 @@ TARGETS = (
     Target("CPU per delivery, Oyez / floor", "burst", _over("us_cpu_per_delivery", "oyez", "floor"), 0.1, True),
     Target("deliveries a second, Oyez / Node", "burst", _over("deliveries_per_s", "oyez", "node"), 20, False),
     Target("speed of connecting, Oyez / Node", "burst", _over("connect_s", "node", "oyez"), 2.5, False),
-    Target("KB per idle connection, Oyez", "burst", lambda results: results["oyez"]["kb_per_conn"], 8, True),
+    Target("KB per idle connection, Oyez", "burst", lambda results: results["oyez"]["kb_per_connection"], 8, True),
     Target("CPU per delivery, Oyez / floor", "paced", _over("us_cpu_per_delivery", "oyez", "floor"), 1.6, True),
     Target("p99 latency, Oyez / Node", "paced", _over("p99_ms", "oyez", "node"), 1, True),
     Target("posts a second, Oyez / Node", "many channels", _over("deliveries_per_s", "oyez", "node"), 2, False),
@@ -112,49 +113,70 @@ TARGETS = (
 def main() -> int:
     """Run everything and print the tables."""
     arguments = _parse_arguments()
+    _require_programs()
+    rounds = 1 if arguments.short else arguments.rounds
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        fan, limit = (_compile(arguments.tools / f"{name}.c", folder / name) for name in ("fan", "limit"))
+        _compile(folder)
         print(
             f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-            f"median of {arguments.rounds} rounds"
+            + ("a short run: the figures say nothing" if arguments.short else f"median of {rounds} rounds")
         )
         missed = 0
         for scenario in SCENARIOS:
             if arguments.only and scenario.name not in arguments.only:
                 continue
-            results = _measure(scenario, fan, limit, arguments.rounds)
-            _print_results(scenario, results)
-            missed += _print_targets(scenario, results)
+            wanted = _shortened(scenario) if arguments.short else scenario
+            results = _measure(wanted, folder, rounds)
+            _print_results(wanted, results)
+            if not arguments.short:
+                missed += _print_targets(scenario, results)
     return 1 if missed else 0
 
 
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="how often each scenario is run (default: 3)")
-    parser.add_argument("--only", action="append", help="run this scenario only; may be repeated")
     parser.add_argument(
-        "--tools",
-        type=Path,
-        default=ROOT.parent.parent / "shared" / "bench",
-        help="folder with fan.c and limit.c, the load generator and the floor (default: ../shared/bench)",
+        "--only", action="append", choices=[scenario.name for scenario in SCENARIOS], help="one scenario; repeatable"
     )
+    parser.add_argument("--short", action="store_true", help="once and small: does it work at all?")
     return parser.parse_args()
 
 
-def _compile(source: Path, program: Path) -> Path:
-    subprocess.run(["gcc", "-O2", "-w", "-o", str(program), str(source)], check=True)
-    return program
+def _require_programs() -> None:
+    """End with a word on what to install, before the first minute has gone by."""
+    missing = [program for program in ("gcc", "node", "npm", "taskset") if not shutil.which(program)]
+    if missing:
+        raise SystemExit(
+            f"The benchmarks need {', '.join(missing)}; on Debian: apt-get install gcc nodejs npm util-linux"
+        )
+    if (os.cpu_count() or 1) < 2:
+        raise SystemExit("The benchmarks need two cores: one for the server, one for the load generator.")
 
 
-def _measure(scenario: Scenario, fan: Path, limit: Path, rounds: int) -> dict[str, Result]:
+def _shortened(scenario: Scenario) -> Scenario:
+    """Give a hundredth of the load."""
+    small = {"--listeners": "50", "--channels": "50", "--posts": "20"}
+    names = scenario.arguments
+    return replace(scenario, arguments=tuple(small.get(names[place - 1], word) for place, word in enumerate(names)))
+
+
+def _compile(folder: Path) -> None:
+    """Build the load generator and the floor."""
+    for program, parts in (("load", ("load", "peers", "frames", "usage")), ("floor", ("floor", "frames"))):
+        sources = [str(ROOT / "load" / f"{part}.c") for part in parts]
+        subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-o", str(folder / program), *sources], check=True)
+
+
+def _measure(scenario: Scenario, folder: Path, rounds: int) -> dict[str, Result]:
     """Run a scenario in turn against fresh servers, and take the medians."""
     runs: dict[str, list[Result]] = {server: [] for server in scenario.servers}
     for round_number in range(rounds):
         for server in scenario.servers:
             print(f"\r{scenario.name}: round {round_number + 1} of {rounds}, {server}      ", end="", file=sys.stderr)
-            with _server(server, limit.parent) as (ports, pid):
-                runs[server].append(_load(fan, ports, pid, scenario.arguments))
+            with _server(server, folder) as (ports, pid):
+                runs[server].append(_load(folder / "load", ports, pid, scenario.arguments))
     print(file=sys.stderr)
     return {
         server: {figure: statistics.median(run[figure] for run in results) for figure in scenario.figures}
@@ -162,14 +184,15 @@ def _measure(scenario: Scenario, fan: Path, limit: Path, rounds: int) -> dict[st
     }
 
 
-def _load(fan: Path, ports: tuple[int, int], pid: int, arguments: tuple[str, ...]) -> Result:
-    command = ["taskset", "-c", str(LOAD_CORE), str(fan), "-p", str(ports[0]), "-t", KEY, "-P", str(pid), *arguments]
-    if "raw" in arguments:
-        command += ["-q", str(ports[1])]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    result: Result = json.loads(output)
-    if result["delivered"] != result["wanted"] or result["failed"]:
-        raise SystemExit(f"{' '.join(command)}: not all was delivered: {output}")
+def _load(load: Path, ports: tuple[int, int], pid: int, arguments: tuple[str, ...]) -> Result:
+    command = ["taskset", "-c", str(LOAD_CORE), str(load), "--port", str(ports[0]), "--key", KEY, "--pid", str(pid)]
+    command += arguments
+    if "--raw" in arguments:
+        command += ["--post-port", str(ports[1])]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True)
+    if ended.returncode:
+        raise SystemExit(f"{' '.join(command)}: not all was delivered: {ended.stdout}{ended.stderr}")
+    result: Result = json.loads(ended.stdout)
     return result
 
 
@@ -180,7 +203,7 @@ def _server(name: str, folder: Path) -> Iterator[tuple[tuple[int, int], int]]:
     node = ["node", str(ROOT / "peers" / "node")]
     oyez = [sys.executable, "-m", "oyez", "serve", "--port", str(port), "--key", KEY, "--broker"]
     commands = {
-        "floor": [str(folder / "limit"), str(port)],
+        "floor": [str(folder / "floor"), str(port)],
         "node": [node[0], f"{node[1]}/server.js", str(port), KEY],
         "node-raw": [node[0], f"{node[1]}/raw.js", str(port), str(post_port)],
         "oyez": [*oyez, "memory://"],
@@ -224,7 +247,7 @@ def _wait_for(port: int) -> None:
 
 
 def _print_results(scenario: Scenario, results: dict[str, Result]) -> None:
-    print(f"\n### {scenario.name}: `fan {' '.join(scenario.arguments)}`\n")
+    print(f"\n### {scenario.name}: `load {' '.join(scenario.arguments)}`\n")
     print("| server | " + " | ".join(scenario.figures) + " |")
     print("|---|" + "---|" * len(scenario.figures))
     for server, result in results.items():

@@ -11,6 +11,7 @@ import sys
 # What the tests call: the Debian package that has it.
 NEEDED = {
     "chromium": "chromium",
+    "gcc": "gcc",
     "nginx": "nginx",
     "openssl": "openssl",
     "sqlite3": "sqlite3",

@@ -1,0 +1,14 @@
+/* What a process and all that it started have used so far, as Linux tells it in /proc.
+   Knows processes. Must not know what they do. */
+#ifndef USAGE_H
+#define USAGE_H
+
+/* A clock that only goes forward, in seconds. */
+double now_s(void);
+
+/* Remember a process and its children of this moment; the next two calls are about them. */
+void watch_processes(int pid);
+double cpu_s(void);
+double resident_kb(void);
+
+#endif
