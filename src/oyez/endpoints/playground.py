@@ -1,6 +1,6 @@
 """The page at ``/`` in development mode: post an event, see it arrive.
 
-Knows one page. It holds the key in clear text, so it exists in development mode only.
+Knows one page and the files that it is made of. It holds the key in clear text, so it exists in development mode only.
 """
 
 from collections.abc import Sequence
@@ -8,20 +8,22 @@ from importlib.resources import files
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
-_PLACEHOLDER = "/*SETTINGS*/null"
+_PAGE = "index.html"
+_SETTINGS = '<script type="application/json" id="settings">null'
+_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 
 # Should a message ever get out of its text, it could load and reach nothing; and no other page may frame this one.
 _POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "
     "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 
 class PlaygroundEndpoint:
-    """``GET /``.
+    """``GET /`` and the files below ``/playground/``.
 
     Args:
         key: what the page posts with.
@@ -30,13 +32,24 @@ class PlaygroundEndpoint:
     """
 
     def __init__(self, key: str, socketio_path: str, websocket_paths: Sequence[str]) -> None:
-        page = files("oyez.static").joinpath("playground.html").read_text(encoding="utf-8")
+        folder = files("oyez.static").joinpath("playground")
+        self._files = {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir()}
         settings = {"key": key, "socketio": socketio_path, "websocket": next(iter(websocket_paths), None)}
-        self._page = page.replace(_PLACEHOLDER, msgspec.json.encode(settings).decode().replace("<", "\\u003c"))
+        text = msgspec.json.encode(settings).decode().replace("<", "\\u003c")
+        self._page = self._files.pop(_PAGE).replace(_SETTINGS, _SETTINGS.removesuffix("null") + text)
 
     def routes(self) -> list[Route]:
-        """Give the path."""
-        return [Route("/", self._show)]
+        """Give the paths."""
+        return [Route("/", self._show_page), *(Route(f"/playground/{name}", self._show_file) for name in self._files)]
 
-    async def _show(self, _: Request) -> HTMLResponse:
-        return HTMLResponse(self._page, headers={"Cache-Control": "no-store", "Content-Security-Policy": _POLICY})
+    async def _show_page(self, _: Request) -> Response:
+        return _answer(_PAGE, self._page)
+
+    async def _show_file(self, request: Request) -> Response:
+        name = request.url.path.rpartition("/")[2]
+        return _answer(name, self._files[name])
+
+
+def _answer(name: str, content: str) -> Response:
+    headers = {"Cache-Control": "no-store", "Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"}
+    return Response(content, media_type=_TYPES[name[name.rindex(".") :]], headers=headers)

@@ -1,0 +1,18 @@
+/* The daemon that this page is of: what it told the page, and how it is asked. */
+
+export const settings = JSON.parse(document.querySelector("#settings").textContent);
+
+/* Ask the daemon; gives its answer, or throws an Error whose message a person can read. */
+export async function ask(path, options = {}) {
+  const key = String.fromCharCode(...new TextEncoder().encode(settings.key));   // a header carries bytes
+  const headers = {Authorization: `Bearer ${key}`, "Content-Type": "application/json"};
+  let response;
+  try {
+    response = await fetch(path, {...options, headers});
+  } catch {
+    throw new Error("The daemon cannot be reached.");
+  }
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Error(`Refused: ${answer.message || response.statusText} (${answer.code || response.status})`);
+  return answer;
+}

@@ -1,0 +1,116 @@
+/* A listener: one link, shown. */
+
+import { DOORS } from "./doors.js";
+import { explain } from "./durations.js";
+import { find, make, spaced } from "./elements.js";
+import { Link } from "./link.js";
+
+const ROWS = 100;
+const SHOWN_CHARACTERS = 2000;
+
+export class Listener {
+  constructor(door, channels, start) {
+    const root = this.root = find("#listener").content.cloneNode(true).firstElementChild;
+    this.list = find("ol", root);
+    this.input = find("input", root);
+    this.toggle = find(".cut", root);
+    this.doors = find("select", root);
+    this.fresh = [];
+    this.events = this.gaps = this.repeats = this.newest = 0;
+    this.number = ++Listener.count;
+    this.input.id = `filter-${this.number}`;
+    find("label", root).htmlFor = this.input.id;
+    this.input.value = channels.join(", ");
+    this.doors.append(...[...DOORS.keys()].map((name) => make("option", "", name)));
+    this.doors.value = door;
+    this.doors.setAttribute("aria-label", `Door of listener ${this.number}`);
+    this.list.setAttribute("aria-label", `Events of listener ${this.number}`);
+    root.setAttribute("aria-label", `Listener ${this.number}`);
+    find(".remove", root).setAttribute("aria-label", `Remove listener ${this.number}`);
+    this.list.append(make("li", "empty", "Nothing yet."));
+    this.link = new Link(door, channels, start, {
+      state: (name, text) => this.showState(name, text),
+      problem: (text) => this.showProblem(text),
+      event: (data, replayed) => this.add(data, replayed),
+      gap: (data) => this.addGap(data),
+    });
+    find("form", root).onsubmit = (event) => { event.preventDefault(); this.follow(); };
+    find(".remove", root).onclick = () => { this.link.end(); root.remove(); };
+    this.doors.onchange = () => this.link.use(this.doors.value);
+    this.toggle.onclick = () => this.link.isCut ? this.link.open() : this.link.cut();
+    this.count();
+    this.link.open();
+  }
+
+  follow() {
+    this.link.follow([...new Set(this.input.value.split(",").map((name) => name.trim()).filter(Boolean))]);
+  }
+
+  showState(name, text) {
+    const state = find(".state", this.root);
+    state.dataset.state = name;
+    state.textContent = text;
+    this.toggle.textContent = name === "cut" ? "Mend link" : "Cut link";
+  }
+
+  showProblem(text) {
+    const problem = find(".problem", this.root);
+    problem.textContent = text;
+    problem.hidden = !text;
+  }
+
+  add(data, replayed) {
+    this.events++;
+    if (data.id <= this.newest && !replayed) this.repeats++;
+    this.newest = Math.max(this.newest, data.id);
+    this.show(() => eventRow(data, replayed), {at: performance.now(), time: new Date()});
+  }
+
+  addGap({channel, from, oldest}) {
+    this.gaps++;
+    const text = `Gap in ${channel}: events after ${from} and before ${oldest} may be missing. A page would load anew.`;
+    this.show(() => make("li", "gap", text), null);
+  }
+
+  /* Collect what arrives and draw it once a frame; a hidden page draws nothing and keeps no more than it would show. */
+  show(draw, arrival) {
+    this.fresh.push([draw, arrival]);
+    if (this.fresh.length > ROWS) this.fresh.shift();
+    if (this.drawing) return;
+    this.drawing = true;
+    requestAnimationFrame(() => {
+      this.drawing = false;
+      const empty = find(".empty", this.list);
+      if (empty) empty.remove();
+      for (const [draw, arrival] of this.fresh.splice(0)) {
+        const row = draw();
+        if (arrival) explain(row, arrival);
+        this.list.prepend(row);
+      }
+      while (this.list.children.length > ROWS) this.list.lastElementChild.remove();
+      this.count();
+    });
+  }
+
+  count() {
+    const parts = [counted(this.events, "event"), counted(this.gaps, "gap")];
+    if (this.repeats) parts.push(`${this.repeats} out of order`);
+    find(".counts", this.root).textContent = parts.join(" · ");
+  }
+}
+Listener.count = 0;
+
+const counted = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
+
+function eventRow(data, replayed) {
+  const row = make("li", "", "");
+  const [head, times] = [make("div", "head", ""), make("div", "head", "")];
+  head.append(make("span", "channel", data.channel));
+  head.append(make("span", replayed ? "took late" : "took", replayed ? "replayed" : ""));
+  times.append(make("time", "", ""), make("span", "id", `id ${data.id}`));
+  row.append(head, times, make("code", "", "message" in data ? shortened(spaced(data.message)) : "no message"));
+  row.dataset.id = data.id;
+  return row;
+}
+
+const shortened = (text) => text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)} …` : text;

@@ -1,0 +1,71 @@
+/* The form that posts. */
+
+import { ask } from "./daemon.js";
+import { noteSent } from "./durations.js";
+import { find, make, spaced } from "./elements.js";
+
+const EXAMPLES = [
+  ["test-case", "sub_demo", {type: "test-case", id: 3}],
+  ["grading-end", "sub_demo", {type: "grading-end", time: 0.124, memory: 3412, points: 100, total: 100, result: "AC"}],
+  ["update-submission", "submissions", {type: "update-submission", state: "test-case", id: 1042, contest: null, user: 7,
+    problem: 3, status: "G", language: "CPP17"}],
+  ["ranking-update", "contest_demo", {type: "ranking-update"}],
+];
+
+const channel = find("#channel");
+const message = find("#message");
+const outcome = find("#outcome");
+
+export function say(kind, text) {
+  outcome.className = `outcome ${kind}`;
+  outcome.textContent = text;
+}
+
+async function post(name, text) {
+  const left = performance.now();
+  const {id} = await ask("api/publish", {
+    method: "POST", body: `{"channel":${JSON.stringify(name)},"message":${text}}`,
+  });
+  noteSent(id, left);
+  return id;
+}
+
+async function postForm(times = 1) {
+  const [name, text] = [channel.value, message.value];
+  channel.removeAttribute("aria-invalid");
+  message.removeAttribute("aria-invalid");
+  if (!name) {
+    channel.setAttribute("aria-invalid", "true");
+    channel.focus();
+    return say("bad", "Name a channel.");
+  }
+  try {
+    JSON.parse(text);
+  } catch (error) {
+    message.setAttribute("aria-invalid", "true");
+    message.focus();
+    return say("bad", text.trim() ? `This is not JSON: ${error.message}. A text needs "quotes".` : "Write a message, such as {} or \"hello\".");
+  }
+  try {
+    const ids = await Promise.all(Array.from({length: times}, () => post(name, text)));
+    say("good", times === 1 ? `Posted, with the id ${ids[0]}.` : `Posted ${times} events, up to the id ${Math.max(...ids)}.`);
+  } catch (error) {
+    say("bad", error.message);
+  }
+}
+
+/* Fill the form with life. */
+export function beginPosting() {
+  for (const [label, name, data] of EXAMPLES) {
+    const button = make("button", "", label);
+    button.type = "button";
+    button.onclick = () => {
+      channel.value = name;
+      message.value = spaced(data);
+      postForm();
+    };
+    find("#examples").append(button);
+  }
+  find("#post").onsubmit = (event) => { event.preventDefault(); postForm(); };
+  find("#burst").onclick = () => postForm(50);
+}
