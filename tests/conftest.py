@@ -14,6 +14,7 @@ from tests.console import Console, StartConsole
 from tests.daemon import Daemon
 from tests.proxy import Proxy
 from tests.rabbitmq import RabbitMQ
+from tests.sandbox import Sandbox
 from tests.websocket_server import WebSocketServer, echo, websocket_server
 
 pytest.register_assert_rewrite("tests.scenarios")
@@ -23,6 +24,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # One address plays every client there is, the forgetful ones too.
 MANY_CLIENTS = {"limits.auth_failures_per_minute": 100_000}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Move into a sandbox; workers of a parallel run are in that of the process that started them."""
+    if not hasattr(config, "workerinput"):
+        config.add_cleanup(Sandbox().close)
 
 
 class StartDaemon(Protocol):

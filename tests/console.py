@@ -9,7 +9,8 @@ from contextlib import suppress
 from functools import partial
 
 from tests.inbox import PATIENCE_S
-from tests.integration.test_cli import OYEZ, environment, oyez
+from tests.integration.test_cli import OYEZ, oyez
+from tests.sandbox import environment
 
 AT_ONCE = ("--wait", "0")
 UNTIL_THE_END = ("--wait", "inf")

@@ -4,7 +4,6 @@ The process is started as an operator would start it. What it does inside is loo
 """
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -18,6 +17,7 @@ from typing import Any, Self
 import socketio
 
 from tests.inbox import PATIENCE_S, Inbox
+from tests.sandbox import environment
 
 KEY = "the key of the tests"
 LISTENING = re.compile(r"listening on http://127\.0\.0\.1:(\d+)")
@@ -42,10 +42,7 @@ class Daemon:
         self._flags = flags
         self._config = directory / "oyez.toml"
         self._config.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in (settings or {}).items()))
-        # Only what every process needs: a setting in the environment of whoever runs the tests is not theirs.
-        self._env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | dict(
-            env or {}
-        )
+        self._env = environment(env or {})
         self._back_end: BackEnd | None = None
 
     def __enter__(self) -> Self:

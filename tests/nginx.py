@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.inbox import PATIENCE_S, Inbox
+from tests.sandbox import environment
 
 # After a reload; nginx itself would let the old worker's connections live for as long as their clients like.
 SHUTDOWN_S = 1.0
@@ -68,7 +69,7 @@ class Nginx:
         assert program, "nginx is not installed: make test does it, or names the package"
         self._process = subprocess.Popen(
             [program, "-p", str(self._directory), "-c", "nginx.conf", "-e", "stderr"],
-            env={"PATH": os.environ["PATH"], "NGINX": f"{self._listener.fileno()};"},
+            env=environment({"NGINX": f"{self._listener.fileno()};"}),
             pass_fds=[self._listener.fileno()],
             stderr=subprocess.PIPE,
             text=True,

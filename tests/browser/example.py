@@ -4,7 +4,6 @@ Knows how to start and to end it; what its pages mean it leaves to the test.
 """
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -20,6 +19,7 @@ from playwright.sync_api import Page, sync_playwright
 from tests.browser.chromium import launch
 from tests.inbox import PATIENCE_S, Inbox
 from tests.ports import free_port
+from tests.sandbox import environment
 
 ROOT = Path(__file__).parents[2]
 START = ROOT / "examples" / "judge" / "start.py"
@@ -50,9 +50,8 @@ class Example:
         ]
 
     def __enter__(self) -> Self:
-        env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         self.process = subprocess.Popen(
-            self._command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            self._command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()

@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.inbox import PATIENCE_S
 from tests.ports import free_port
+from tests.sandbox import environment
 
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial" / "live-verdicts-in-five-minutes.md"
 BLOCK = re.compile(r"([^\n]+(?:\n[^\n]+)*)\n\n```(\w+)\n(.*?)```", re.DOTALL)  # with the paragraph before it
@@ -45,8 +46,7 @@ class Reader:
         self.ports = {"oyez serve --dev": daemon_port, "python manage.py runserver": site_port}
         self.site = f"http://127.0.0.1:{site_port}"
         self.running: dict[str, subprocess.Popen[bytes]] = {}
-        kept = {name: os.environ[name] for name in ("HOME", "LANG") if name in os.environ}
-        self.env = kept | {
+        self.env = environment() | {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "OYEZ_PORT": str(daemon_port),
             "XDG_STATE_HOME": str(folder / "state"),

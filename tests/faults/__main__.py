@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import dataclasses
 import random
 import resource
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from tests.faults.run import LONG, SHORT, Order, play
 from tests.faults.store import BROKERS
+from tests.sandbox import Sandbox
 
 _WHAT = """Proof under faults: a real daemon with posters and listeners on every door is killed, hung, cut off, starved
 of disk and set back in time, by a plan drawn from a seed. A checker knows every acknowledged post and holds
@@ -77,7 +79,8 @@ def main() -> int:
     )
     print(f"seed {seed}, broker {order.broker}, logs in {order.folder}", file=sys.stderr)
     try:
-        outcome = play(order, listens=True)
+        with contextlib.closing(Sandbox()):
+            outcome = play(order, listens=True)
     except (asyncio.CancelledError, KeyboardInterrupt):
         print("left without the last checks", file=sys.stderr)
         return 1

@@ -5,7 +5,6 @@ Knows processes and the daemon's log. Must not know what is posted or who listen
 
 import asyncio
 import json
-import os
 import re
 import resource
 import signal
@@ -19,6 +18,7 @@ from tests.daemon import KEY, LISTENING
 from tests.faults import launcher
 from tests.integration.links import rss_mb
 from tests.ports import free_port
+from tests.sandbox import environment
 
 # On a busy machine a start takes its time; what is judged is never this one.
 START_PATIENCE_S = 60.0
@@ -94,7 +94,7 @@ class DaemonProcess:
             *(sys.executable, "-P", launcher.__file__, str(self.clock.path), f"boot {self.boot}"),
             *("serve", "--port", str(self.port), "--key", KEY, "--broker", self._broker),
             *("--config", str(self._config)),
-            env={name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
+            env=environment(),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,

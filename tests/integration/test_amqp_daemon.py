@@ -1,7 +1,6 @@
 """Does a daemon on RabbitMQ show its listeners what sites publish there, and tell them when it cannot know?"""
 
 import json
-import os
 import subprocess
 import sys
 import textwrap
@@ -13,6 +12,7 @@ from tests.integration.dialects import RECOVERED, RawListener
 from tests.integration.links import SUCCESS, eventually, listen, metrics
 from tests.proxy import Proxy
 from tests.rabbitmq import RabbitMQ
+from tests.sandbox import environment
 
 
 def test_pages_see_what_sites_publish_and_learn_of_an_outage(
@@ -79,7 +79,7 @@ def test_a_wrong_password_ends_the_start_in_words(rabbitmq: RabbitMQ) -> None:
     url = rabbitmq.url("amq.fanout").replace("guest:guest", "guest:SECRET")
     ended = subprocess.run(
         [sys.executable, "-m", "oyez", "serve", "--port", "0", "--key", "k", "--broker", url],
-        env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")},
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=30,

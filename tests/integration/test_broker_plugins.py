@@ -11,6 +11,7 @@ from tests.daemon import Daemon
 from tests.inbox import PATIENCE_S
 from tests.integration.dialects import RawPoster
 from tests.raw import Call
+from tests.sandbox import environment
 
 PLUGIN = """
 import time
@@ -65,7 +66,7 @@ def test_what_it_refuses_is_explained(plugin: dict[str, str], url: str, said: st
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
-        env={"PATH": "", "LANG": "C.UTF-8", **plugin},
+        env=environment(plugin),
     )
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
     assert said in " ".join(done.stderr.split())

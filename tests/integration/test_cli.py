@@ -17,13 +17,10 @@ import pytest
 from tests.daemon import KEY, Daemon
 from tests.inbox import PATIENCE_S, Inbox
 from tests.proxy import Proxy
+from tests.sandbox import environment
 
 OYEZ = [sys.executable, "-m", "oyez"]
 NOWHERE = "http://127.0.0.1:1"
-
-
-def environment(extra: Mapping[str, str] = {}) -> dict[str, str]:
-    return {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | {"LANG": "C.UTF-8", **extra}
 
 
 def oyez(*arguments: str, stdin: str = "", **variables: str) -> "subprocess.CompletedProcess[str]":

@@ -14,7 +14,8 @@ import pytest
 from oyez.client import Event, Poster, listen
 from tests.daemon import KEY, Daemon
 from tests.inbox import PATIENCE_S
-from tests.integration.test_cli import OYEZ, environment, on, oyez
+from tests.integration.test_cli import OYEZ, on, oyez
+from tests.sandbox import environment
 
 
 def heard(daemon: Daemon, since: int, channels: list[str], count: int) -> list[tuple[str, object]]:

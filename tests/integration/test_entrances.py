@@ -1,7 +1,6 @@
 """Who is let in by which door and on which address, and how it all ends."""
 
 import json
-import os
 import re
 import socket
 import subprocess
@@ -32,6 +31,7 @@ from tests.integration.dialects import (
 )
 from tests.integration.links import Link, eventually, metrics
 from tests.raw import Answer, WebSocket, dial, request, text_frame, upgrade_request
+from tests.sandbox import environment
 
 ALL_ADDRESSES = POST_LISTENER | POLL_LISTENER
 
@@ -157,7 +157,7 @@ def serve_in_vain(config: Path, text: str, *flags: str) -> str:
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
-        env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"},
+        env=environment(),
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr

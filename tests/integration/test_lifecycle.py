@@ -1,7 +1,6 @@
 """Does the daemon start where it is told to, say so, and end in time whoever is connected?"""
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -18,15 +17,15 @@ from tests.daemon import Daemon
 from tests.inbox import PATIENCE_S
 from tests.integration.links import SUCCESS, Link, Poller, Sender, eventually, listen, metrics
 from tests.raw import Call, dial, read_to_end, request
+from tests.sandbox import environment
 
 SERVE = [sys.executable, "-m", "oyez", "serve", "--key", "k"]
 
 
 def serve_in_vain(*flags: str) -> "subprocess.CompletedProcess[str]":
     """Run a daemon that is expected to refuse to start."""
-    environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
     return subprocess.run(
-        [*SERVE, *flags], check=False, capture_output=True, text=True, timeout=PATIENCE_S, env=environment
+        [*SERVE, *flags], check=False, capture_output=True, text=True, timeout=PATIENCE_S, env=environment()
     )
 
 

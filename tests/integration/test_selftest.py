@@ -18,9 +18,10 @@ from tests.clients.contract_peer import ContractPeer
 from tests.conftest import StartDaemon
 from tests.daemon import KEY, Daemon
 from tests.inbox import PATIENCE_S
-from tests.integration.test_cli import NOWHERE, OYEZ, Running, environment
+from tests.integration.test_cli import NOWHERE, OYEZ, Running
 from tests.integration.test_nginx import DOORS, port_of
 from tests.peer import always, answer, peers
+from tests.sandbox import environment
 from tests.terminal import Terminal
 
 SOCKETIO = ("--only", "socketio", "--only", "polling", "--only", "upgrade")

@@ -14,8 +14,9 @@ from oyez.cli.diagnosis.site import Site
 from oyez.cli.diagnosis.walk import Walk
 from tests.daemon import KEY
 from tests.inbox import PATIENCE_S
-from tests.integration.test_cli import OYEZ, environment
+from tests.integration.test_cli import OYEZ
 from tests.nginx import FORWARDED, Nginx, location, pass_to
+from tests.sandbox import environment
 
 NOWHERE = 1  # a port that nothing listens on
 MODULE = "site_settings"

@@ -20,9 +20,10 @@ from tests.integration.doctor.sites import (
     run,
     write,
 )
-from tests.integration.test_cli import OYEZ, environment
+from tests.integration.test_cli import OYEZ
 from tests.integration.test_nginx import port_of
 from tests.nginx import Nginx, dmoj, lqdoj, streams
+from tests.sandbox import environment
 
 # --- sites that are all right -----------------------------------------------------------------------------------------
 
