@@ -119,3 +119,16 @@ def test_contents_differ_when_anything_does() -> None:
     ]
     assert len(set(contents)) == len(contents)
     assert content_of(("a",), b"1") == contents[2]
+
+
+def test_a_key_that_is_used_again_after_its_time_is_kept_as_long_as_a_new_one() -> None:
+    known = KnownKeys(kept_s=10, most_keys=2)
+    remember(known, "k", 1, 5, now=0)
+    assert found(known, "k", 1, now=11) is None
+    attempt = known.begin({"k": 2})
+    known.finish(attempt, {"k": [EventId(6)]}, 11)
+    remember(known, "other", 1, 7, now=12)
+    assert found(known, "k", 2, now=12) == [6], "it went with the answer of long ago"
+    remember(known, "third", 1, 8, now=13)
+    assert found(known, "k", 2, now=13) is None
+    assert len(known) == 2

@@ -8,10 +8,10 @@ import time
 from dataclasses import dataclass, field
 
 import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, ProtocolError
+from urllib3.exceptions import HTTPError
 
-from oyez.client.errors import BadAnswer, TimedOut
-from oyez.client.failures import explain, is_unsent, read_object, refusal
+from oyez.client.errors import BadAnswer, PosterError, TimedOut
+from oyez.client.failures import explain, is_unsent, may_repeat, read_object, refusal
 from oyez.client.sockets import CONNECT_TIMEOUT_S, open_pool, until
 from oyez.client.target import Target
 from oyez.errors import ConfigError
@@ -21,10 +21,9 @@ _MAX_ANSWER_BYTES = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to ask.
+    """What to ask. A second one with the same content does no harm: what posts has a key.
 
     Attributes:
-        repeatable: True when a second one with the same content does no harm.
         max_answer_bytes: more than that is no answer to it.
 
     """
@@ -33,7 +32,6 @@ class Request:
     path: str
     body: bytes | None = None
     headers: dict[str, str] = field(default_factory=dict)
-    repeatable: bool = False
     max_answer_bytes: int = _MAX_ANSWER_BYTES
 
 
@@ -53,17 +51,24 @@ class Api:
     def call(self, request: Request, began: float, timeout_s: float) -> dict[str, object]:
         """Return the JSON object of a good answer. `began` is when (`time.monotonic`) the time began to run.
 
-        Raises PosterError.
+        Asks once more, within the same time, when no connection could be made, or when it broke before the answer.
+
+        Raises PosterError, `uncertain` when a post may have arrived at either attempt.
         """
         if began + timeout_s <= time.monotonic():
             raise TimedOut(f"{timeout_s:g} s passed before {self._target} could be called")
-        try:
-            with until(began + timeout_s):
-                return self._try_twice(request, timeout_s)
-        except HTTPError as error:
-            unsent = is_unsent(error)
-            limit_s = min(CONNECT_TIMEOUT_S, timeout_s) if unsent else timeout_s
-            raise explain(error, self._target, limit_s, uncertain=request.method == "POST" and not unsent) from error
+        with until(began + timeout_s):
+            try:
+                return self._exchange(request, timeout_s)
+            except PosterError as error:
+                if not may_repeat(error):
+                    raise
+                may_have_arrived = error.uncertain
+            try:
+                return self._exchange(request, timeout_s)
+            except PosterError as error:
+                error.uncertain = error.uncertain or may_have_arrived
+                raise
 
     def close(self) -> None:
         """Close the idle connections. A later call opens new ones."""
@@ -71,23 +76,31 @@ class Api:
         if kept is not None:
             kept[1].close()
 
-    def _try_twice(self, request: Request, timeout_s: float) -> dict[str, object]:
-        try:
-            return self._exchange(request, timeout_s)
-        except ConnectTimeoutError:  # of which a refused connect is a kind
-            return self._exchange(request, timeout_s)
-        except ProtocolError:
-            if not request.repeatable:
-                raise
-            return self._exchange(request, timeout_s)
-
     def _exchange(self, request: Request, timeout_s: float) -> dict[str, object]:
+        posting = request.method == "POST"
+        try:
+            status, content = self._ask(request, timeout_s)
+        except HTTPError as error:
+            unsent = is_unsent(error)
+            limit_s = min(CONNECT_TIMEOUT_S, timeout_s) if unsent else timeout_s
+            raise explain(error, self._target, limit_s, uncertain=posting and not unsent) from error
+        if status != 200:
+            raise refusal(status, content, posting=posting)
+        if len(content) > request.max_answer_bytes:
+            raise BadAnswer(f"the answer is longer than {request.max_answer_bytes} bytes", uncertain=posting)
+        return read_object(content)
+
+    def _ask(self, request: Request, timeout_s: float) -> tuple[int, bytes]:
+        """Return the status and the body of the answer, of which no more is read than it takes to see that it is long.
+
+        Raises HTTPError.
+        """
         answer = self._connections().urlopen(
             request.method,
             self._target.path_of(request.path),
             request.body,
             self._headers | request.headers,
-            retries=False,  # ours are above: urllib3 would log a warning for each
+            retries=False,  # ours is above: urllib3 would log a warning for each
             redirect=False,
             timeout=urllib3.Timeout(
                 connect=CONNECT_TIMEOUT_S, read=timeout_s
@@ -96,15 +109,9 @@ class Api:
             decode_content=False,
         )
         try:
-            content = answer.read(request.max_answer_bytes + 1)
+            return answer.status, answer.read(request.max_answer_bytes + 1)
         finally:
             answer.close()  # a connection that was read to the answer's end is back in the pool by now
-        posting = request.method == "POST"
-        if answer.status != 200:
-            raise refusal(answer.status, content, posting=posting)
-        if len(content) > request.max_answer_bytes:
-            raise BadAnswer(f"the answer is longer than {request.max_answer_bytes} bytes", uncertain=posting)
-        return read_object(content)
 
     def _connections(self) -> urllib3.HTTPConnectionPool:
         """Return this process's pool: a forked child that used its parent's sockets would take its parent's answers."""

@@ -5,6 +5,7 @@ It must not know how they travel.
 
 import enum
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -66,11 +67,15 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The body of one request, with the number of its events; `keyed` if each of them has a key."""
+    """The body of one request, with the number of its events."""
 
     body: bytes
     count: int
-    keyed: bool
+
+
+def new_key() -> str:
+    """Make a key that no other post has."""
+    return os.urandom(12).hex()  # asked of the system, so that forked processes make different ones
 
 
 def encode_post(where: dict[str, object], message: object, key: str) -> bytes:
@@ -88,29 +93,28 @@ def gather(posts: Iterable[Postable], max_events: int, max_bytes: int) -> Iterat
     Raises BadEvent, and whatever `posts` raises.
     """
     pending: list[bytes] = []
-    size, keyed = 0, True
+    size = 0
     for index, item in enumerate(posts):
-        encoded, has_key = _encode_item(index, item)
+        encoded = _encode_item(index, item)
         if pending and (len(pending) == max_events or size + len(encoded) > max_bytes):
-            yield _join(pending, keyed=keyed)
-            pending, size, keyed = [], 0, True
+            yield _join(pending)
+            pending, size = [], 0
         pending.append(encoded)
         size += len(encoded) + 1
-        keyed = keyed and has_key
     if pending:
-        yield _join(pending, keyed=keyed)
+        yield _join(pending)
 
 
-def _join(pending: list[bytes], *, keyed: bool) -> Batch:
-    return Batch(_HEAD + b",".join(pending) + _TAIL, len(pending), keyed)
+def _join(pending: list[bytes]) -> Batch:
+    return Batch(_HEAD + b",".join(pending) + _TAIL, len(pending))
 
 
-def _encode_item(index: int, item: Postable) -> tuple[bytes, bool]:
+def _encode_item(index: int, item: Postable) -> bytes:
     try:
         post = Post(*item)  # what it is made of is looked at next
         if not (isinstance(post.channel, str) and isinstance(post.key, str)):
             raise TypeError("channel and key must be strings")
-        return encode_post({"channel": post.channel}, post.message, post.key), bool(post.key)
+        return encode_post({"channel": post.channel}, post.message, post.key)
     except (TypeError, ValueError) as error:
         raise BadEvent(index, str(error)) from error
 

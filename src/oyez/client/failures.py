@@ -6,7 +6,7 @@ It must not know what was asked.
 import http.client
 import json
 
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError, SSLError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 
 from oyez.client.errors import BadAnswer, PosterError, Refused, TimedOut, Unauthorized, Unreachable
 from oyez.client.target import Target
@@ -14,9 +14,19 @@ from oyez.client.target import Target
 Failure = HTTPError | OSError | http.client.HTTPException  # all that a connection may raise
 
 
-def is_unsent(error: Failure) -> bool:
+def is_unsent(error: BaseException | None) -> bool:
     """Tell whether the connection was never made, so that nothing can have arrived."""
-    return isinstance(error, ConnectTimeoutError | SSLError)
+    return isinstance(error, ConnectTimeoutError)
+
+
+def may_repeat(error: PosterError) -> bool:
+    """Tell whether the same request may get its answer at once: no connection was made, or it broke before one came.
+
+    A proxy's 502 is the same one hop further. No time-out is: who was silent would be waited for twice.
+    """
+    if isinstance(error, Refused):
+        return error.status == http.client.BAD_GATEWAY and not error.code
+    return isinstance(error, Unreachable) or is_unsent(error.__cause__)
 
 
 def explain(error: Failure, target: Target, limit_s: float, *, uncertain: bool = False) -> PosterError:

@@ -11,13 +11,22 @@ from typing import Self
 
 from oyez.client.api import Api, Request
 from oyez.client.errors import BadAnswer, PosterError, TimedOut
-from oyez.client.events import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, NO_MESSAGE, Batch, Postable, encode_post, gather
+from oyez.client.events import (
+    MAX_BATCH_BYTES,
+    MAX_BATCH_EVENTS,
+    NO_MESSAGE,
+    Batch,
+    Postable,
+    encode_post,
+    gather,
+    new_key,
+)
 
 CALL_TIMEOUT_S = 2.0
 BATCH_TIMEOUT_S = 10.0
 
 _PUBLISH = "/api/publish"
-_LAST = Request("GET", "/api/last", repeatable=True)
+_LAST = Request("GET", "/api/last")
 _ANSWER_BYTES = 65_536
 _ID_BYTES = 32  # more than an id and the comma behind it ever take
 
@@ -30,15 +39,14 @@ class Poster:
     A call ends within `timeout_s` of its start: connecting (`CONNECT_TIMEOUT_S` an attempt, with the look-up of the
     host's name), sending and receiving all draw on that account, however slowly the bytes trickle.
 
-    What is tried a second time: any call for which no connection could be made, `last`, and posts with a key. Never
-    another post of which a byte may have left, not even over a kept connection that turns out dead: the daemon may have
-    taken it before the link broke, and an error that says `uncertain` is better than the same event twice. (A kept
-    connection that the daemon closed before the call began is noticed and replaced.)
+    A call is tried a second time, once and at once, when no connection could be made, or when it broke before the
+    answer. No event comes twice for it: each post has a key, and for five minutes the daemon answers a key that it has
+    seen with the first answer, and posts nothing. (A restart of the daemon forgets the keys. An event that was taken
+    just before one, and whose answer was lost, comes twice when it is repeated after it.)
 
-    A key (a text of up to 200 characters that belongs to this post alone, a UUID for example) makes a repetition
-    harmless: for five minutes, if it was not restarted, the daemon answers it with the first answer and posts nothing.
-    So a call with a key tries again by itself, once, when the link breaks, and after an `uncertain` error you may
-    repeat it yourself. The same key with another content is Refused, code ``key-reused``.
+    An error is `uncertain` when the event may have been taken even so: the time ran out, or the second try broke too.
+    Whoever gave the key (a text of up to 200 characters that belongs to this post alone, a UUID for example) may repeat
+    the call then. The same key with another content is Refused, code ``key-reused``.
 
     The path of the URL is put before the paths of the API, for a daemon behind a proxy.
     """
@@ -53,8 +61,8 @@ class Poster:
         Raises TypeError or ValueError when the message is not JSON, PosterError when it could not be posted.
         """
         began = time.monotonic()
-        body = encode_post({"channel": channel}, message, key)
-        return _read_id(self._call(Request("POST", _PUBLISH, body, repeatable=bool(key)), began, timeout_s))
+        body = encode_post({"channel": channel}, message, key or new_key())
+        return _read_id(self._call(Request("POST", _PUBLISH, body), began, timeout_s))
 
     def publish(
         self, channels: Iterable[str], message: object = NO_MESSAGE, *, key: str = "", timeout_s: float | None = None
@@ -65,10 +73,8 @@ class Poster:
         """
         began = time.monotonic()
         names = _listed(channels)
-        body = encode_post({"channels": names}, message, key)
-        request = Request(
-            "POST", _PUBLISH, body, repeatable=bool(key), max_answer_bytes=_ANSWER_BYTES + _ID_BYTES * len(names)
-        )
+        body = encode_post({"channels": names}, message, key or new_key())
+        request = Request("POST", _PUBLISH, body, max_answer_bytes=_ANSWER_BYTES + _ID_BYTES * len(names))
         return _read_ids(self._call(request, began, timeout_s), len(names))
 
     def post_many(
@@ -86,7 +92,7 @@ class Poster:
         Args:
             events: `Post(channel, message, key)`, or tuples `(channel, message)` or `(channel, message, key)`. They are
                 asked for as they are needed: at most one request's are held.
-            key: makes the whole call repeatable: the same events in the same order, within five minutes. Not needed
+            key: lets you repeat the whole call: the same events in the same order, within five minutes. Not needed
                 where each event has a key of its own.
             on_progress: called after each request with the number of events taken so far.
             timeout_s: for each request; by default 10 s, or the poster's own time if that is longer.
@@ -101,12 +107,13 @@ class Poster:
         """
         if not key.isprintable():  # it goes into a header
             raise ValueError("the key must be printable characters in one line")
+        key = key or new_key()
         ids: list[int] = []
         deadline = time.monotonic() + total_s
         limit_s = max(self._timeout_s, BATCH_TIMEOUT_S) if timeout_s is None else timeout_s
         try:
             for number, batch in enumerate(gather(events, batch_events, MAX_BATCH_BYTES)):
-                request = _batch_request(batch, f"{key}/{number}" if key else "")
+                request = _batch_request(batch, f"{key}/{number}")
                 ids += _read_ids(self._call_until(deadline, request, limit_s), batch.count)
                 if on_progress is not None:
                     on_progress(len(ids))
@@ -152,8 +159,7 @@ def _batch_request(batch: Batch, key: str) -> Request:
         "POST",
         _PUBLISH,
         batch.body,
-        {"Idempotency-Key": key.encode().decode("latin-1")} if key else {},  # as with the poster's key
-        repeatable=bool(key) or batch.keyed,
+        {"Idempotency-Key": key.encode().decode("latin-1")},  # as with the poster's key
         max_answer_bytes=_ANSWER_BYTES + _ID_BYTES * batch.count,
     )
 

@@ -5,6 +5,7 @@ deadline (`until`), which its sockets obey in every step.
 """
 
 import math
+import re
 import socket
 import ssl
 import threading
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.response import HTTPResponse
 
 from oyez.client.names import Address, look_up
 from oyez.client.target import Target
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 0.5
 _POOL_SIZE = 64  # idle connections kept; more threads than that work too, each call then connecting anew
+_KEEP_ALIVE_TIMEOUT = re.compile(r"\btimeout\s*=\s*([0-9]{1,9})", re.ASCII | re.IGNORECASE)
+_KEPT_UNANNOUNCED_S = 5  # the shortest default among servers and proxies: uvicorn's, Node's, Apache's
+_LONGEST_KEPT_S = 3600
 
 
 class _Clock(threading.local):
@@ -71,17 +76,43 @@ class _ClockedTLSSocket(_ClockedSocket, ssl.SSLSocket):
 
 
 class _Connection(HTTPConnection):
+    """A connection that is taken from the pool only as long as its server surely keeps it."""
+
+    _kept_until = math.inf
+
     def _new_conn(self) -> socket.socket:
         return _dial_host(self)
 
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 has it
+        answer = super().getresponse()
+        self._kept_until = time.monotonic() + idle_time_s(answer.headers.get("Keep-Alive", ""))
+        return answer
 
-class _TLSConnection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return _dial_host(self)
+    @property
+    def is_connected(self) -> bool:
+        """Tell whether another request may go over it, which is what the pool asks."""
+        return super().is_connected and time.monotonic() < self._kept_until
+
+
+class _TLSConnection(_Connection, HTTPSConnection):
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except ssl.SSLError as error:  # told from one that comes when a request may have left
+            raise NewConnectionError(self, str(error)) from error
+
+
+def idle_time_s(keep_alive: str) -> float:
+    """Return for how long an idle connection may be used, by the header in which the server says how long it keeps it.
+
+    A request that sets out as the server gives up is lost. So a fifth of the time is left for the way there and back.
+    """
+    found = _KEEP_ALIVE_TIMEOUT.search(keep_alive)
+    return 0.8 * (min(int(found[1]), _LONGEST_KEPT_S) if found else _KEPT_UNANNOUNCED_S)
 
 
 def _unix_connection(path: str) -> type[HTTPConnection]:
-    class UnixConnection(HTTPConnection):
+    class UnixConnection(_Connection):
         def _new_conn(self) -> socket.socket:
             return _dial(self, [(socket.AF_UNIX, path)], _deadline(self))
 
