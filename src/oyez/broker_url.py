@@ -56,7 +56,7 @@ def parse_broker_url(url: str) -> BrokerUrl:
     scheme, separator, _ = url.partition("://")
     if separator and scheme == "memory":
         if url != "memory://":
-            raise ValueError("memory:// takes nothing more")
+            raise ValueError("memory:// with nothing behind it")
         return MemoryUrl()
     if separator and scheme == "sqlite":
         return _parse_sqlite(url)

@@ -5,13 +5,16 @@ It must not know any setting by name but the few that have to do with each other
 
 import dataclasses
 import difflib
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-from oyez.errors import ConfigError
-from oyez.rules import KEY_FORM, MASK, from_text, is_key
+from oyez import saved_text
+from oyez.environment import is_from_platform
+from oyez.errors import ConfigError, UnknownSettingError
+from oyez.rules import KEY_FORM, from_text, problem_of_key
 from oyez.settings import ENVIRONMENT_PREFIX, Entry, Settings, fields_of
 
 DEVELOPMENT_KEY = "oyez-development"
@@ -22,6 +25,7 @@ Sources = dict[str, str]
 
 _FOREIGN_KEY_VARIABLE = "EVENT_DAEMON_KEY"  # what judge sites set already for their posters
 _NOT_SETTINGS = ("OYEZ_CONFIG", "OYEZ_URL")  # the first names the file, the second is the command-line clients'
+_LONGEST_KEY_FILE_BYTES = 2**16
 
 T = TypeVar("T")
 
@@ -29,47 +33,57 @@ _CATALOGUE = {entry.key: entry for entry in fields_of(Settings())}
 _VARIABLES = {entry.variable: entry.key for entry in _CATALOGUE.values()}
 _SECTIONS = {key.partition(".")[0] for key in _CATALOGUE if "." in key}
 _Layer = dict[str, tuple[object, str]]
-"""What one source says: dotted name -> (value in the tree's type, where it was said)."""
+"""What one source says: dotted name -> (value, not judged yet, and where it was said)."""
+
+_NO_KEY: _Layer = {"key": ("", ""), "key_file": ("", "")}
+
+
+class Loaded(NamedTuple):
+    """The tree, where its values came from, and what the operator should know although it ends nothing."""
+
+    settings: Settings
+    sources: Sources
+    warnings: tuple[str, ...]
 
 
 def load(file: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> Settings:
+    """Do what `load_with_sources` does, and return the tree alone."""
+    return load_with_sources(file, environ, flags).settings
+
+
+def load_with_sources(file: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> Loaded:
     """Merge defaults < TOML file < environment < flags into a checked tree.
 
-    `flags` maps dotted names to values, None meaning "not given". Without `file`, OYEZ_CONFIG may name one.
-    Raises ConfigError for anything unknown, ill-typed, out of range or contradictory.
+    `flags` maps dotted names to values, None meaning "not given". Without `file`, OYEZ_CONFIG may name one. A value
+    that a higher source overrides is not judged. A variable that is no setting draws a warning.
+
+    Raises ConfigError for a name that is no setting, in the file or a flag, and for what is ill-typed, out of range or
+    contradictory.
     """
-    return load_with_sources(file, environ, flags)[0]
-
-
-def load_with_sources(
-    file: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]
-) -> tuple[Settings, Sources]:
-    """Do what `load` does, and tell where each value that is no default came from."""
     chosen = file or (Path(environ["OYEZ_CONFIG"]) if environ.get("OYEZ_CONFIG") else None)
     merged: _Layer = {}
     for layer in (_from_file(chosen) if chosen else {}, _from_environment(environ), _from_flags(flags)):
-        _settle_key(layer)
+        if layer.keys() & _NO_KEY.keys():  # who names the key in one way displaces the other way of all sources below
+            merged |= _NO_KEY
         merged |= layer
-    key_file, where = merged.get("key_file", ("", ""))
-    if key_file:
-        merged["key"] = (_read_key(str(key_file), where), where)
-    dev, _ = merged.get("dev", (False, ""))
-    if dev and not merged.get("key", ("", ""))[0]:
-        merged["key"] = (DEVELOPMENT_KEY, "development mode")
-    settings = _with_values(Settings(), {key: value for key, (value, _) in merged.items()}, "")
+    checked = {key: (_checked(_CATALOGUE[key], value, where), where) for key, (value, where) in merged.items()}
+    _find_key(checked)
+    settings = _with_values(Settings(), {key: value for key, (value, _) in checked.items()}, "")
     _cross_check(settings)
-    return settings, {key: where for key, (_, where) in merged.items() if where}
+    sources = {key: where for key, (_, where) in checked.items() if where}
+    return Loaded(settings, sources, tuple(_unknown_variables(environ)))
 
 
 def _from_file(path: Path) -> _Layer:
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError("config", str(path), f"a file that can be read ({error.strerror})") from error
-    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError alike
+        document = tomllib.loads(_read_text(path, "config"))
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError("config", str(path), f"a file in TOML ({error})") from error
     where = f"file {path}"
-    return {key: (_checked(_known(key, where), value, where), where) for key, value in _flat(document, "")}
+    layer: _Layer = {}
+    for key, value in _flat(document, ""):
+        layer[_known(key, where).key] = (value, where)
+    return layer
 
 
 def _flat(table: Mapping[str, object], prefix: str) -> Iterator[tuple[str, object]]:
@@ -85,18 +99,24 @@ def _flat(table: Mapping[str, object], prefix: str) -> Iterator[tuple[str, objec
 
 def _from_environment(environ: Mapping[str, str]) -> _Layer:
     layer: _Layer = {}
-    for name in sorted(environ):
-        if not name.startswith(ENVIRONMENT_PREFIX) or name in _NOT_SETTINGS:
+    for variable, key in _VARIABLES.items():
+        text, default = environ.get(variable), _CATALOGUE[key].default
+        if text is None or is_from_platform(variable, text):
             continue
-        key, where, text = _VARIABLES.get(name, name), f"environment {name}", environ[name]
-        entry = _known(key, where)
-        if text or isinstance(entry.default, tuple):  # an empty variable is a variable not set, or an empty list
-            layer[key] = (_checked(entry, from_text(entry.default, text), where), where)
+        if text or isinstance(default, tuple):  # an empty variable is a variable not set, or an empty list
+            layer[key] = (from_text(default, text), f"environment {variable}")
     foreign = environ.get(_FOREIGN_KEY_VARIABLE)
     if foreign and not layer.keys() & {"key", "key_file"}:
-        where = f"environment {_FOREIGN_KEY_VARIABLE}"
-        layer["key"] = (_checked(_CATALOGUE["key"], foreign, where), where)
+        layer["key"] = (foreign, f"environment {_FOREIGN_KEY_VARIABLE}")
     return layer
+
+
+def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
+    """Name the variables that look like settings and are none; not their values, which may be secrets."""
+    names = [*_VARIABLES, *_NOT_SETTINGS]
+    for name in sorted(environ):
+        if name.startswith(ENVIRONMENT_PREFIX) and name not in names and not is_from_platform(name, environ[name]):
+            yield f"the environment variable {name} is no setting and is passed over; {_nearest(name, names)}"
 
 
 def _from_flags(flags: Mapping[str, object]) -> _Layer:
@@ -104,20 +124,20 @@ def _from_flags(flags: Mapping[str, object]) -> _Layer:
     for key, value in flags.items():
         if value is not None:
             entry = _known(key, "flag")
-            where = f"flag {entry.flag}"
-            parsed = from_text(entry.default, value) if isinstance(value, str) else value
-            layer[key] = (_checked(entry, parsed, where), where)
+            flag = entry.flag if value is not False else entry.flag.replace("--", "--no-", 1)
+            layer[key] = (from_text(entry.default, value) if isinstance(value, str) else value, f"flag {flag}")
     return layer
 
 
 def _known(name: str, where: str) -> Entry:
-    """Find a setting by its dotted name; an unknown one is named as it was written, its value kept to ourselves."""
-    if name in _CATALOGUE:
-        return _CATALOGUE[name]
-    names = list(_VARIABLES) if name.startswith(ENVIRONMENT_PREFIX) else [*_CATALOGUE, *_SECTIONS]
+    if name not in _CATALOGUE:
+        raise UnknownSettingError(name, f"{_nearest(name, [*_CATALOGUE, *_SECTIONS])} ({where})")
+    return _CATALOGUE[name]
+
+
+def _nearest(name: str, names: list[str]) -> str:
     near = difflib.get_close_matches(name, names, n=1)
-    hint = f"; did you mean {near[0]}?" if near else "; oyez check-config lists them all"
-    raise ConfigError(name, MASK, f"there is no such setting{hint} ({where})")
+    return f"did you mean {near[0]}?" if near else "oyez check-config --all lists them all"
 
 
 def _checked(entry: Entry, value: object, where: str) -> object:
@@ -128,26 +148,40 @@ def _checked(entry: Entry, value: object, where: str) -> object:
     return float(value) if isinstance(value, int) and isinstance(entry.default, float) else value
 
 
-def _settle_key(layer: _Layer) -> None:
-    """Let a source that names the key in one way displace the other way of all sources below it."""
-    key, key_file = (layer.get(name, ("", ""))[0] for name in ("key", "key_file"))
+def _find_key(layer: _Layer) -> None:
+    """Put the key where the rest of the tree's values are, if it is in a file, or is that of development mode."""
+    key, where_key = layer.get("key", ("", ""))
+    key_file, where = layer.get("key_file", ("", ""))
+    dev, _ = layer.get("dev", (False, ""))
     if key and key_file:
-        raise ConfigError("key_file", key_file, f"either key or key_file, not both ({layer['key'][1]})")
-    if key_file or ("key_file" in layer and "key" not in layer):
-        layer["key"] = ("", "")
-    elif "key" in layer:
-        layer["key_file"] = ("", "")
+        raise ConfigError("key_file", key_file, f"either key or key_file, not both ({where_key})")
+    if key_file:
+        layer["key"] = (_read_key(str(key_file), where), f"first line of {key_file}")
+    elif dev and not key:
+        layer["key"] = (DEVELOPMENT_KEY, "development mode")
 
 
 def _read_key(path: str, where: str) -> str:
-    try:
-        with Path(path).open(encoding="utf-8") as file:
-            key = file.readline(4096).strip()
-    except (OSError, ValueError) as error:
-        raise ConfigError("key_file", path, f"a file that can be read ({error}; {where})") from error
-    if not key or not is_key(key):
-        raise ConfigError("key_file", path, f"a file whose first line is the key: {KEY_FORM} ({where})")
+    text = _read_text(Path(path), "key_file", f"; {where}", most_bytes=_LONGEST_KEY_FILE_BYTES)
+    key = re.split(r"\r\n|\r|\n", text, maxsplit=1)[0].strip()
+    problem = problem_of_key(key) if key else KEY_FORM
+    if problem:
+        raise ConfigError("key_file", path, f"a file whose first line is the key: {problem} ({where})")
     return key
+
+
+def _read_text(path: Path, key: str, origin: str = "", *, most_bytes: int = -1) -> str:
+    """Read the file that a setting names."""
+    try:
+        with path.open("rb") as file:
+            text = saved_text.decode(file.read(most_bytes))
+    except OSError as error:
+        raise ConfigError(key, str(path), f"a file that can be read ({error.strerror}{origin})") from error
+    except ValueError as error:
+        raise ConfigError(key, str(path), f"a file of {error}{origin}") from error
+    if "\0" in text:
+        raise ConfigError(key, str(path), f"a file of text in UTF-8, and this looks like UTF-16{origin}")
+    return text
 
 
 def _with_values(node: T, values: Mapping[str, object], prefix: str) -> T:

@@ -24,6 +24,13 @@ class ConfigError(OyezError):
         self.expected = expected
 
 
+class UnknownSettingError(ConfigError):
+    """A name that no setting has; ``expected`` says which name is near. The value is not told: it may be a secret."""
+
+    def __init__(self, key: str, expected: str) -> None:
+        super().__init__(key, "", expected)
+
+
 class UnusableError(ConfigError):
     """A setting that reads well, and cannot be had on this machine now; ``expected`` says why and what to do."""
 

@@ -75,7 +75,8 @@ class Rule:
         """Return the value as it may be shown: no key, and no password within a URL."""
         if self.secret:
             return MASK if value else ""
-        return re.sub(r"(://[^/@:]*:)[^/@]*@", rf"\1{MASK}@", value) if isinstance(value, str) else value
+        # To the last @: whoever forgot to escape one in the password does not want the rest of it shown.
+        return re.sub(r"(://[^/@:]*:).*@", rf"\1{MASK}@", value) if isinstance(value, str) else value
 
 
 def setting(
@@ -116,9 +117,11 @@ def is_origin(text: str) -> bool:
     return text == "*" or re.fullmatch(r"https?://[^\s/?#]+", text) is not None
 
 
-def is_key(text: str) -> bool:
-    """Accept what fits into one header line and survives its trimming."""
-    return text == text.strip() and text.isprintable()
+def problem_of_key(text: str) -> str:
+    """Say what would be right instead of this key; nothing if it survives as the value of a header."""
+    if text == MASK:
+        return f"the key itself, instead of which {MASK} is shown"
+    return "" if text == text.strip() and text.isprintable() else KEY_FORM
 
 
 def is_mount(text: str) -> bool:
@@ -138,6 +141,8 @@ def is_socket_path(text: str) -> bool:
 
 def problem_of_broker(url: str) -> str:
     """Say what would be right instead of this URL; nothing when it names a broker that this version has."""
+    if f":{MASK}@" in url:
+        return f"the password itself, instead of which {MASK} is shown"
     try:
         parse_broker_url(url)
     except ValueError as error:

@@ -17,13 +17,13 @@ from oyez.rules import (
     NETWORKS,
     Rule,
     duration,
-    is_key,
     is_mount,
     is_network,
     is_origin,
     is_path,
     is_socket_path,
     problem_of_broker,
+    problem_of_key,
     setting,
 )
 
@@ -164,7 +164,7 @@ class Settings:
     key: str = setting(
         "",
         "Secret that back ends show to post; without one nobody may.",
-        valid=is_key,
+        problem=problem_of_key,
         form=KEY_FORM,
         flag=True,
         secret=True,
@@ -199,12 +199,13 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One setting as documentation and `check-config` show it; `value` is masked where it is secret."""
+    """One setting as documentation and `check-config` show it; `value` is masked where it is secret (`is_masked`)."""
 
     key: str
     rule: Rule
     default: object
     value: object
+    is_masked: bool
 
     @property
     def variable(self) -> str:
@@ -234,6 +235,7 @@ def _entries(node: object, defaults: object, prefix: str) -> Iterator[Entry]:
         key, value, default = prefix + declared.name, getattr(node, declared.name), getattr(defaults, declared.name)
         if "rule" in declared.metadata:
             rule = cast("Rule", declared.metadata["rule"])
-            yield Entry(key, rule, default, rule.masked(value))
+            shown = rule.masked(value)
+            yield Entry(key, rule, default, shown, is_masked=shown != value)
         else:
             yield from _entries(value, default, key + ".")

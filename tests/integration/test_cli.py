@@ -100,18 +100,38 @@ def test_wrong_setting_is_explained_with_exit_code_2(command: str) -> None:
     assert "from 0 to 65535" in done.stderr
 
 
-def test_check_config_prints_the_settings_in_force(tmp_path: Path) -> None:
+def test_check_config_prints_the_settings_of_ones_own(tmp_path: Path) -> None:
     file = tmp_path / "oyez.toml"
     file.write_text("port = 7\n[http]\nallowed_origins = ['https://a.example']\n", "utf-8")
-    done = oyez("check-config", "--config", str(file), "--no-dev", OYEZ_LOG_LEVEL="debug", EVENT_DAEMON_KEY="hush")
+    environ = {"OYEZ_LOG_LEVEL": "debug", "EVENT_DAEMON_KEY": "hush", "OYEZ_BROKER": "amqp://u:hush@mq/?exchange=x"}
+    done = oyez("check-config", "--config", str(file), "--no-dev", **environ)
     assert (done.returncode, done.stderr) == (0, "")
-    settings = tomllib.loads(done.stdout)
-    assert (settings["port"], settings["log_level"], settings["key"]) == (7, "debug", "***")
-    assert settings["http"]["allowed_origins"] == ["https://a.example"]
-    assert settings["socketio"]["ping_interval_s"] == 25.0
-    for source in (f"file {file}", "environment OYEZ_LOG_LEVEL", "environment EVENT_DAEMON_KEY", "flag --dev"):
+    assert tomllib.loads(done.stdout) == {
+        "port": 7,
+        "dev": False,
+        "log_level": "debug",
+        "http": {"allowed_origins": ["https://a.example"]},
+    }
+    for source in (f"file {file}", "environment OYEZ_LOG_LEVEL", "environment EVENT_DAEMON_KEY", "flag --no-dev"):
         assert f"  # {source}\n" in done.stdout
+    assert '# key = "***"  # environment EVENT_DAEMON_KEY\n' in done.stdout
+    assert '# broker = "amqp://u:***@mq/?exchange=x"  # environment OYEZ_BROKER\n' in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("# Fine: ")
     assert "hush" not in done.stdout
+
+
+def test_check_config_prints_a_whole_file_that_serve_would_take(tmp_path: Path) -> None:
+    file = tmp_path / "oyez.toml"
+    done = oyez("check-config", "--all", "--port", "7", OYEZ_KEY="hush")
+    file.write_text(done.stdout, "utf-8")
+    assert tomllib.loads(done.stdout)["socketio"]["ping_interval_s"] == 25.0
+    again = oyez("check-config", "--config", str(file), OYEZ_PROT="1")
+    assert again.returncode == 0
+    assert f"port = 7  # file {file}\n" in again.stdout
+    assert again.stderr.splitlines() == [
+        "oyez: warning: the environment variable OYEZ_PROT is no setting and is passed over; did you mean OYEZ_PORT?",
+        "oyez: warning: no key is set, so nobody may post: set OYEZ_KEY or EVENT_DAEMON_KEY",
+    ]
 
 
 def test_version() -> None:

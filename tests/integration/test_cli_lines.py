@@ -72,7 +72,12 @@ def test_several_channels_get_the_message_and_their_ids_are_printed(daemon: Daem
 
 @pytest.mark.parametrize(
     ("bad", "complaint"),
-    [(b"nope", "not JSON"), (b"NaN", "no JSON value"), (b"1e400", "too large a number"), (b'"\xff"', "not UTF-8")],
+    [
+        (b"nope", "not JSON"),
+        (b"NaN", "no JSON value"),
+        (b"1e400", "too large a number"),
+        (b'"\xff"', "expected text in UTF-8"),
+    ],
 )
 def test_bad_line_of_a_file_is_named_before_anything_is_posted(
     daemon: Daemon, tmp_path: Path, bad: bytes, complaint: str

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from oyez.cli.exits import explain
 from oyez.config import DEVELOPMENT_KEY, load, load_with_sources
 from oyez.errors import ConfigError
 from oyez.settings import Settings, fields_of
@@ -30,7 +31,7 @@ def test_each_source_wins_over_those_below_it(tmp_path: Path) -> None:
         tmp_path / "oyez.toml", 'host = "file"\nport = 1\nlog_level = "debug"\n[socketio]\nping_timeout_s = 3\n'
     )
     environ = {"OYEZ_PORT": "2", "OYEZ_LOG_LEVEL": "warning"}
-    settings, sources = load_with_sources(file, environ, {"log_level": "error", "host": None})
+    settings, sources, _ = load_with_sources(file, environ, {"log_level": "error", "host": None})
     assert (settings.host, settings.port, settings.log_level) == ("file", 2, "error")
     assert settings.socketio.ping_timeout_s == 3.0
     assert isinstance(settings.socketio.ping_timeout_s, float)
@@ -74,7 +75,76 @@ def test_empty_variable_is_no_variable() -> None:
 
 def test_foreign_variables_do_not_matter() -> None:
     environ = {"PATH": "/bin", "EVENT_DAEMON_POST": "ws://127.0.0.1:15101/", "OYEZ_URL": "http://x"}
-    assert load(None, environ, {}) == Settings()
+    assert load_with_sources(None, environ, {}) == (Settings(), {}, ())
+
+
+@pytest.mark.parametrize("service", ["OYEZ", "OYEZ_POST_LISTENER", "OYEZ_2", "OYEZ_POLL"])
+def test_variables_of_a_container_platform_are_passed_over(service: str) -> None:
+    port = f"{service}_PORT_15100_TCP"
+    kubernetes = {
+        f"{service}_SERVICE_HOST": "10.0.0.7",
+        f"{service}_SERVICE_PORT": "15100",
+        f"{service}_SERVICE_PORT_HTTP": "15100",
+        f"{service}_PORT": "tcp://10.0.0.7:15100",
+        port: "tcp://10.0.0.7:15100",
+        f"{port}_ADDR": "10.0.0.7",
+        f"{port}_PORT": "15100",
+        f"{port}_PROTO": "tcp",
+        f"{service}_PORT_53_UDP": "udp://[fd00::7]:53",
+    }
+    docker = {f"{service}_NAME": "/judge/oyez", f"{service}_ENV_PATH": "/bin", f"{port}_START": "tcp://10.0.0.7:15100"}
+    assert load_with_sources(None, kubernetes | docker, {}) == (Settings(), {}, ())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("OYEZ_PROT", "1", "did you mean OYEZ_PORT?"),
+        ("OYEZ_KEYS", "Zq7", "did you mean OYEZ_KEY?"),
+        ("OYEZ_SOCKETIO_PINGINTERVAL_S", "1", "did you mean OYEZ_SOCKETIO_PING_INTERVAL_S?"),
+        ("OYEZ_CONFIGURATION", "/x", "did you mean OYEZ_CONFIG?"),
+        ("OYEZ_NAME", "judge", "did you mean"),
+        ("OYEZ_ZZZZZZZZZZZZZZZZZZZZZZ", "1", "check-config --all lists them all"),
+        ("OYEZ_WEB_PORT", "80", "did you mean"),
+    ],
+)
+def test_any_other_variable_that_is_no_setting_draws_a_warning(name: str, value: str, hint: str) -> None:
+    settings, sources, (warning,) = load_with_sources(None, {name: value, "OYEZ_PORT": "7"}, {})
+    assert (settings.port, set(sources)) == (7, {"port"})
+    assert f"variable {name} is no setting" in warning
+    assert hint in warning
+    assert value not in warning or value in name + hint
+
+
+@pytest.mark.parametrize(
+    ("toml", "environ", "flags"),
+    [
+        ('port = "many"', {"OYEZ_PORT": "7"}, {}),
+        ("", {"OYEZ_PORT": "many"}, {"port": "7"}),
+        ("port = 7", {"OYEZ_PORT": "tcp://10.0.0.7:15100"}, {}),
+        ('key = " x "\nkey_file = "/nowhere"\nport = 7', {"OYEZ_KEY": "hush"}, {}),
+        ("port = 7", {"OYEZ_KEY": "***", "OYEZ_DEV": "maybe"}, {"key": "hush", "dev": True}),
+    ],
+)
+def test_value_that_a_higher_source_overrides_is_not_judged(
+    tmp_path: Path, toml: str, environ: dict[str, str], flags: dict[str, object]
+) -> None:
+    assert load(write(tmp_path / "oyez.toml", toml), environ, flags).port == 7
+
+
+@pytest.mark.parametrize("text", ["port = 7", "\ufeffport = 7\r\n"])
+def test_file_may_begin_with_a_byte_order_mark(tmp_path: Path, text: str) -> None:
+    assert load(write(tmp_path / "oyez.toml", text), {}, {}).port == 7
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_file_in_another_encoding_is_named(tmp_path: Path, encoding: str) -> None:
+    for name in ("config", "key_file"):
+        file = tmp_path / name
+        file.write_bytes("port = 7".encode(encoding))
+        error = refused(file) if name == "config" else refused(key_file=str(file))
+        assert (error.key, error.value) == (name, str(file))
+        assert "UTF-16" in error.expected
 
 
 @pytest.mark.parametrize(
@@ -91,10 +161,21 @@ def test_key_from_the_environment(environ: dict[str, str], key: str) -> None:
     assert load(None, environ, {}).key == key
 
 
-def test_key_file_gives_its_first_line(tmp_path: Path) -> None:
-    key_file = write(tmp_path / "key", "hush \r\nsecond line\n")
-    settings = load(None, {"EVENT_DAEMON_KEY": "theirs"}, {"key_file": str(key_file)})
+@pytest.mark.parametrize(
+    "content", ["hush", "hush \r\nsecond line\n", "\ufeffhush\r\n", "hush\rsecond", "\thush \t\n\xff", "hush\u00a0\n"]
+)
+def test_key_file_gives_its_first_line(tmp_path: Path, content: str) -> None:
+    key_file = tmp_path / "key"
+    key_file.write_bytes(content.encode())
+    settings, sources, _ = load_with_sources(None, {"EVENT_DAEMON_KEY": "theirs"}, {"key_file": str(key_file)})
     assert (settings.key, settings.key_file) == ("hush", str(key_file))
+    assert sources == {"key": f"first line of {key_file}", "key_file": "flag --key-file"}
+
+
+def test_what_is_shown_instead_of_a_secret_is_no_secret(tmp_path: Path) -> None:
+    for error in (refused(key="***"), refused(key_file=str(write(tmp_path / "key", "***\n")))):
+        assert "the key itself" in error.expected
+    assert "the password itself" in refused(broker="amqp://judge:***@mq/?exchange=ws").expected
 
 
 def test_key_of_a_higher_source_displaces_the_key_file_below(tmp_path: Path) -> None:
@@ -115,7 +196,7 @@ def test_key_and_key_file_of_one_source_contradict() -> None:
     assert "hush" not in str(error)
 
 
-@pytest.mark.parametrize("content", [None, b"", b"\nsecond", b"\xff\xfe", b"a\x00b"])
+@pytest.mark.parametrize("content", [None, b"", b"\nsecond", b"\xff\xfe", b"\xff", b"a\x00b"])
 def test_unusable_key_file(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "key"
     if content is not None:
@@ -136,7 +217,7 @@ def test_unusable_key_file(tmp_path: Path, content: bytes | None) -> None:
         ('host = ""', "host", "an address or a host name"),
         (f'uds = "/{"x" * 107}"', "uds", "at most 107 bytes"),
         ('broker = "redis://x"', "broker", "one of memory://, sqlite://"),
-        ('broker = "memory:///x"', "broker", "memory:// takes nothing more"),
+        ('broker = "memory:///x"', "broker", "memory:// with nothing behind it"),
         ('broker = "sqlite://var/x"', "broker", "three slashes before the path"),
         ('broker = "sqlite:///x/"', "broker", "the path of a file"),
         ('broker = "sqlite:///x%00"', "broker", "the path of a file"),
@@ -161,7 +242,7 @@ def test_unusable_key_file(tmp_path: Path, content: bytes | None) -> None:
         ("ping_interval_s = 1", "ping_interval_s", "did you mean socketio.ping_interval_s?"),
         ("[sockteio]", "sockteio", "did you mean socketio?"),
         ("[history]\nsizes = 3", "history.sizes", "did you mean history.size?"),
-        ("zzzzzzzzzz = 1", "zzzzzzzzzz", "check-config lists them all"),
+        ("zzzzzzzzzz = 1", "zzzzzzzzzz", "check-config --all lists them all"),
         ("port = ", "config", "a file in TOML"),
     ],
 )
@@ -182,8 +263,6 @@ def test_missing_file_is_explained(tmp_path: Path) -> None:
         ("OYEZ_PORT", "http", "port", "a whole number, from 0 to 65535 (environment OYEZ_PORT)"),
         ("OYEZ_PORT", "9" * 5000, "port", "a whole number"),
         ("OYEZ_DEV", "maybe", "dev", "true or false (environment OYEZ_DEV)"),
-        ("OYEZ_PROT", "1", "OYEZ_PROT", "did you mean OYEZ_PORT?"),
-        ("OYEZ_SOCKETIO_PINGINTERVAL_S", "1", "OYEZ_SOCKETIO_PINGINTERVAL_S", "OYEZ_SOCKETIO_PING_INTERVAL_S?"),
     ],
 )
 def test_wrong_variables_are_explained(name: str, text: str, key: str, expected: str) -> None:
@@ -198,13 +277,20 @@ def test_wrong_flag_is_explained() -> None:
     assert "(flag --port)" in error.expected
 
 
-@pytest.mark.parametrize("environ", [{"OYEZ_KEY": " Zq7 "}, {"OYEZ_KEY": "Zq\n7"}, {"OYEZ_KEYS": "Zq7"}])
+@pytest.mark.parametrize("environ", [{"OYEZ_KEY": " Zq7 "}, {"OYEZ_KEY": "Zq\n7"}])
 def test_no_error_tells_a_secret(environ: dict[str, str]) -> None:
     assert "Zq" not in str(refused(None, environ))
 
 
-def test_password_in_a_broker_url_is_masked() -> None:
-    assert refused(broker="amqp://judge:hush@mq/ws").value == "amqp://judge:***@mq/ws"
+@pytest.mark.parametrize("password", ["hush", "hu/sh", "hu@sh", "h:u@s/h?"])
+def test_password_in_a_broker_url_is_masked(password: str) -> None:
+    assert refused(broker=f"amqp://judge:{password}@mq/ws").value == "amqp://judge:***@mq/ws"
+
+
+def test_name_that_is_no_setting_is_told_without_its_value(tmp_path: Path) -> None:
+    error = refused(write(tmp_path / "oyez.toml", 'kay = "Zq7"'))
+    assert (error.key, error.value) == ("kay", "")
+    assert explain(error).startswith("there is no setting kay; did you mean key? (file ")
 
 
 def test_fields_of_lists_the_tree_and_masks_the_key() -> None:

@@ -3,11 +3,15 @@
 import json
 import os
 from collections.abc import Iterator
+from typing import Annotated
 
+import typer
+
+from oyez.auth import Verdict
 from oyez.cli import options
-from oyez.cli.output import print_line
+from oyez.cli.output import complain, print_line
 from oyez.config import Sources, load_with_sources
-from oyez.settings import Settings, fields_of
+from oyez.settings import Entry, Settings, fields_of
 
 
 def check_config(
@@ -22,10 +26,15 @@ def check_config(
     dev: options.Dev = None,
     log_level: options.LogLevel = None,
     log_format: options.LogFormat = None,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="Print the defaults too, and what each setting means.")
+    ] = False,
 ) -> None:
-    """Check the settings and print them all as TOML, each with its meaning and its source; the key is masked.
+    """Check the settings, and print those that you have set as TOML, each with its source. Secrets are not shown.
 
     Before a restart: [bold]oyez check-config --config /etc/oyez.toml[/bold]
+
+    A file to begin with: [bold]oyez check-config --all > oyez.toml[/bold]
     """
     flags = {
         "host": host,
@@ -38,20 +47,38 @@ def check_config(
         "log_level": log_level,
         "log_format": log_format,
     }
-    for line in as_toml(*load_with_sources(config, os.environ, flags)):
+    settings, sources, warnings = load_with_sources(config, os.environ, flags)
+    for warning in warnings:
+        complain(f"warning: {warning}")
+    if not settings.key and not (settings.post_listener.host or settings.post_listener.uds):
+        complain(f"warning: {Verdict.NO_KEY.value}")
+    for line in as_toml(settings, sources, show_all=show_all):
         print_line(line)
 
 
-def as_toml(settings: Settings, sources: Sources) -> Iterator[str]:
-    """Write the tree as the lines of a settings file."""
+def as_toml(settings: Settings, sources: Sources, *, show_all: bool) -> Iterator[str]:
+    """Write a settings file, line by line: of what has a source, or of all settings with their meaning."""
     section = ""
     for entry in fields_of(settings):
-        table, _, name = entry.key.rpartition(".")
+        if not show_all and entry.key not in sources:
+            continue
+        table = entry.key.rpartition(".")[0]
         if table != section:
             section = table
-            yield f"\n[{table}]"
-        yield f"# {entry.rule.doc} Expected: {entry.rule.expected(entry.default)}."
-        yield f"{name} = {_toml(entry.value)}  # {sources.get(entry.key, 'default')}"
+            yield ""
+            yield f"[{table}]"
+        if show_all:
+            yield f"# {entry.rule.doc} Expected: {entry.rule.expected(entry.default)}."
+        yield _setting(entry, sources.get(entry.key, "default"))
+    yield ""
+    rest = "" if show_all else "; what is not shown has its default (--all shows it)"
+    yield f"# Fine: oyez serve would take these settings{rest}."
+
+
+def _setting(entry: Entry, source: str) -> str:
+    """Write the line of a setting. A masked one is a comment: in a file it would be taken for the secret itself."""
+    comment = "# " if entry.is_masked else ""
+    return f"{comment}{entry.key.rpartition('.')[2]} = {_toml(entry.value)}  # {source}"
 
 
 def _toml(value: object) -> str:

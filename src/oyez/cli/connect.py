@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from oyez import saved_text
 from oyez.cli.console.packets import read_auth
 from oyez.cli.console.wishes import Manner, aim
 from oyez.cli.output import complain
@@ -142,10 +143,12 @@ def _read_auth(text: str) -> bytes:
     if not text:
         return b""
     try:
-        return read_auth(Path(text[1:]).read_text("utf-8") if text.startswith("@") else text)
+        return read_auth(saved_text.decode(Path(text[1:]).read_bytes()) if text.startswith("@") else text)
     except ProtocolError as error:
         raise typer.BadParameter(
             'a JSON object is expected, such as {"role": "client"}', param_hint="--auth"
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise typer.BadParameter(f"{text[1:]} cannot be read: {error}", param_hint="--auth") from error
+    except OSError as error:
+        raise typer.BadParameter(f"{text[1:]} cannot be read: {error.strerror}", param_hint="--auth") from error
+    except ValueError as error:
+        raise typer.BadParameter(f"{text[1:]}: expected {error}", param_hint="--auth") from error

@@ -5,7 +5,7 @@ It must not know the commands.
 
 from enum import IntEnum
 
-from oyez.errors import ConfigError, OyezError, UnusableError
+from oyez.errors import ConfigError, OyezError, UnknownSettingError, UnusableError
 
 
 class ExitCode(IntEnum):
@@ -46,6 +46,8 @@ def explain(error: OyezError) -> str:
     """Put an error into words for the one who typed the command."""
     from oyez.client import PosterError, Unauthorized  # noqa: PLC0415 - as above
 
+    if isinstance(error, UnknownSettingError):
+        return f"there is no setting {error.key}; {error.expected}"
     if isinstance(error, UnusableError):
         return f"{error.key} = {error.value!r} cannot be had: {error.expected}"
     if isinstance(error, ConfigError):

@@ -14,6 +14,8 @@ from typing import BinaryIO
 
 import typer
 
+from oyez import saved_text
+
 _CHUNK_BYTES = 2**20
 
 Parse = Callable[[str], object]
@@ -70,10 +72,10 @@ class Lines:
         return not self._skip_blank or bool(line.strip())
 
     def _event(self, line: bytes, number: int) -> object:
-        try:
-            return self._parse(line.removesuffix(b"\r").decode())
-        except UnicodeDecodeError as error:
-            raise typer.BadParameter(f"line {number}: not UTF-8", param_hint="MESSAGE") from error
+        try:  # a byte order mark may stand before any line: files are joined with cat
+            return self._parse(saved_text.decode(line.removesuffix(b"\r")))
+        except ValueError as error:
+            raise typer.BadParameter(f"line {number}: expected {error}", param_hint="MESSAGE") from error
         except typer.BadParameter as error:
             raise typer.BadParameter(f"line {number}: {error.message}", param_hint="MESSAGE") from error
 

@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from oyez import saved_text
 from oyez.cli import options
 from oyez.cli.lines import Lines
 from oyez.cli.output import complain, print_line
@@ -133,10 +134,10 @@ def _as_text(line: str) -> object:
 def _read(message: str) -> str:
     try:
         if message == "-":
-            return sys.stdin.buffer.read().decode()
-        return Path(message[1:]).read_text("utf-8") if message.startswith("@") else message
-    except UnicodeDecodeError as error:
-        raise typer.BadParameter("the content is not UTF-8", param_hint="MESSAGE") from error
+            return saved_text.decode(sys.stdin.buffer.read())
+        return saved_text.decode(Path(message[1:]).read_bytes()) if message.startswith("@") else message
+    except ValueError as error:
+        raise typer.BadParameter(f"expected {error}", param_hint="MESSAGE") from error
     except OSError as error:
         raise typer.BadParameter(f"{message[1:]} cannot be read: {error.strerror}", param_hint="MESSAGE") from error
 

@@ -5,7 +5,7 @@ import os
 import typer
 
 from oyez.cli import options
-from oyez.config import load
+from oyez.config import load_with_sources
 
 
 def serve(
@@ -40,7 +40,7 @@ def serve(
         "log_level": log_level,
         "log_format": log_format,
     }
-    settings = load(config, os.environ, flags)
+    settings, _, warnings = load_with_sources(config, os.environ, flags)
 
     def on_ready(address: str) -> None:
         if settings.dev:
@@ -48,4 +48,4 @@ def serve(
 
             banner.show(settings, address)
 
-    raise typer.Exit(run(settings, on_ready))
+    raise typer.Exit(run(settings, on_ready, warnings))

@@ -6,16 +6,19 @@ Knows the operating system's side of a daemon. Must not know its parts.
 import asyncio
 import contextlib
 import gc
+import logging
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from oyez import logs
 from oyez.server.daemon import Daemon
 from oyez.server.watchdog import Watchdog
 from oyez.settings import Settings
+
+logger = logging.getLogger("oyez.server")
 
 # Allocations until the collector looks at the youngest objects, and how seldom it looks at the older ones.
 _GC_THRESHOLDS = (200_000, 20, 20)
@@ -57,12 +60,13 @@ async def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
         watchdog.stop()
 
 
-def run(settings: Settings, on_ready: Callable[[str], None] = lambda _: None) -> int:
+def run(settings: Settings, on_ready: Callable[[str], None] = lambda _: None, warnings: Iterable[str] = ()) -> int:
     """Run the daemon in this process.
 
     Args:
         settings: the effective tree.
         on_ready: told the address once it serves.
+        warnings: what the operator should find in the log.
 
     Returns:
         The exit code: 0 after a signal.
@@ -71,6 +75,8 @@ def run(settings: Settings, on_ready: Callable[[str], None] = lambda _: None) ->
         ConfigError: a setting cannot be had on this machine, such as an address that is taken.
     """
     logs.set_up(settings.log_level, settings.log_format)
+    for warning in warnings:
+        logger.warning("%s", warning)
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     if sys.platform != "win32":
         import uvloop  # noqa: PLC0415 - there is none for Windows
