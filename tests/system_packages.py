@@ -11,6 +11,7 @@ import sys
 # What the tests call: the Debian package that has it.
 NEEDED = {
     "chromium": "chromium",
+    "firefox-esr": "firefox-esr",
     "gcc": "gcc",
     "nginx": "nginx",
     "openssl": "openssl",

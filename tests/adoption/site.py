@@ -12,7 +12,7 @@ from threading import Thread
 from typing import Protocol, Self
 
 import oyez
-from tests.browser.chromium import BUNDLE, SITE
+from tests.browser.pages import BUNDLE, SITE
 from tests.inbox import PATIENCE_S
 
 PAGES = Path(__file__).parent / "pages"

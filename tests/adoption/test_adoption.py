@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.adoption.site import CHANNELS, Dialect, JudgeSite, Poster
-from tests.browser.chromium import BUNDLE
+from tests.browser.pages import BUNDLE
 from tests.clients.raw_poster import RawSitePoster
 from tests.clients.site_poster import SitePoster
 from tests.conftest import MANY_CLIENTS

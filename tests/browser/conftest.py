@@ -1,11 +1,15 @@
-"""Chromium, and the site whose pages it shows."""
+"""The browsers, and the site whose pages they show.
+
+Every test runs in Chromium; those that are marked `firefox` run in Firefox as well.
+"""
 
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from tests.browser.chromium import Site, launch
+from tests.browser.browsers import BROWSERS
+from tests.browser.pages import Site
 from tests.browser.receiver import OpenPage, ReceiverPage
 from tests.conftest import MANY_CLIENTS
 from tests.daemon import Daemon
@@ -15,10 +19,16 @@ from tests.integration.dialects import POLL_LISTENER
 SHORT = {"history.size": 20, "http.long_poll_timeout_s": 1.0, "http.stream_heartbeat_s": 1.0}
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "browser" in metafunc.fixturenames:
+        names = list(BROWSERS) if metafunc.definition.get_closest_marker("firefox") else ["chromium"]
+        metafunc.parametrize("browser", names, indirect=True, scope="module")
+
+
 # A module's, not the session's: while Playwright runs, no other test could start an event loop in this thread.
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright, launch(playwright) as browser:
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    with sync_playwright() as playwright, BROWSERS[request.param](playwright) as browser:
         yield browser
 
 

@@ -16,7 +16,7 @@ from typing import Self
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browser.chromium import launch
+from tests.browser.browsers import open_chromium
 from tests.inbox import PATIENCE_S, Inbox
 from tests.ports import free_port
 from tests.sandbox import environment
@@ -107,7 +107,7 @@ def send_in(page: Page, url: str, problem: str, program: str) -> None:
 def take_pictures() -> None:
     """Picture a submission that is being judged and another page, on a desk by day and on a phone by night."""
     folder = Path(tempfile.mkdtemp())
-    with sync_playwright() as playwright, launch(playwright) as browser, Example(folder, busy=20) as example:
+    with sync_playwright() as playwright, open_chromium(playwright) as browser, Example(folder, busy=20) as example:
         for name, width, height, scheme, other in (
             ("desk", 1280, 720, "light", "ranking"),
             ("phone", 390, 844, "dark", "lobby"),

@@ -1,4 +1,4 @@
-"""A page with event.js in Chromium, and what its receiver has told.
+"""A page with event.js, and what its receiver has told.
 
 Knows the page of the site; not what a test expects.
 """
@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.chromium import PageInbox, Site
+from tests.browser.pages import PageInbox, Site
 from tests.inbox import PATIENCE_S
 
 WAYS = {"WebSocket": "openSocket", "event stream": "openStream", "long poll": "openPoll"}

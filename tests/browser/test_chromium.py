@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.chromium import PageClient, PageInbox, Site
+from tests.browser.pages import PageClient, PageInbox, Site
 from tests.clients.javascript import TRANSPORTS
 from tests.daemon import Daemon
 from tests.proxy import Proxy

@@ -1,15 +1,14 @@
-"""The project's own client in real Chromium: is every event there, in order, once, whatever happens to the link?"""
+"""The project's own client in real browsers: is every event there, in order, once, whatever happens to the link?"""
 
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext
 
-from tests.browser.chromium import Site
+from tests.browser.pages import Site
 from tests.browser.receiver import THE_WAY, WAYS, OpenPage
 from tests.conftest import StartDaemon
 from tests.daemon import Daemon
-from tests.integration.dialects import poll_port
 from tests.nginx import FORWARDED, Nginx, location, pass_to
 from tests.proxy import Proxy
 from tests.scenarios import new_channel
@@ -25,6 +24,7 @@ def daemon(short_daemon: Daemon) -> Daemon:
 # --- The link ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.firefox
 @over_every_way
 def test_all_comes_in_order_and_once_while_the_link_is_cut_again_and_again(
     open_page: OpenPage, daemon: Daemon, proxy: Proxy, way: str
@@ -49,6 +49,7 @@ def test_all_comes_in_order_and_once_while_the_link_is_cut_again_and_again(
     assert page.inbox.of("wsclose") == [1006] * 3
 
 
+@pytest.mark.firefox
 @over_every_way
 def test_a_gap_is_told_once_and_names_the_channels_that_may_lack_something(
     open_page: OpenPage, daemon: Daemon, proxy: Proxy, way: str
@@ -72,6 +73,7 @@ def test_a_gap_is_told_once_and_names_the_channels_that_may_lack_something(
     assert page.inbox.of("gap") == [[busy]]
 
 
+@pytest.mark.firefox
 def test_a_restart_of_the_daemon_is_survived_without_loss(
     open_page: OpenPage, start_daemon: StartDaemon, tmp_path: Path
 ) -> None:
@@ -89,6 +91,7 @@ def test_a_restart_of_the_daemon_is_survived_without_loss(
         assert page.inbox.of("gap") == page.inbox.of("error") == []
 
 
+@pytest.mark.firefox
 def test_after_an_outage_a_page_comes_back_to_its_websocket(open_page: OpenPage, daemon: Daemon, proxy: Proxy) -> None:
     """Whichever way is tried at the moment at which the daemon is there again."""
     page = open_page()
@@ -143,6 +146,7 @@ def test_a_page_that_was_frozen_goes_on_where_it_was(open_page: OpenPage, daemon
     assert page.events(7) == expected
 
 
+@pytest.mark.firefox
 @over_every_way
 def test_a_dead_link_that_says_nothing_is_noticed_when_the_tab_is_shown(
     open_page: OpenPage, daemon: Daemon, proxy: Proxy, way: str
@@ -215,6 +219,7 @@ def test_a_link_that_has_died_and_cannot_be_opened_anew_is_not_live(
     assert page.events(1) == expected
 
 
+@pytest.mark.firefox
 def test_ten_minutes_offline_are_made_up_for_at_once(
     open_page: OpenPage, daemon: Daemon, proxy: Proxy, context: BrowserContext
 ) -> None:
@@ -239,7 +244,7 @@ def test_ten_minutes_offline_are_made_up_for_at_once(
     assert page.inbox.of("gap") == []
 
 
-def test_a_page_that_was_left_and_is_shown_again_goes_on(open_page: OpenPage, daemon: Daemon, site: Site) -> None:
+def test_a_page_that_is_left_and_kept_for_back_goes_on(open_page: OpenPage, daemon: Daemon, site: Site) -> None:
     channel = new_channel()
     page = open_page()
     page.follow(daemon.url, [channel], daemon.last())
@@ -255,6 +260,7 @@ def test_a_page_that_was_left_and_is_shown_again_goes_on(open_page: OpenPage, da
 # --- What is in between -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.firefox
 def test_behind_a_proxy_that_knows_no_websockets_a_page_takes_the_stream(
     open_page: OpenPage, daemon: Daemon, tmp_path: Path
 ) -> None:
@@ -303,98 +309,3 @@ def test_a_daemon_without_room_is_asked_again_later(open_page: OpenPage, start_d
     assert second.events(1) == expected
     assert first.inbox.of("event") == []
     assert first.inbox.of("state") == ["live", "stale"]
-
-
-# --- Channels and arguments -------------------------------------------------------------------------------------------
-
-
-@over_every_way
-def test_a_channel_that_is_added_begins_where_the_page_began_and_nothing_comes_twice(
-    open_page: OpenPage, daemon: Daemon, proxy: Proxy, way: str
-) -> None:
-    one, two, three = (new_channel() for _ in range(3))
-    page = open_page(way=way)
-    start = daemon.last()
-    early = daemon.post(two, "early")
-    daemon.post(three, "not wanted")
-    late_start = daemon.last()
-    late = daemon.post(three, "late")
-    page.follow(proxy.url, [one], start)
-    expected = daemon.post(one, 1)
-    assert page.events(1) == expected
-    page.run("channels => receiver.updateChannels(channels)", [one, two])
-    expected += early
-    assert page.events(2) == expected
-    page.run("([channels, start]) => receiver.updateChannels(channels, start)", [[two, three], late_start])
-    expected += late
-    assert page.events(3) == expected
-    daemon.post(one, "not wanted any more")
-    expected += daemon.post(three, 3)
-    assert page.events(4) == expected
-    proxy.cut()
-    page.lost()
-    expected += daemon.post(two, 4) + daemon.post(three, 5)
-    proxy.mend()
-    assert page.events(6) == expected
-
-
-@pytest.mark.parametrize("last", [None, "0"])
-def test_a_page_without_a_position_gets_the_newest_few_and_loses_nothing_from_then_on(
-    open_page: OpenPage, daemon: Daemon, proxy: Proxy, last: object
-) -> None:
-    channel, quiet = new_channel(), new_channel()
-    newest = daemon.post(channel, *range(30))[-20:]
-    page = open_page()
-    page.follow(proxy.url, [quiet], last)
-    page.run("channels => receiver.updateChannels(channels)", [quiet, channel])
-    assert page.events(20) == newest
-    proxy.cut()
-    page.lost()
-    expected = newest + daemon.post(quiet, *range(20))
-    proxy.mend()
-    assert page.events(40) == expected
-
-
-def test_dmojs_five_arguments_are_understood(open_page: OpenPage, daemon: Daemon) -> None:
-    channel = new_channel()
-    poller = f"http://127.0.0.1:{poll_port(daemon)}/channels/"
-    start = daemon.last()
-    expected = daemon.post(channel, 1)
-    for way in ("WebSocket", "long poll"):
-        page = open_page(way=way)
-        page.receive(f"ws://127.0.0.1:{daemon.port}/event/", poller, [channel], start)
-        page.live()
-        assert page.way == WAYS[way]
-        assert page.run("receiver._feed.ways.length") == 2
-        assert page.events(1) == expected
-
-
-def test_a_filter_that_is_refused_is_told_on_the_console_and_asked_no_more(open_page: OpenPage, daemon: Daemon) -> None:
-    channels = [new_channel() for _ in range(10)]
-    page = open_page()
-    page.run("void (console.error = (...words) => hear('console', words[1]))")
-    page.follow(daemon.url, channels, daemon.last())
-    page.run("channels => receiver.updateChannels(channels)", [*channels, "one too many"])
-    assert page.inbox.wait("console") == ["invalid filter: Maximum 10 subscriptions per connection"]
-    expected = daemon.post(channels[9], "goes on")
-    assert page.events(1) == expected
-
-
-@pytest.mark.parametrize("act", ["disconnect()", "updateChannels(['another'])"])
-def test_a_poll_that_is_given_up_by_its_callback_asks_no_more(open_page: OpenPage, daemon: Daemon, act: str) -> None:
-    channel = new_channel()
-    page = open_page(way="long poll")
-    page.follow(daemon.url, [channel], daemon.last())
-    page.run(
-        f"""() => {{
-            const {{ fetch }} = window;
-            window.fetch = (url, ...rest) => (hear("fetch", url), fetch(url, ...rest));
-            receiver.onmessage = () => {{ receiver.{act}; hear("done"); }};
-        }}"""
-    )
-    daemon.post(channel, 1)
-    page.inbox.wait("done")
-    page.page.wait_for_timeout(100)
-    heard = page.inbox.heard()
-    done = [name for name, _ in heard].index("done")
-    assert [url for name, url in heard[done:] if name == "fetch" and f"{channel}?" in url] == []

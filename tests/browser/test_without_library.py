@@ -1,4 +1,4 @@
-"""Pages that listen without a library, in real Chromium: DMOJ's receiver, VNOJ's dispatcher, and EventSource."""
+"""Pages that listen without a library, in real browsers: DMOJ's receiver, VNOJ's dispatcher, and EventSource."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.chromium import PageInbox, Site
+from tests.browser.pages import PageInbox, Site
 from tests.conftest import MANY_CLIENTS, StartDaemon
 from tests.daemon import Daemon
 from tests.integration.dialects import POLL_LISTENER, POST_LISTENER, RawListener, RawPoster, poll_port, post_port

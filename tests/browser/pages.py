@@ -1,6 +1,5 @@
-"""socket.io-client in a page of Chromium, as a `Client` of the scenarios; and the site that the page comes from."""
+"""The site whose pages the browsers show, and socket.io-client in one of them, as a `Client` of the scenarios."""
 
-import os
 from collections.abc import Sequence
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -8,7 +7,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Self
 
-from playwright.sync_api import Browser, Page, Playwright
+from playwright.sync_api import Browser, Page
 
 import oyez
 from tests.clients.javascript import IMPATIENCE, NODE, TRANSPORTS
@@ -17,18 +16,6 @@ from tests.inbox import PATIENCE_S, Heard, Inbox
 BUNDLE = NODE / "node_modules" / "socket.io-client-4.7" / "dist" / "socket.io.min.js"  # the version that sites load
 SITE = Path(__file__).parent / "site"
 STATIC = Path(oyez.__file__).parent / "django" / "static"  # as Django's static files would serve it
-# Nothing but the tests' pages: no look at the vendor's hosts.
-QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
-PLAIN = ["--disable-gpu", "--disable-quic"]
-
-
-def launch(playwright: Playwright) -> Browser:
-    """Start Chromium as a person has it: with the cache that keeps a left page alive for "back"."""
-    return playwright.chromium.launch(
-        executable_path="/usr/bin/chromium",
-        args=[*QUIET, *PLAIN, *(["--no-sandbox"] if os.geteuid() == 0 else [])],
-        ignore_default_args=["--disable-back-forward-cache"],
-    )
 
 
 class Site:
