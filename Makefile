@@ -6,6 +6,9 @@ NODE_CLIENTS := tests/clients/node
 OLDEST_DJANGO := $(VENV)/django-oldest
 .DEFAULT_GOAL := help
 
+# What is tried with other versions of the dependencies: all that needs no process, and one real daemon with its clients.
+VERSION_TESTS := tests/unit tests/fuzz tests/conformance tests/integration/test_socketio_js.py tests/integration/test_contract.py
+
 # The tests start hundreds of processes, each of which would compile all of Oyez anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -13,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 upper = $(shell echo $(1) | tr a-z A-Z)
 flag = $(if $($(call upper,$(1))),--$(1) $($(call upper,$(1))))
 
-.PHONY: help run example check format test test-all test-oldest-django matrix faults bench clean
+.PHONY: help run example check format test test-all test-oldest-django test-versions test-lowest test-newest matrix faults bench clean
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -60,14 +63,32 @@ $(OLDEST_DJANGO)/.done: requirements/django-oldest.txt | $(VENV)/.dev
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(OLDEST_DJANGO) -r $<
 	@touch $@
 
-test: test-all test-oldest-django ## install what the tests need, then run them all
+# The same for the oldest and the newest versions of all dependencies that users may have.
+$(VENV)/lowest/.done: requirements/lowest.txt | $(VENV)/.dev
+	@rm -rf $(@D)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(@D) -r $<
+	@touch $@
+
+$(VENV)/newest/.done: pyproject.toml | $(VENV)/.dev
+	@rm -rf $(@D)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(@D) .
+	@rm -rf $(@D)/oyez $(@D)/oyez-*
+	@touch $@
+
+test: test-all test-oldest-django test-versions ## install what the tests need, then run them all
 
 test-all: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done
 	@$(BIN)/python tests/system_packages.py
 	@$(BIN)/python -m pytest -n 3 --dist worksteal
 
 test-oldest-django: $(VENV)/.dev $(OLDEST_DJANGO)/.done
-	@DJANGO=4.2 PYTHONPATH=$(OLDEST_DJANGO) $(BIN)/python -m pytest $(addprefix tests/django/test_,$(addsuffix .py,checks events site tag testing))
+	@DJANGO=4.2 PYTHONPATH=$(CURDIR)/$(OLDEST_DJANGO) $(BIN)/python -m pytest $(addprefix tests/django/test_,$(addsuffix .py,checks events site tag testing))
+
+test-versions: test-lowest test-newest
+
+test-lowest test-newest: test-%: $(VENV)/%/.done $(NODE_CLIENTS)/node_modules/.done
+	@echo "A part of the tests, with the $* versions of all dependencies ..."
+	@DEPENDENCIES=$* PYTHONPATH=$(CURDIR)/$(VENV)/$* $(BIN)/python -m pytest -n 3 --dist worksteal -W ignore::DeprecationWarning $(VERSION_TESTS)
 
 matrix: $(VENV)/.dev ## oyez.django on every Django and Python that are supported and here
 	@$(BIN)/nox

@@ -46,4 +46,5 @@ class Sandbox:
 
 def environment(extra: Mapping[str, str] = {}) -> dict[str, str]:
     """Return what every process needs, and ``extra``: no setting of whoever runs the tests is among it."""
-    return {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | {"LANG": "C.UTF-8", **extra}
+    kept = ("PATH", "HOME", "PYTHONPATH")  # the last names other versions of libraries, where these are tried
+    return {name: os.environ[name] for name in kept if name in os.environ} | {"LANG": "C.UTF-8", **extra}
