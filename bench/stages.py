@@ -35,6 +35,8 @@ class Listener:
 
     def tell_gap(self, gap: Gap) -> None: ...
 
+    def cut_off(self) -> None: ...
+
 
 def _client_frame(payload: bytes) -> bytes:
     mask = b"\x01\x02\x03\x04"

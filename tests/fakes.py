@@ -57,7 +57,9 @@ class Listener:
         self.writes: list[list[int]] = []
         self.statuses: list[bool | None] = []
         self.gaps: list[Gap] = []
+        self.gaps_at_status: Sequence[Gap] = ()
         self.taking = True
+        self.cut = False
         self.on_write: Callable[[], object] = lambda: None
         self.on_told: Callable[[], object] = lambda: None
         self.subscription = Subscription(self, IDS, self.write)
@@ -70,12 +72,17 @@ class Listener:
         return self.taking
 
     def tell_subscribed(self, recovered: bool | None, gaps: Sequence[Gap]) -> None:
+        self.on_told()
         self.statuses.append(recovered)
         self.gaps += gaps
-        self.on_told()
+        self.gaps_at_status = gaps
 
     def tell_gap(self, gap: Gap) -> None:
+        self.on_told()
         self.gaps.append(gap)
+
+    def cut_off(self) -> None:
+        self.cut = True
 
 
 class World:

@@ -3,11 +3,14 @@
 Knows names and functions to call. Must not know the parts: they count for themselves, whether anyone asks or not.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -22,6 +25,7 @@ class Metrics:
         self._gauges: list[tuple[str, str, Read]] = []
         self._counters: list[tuple[str, str, Read]] = []
         self._by_reason: list[tuple[str, str, ReadByReason]] = []
+        self._unreadable: set[str] = set()
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -38,17 +42,32 @@ class Metrics:
         self._by_reason.append((name, meaning, read))
 
     def collect(self) -> Iterator[Metric]:
-        """Read all of them; the registry calls this."""
+        """Read all of them; the registry calls this. One that cannot be read is left out."""
         for name, meaning, read in self._gauges:
-            yield GaugeMetricFamily(name, meaning, value=read())
+            yield from self._read(name, lambda: GaugeMetricFamily(name, meaning, value=read()))  # noqa: B023 - called now
         for name, meaning, read in self._counters:
-            yield CounterMetricFamily(name, meaning, value=read())
+            yield from self._read(name, lambda: CounterMetricFamily(name, meaning, value=read()))  # noqa: B023
         for name, meaning, read_all in self._by_reason:
-            family = CounterMetricFamily(name, meaning, labels=("reason",))
-            for reason, count in sorted(read_all().items()):
-                family.add_metric((reason,), count)
-            yield family
+            yield from self._read(name, lambda: _by_reason(name, meaning, read_all()))  # noqa: B023
+
+    def _read(self, name: str, read: Callable[[], Metric]) -> Iterator[Metric]:
+        try:
+            metric = read()
+        except Exception:
+            if name not in self._unreadable:  # it is read every few seconds
+                logger.exception("%s is left out of the metrics after an error of ours", name)
+            self._unreadable.add(name)
+            return
+        self._unreadable.discard(name)
+        yield metric
 
     def render(self) -> bytes:
         """Write all of them."""
         return generate_latest(self._registry)
+
+
+def _by_reason(name: str, meaning: str, counts: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(name, meaning, labels=("reason",))
+    for reason, count in sorted(counts.items()):
+        family.add_metric((reason,), count)
+    return family

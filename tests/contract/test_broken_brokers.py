@@ -253,6 +253,22 @@ class Resurrecting(JournalBroker):
             super().publish(refused, lambda outcome: None)
 
 
+class Fragile(JournalBroker):
+    """Settles all that waits in a callback of its own, and stops at the first poster that fails."""
+
+    def publish(self, posts: Sequence[Post], settle: Settle) -> None:
+        self.waiting = [*getattr(self, "waiting", ()), settle]
+        super().publish(posts, self.settle_later)
+
+    def settle_later(self, outcome: list[EventId] | BrokerError) -> None:
+        asyncio.get_running_loop().call_soon(self.settle_all, outcome)
+
+    def settle_all(self, outcome: list[EventId] | BrokerError) -> None:
+        waiting, self.waiting = self.waiting, []
+        for settle in waiting:
+            settle(outcome)
+
+
 class Judge(TestJournal):
     """Does not wait long for what will never come."""
 
@@ -277,10 +293,11 @@ outage = TestJournal.test_an_outage_refuses_posts_and_is_over_by_itself
         (Disordered, in_order, "in another order than that of publish"),
         (Slow, in_order, "before that event was delivered"),
         (Late, TestJournal.test_what_is_under_way_at_the_stop_is_settled, "not settled after stop()"),
+        (Fragile, TestJournal.test_a_poster_that_fails_costs_no_other, "never settled"),
         (Open, TestJournal.test_posts_after_the_stop_are_refused, "a post after stop() was settled with"),
         (Reversed, TestJournal.test_a_large_call_keeps_its_order, "ids have to rise"),
         (Stripped, TestJournal.test_what_is_posted_is_delivered_as_it_was, "is that of another event"),
-        (Lossy, replay, "1 of 153 settled events are missing"),
+        (Lossy, replay, "1 of 154 settled events are missing"),
         (Timid, replay, "is given up"),
         (Timid, TestJournal.test_a_restart_without_posts_gives_up_nothing, "the horizon rose"),
         (Boastful, TestJournal.test_a_fresh_store_promises_nothing_from_before_it, "above the horizon"),

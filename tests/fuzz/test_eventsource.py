@@ -77,7 +77,7 @@ def test_events_come_out_as_they_were_posted(posted: list[tuple[str, bytes | Non
     publications = [
         Publication(EventId(n), Channel(channel), message, (), 0.0) for n, (channel, message) in enumerate(posted, 1)
     ]
-    data = STREAM_RECORDS.join([publication.encoded(STREAM_RECORDS) for publication in publications])
+    data = STREAM_RECORDS.join([STREAM_RECORDS.encode(publication) for publication in publications])
     records, reader = feed_cut(data, cuts)
     assert [record.json for record in records] == [
         {"id": n, "channel": json.loads(json.dumps(channel))}

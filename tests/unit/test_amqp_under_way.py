@@ -150,6 +150,24 @@ def test_there_is_room_for_so_many_posts_and_bytes_only() -> None:
     in_loop(scene)
 
 
+def test_a_poster_that_fails_costs_no_other() -> None:
+    async def scene(desk: Desk) -> None:
+        def fail(outcome: object) -> None:
+            raise ZeroDivisionError
+
+        post = Post(Channel("a"), None)
+        bad = [desk.under_way.add([post], [EventId(1)], fail, 10)[0] for _ in range(2)]
+        good = [desk.add("good")[0] for _ in range(2)]
+        for number in (good[0], bad[0], bad[1]):
+            desk.come(number)
+        desk.under_way.add([post], [EventId(1)], fail, 10)
+        desk.under_way.fail_all(FAULT)
+        assert [outcome for _, outcome in desk.settled] == [[1000 + good[0]], FAULT]
+        await desk.under_way.idle()
+
+    in_loop(scene)
+
+
 def test_a_post_may_follow_in_the_answer_to_another() -> None:
     async def scene(desk: Desk) -> None:
         followers: list[int] = []

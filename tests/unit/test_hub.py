@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from oyez.brokers.memory import MemoryBroker
-from oyez.hub import hub as hub_module
+from oyez.hub import chunks
 from oyez.hub import subscriber as subscriber_module
 from oyez.hub.broker import Deliver, Lose
 from oyez.hub.history import Gap, History
@@ -181,7 +181,7 @@ def test_whoever_lagged_for_too_long_hears_of_the_gap(go_on: Callable[[World, Li
 
 
 def test_catching_up_stops_when_the_socket_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub_module, "_WRITE_BYTES", 15)  # three ids of four digits
+    monkeypatch.setattr(chunks, "_WRITE_BYTES", 15)  # three ids of four digits
     world = World()
     ids = world.post(*"aaaaaaa")
     listener = Listener()
@@ -197,7 +197,7 @@ def test_catching_up_stops_when_the_socket_is_full(monkeypatch: pytest.MonkeyPat
 
 def test_what_is_remembered_of_left_channels_is_bounded_but_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A listener that lags in one channel and was ahead in another, which it has left and forgotten."""
-    monkeypatch.setattr(hub_module, "_WRITE_BYTES", 4)
+    monkeypatch.setattr(chunks, "_WRITE_BYTES", 4)
     monkeypatch.setattr(subscriber_module, "_LEFT_CHANNELS_KEPT", 1)
     world = World()
     listener = world.follow(Listener(), "a")

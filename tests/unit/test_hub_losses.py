@@ -81,7 +81,7 @@ def test_one_that_lags_is_told_when_it_goes_on() -> None:
     assert [gap.channel for gap in listener.gaps] == ["a"]
 
 
-def test_one_whose_write_fails_is_dropped_and_the_others_are_told() -> None:
+def test_one_whose_write_fails_is_cut_off_and_the_others_are_told() -> None:
     world = World()
     listeners = [world.follow(Listener(), "a") for _ in range(3)]
 
@@ -94,6 +94,22 @@ def test_one_whose_write_fails_is_dropped_and_the_others_are_told() -> None:
     world.run()
     assert sum(len(listener.gaps) for listener in listeners) == 3
     assert world.hub.listeners(Channel("a")) == 2
+    assert [listener.cut for listener in listeners] == [False, True, False]
+
+
+@pytest.mark.parametrize("change", ["follows another channel", "moves"])
+def test_whoever_changes_between_a_loss_and_word_of_it_is_told_too(change: str) -> None:
+    world = World()
+    listener = world.follow(Listener(), "a")
+    world.post("a")
+    world.run()
+    lose(world)
+    if change == "moves":
+        world.move(listener)
+    else:
+        world.follow(listener, "a", "b")
+    world.run()
+    assert "a" in [gap.channel for gap in listener.gaps]
 
 
 def test_many_are_told_in_slices() -> None:

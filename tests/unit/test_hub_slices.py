@@ -1,12 +1,13 @@
 """Does a fan-out that is cut into slices come out right, whatever happens between two of them?"""
 
-import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from oyez.hub.publication import Channel
-from tests.fakes import Listener, World
+from oyez.hub.audience import Group
+from oyez.hub.history import Gap
+from oyez.hub.publication import Channel, EventId, Publication
+from tests.fakes import Ids, Listener, World
 
 CROWD = 100
 
@@ -161,8 +162,62 @@ def test_an_error_in_one_write_does_not_end_delivery_for_all() -> None:
 
     broken.on_write = fail
     world.post("a")
-    with contextlib.suppress(RuntimeError):  # whether it is logged here or by the event loop
-        world.run()
     ids = world.post("b")
     world.run()
     assert sound.got == ids
+    assert broken.cut, "it would wait for ever for what comes next"
+    assert world.hub.listeners(Channel("a")) == 0
+
+
+class Picky(Ids):
+    """An encoding that cannot write one event."""
+
+    def __init__(self, refused: int) -> None:
+        self.refused = refused
+
+    def encode(self, publication: Publication) -> bytes:
+        if publication.id == self.refused:
+            raise RuntimeError("a bug")
+        return super().encode(publication)
+
+
+def test_what_one_encoding_cannot_write_costs_those_who_use_it_that_event(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+    picky = Picky(1002)
+    mute = [Listener() for _ in range(3)]
+    for listener in mute:
+        listener.subscription.encoding = picky
+    world.follow(mute[0], "a")
+    world.follow(mute[1], "a", "b")
+    sound = world.follow(Listener(), "a")
+    ids = world.post("a", "a", "b", "a")
+    world.run()
+    world.follow(mute[2], "a", start=1000)
+    assert sound.got == [ids[0], ids[1], ids[3]]
+    assert mute[0].got == mute[2].got == [ids[0], ids[3]]
+    assert mute[1].got == [ids[0], ids[2], ids[3]]
+    for listener in mute:
+        assert listener.gaps == [Gap(Channel("a"), EventId(1001), EventId(1003))]
+        assert not listener.cut
+    assert sound.gaps == []
+    assert caplog.text.count("RuntimeError: a bug") == 1, "it is logged once for all"
+
+
+def test_a_batch_that_breaks_off_reaches_everybody_from_history(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World()
+    listeners = [world.follow(Listener(), *channels) for channels in ("a", "ab", "b")]
+
+    def fail(batch: object) -> Iterator[tuple[Group, list[Publication]]]:
+        monkeypatch.undo()
+        yield next(audience.due(list(world.history._all.values())))
+        raise RuntimeError("a bug")
+
+    audience = world.hub._audience
+    ids = world.post("a", "b", "a")
+    monkeypatch.setattr(audience, "due", fail)
+    world.run()
+    assert [listener.got for listener in listeners] == [[ids[0], ids[2]], ids, [ids[1]]]
+    assert not any(listener.gaps or listener.cut for listener in listeners)
+    assert caplog.text.count("RuntimeError: a bug") == 1

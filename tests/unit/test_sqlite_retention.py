@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from oyez.brokers import sqlite
 from oyez.brokers.sqlite import SqliteBroker
 from oyez.brokers.sqlite_file import Bounds, Replay, SqliteFile
-from oyez.brokers.sqlite_rows import Row
+from oyez.brokers.sqlite_rows import Row, as_row
 from oyez.hub.publication import Channel, EventId, Post, Publication
 from tests.sqlite_store import NAME, NOW_MS, ids, make, opened, query, rows
 
@@ -169,6 +170,47 @@ def test_an_error_of_one_who_waits_does_not_hold_up_the_others(path: Path, caplo
     asyncio.run(scene())
     assert len(settled) == 2
     assert caplog.text.count("ValueError: of the test") == 2
+
+
+def test_a_post_that_cannot_be_written_costs_no_other(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither where its row is made, nor where the row is written."""
+    settled: list[object] = []
+    make_row = as_row
+
+    def make_bad_row(publication: Publication, now_ms: int) -> Row:
+        return make_row(publication, 2**70 if publication.channel == "bad time" else now_ms)  # too large for SQLite
+
+    async def scene() -> None:
+        store = broker(path)
+        await store.start(lambda publications: None, lambda up_to: None)
+        for channel, message in (("c", b"1"), ("c", b"\xff"), ("bad time", b"1"), ("c", b"2")):
+            store.publish([Post(Channel(channel), message)], settled.append)
+        async with asyncio.timeout(10):
+            await store.stop()
+
+    monkeypatch.setattr(sqlite, "as_row", make_bad_row)
+    asyncio.run(scene())
+    assert sorted(isinstance(outcome, list) for outcome in settled) == [False, False, True, True]
+    assert query(path, "SELECT message FROM events") == [("1",), ("2",)]
+
+
+def test_a_delivery_that_fails_is_told_as_a_gap_and_posters_are_answered(path: Path) -> None:
+    settled: list[list[EventId]] = []
+    lost: list[EventId] = []
+
+    def fail(publications: object) -> None:
+        if publications:  # not what was found at the start: nothing
+            raise ValueError("of the test")
+
+    async def scene() -> None:
+        store = broker(path)
+        await store.start(fail, lost.append)
+        store.publish([Post(Channel("c"), b"1")], settled.append)  # type: ignore[arg-type]
+        async with asyncio.timeout(10):
+            await store.stop()
+
+    asyncio.run(scene())
+    assert [[event] for event in lost] == settled
 
 
 def test_what_is_odd_survives_a_restart(path: Path) -> None:

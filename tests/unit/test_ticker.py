@@ -126,3 +126,17 @@ def test_an_error_of_one_does_not_stop_the_clock(time: Time, caplog: pytest.LogC
     time.pass_by(5)
     assert len(broken.ticks) == len(sound.ticks) == 1
     assert len(caplog.records) == 1
+    time.pass_by(5)
+    assert len(broken.ticks) == 2, "without a deadline it would never end"
+    assert len(sound.ticks) == 1
+
+
+def test_an_error_of_the_clock_does_not_stop_it(time: Time, caplog: pytest.LogCaptureFixture) -> None:
+    sound = Timed()
+    time.ticker.set(sound, 1001.0)
+    clock, time.ticker.clock = time.ticker.clock, lambda: 1 / 0
+    time.pass_by(2)
+    time.ticker.clock = clock
+    time.pass_by(1)
+    assert len(sound.ticks) == 1
+    assert "ZeroDivisionError" in caplog.text

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from oyez.brokers.sqlite_file import Bounds, Replay, SqliteFile
 from oyez.brokers.sqlite_rows import Row, as_publication, as_row
@@ -23,8 +23,6 @@ from oyez.hub.broker import Deliver, Lose, Settle
 from oyez.hub.publication import EventId, Post, Publication
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 # Events of one transaction, so that a burst does not make the first of it wait for the last.
 _MOST_IN_A_BATCH = 10_000
@@ -37,6 +35,14 @@ _COMPLAINT_INTERVAL_S = 20.0
 class _Request(NamedTuple):
     posts: Sequence[Post]
     settle: Settle
+
+
+class _Writing(NamedTuple):
+    """A request that is being written: the events that it becomes, and their rows."""
+
+    settle: Settle
+    publications: list[Publication]
+    rows: list[Row]
 
 
 class SqliteBroker:
@@ -74,7 +80,7 @@ class SqliteBroker:
         self._stopping: asyncio.Future[None] | None = None
         self._available = False
         self._complained_at = self._warned_at = float("-inf")
-        self._jobs: queue.SimpleQueue[list[Row] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[list[_Writing] | None] = queue.SimpleQueue()
 
     @property
     def available(self) -> bool:
@@ -87,7 +93,7 @@ class SqliteBroker:
         Raises:
             BrokerError: the file cannot be used, and why.
         """
-        self._deliver = deliver
+        self._deliver, self._lose = deliver, lose
         self._loop = asyncio.get_running_loop()
         file = SqliteFile(self._path, synced=self._synced, now_ms=self._now_ms())
         try:
@@ -146,38 +152,60 @@ class SqliteBroker:
             requests.append(request)
             events += len(request.posts)
         del self._waiting[: len(requests)]
-        self._under_way = requests
         now_ms, now = self._now_ms(), self._clock()
-        first = max(self._given + 1, now_ms)
-        self._given = EventId(first + events - 1)
-        self._publications = [
-            Publication(EventId(first + offset), post.channel, post.message, post.attachments, now)
-            for offset, post in enumerate(post for request in requests for post in request.posts)
-        ]
-        self._jobs.put([as_row(publication, now_ms) for publication in self._publications])
-
-    def _written(self, error: BrokerError | None) -> None:
-        """Deliver and settle a batch; called in the event loop when its transaction is over."""
-        requests, publications = self._under_way, self._publications
-        self._under_way, self._publications = [], []
-        if error is None:
-            if publications:  # else nothing was written, and nothing was learnt
-                self._last = publications[-1].id
-                _call(self._deliver, publications)
-                self._welcome()
-        else:
-            self._complain(error)
-        ids = [publication.id for publication in publications]
-        begin = 0
+        self._given = max(self._given, EventId(now_ms - 1))
+        batch = []
         for request in requests:
-            end = begin + len(request.posts)
-            _call(request.settle, ids[begin:end] if error is None else error)
-            begin = end
+            try:
+                batch.append(self._begin(request, now_ms, now))
+            except Exception as error:
+                logger.exception("a post is refused after an error of ours")
+                _settle(request.settle, BrokerError(f"an error of ours: {error}", temporary=False))
+        self._jobs.put(batch)
+
+    def _begin(self, request: _Request, now_ms: int, now: float) -> _Writing:
+        """Give the posts of a request their ids, and write them down for the file."""
+        first = self._given + 1
+        publications = [
+            Publication(EventId(event_id), post.channel, post.message, post.attachments, now)
+            for event_id, post in enumerate(request.posts, first)
+        ]
+        rows = [as_row(publication, now_ms) for publication in publications]
+        self._given = EventId(self._given + len(rows))
+        return _Writing(request.settle, publications, rows)
+
+    def _written(self, batch: list[_Writing], errors: Sequence[BrokerError | None]) -> None:
+        """Deliver and settle a batch; called in the event loop when its transaction is over."""
+        kept = [
+            publication
+            for writing, error in zip(batch, errors, strict=True)
+            if error is None
+            for publication in writing.publications
+        ]
+        if kept:  # else nothing was written, and nothing was learnt
+            self._last = kept[-1].id
+            self._hand_over(kept)
+            self._welcome()
+        for writing, error in zip(batch, errors, strict=True):
+            if error is not None and error.temporary:
+                self._complain(error)
+            _settle(writing.settle, error or [publication.id for publication in writing.publications])
         self._writing = bool(self._waiting)
         if self._writing:
             self._write_next()
         elif self._stopping is not None:
             self._stopping.set_result(None)
+
+    def _hand_over(self, publications: list[Publication]) -> None:
+        """Deliver events; if that fails, listeners are told of a gap: posters' answers must not hang on it."""
+        try:
+            self._deliver(publications)
+        except Exception:
+            logger.exception("events are kept and not delivered after an error of ours; listeners are told of a gap")
+            try:
+                self._lose(publications[-1].id)
+            except Exception:
+                logger.exception("listeners could not be told of a gap after an error of ours")
 
     def _welcome(self) -> None:
         if not self._available:
@@ -209,10 +237,10 @@ class SqliteBroker:
         while True:
             wait_s = trim_at - time.monotonic()
             try:
-                rows = self._jobs.get(timeout=max(wait_s, 0))
-                if rows is None:
+                batch = self._jobs.get(timeout=max(wait_s, 0))
+                if batch is None:
                     break
-                self._loop.call_soon_threadsafe(self._written, self._insert(rows))
+                self._loop.call_soon_threadsafe(self._written, batch, self._insert_all(batch))
             except queue.Empty:
                 wait_s = 0.0
             if wait_s <= 0:  # under load too, or the file would grow for as long as that lasts
@@ -220,15 +248,31 @@ class SqliteBroker:
                 trim_at = time.monotonic() + (_TRIM_PAUSE_S if more else _TRIM_INTERVAL_S)
         self._file.close()
 
+    def _insert_all(self, batch: list[_Writing]) -> list[BrokerError | None]:
+        """Write a batch in one transaction; gives for each request what went wrong.
+
+        What the file itself refuses is the same for all. Where an error of ours is in the way, each request has a
+        transaction of its own, so that one that cannot be written costs no other.
+        """
+        try:
+            error = self._insert([row for writing in batch for row in writing.rows])
+            return [error] * len(batch)
+        except Exception:
+            logger.exception("posts are written one by one after an error of ours")
+        return [self._insert_alone(writing) for writing in batch]
+
+    def _insert_alone(self, writing: _Writing) -> BrokerError | None:
+        try:
+            return self._insert(writing.rows)
+        except Exception as error:
+            logger.exception("a post is refused after an error of ours")
+            return BrokerError(f"an error of ours: {error}", temporary=False)
+
     def _insert(self, rows: Sequence[Row]) -> BrokerError | None:
-        """Write a batch; gives the error instead, whatever it is: this thread has to go on, and posters to be told."""
         try:
             self._file.insert(rows)
         except BrokerError as error:
             return BrokerError(str(error), temporary=True)  # without the traceback, which holds the rows
-        except Exception as error:
-            logger.exception("a batch of posts is refused after an error of ours")
-            return BrokerError(f"an error of ours: {error}", temporary=True)
         return None
 
     def _trim(self) -> bool:
@@ -245,9 +289,9 @@ class SqliteBroker:
         return False
 
 
-def _call(function: Callable[[T], None], argument: T) -> None:
-    """Call the other side, whose errors are its own: the next batch, and all who wait for it, must not hang on them."""
+def _settle(settle: Settle, outcome: list[EventId] | BrokerError) -> None:
+    """Answer a poster, whose errors are its own: all the others wait for the next lines."""
     try:
-        function(argument)
+        settle(outcome)
     except Exception:
-        logger.exception("an event or an answer is lost after an error of ours")
+        logger.exception("a poster gets no answer after an error of ours")

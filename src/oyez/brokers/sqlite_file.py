@@ -306,6 +306,9 @@ class SqliteFile:
                 is_locked = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
                 if not is_locked or self.hurried or time.monotonic() >= deadline:
                     raise self._explain(error, temporary=True) from error
+            except BaseException:
+                self._roll_back()  # or the next transaction could not begin
+                raise
 
     def _insert_in_transaction(self, rows: Sequence[Row]) -> None:
         begin = 0

@@ -114,17 +114,22 @@ class KnownKeys:
         self._attempts.update(dict.fromkeys(contents, attempt))
         return attempt
 
+    def give_up(self, attempt: Attempt) -> None:
+        """Take the keys of an attempt for new again."""
+        for key in attempt.contents:
+            self._attempts.pop(key, None)
+        attempt.end()
+
     def finish(self, attempt: Attempt, answers: Mapping[Key, Sequence[EventId]], now: float) -> None:
         """Remember what was answered to the keys of an attempt; those without an answer are new again."""
         for key, content in attempt.contents.items():
-            del self._attempts[key]
             ids = answers.get(key)
             if ids is not None:
                 self._remember(_Answer(key, content, ids[0] if len(ids) == 1 else ids, now))
         self._drop_old(now)
         while len(self._by_age) > self._most_keys or self._ids > self._most_ids:
             self._drop()
-        attempt.end()
+        self.give_up(attempt)
 
     def _remember(self, answer: _Answer) -> None:
         self._answers[answer.key] = answer  # one that is there is too old, else nobody would have acted on the key

@@ -158,6 +158,10 @@ class _Poll:
         self._gaps = [*self._gaps, gap]
         asyncio.get_running_loop().call_soon(self.end_by_gap)
 
+    def cut_off(self) -> None:
+        """Have the client ask again."""
+        self.end(None)
+
     def tick(self, now: float) -> None:
         """Nothing came in time."""
         self.end(_Answer(504, _TIMEOUT, ()))

@@ -3,6 +3,7 @@
 Knows this dialect's posters: they wait for exactly one frame, without a time-out. Must not know listeners.
 """
 
+import logging
 from collections import deque
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +23,8 @@ from oyez.wire import commands, raw_commands
 from oyez.wire.commands import CommandError
 from oyez.wire.raw_commands import Request
 from oyez.wire.websocket import text_frame
+
+logger = logging.getLogger(__name__)
 
 # A poster waits for each reply. One that does not, while the store is slow, is cut off before it costs memory.
 _MOST_UNANSWERED = 1000
@@ -150,11 +153,16 @@ class RawPoster:
         self._endpoint.house.hub.publish((post,), partial(self._settle, slot))
 
     def _settle(self, slot: list[bytes], outcome: list[EventId] | BrokerError) -> None:
-        if isinstance(outcome, BrokerError):
-            self._reply(slot, commands.UNAVAILABLE.encode())
-        else:
-            self._endpoint.posts += 1
-            self._reply(slot, commands.success_with_id(outcome[0]))
+        try:
+            if isinstance(outcome, BrokerError):
+                self._reply(slot, commands.UNAVAILABLE.encode())
+            else:
+                self._endpoint.posts += 1
+                self._reply(slot, commands.success_with_id(outcome[0]))
+        except Exception:  # it would wait for its reply for ever
+            logger.exception("a poster is cut off, since it cannot be answered, after an error of ours")
+            if self._connection is not None:
+                self._connection.abort()
 
     def _tell_last_id(self, slot: list[bytes]) -> None:
         if self._may_post:

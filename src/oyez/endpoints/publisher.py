@@ -81,11 +81,16 @@ class Publisher:
         def settle(outcome: list[EventId] | BrokerError) -> None:
             answers: dict[Key, Sequence[EventId]] = {}
             result: Sequence[EventId] | BrokerError = outcome
-            if not isinstance(outcome, BrokerError):
-                self.posts += len(outcome)
-                result = ids = _ids_of_all(request, found, outcome)
-                answers = _answers(attempt, request, ids)
-            self._known.finish(attempt, answers, self._clock())
+            try:
+                if not isinstance(outcome, BrokerError):
+                    self.posts += len(outcome)
+                    result = ids = _ids_of_all(request, found, outcome)
+                    answers = _answers(attempt, request, ids)
+                self._known.finish(attempt, answers, self._clock())
+            except Exception as error:  # noqa: BLE001 - of ours, and raised by whoever waits: not for ever
+                self._known.give_up(attempt)
+                if not settled.done():
+                    settled.set_exception(error)
             if not settled.done():  # the request may have been given up
                 settled.set_result(result)
 
@@ -97,7 +102,7 @@ class Publisher:
                 settle([])
         except BaseException:
             if not settled.done():  # an error of ours; whoever waits for these keys must not wait for ever
-                self._known.finish(attempt, {}, self._clock())
+                self._known.give_up(attempt)
             raise
         result = await settled
         if isinstance(result, BrokerError):

@@ -3,6 +3,7 @@
 Knows what every event of the default namespace means. Must not know how packets travel.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -26,6 +27,8 @@ from oyez.wire.commands import CommandError
 from oyez.wire.json_text import Json
 from oyez.wire.socketio import Packet, PacketType
 from oyez.wire.socketio_session import SocketIOSession
+
+logger = logging.getLogger(__name__)
 
 NAMESPACE = "/"
 
@@ -140,6 +143,10 @@ class SocketIOApp:
         """Name a channel with missing events; clients of old ignore the event."""
         self._emit("gap", commands.encode_gap(gap.channel, gap.after, gap.oldest))
 
+    def cut_off(self) -> None:
+        """Let the link break: without a DISCONNECT its client comes back."""
+        self._link.abort()
+
     # Packets
 
     def _take(self, packet: Packet) -> None:
@@ -227,11 +234,15 @@ class SocketIOApp:
         self._endpoint.hub.publish((post,), partial(self._settle, packet.ack_id))
 
     def _settle(self, ack_id: int | None, outcome: list[EventId] | BrokerError) -> None:
-        if isinstance(outcome, BrokerError):
-            self._answer(ack_id, "error", commands.UNAVAILABLE.encode())
-        else:
-            self._endpoint.posts += 1
-            self._answer(ack_id, "post-response", commands.success_with_id(outcome[0]))
+        try:
+            if isinstance(outcome, BrokerError):
+                self._answer(ack_id, "error", commands.UNAVAILABLE.encode())
+            else:
+                self._endpoint.posts += 1
+                self._answer(ack_id, "post-response", commands.success_with_id(outcome[0]))
+        except Exception:  # it would wait for its answer for ever
+            logger.exception("a poster is cut off, since it cannot be answered, after an error of ours")
+            self._link.abort()
 
     def _tell_sender_last_id(self, packet: Packet) -> None:
         answer = commands.success_with_id(self._endpoint.hub.last_id())

@@ -150,6 +150,11 @@ class EventStream:
         """Name a channel with missing events."""
         self._send(encode_record(commands.encode_gap(gap.channel, gap.after, gap.oldest), event="gap"))
 
+    def cut_off(self) -> None:
+        """Let the link break: its client comes back."""
+        if self._connection is not None:
+            self._connection.abort()
+
     def _send(self, record: bytes) -> None:
         if self._connection is not None:
             self._connection.send(record)

@@ -139,6 +139,11 @@ class RawListener:
         if self._notify:
             self._send(raw_commands.encode_gap_notice(gap.channel, gap.after, gap.oldest))
 
+    def cut_off(self) -> None:
+        """Let the link break: its client comes back."""
+        if self._connection is not None:
+            self._connection.abort()
+
     # Commands
 
     def _set_filter(self, request: Request) -> None:

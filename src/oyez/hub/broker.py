@@ -11,7 +11,9 @@ from oyez.errors import BrokerError
 from oyez.hub.publication import EventId, Post, Publication
 
 Settle = Callable[[list[EventId] | BrokerError], None]
-"""Told once for each call of `Broker.publish`: the ids in the order of the posts, or why none of them was taken."""
+"""Told once for each call of `Broker.publish`: the ids in the order of the posts, or why none of them was taken.
+
+What it raises is the poster's affair: it must cost no other call its answer."""
 
 Deliver = Callable[[Sequence[Publication]], None]
 """Where a broker hands over what was published, here or on another node, in rising id order."""

@@ -4,27 +4,24 @@ Knows channels, positions and the order of things. Must not know protocols, sock
 
 Order and completeness rest on one rule: a listener's position says what it was given, and whoever writes to it moves
 the position in the same breath. So a fan-out that is cut into slices, a listener that joins or upgrades in the middle
-of one, and one that lags all come out right by comparing ids.
+of one, and one that lags all come out right by comparing ids. So does one that an error of ours cuts short: everybody
+goes on from history.
 """
 
-import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from oyez.hub.audience import Audience
 from oyez.hub.broker import Broker, Settle
+from oyez.hub.chunks import cut_into_chunks
 from oyez.hub.history import Gap, History
 from oyez.hub.publication import Channel, Encoding, EventId, Post, Publication
+from oyez.hub.service import Service
 from oyez.hub.subscriber import Subscription, Write
-
-logger = logging.getLogger(__name__)
 
 # A slice of a fan-out: small enough that pings, posts and connects wait a few milliseconds at most, large enough that
 # the turns of the loop in between cost nothing to speak of.
 _SLICE_S = 0.005
 _MEMBERS_PER_CLOCK_READ = 32
-
-# What one write to one listener may carry, unless a single event is larger. A stalled reader holds on to no more.
-_WRITE_BYTES = 64 * 1024
 
 _EXPIRED_PER_CALL = 10_000
 
@@ -52,6 +49,8 @@ class Hub:
         self._broker = broker
         self._history = history
         self._audience = Audience()
+        self._service = Service(history, self._audience, clock)
+        self._log = self._service.log
         self._call_soon = call_soon
         self._clock = clock
         self._replay_without_start = replay_without_start
@@ -59,9 +58,8 @@ class Hub:
         self._fan_out: Iterator[None] | None = None
         self._in_flight: Sequence[Publication] = ()
         self._turn_due = False
-        self._untold = False  # events may have been lost, and listeners do not know
-        self.deliveries = 0
-        self.gaps = 0
+        self._untold = False  # events may have been lost or left undelivered, and listeners do not know
+        self._behind: EventId | None = None  # while that is so: the id up to which all that keep up were served
 
     async def start(self) -> None:
         """Open the broker and fill history with what it kept."""
@@ -86,25 +84,49 @@ class Hub:
         """Take publications in rising id order. Only the broker calls this."""
         followed = self._audience.by_channel
         for publication in publications:
-            self._history.append(publication)
+            try:
+                self._history.append(publication)
+            except Exception:
+                self._log.exception("an event cannot be kept in history, so listeners are told of a gap")
+                self._lose(publication.id, served_to=EventId(publication.id - 1))
+                continue
             if publication.channel in followed:
                 self._pending.append(publication)
-        if self._pending:
+        if self._pending or self._untold:
             self._ask_for_turn()
 
     def lose(self, up_to: EventId) -> None:
         """Take note that events up to an id may be missing, and tell every listener. Only the broker calls this."""
-        self._history.lose(up_to)
+        self._lose(up_to, self._settled())
+
+    def _lose(self, up_to: EventId, served_to: EventId) -> None:
+        self._behind = min(self._settled(), served_to)
         self._untold = True
         self._ask_for_turn()
+        self._history.lose(up_to)
 
     def expire(self) -> None:
         """Drop events that are too old; to be called every second or so."""
-        self._history.expire(self._clock(), at_most=_EXPIRED_PER_CALL)
+        try:
+            self._history.expire(self._clock(), at_most=_EXPIRED_PER_CALL)
+        except Exception:
+            self._log.exception("old events cannot be dropped from history after an error of ours")
+        if self._untold:  # the attempt to bring all listeners forward has failed
+            self._ask_for_turn()
 
     def listeners(self, channel: Channel) -> int:
         """Count a channel's listeners."""
         return self._audience.count(channel)
+
+    @property
+    def deliveries(self) -> int:
+        """How many events were given to listeners, replayed ones too."""
+        return self._service.deliveries
+
+    @property
+    def gaps(self) -> int:
+        """How many gaps listeners were told of."""
+        return self._service.gaps
 
     @property
     def history_events(self) -> int:
@@ -133,7 +155,8 @@ class Hub:
         after = self._reach_back(after)
         return self._history.since(channel, after), self._history.gap(channel, after)
 
-    # Listeners. Each of these is one synchronous step: no listener misses or doubles what arrives meanwhile.
+    # Listeners. Each of these is one synchronous step: no listener misses or doubles what arrives meanwhile. None of
+    # them raises: a listener that cannot be served is cut off, so that it comes back.
 
     def subscribe(self, subscription: Subscription, channels: Sequence[Channel], start: EventId | None) -> None:
         """Give a listener its channels: tell it what it can have, replay that, and join.
@@ -141,38 +164,46 @@ class Hub:
         Channels that it had already go on where they are. ``start`` holds for the others: the id up to which the
         client has everything, or None if it named none.
         """
+        try:
+            self._subscribe(subscription, channels, start)
+        except Exception:
+            self._service.cut_off(subscription)
+
+    def _subscribe(self, subscription: Subscription, channels: Sequence[Channel], start: EventId | None) -> None:
         since = None if start is None else self._reach_back(start)
         positions, gaps = self._positions(subscription, dict.fromkeys(channels), since)
         for channel in subscription.channels.difference(positions):
             subscription.remember_left(channel, self._reached(subscription, channel))
         self._audience.leave(subscription)
         subscription.place(positions)
-        self.gaps += len(gaps)
+        self._service.gaps += len(gaps)
         subscription.subscriber.tell_subscribed(None if start is None else not gaps, gaps)
         if subscription.ended:
             return  # the answer was one too many for its transport
         self._audience.join(subscription)
         if not subscription.lagging:  # else it goes on when its socket takes bytes again
-            self._catch_up(subscription)
+            self._service.catch_up(subscription)
 
     def resume(self, subscription: Subscription) -> None:
         """Go on with a listener that lagged, now that its socket takes bytes again."""
         if subscription.lagging and not subscription.ended:
-            self._tell_gaps(subscription)
-            self._catch_up(subscription)
+            self._service.go_on(subscription)
 
     def move(self, subscription: Subscription, encoding: Encoding, write: Write) -> None:
         """Go on with a listener over another transport, in another encoding."""
         if subscription.group is None:
             subscription.encoding, subscription.write = encoding, write
             return
-        reached = {channel: self._reached(subscription, channel) for channel in subscription.channels}
-        self._audience.leave(subscription)
-        subscription.encoding, subscription.write = encoding, write
-        subscription.place(reached)
-        self._audience.join(subscription)
-        self._tell_gaps(subscription)
-        self._catch_up(subscription)
+        try:
+            reached = {channel: self._reached(subscription, channel) for channel in subscription.channels}
+            self._audience.leave(subscription)
+            subscription.encoding, subscription.write = encoding, write
+            subscription.place(reached)
+            self._audience.join(subscription)
+        except Exception:
+            self._service.cut_off(subscription)
+        else:
+            self._service.go_on(subscription)
 
     def position(self, subscription: Subscription) -> EventId:
         """Give the id up to which a listener has had everything, in all of its channels."""
@@ -185,14 +216,6 @@ class Hub:
 
     def _reach_back(self, start: EventId) -> EventId:
         return start if self._history.knows(start) else self._broker.reach_back(start)
-
-    def _tell_gaps(self, subscription: Subscription) -> None:
-        """Tell a listener what history has dropped before it could be given to it."""
-        for channel in subscription.channels:
-            gap = self._history.gap(channel, subscription.position_in(channel))
-            if gap is not None:
-                self.gaps += 1
-                subscription.subscriber.tell_gap(gap)
 
     def _positions(
         self, subscription: Subscription, channels: dict[Channel, None], start: EventId | None
@@ -233,6 +256,8 @@ class Hub:
 
     def _settled(self) -> EventId:
         """Give the id up to which all listeners that keep up were served."""
+        if self._behind is not None:
+            return self._behind
         if self._in_flight:
             return EventId(self._in_flight[0].id - 1)
         if self._pending:
@@ -250,30 +275,6 @@ class Hub:
             return ids[-self._replay_without_start - 1]
         return EventId(ids[0] - 1) if ids else self._history.last_id
 
-    def _catch_up(self, subscription: Subscription) -> None:
-        """Write what follows a listener's position, in id order, as far as its socket takes it."""
-        while missed := self._missed(subscription):
-            for chunk, data in _chunks(missed, subscription.encoding):
-                subscription.position = chunk[-1].id
-                self.deliveries += len(chunk)
-                if not subscription.write(data):
-                    subscription.lagging = True
-                    return
-        subscription.position = self._history.last_id
-        subscription.ahead = None
-        subscription.lagging = False
-
-    def _missed(self, subscription: Subscription) -> list[Publication]:
-        """Give what follows a listener's position, in id order: no more than one write takes, where that is few."""
-        at_most = subscription.encoding.max_events
-        missed = [
-            publication
-            for channel in subscription.channels
-            for publication in self._history.since(channel, subscription.position_in(channel), at_most)
-        ]
-        missed.sort(key=_by_id)
-        return missed[:at_most]
-
     # The way out
 
     def _ask_for_turn(self) -> None:
@@ -283,105 +284,74 @@ class Hub:
 
     def _turn(self) -> None:
         """Do one slice of the fan-out, and ask for another turn while there is work."""
-        if self._fan_out is None:
-            self._fan_out = self._begin_fan_out()
+        has_failed = False
         try:
+            if self._fan_out is None:
+                self._fan_out = self._begin_fan_out()
             for _ in self._fan_out:
                 self._call_soon(self._turn)
                 return
         except Exception:
-            logger.exception("a batch of events is cut short after an error of ours")
+            self._log.exception(
+                "a batch of events is cut short after an error of ours; every listener goes on from history"
+            )
+            has_failed = not self._in_flight  # it was that which fails: it is tried again later
+            self._behind = self._settled()
+            self._untold = True
         self._fan_out = None
         self._in_flight = ()
         self._turn_due = False
-        if self._pending or self._untold:
+        if not self._untold:
+            self._behind = None
+        if (self._pending or self._untold) and not has_failed:
             self._ask_for_turn()
 
     def _begin_fan_out(self) -> Iterator[None]:
         if self._untold:
             self._untold = False
-            return self._tell_all_of_loss()
+            return self._bring_all_forward()
         self._in_flight, self._pending = self._pending, []
         return self._deliver_batch(self._in_flight)
 
-    def _tell_all_of_loss(self) -> Iterator[None]:
-        """Tell listeners of the gap that an outage left, each before it gets anything newer."""
+    def _bring_all_forward(self) -> Iterator[None]:
+        """Serve every listener from history: with word of what an outage hid, before it gets anything newer."""
         slice_end = self._clock() + _SLICE_S
         for member in self._audience.members():
             if member.lagging or member.group is None:
-                continue  # it is told when it resumes, or it has left meanwhile
-            try:
-                self._tell_gaps(member)
-                if not member.ended:
-                    self._catch_up(member)
-            except Exception:
-                logger.exception("a listener is dropped after an error of ours")
-                self.leave(member)
+                continue  # it is served when it resumes, or it has left meanwhile
+            member.position = max(member.position, self._settled())
+            self._service.go_on(member)
             if self._clock() >= slice_end:
                 yield
                 slice_end = self._clock() + _SLICE_S
 
     def _deliver_batch(self, batch: Sequence[Publication]) -> Iterator[None]:
         """Write a batch to its listeners, the same bytes to all of a group; yields when a slice of time is used up."""
-        clock = self._clock
+        clock, service = self._clock, self._service
         slice_end = clock() + _SLICE_S
         until_clock = _MEMBERS_PER_CLOCK_READ
         for group, publications in self._audience.due(batch):
-            for chunk, data in _chunks(publications, group.encoding):
+            for chunk, data in cut_into_chunks(publications, group.encoding):
                 first, last, count = chunk[0].id, chunk[-1].id, len(chunk)
+                if data is None:  # an event that cannot be written: all take the second branch
+                    first, data = EventId(0), b""  # noqa: PLW2901
                 for member in tuple(group.members):
                     if member.lagging or member.group is not group:
                         continue  # it resumes from history, or it has left meanwhile
                     try:
                         if member.position < first:
                             member.position = last
-                            self.deliveries += count
+                            service.deliveries += count
                             if not member.write(data):
                                 member.lagging = True
                         elif member.position < last:
-                            self._write_rest(member, chunk)
+                            rest = [publication for publication in chunk if publication.id > member.position]
+                            service.write(member, rest)
                     except Exception:
-                        logger.exception("a listener is dropped after an error of ours")
-                        self.leave(member)
+                        service.cut_off(member)
                     until_clock -= 1
                     if not until_clock:
                         until_clock = _MEMBERS_PER_CLOCK_READ
                         if clock() >= slice_end:
                             yield
                             slice_end = clock() + _SLICE_S
-
-    def _write_rest(self, member: Subscription, chunk: Sequence[Publication]) -> None:
-        """Write what a listener, that joined in the middle of a chunk, has not been given of it."""
-        rest = [publication for publication in chunk if publication.id > member.position]
-        member.position = chunk[-1].id
-        self.deliveries += len(rest)
-        encoding = member.encoding
-        if not member.write(encoding.join([publication.encoded(encoding) for publication in rest])):
-            member.lagging = True
-
-
-def _by_id(publication: Publication) -> EventId:
-    return publication.id
-
-
-def _chunks(publications: Sequence[Publication], encoding: Encoding) -> Iterable[tuple[Sequence[Publication], bytes]]:
-    """Cut a run of publications into pieces that are fit for one write each, with their bytes."""
-    if len(publications) == 1:
-        return ((publications, publications[0].encoded(encoding)),)
-    parts = [publication.encoded(encoding) for publication in publications]
-    if encoding.max_events is None and sum(map(len, parts)) <= _WRITE_BYTES:
-        return ((publications, encoding.join(parts)),)
-    return _cut(publications, parts, encoding)
-
-
-def _cut(
-    publications: Sequence[Publication], parts: list[bytes], encoding: Encoding
-) -> Iterator[tuple[Sequence[Publication], bytes]]:
-    begin = size = 0
-    most = encoding.max_events or len(parts)
-    for index, part in enumerate(parts):
-        size += len(part)
-        if (size > _WRITE_BYTES or index - begin == most) and index > begin:
-            yield publications[begin:index], encoding.join(parts[begin:index])
-            begin, size = index, len(part)
-    yield publications[begin:], encoding.join(parts[begin:])

@@ -3,9 +3,12 @@
 Knows what an event consists of. Must not know how any protocol writes it.
 """
 
+import logging
 from typing import NewType, Protocol
 
 import msgspec
+
+logger = logging.getLogger(__name__)
 
 Channel = NewType("Channel", str)
 EventId = NewType("EventId", int)
@@ -62,8 +65,8 @@ class Publication(msgspec.Struct, gc=False, eq=False):
     size: int = 0
     """Estimate of the memory in bytes that keeping it takes: the message and one encoding of it."""
     _encoding: Encoding | None = None
-    _bytes: bytes = b""
-    _others: dict[Encoding, bytes] | None = None  # almost always all listeners share one encoding
+    _bytes: bytes | None = None
+    _others: dict[Encoding, bytes | None] | None = None  # almost always all listeners share one encoding
 
     def __post_init__(self) -> None:
         message = self.message
@@ -72,16 +75,23 @@ class Publication(msgspec.Struct, gc=False, eq=False):
             size += sum(map(len, self.attachments))
         self.size = OVERHEAD_BYTES + 2 * size
 
-    def encoded(self, encoding: Encoding) -> bytes:
-        """Give the bytes for one kind of listener, made at the first call."""
+    def encoded(self, encoding: Encoding) -> bytes | None:
+        """Give the bytes for one kind of listener, made at the first call; None if they cannot be made."""
         if self._encoding is encoding:
             return self._bytes
         if self._encoding is None:
             self._encoding = encoding
-            self._bytes = encoding.encode(self)
+            self._bytes = self._encode(encoding)
             return self._bytes
         if self._others is None:
             self._others = {}
         if encoding not in self._others:
-            self._others[encoding] = encoding.encode(self)
+            self._others[encoding] = self._encode(encoding)
         return self._others[encoding]
+
+    def _encode(self, encoding: Encoding) -> bytes | None:
+        try:
+            return encoding.encode(self)
+        except Exception:  # what it raises is told once for all listeners, and costs this event alone
+            logger.exception("event %d cannot be written as %s", self.id, type(encoding).__name__)
+            return None

@@ -29,7 +29,11 @@ class Subscriber(Protocol):
         ...
 
     def tell_gap(self, gap: Gap) -> None:
-        """Tell a listener that lagged which events it will not get."""
+        """Tell a listener which events it will not get: it lagged, an outage hid them, or they cannot be written."""
+        ...
+
+    def cut_off(self) -> None:
+        """End the connection, after an error of ours: its client comes back and names what it has."""
         ...
 
 

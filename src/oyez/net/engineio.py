@@ -3,6 +3,7 @@
 Knows sessions, their transports and their clock. Must not know Socket.IO or what a message means.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -17,6 +18,8 @@ from oyez.net.ticker import Ticker
 from oyez.wire import engineio
 from oyez.wire.engineio_session import Action, EngineSession, Event, State, Timers
 from oyez.wire.websocket import binary_frame, text_frame
+
+logger = logging.getLogger(__name__)
 
 _PING_FRAME = text_frame(engineio.PING)
 
@@ -188,6 +191,13 @@ class EngineLink:
         if self._connection is not None:
             self._connection.close(code)
 
+    def abort(self) -> None:
+        """End the session as a link that breaks does: whatever is unsent, and without a word."""
+        if self._connection is not None:
+            self._connection.abort()  # `lost` follows
+        else:
+            self.close(engineio.NOOP)
+
     # Frames of the WebSocket that carries the session
 
     @property
@@ -272,6 +282,9 @@ class EngineLink:
                     self.receive_text(packet.data)
         except ProtocolError as error:
             self._fail(str(error))
+        except Exception:  # the packets after it are lost; on a WebSocket the connection ends
+            logger.exception("a session is closed after an error of ours")
+            self.close(engineio.NOOP)
 
     # Upgrade
 
@@ -359,8 +372,10 @@ class EngineLink:
         self._ended = True
         self._server.links.pop(self.sid, None)
         self._server.ticker.clear(self)
-        if self._candidate is not None:
-            self._candidate.drop()
-        if self.polling is not None:
-            self.polling.wake()
-        self._app.closed()
+        try:
+            if self._candidate is not None:
+                self._candidate.drop()
+            if self.polling is not None:
+                self.polling.wake()
+        finally:
+            self._app.closed()

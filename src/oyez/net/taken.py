@@ -4,10 +4,13 @@ Knows the gate that counts it and the receiver that is told of it. Must not know
 """
 
 import asyncio
+import logging
 from typing import Protocol
 
 from oyez.net.gate import Gate
 from oyez.net.outgoing import OutgoingSide
+
+logger = logging.getLogger(__name__)
 
 
 class Receiver(Protocol):
@@ -55,7 +58,11 @@ class TakenSocket(OutgoingSide):
             self._reading_paused = False
             self._resume_reading()
         if self._receiver is not None and not self.closing:
-            self._receiver.drained()
+            try:
+                self._receiver.drained()
+            except Exception:  # it would wait for ever for what it missed
+                logger.exception("a connection is closed after an error of ours")
+                self.abort()
 
     def _resume_reading(self) -> None:
         self._transport.resume_reading()

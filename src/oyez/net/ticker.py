@@ -14,6 +14,9 @@ logger = logging.getLogger(__name__)
 # After a restart thousands of heartbeats fall into the same instant: they are worked off a slice at a time.
 _SLICE = 256
 
+# A tick that raised may have planned no next one, and what has no deadline would never be pinged, nor end.
+_RETRY_S = 5.0
+
 
 class Timed(Protocol):
     """Something with a deadline. It has at most one at a time."""
@@ -74,7 +77,20 @@ class Ticker:
             self._timer.cancel()
 
     def _sweep(self) -> None:
+        """Tick what is due. Whatever goes wrong in it, the next sweep is planned."""
         assert self._loop is not None
+        more = False
+        try:
+            self._collect_due()
+            more = self._tick_some()
+        except Exception:
+            logger.exception("deadlines come late after an error of ours")
+        if more:
+            self._timer = self._loop.call_soon(self._sweep)
+        else:
+            self._timer = self._loop.call_later(self._resolution_s, self._sweep)
+
+    def _collect_due(self) -> None:
         current = int(self.clock() / self._resolution_s)
         if current - self._swept > len(self._slots):  # the process slept: look at what there is, not at all of time
             passed = sorted(slot for slot in self._slots if slot <= current)
@@ -83,10 +99,6 @@ class Ticker:
         for slot in passed:
             self._due.extend(self._slots.pop(slot, ()))
         self._swept = current
-        if self._tick_some():
-            self._timer = self._loop.call_soon(self._sweep)
-        else:
-            self._timer = self._loop.call_later(self._resolution_s, self._sweep)
 
     def _tick_some(self) -> bool:
         """Tick a slice of what is due; True when more is left."""
@@ -98,5 +110,7 @@ class Ticker:
                 try:
                     timed.tick(now)
                 except Exception:
-                    logger.exception("a deadline of %s could not be handled", type(timed).__name__)
+                    logger.exception("a deadline of %s could not be handled; it comes again", type(timed).__name__)
+                    if not timed.tick_slot:
+                        self.set(timed, now + _RETRY_S)
         return bool(self._due)

@@ -7,7 +7,9 @@ import asyncio
 import ipaddress
 import logging
 import socket
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Protocol
 
 from oyez import __version__
@@ -104,16 +106,18 @@ class Daemon:
         self._housekeeping.cancel()
         building.longpoll.close()
         for number, link in enumerate(list(building.engine.links.values()), 1):
-            link.close(engineio.NOOP, code=_GOING_AWAY)
+            _end(partial(link.close, engineio.NOOP, code=_GOING_AWAY))
             if number % _CLOSED_AT_ONCE == 0:
                 await asyncio.sleep(0)
         for number, connection in enumerate(list(self._main.doorway.connections), 1):
-            connection.close(_GOING_AWAY)
+            _end(partial(connection.close, _GOING_AWAY))
             if number % _CLOSED_AT_ONCE == 0:
                 await asyncio.sleep(0)
-        cut_off = await self._http.drain(deadline)
-        building.ticker.stop()
-        await building.hub.stop()
+        try:
+            cut_off = await self._http.drain(deadline)
+        finally:  # whatever goes wrong, the store is closed
+            building.ticker.stop()
+            await building.hub.stop()
         logger.info("stopped%s", f"; {cut_off} sockets had to be cut off" if cut_off else "")
 
     # Addresses
@@ -189,6 +193,14 @@ class Daemon:
         while True:
             await asyncio.sleep(1)
             self._building.hub.expire()
+
+
+def _end(end: Callable[[], None]) -> None:
+    """End one connection; the others have to end too."""
+    try:
+        end()
+    except Exception:
+        logger.exception("a connection could not be closed after an error of ours")
 
 
 def _bind(settings: _AddressSettings, prefix: str, listeners: list[socket.socket]) -> str:

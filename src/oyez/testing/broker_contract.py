@@ -15,7 +15,7 @@ from oyez.errors import BrokerError
 from oyez.hub.broker import Broker
 from oyez.hub.publication import MAX_EVENT_ID, Channel, EventId, Post
 from oyez.testing.kill import kill_while_it_publishes
-from oyez.testing.stage import Clock, Kept, Stage
+from oyez.testing.stage import Clock, Kept, PosterError, Stage
 
 _AGE_TOLERANCE_S = 1.0  # of stores that note whole seconds
 _RETRY_S = 0.02
@@ -197,6 +197,24 @@ class BrokerContract:
         stage.play(scene())
         assert len(stage.delivered) == 20
 
+    def test_a_poster_that_fails_costs_no_other(self, stage: Stage) -> None:
+        def fail() -> None:
+            raise PosterError
+
+        async def scene() -> None:
+            await stage.start()
+            for number in range(30):
+                stage.publish(*stage.posts("a"), then=fail if number % 3 == 0 else lambda: None)
+            for request in stage.requests:
+                await request.ids()
+            await stage.publish(*stage.posts("a")).ids()
+            stage.publish(*stage.posts("a"), then=fail)
+            stage.publish(*stage.posts("a"))
+            await stage.stop()
+
+        stage.play(scene())
+        assert len(stage.delivered) == 33
+
     def test_a_client_goes_on_at_its_id_or_before_it(self, stage: Stage) -> None:
         async def scene() -> None:
             await stage.start()
@@ -368,10 +386,11 @@ class BrokerOutageContract(BrokerContract):
 
 MANY_KINDS = (
     Post(Channel("é\ud800"), b'{"x" : [1.0, "\xc3\xa9"]}'),
+    Post(Channel("a"), b'{"n":1.10,"n":-0,"n":1E400,"s":"\\ud800\\u0041\\/\\u0000"}'),
     Post(Channel("a"), None),
     Post(Channel("a"), b'{"_placeholder":true,"num":0}', (b"\x00\xff", b"")),
 )
-"""Posts of every kind: a lone surrogate in the channel, no message, attachments."""
+"""Posts of every kind: a lone surrogate in the channel or escaped in the message, no message, attachments."""
 
 
 def assert_rising(ids: list[EventId]) -> None:

@@ -188,15 +188,17 @@ class AmqpBroker:
             self._under_way.fail_all(BrokerError(f"RabbitMQ at {self._url.server} went away", temporary=True))
 
     async def _keep(self, link: Link | None) -> None:
-        """Connect again whenever the connection is lost."""
-        try:
-            while True:
+        """Connect again whenever the connection is lost, whatever went wrong."""
+        while True:
+            try:
                 if link is not None:
                     await asyncio.wait({link.lost})
                     await link.close()
                 link = await self._reconnect()
-        except Exception:
-            logger.exception("RabbitMQ is not tried any more after an error of ours")
+            except Exception:
+                logger.exception("RabbitMQ is tried again after an error of ours")
+                link = None
+                await asyncio.sleep(_LONGEST_PAUSE_S)
 
     async def _reconnect(self) -> Link:
         pause_s = _FIRST_PAUSE_S

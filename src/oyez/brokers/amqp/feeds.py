@@ -3,7 +3,6 @@
 Knows the queue. Must not know what its messages say.
 """
 
-import logging
 from typing import Protocol
 
 from aiormq.abc import AbstractChannel, DeliveredMessage
@@ -11,8 +10,6 @@ from aiormq.abc import AbstractChannel, DeliveredMessage
 from oyez.brokers.amqp.intake import Intake
 from oyez.brokers.amqp.link import Link
 from oyez.hub.publication import EventId
-
-logger = logging.getLogger(__name__)
 
 
 class Feed(Protocol):
@@ -74,7 +71,7 @@ class ExchangeFeed:
                 return  # late: the next link's queue may have it too, and what it has not is told as a gap
             try:
                 self._intake.take(message.header.properties.message_id, message.body)
-            except Exception:
-                logger.exception("an event is lost after an error of ours")
+            except Exception:  # noqa: BLE001 - it is logged there
+                self._intake.lose_by_error()
 
         await link.ask("read a queue", channel.basic_consume(queue, receive, no_ack=True))

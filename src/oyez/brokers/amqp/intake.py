@@ -3,6 +3,7 @@
 Knows records, ids and own posts. Must not know connections, queues or streams.
 """
 
+import logging
 import time
 import uuid
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from oyez.errors import ProtocolError
 from oyez.hub.broker import Deliver, Lose
 from oyez.hub.publication import Channel, EventId, Publication
 from oyez.wire import amqp_records
+
+logger = logging.getLogger(__name__)
 
 _DAEMONS = "oyez-"
 
@@ -87,6 +90,14 @@ class Intake:
         assert self._lose is not None
         self._lose(self.skip_to_now())
 
+    def lose_by_error(self) -> None:
+        """Tell of a gap while an error of ours is handled, that came between an event and its listeners."""
+        logger.exception("an event is not delivered after an error of ours; listeners are told of a gap")
+        try:
+            self.lose()
+        except Exception:
+            logger.exception("listeners could not be told of a gap after an error of ours")
+
     def read_id(self, body: bytes) -> int | None:
         """Give the id that a poster gave; None if this is no event."""
         try:
@@ -128,8 +139,10 @@ class Intake:
             return False
         post, given = found
         event_id = self._give_id(given, trusted=True)
-        self._hand_over(Publication(event_id, post.channel, post.message, post.attachments, self._clock()))
-        self._under_way.delivered(number, event_id)
+        try:
+            self._hand_over(Publication(event_id, post.channel, post.message, post.attachments, self._clock()))
+        finally:
+            self._under_way.delivered(number, event_id)
         return True
 
     def _give_id(self, given: int, *, trusted: bool = False) -> EventId:

@@ -89,6 +89,7 @@ class Link:
             "#",
             self._answered,
             self._unrouted,
+            failed=self._posting_failed,
         )
         assert self._connection.transport is not None
         self._connection.transport.connection.closing.add_done_callback(self._closed)
@@ -170,6 +171,9 @@ class Link:
     def _unrouted(self) -> None:
         self.is_unbound = True
         self.lose(BrokerError(f"the exchange {self.url.exchange!r} at {self.url.server} was made anew", temporary=True))
+
+    def _posting_failed(self) -> None:
+        self.lose(BrokerError("posts could not be published after an error of ours", temporary=True))
 
     async def _watch(self) -> None:
         """Ask for a sign of life now and then: a silent server, a deleted exchange, one that takes no posts."""

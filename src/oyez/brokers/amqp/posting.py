@@ -47,6 +47,7 @@ class PostingChannel:
         routing_key: with which key.
         answered: told once for each message, unless the channel closes before.
         unrouted: told when no queue is bound to the exchange.
+        failed: told when nothing more is published after an error of ours.
     """
 
     def __init__(
@@ -56,12 +57,15 @@ class PostingChannel:
         routing_key: str,
         answered: Answered,
         unrouted: Callable[[], None],
+        *,
+        failed: Callable[[], None],
     ) -> None:
         assert isinstance(channel, Channel)  # its books are kept here
         self._channel = channel
         self._publish = commands.Basic.Publish(exchange=exchange, routing_key=routing_key, mandatory=True)
         self._answered = answered
         self._unrouted = unrouted
+        self._failed = failed
         self._waiting: deque[Message] = deque()
         self._wake = asyncio.Event()
         self._writer = asyncio.get_running_loop().create_task(self._write())
@@ -86,7 +90,8 @@ class PostingChannel:
                     frames = self._take_frames()
                     await channel.write_queue.put(ChannelFrame.marshall(channel.number, frames))
         except Exception:
-            logger.exception("posts wait in vain after an error of ours")
+            logger.exception("posts cannot be published after an error of ours; RabbitMQ is connected to anew")
+            self._failed()
 
     def _take_frames(self) -> list[FrameType | ContentBody]:
         """Write what waits, as far as it fits into one write."""
@@ -126,5 +131,5 @@ class PostingChannel:
             if isinstance(error, DeliveryError) and isinstance(error.frame, commands.Basic.Return):
                 self._unrouted()
         elif error is not None:
-            raise error
+            problem = repr(error)
         self._answered(message.number, problem)

@@ -190,8 +190,8 @@ class StreamFeed:
                 return
             try:
                 self._receive(arrival)
-            except Exception:
-                logger.exception("an event is lost after an error of ours")
+            except Exception:  # noqa: BLE001 - it is logged there
+                self._intake.lose_by_error()
             unacknowledged += 1
             if unacknowledged >= _ACK_EVERY and not channel.is_closed and message.delivery_tag is not None:
                 unacknowledged = 0

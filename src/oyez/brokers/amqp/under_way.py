@@ -4,12 +4,15 @@ Knows who waits for what, and for how long. Must not know how anything is publis
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Sequence
 
 from oyez.errors import BrokerError
 from oyez.hub.broker import Settle
 from oyez.hub.publication import EventId, Post
+
+logger = logging.getLogger(__name__)
 
 TIMEOUT_S = 5.0
 _LOOKS_PER_TIMEOUT = 10
@@ -124,7 +127,7 @@ class UnderWay:
             if not batch.settled:
                 batch.settled = True
                 self._bytes -= batch.bytes
-                batch.settle(batch.ids)
+                _settle(batch, batch.ids)
         if not self._batches:
             self._idle.set()
 
@@ -136,7 +139,7 @@ class UnderWay:
         for number in batch.numbers:
             self._by_number.pop(number, None)
             self._unconfirmed.pop(number, None)
-        batch.settle(error)
+        _settle(batch, error)
 
     def _look_later(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(TIMEOUT_S / _LOOKS_PER_TIMEOUT, self._sweep)
@@ -151,3 +154,11 @@ class UnderWay:
         self._settle_first()
         if self._batches:
             self._look_later()
+
+
+def _settle(batch: _Batch, outcome: list[EventId] | BrokerError) -> None:
+    """Answer a poster, whose errors are its own: those after it wait for their answers."""
+    try:
+        batch.settle(outcome)
+    except Exception:
+        logger.exception("a poster gets no answer after an error of ours")

@@ -1,0 +1,56 @@
+"""A run of publications, cut into pieces that are fit for one write each.
+
+Knows how much a write may carry, and what becomes of an event that cannot be encoded. Must not know who is written to.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+
+from oyez.hub.publication import Encoding, Publication
+
+logger = logging.getLogger(__name__)
+
+# What one write to one listener may carry, unless a single event is larger. A stalled reader holds on to no more.
+_WRITE_BYTES = 64 * 1024
+
+Chunk = tuple[Sequence[Publication], bytes | None]
+"""Publications and their bytes. None: this is one event alone, which this encoding cannot write."""
+
+
+def cut_into_chunks(publications: Sequence[Publication], encoding: Encoding) -> Iterable[Chunk]:
+    """Give all of a run, in its order. Whatever an encoding raises costs one event at most."""
+    if len(publications) == 1:
+        return ((publications, publications[0].encoded(encoding)),)
+    parts = [publication.encoded(encoding) for publication in publications]
+    sound = [part for part in parts if part is not None]
+    if encoding.max_events is None and len(sound) == len(parts) and sum(map(len, sound)) <= _WRITE_BYTES:
+        return _join(publications, sound, encoding)
+    return _cut(publications, parts, encoding)
+
+
+def _cut(publications: Sequence[Publication], parts: list[bytes | None], encoding: Encoding) -> Iterator[Chunk]:
+    begin = size = 0
+    most = encoding.max_events or len(parts)
+    collected: list[bytes] = []
+    for index, part in enumerate(parts):
+        if collected and (part is None or size + len(part) > _WRITE_BYTES or len(collected) == most):
+            yield from _join(publications[begin:index], collected, encoding)
+            collected = []
+        if part is None:
+            yield publications[index : index + 1], None
+            continue
+        if not collected:
+            begin, size = index, 0
+        collected.append(part)
+        size += len(part)
+    if collected:
+        yield from _join(publications[begin:], collected, encoding)
+
+
+def _join(publications: Sequence[Publication], parts: list[bytes], encoding: Encoding) -> Iterable[Chunk]:
+    """Give one chunk; one for each event, if their bytes cannot be put together."""
+    try:
+        return ((publications, encoding.join(parts)),)
+    except Exception:
+        logger.exception("events are written one by one after an error of ours")
+        return [((publication,), part) for publication, part in zip(publications, parts, strict=True)]

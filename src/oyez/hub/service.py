@@ -1,0 +1,112 @@
+"""What is done for one listener at a time: told of gaps, written to from history, cut off when that fails.
+
+Knows a listener's position. Must not know when its turn comes, nor what the others get.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from oyez.hub.audience import Audience
+from oyez.hub.chunks import cut_into_chunks
+from oyez.hub.history import Gap, History
+from oyez.hub.publication import EventId, Publication
+from oyez.hub.sparse_log import SparseLog
+from oyez.hub.subscriber import Subscription
+
+logger = logging.getLogger(__name__)
+
+
+class Service:
+    """Serves listeners, and counts what they were given.
+
+    Args:
+        history: what can be replayed.
+        audience: who listens.
+        clock: seconds on a steady scale.
+
+    Attributes:
+        log: for errors of ours.
+        deliveries: events that were given to listeners.
+        gaps: gaps that they were told of.
+    """
+
+    def __init__(self, history: History, audience: Audience, clock: Callable[[], float]) -> None:
+        self._history = history
+        self._audience = audience
+        self.log = SparseLog(logger, clock)
+        self.deliveries = 0
+        self.gaps = 0
+
+    def go_on(self, subscription: Subscription) -> None:
+        """Serve a listener from its position on, with word of what history has dropped meanwhile."""
+        try:
+            self._tell_gaps(subscription)
+            if not subscription.ended:
+                self.catch_up(subscription)
+        except Exception:
+            self.cut_off(subscription)
+
+    def catch_up(self, subscription: Subscription) -> None:
+        """Write what follows a listener's position, in id order, as far as its socket takes it."""
+        while missed := self._missed(subscription):
+            self.write(subscription, missed)
+            if subscription.lagging or subscription.ended:
+                return
+        subscription.position = self._history.last_id
+        subscription.ahead = None
+        subscription.lagging = False
+
+    def write(self, subscription: Subscription, publications: Sequence[Publication]) -> None:
+        """Write publications to a listener, as far as its socket takes them."""
+        subscription.lagging = False
+        for chunk, data in cut_into_chunks(publications, subscription.encoding):
+            subscription.position = chunk[-1].id
+            if data is None:
+                self._tell_unwritable(subscription, chunk[0])
+            else:
+                self.deliveries += len(chunk)
+                subscription.lagging = not subscription.write(data)
+            if subscription.lagging or subscription.ended:
+                return
+
+    def cut_off(self, subscription: Subscription) -> None:
+        """End a listener's connection, while an error of ours is handled: its client comes back for what it lacks."""
+        self.log.exception("a listener is cut off after an error of ours; its client comes back by itself")
+        subscription.ended = True
+        try:
+            self._audience.leave(subscription)
+        except Exception:
+            self.log.exception("a listener that is gone is still counted after an error of ours")
+        try:
+            subscription.subscriber.cut_off()
+        except Exception:
+            self.log.exception("a listener's connection cannot be ended after an error of ours")
+
+    def _missed(self, subscription: Subscription) -> list[Publication]:
+        """Give what follows a listener's position, in id order: no more than one write takes, where that is few."""
+        at_most = subscription.encoding.max_events
+        missed = [
+            publication
+            for channel in subscription.channels
+            for publication in self._history.since(channel, subscription.position_in(channel), at_most)
+        ]
+        missed.sort(key=_by_id)
+        return missed[:at_most]
+
+    def _tell_gaps(self, subscription: Subscription) -> None:
+        """Tell a listener what history has dropped before it could be given to it."""
+        for channel in subscription.channels:
+            gap = self._history.gap(channel, subscription.position_in(channel))
+            if gap is not None:
+                self.gaps += 1
+                subscription.subscriber.tell_gap(gap)
+
+    def _tell_unwritable(self, subscription: Subscription, publication: Publication) -> None:
+        """Tell a listener of the one event that it cannot get, since its encoding cannot write it."""
+        self.gaps += 1
+        event = publication.id
+        subscription.subscriber.tell_gap(Gap(publication.channel, EventId(event - 1), EventId(event + 1)))
+
+
+def _by_id(publication: Publication) -> EventId:
+    return publication.id

@@ -1,0 +1,30 @@
+"""A log for errors of ours that may happen to ten thousand listeners at once: one traceback tells enough.
+
+Knows when the last one was written. Must not know what fails.
+"""
+
+import logging
+from collections.abc import Callable
+
+_INTERVAL_S = 1.0
+
+
+class SparseLog:
+    """Writes to a logger, once a second at most.
+
+    Args:
+        logger: where to write.
+        clock: seconds on a steady scale.
+    """
+
+    def __init__(self, logger: logging.Logger, clock: Callable[[], float]) -> None:
+        self._logger = logger
+        self._clock = clock
+        self._written_at = float("-inf")
+
+    def exception(self, what: str) -> None:
+        """Write what an error that is being handled has cost, with its traceback."""
+        now = self._clock()
+        if now - self._written_at >= _INTERVAL_S:
+            self._written_at = now
+            self._logger.exception("%s", what)
