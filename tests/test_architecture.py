@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "client": {"errors"},
     "auth": {"errors", "address"},
     "settings": {"rules", "broker_url"},
-    "config": {"environment", "errors", "rules", "saved_text", "settings"},
+    "config": {"address", "environment", "errors", "rules", "saved_text", "settings"},
     "brokers": {"errors", "amqp_url", "hub.publication", "hub.broker", "wire.amqp_records"},
     "net": {"errors", "address", "wire"},
     "endpoints": {"errors", "address", "auth", "hub", "limits", "metrics", "net", "wire"},
@@ -43,7 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "metrics", "net", "settings", "terminal_text", "wire", "__version__",
     },
     "cli": {
-        "auth", "client", "config", "errors", "saved_text", "server", "settings", "terminal_text", "wire",
+        "address", "auth", "client", "config", "errors", "saved_text", "server", "settings", "terminal_text", "wire",
         "__version__",
     },
     "django": {"client", "errors", "auth.WELL_KNOWN_KEYS"},

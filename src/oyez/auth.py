@@ -20,7 +20,7 @@ class Verdict(Enum):
     ALLOWED = "allowed"
     NO_KEY = "no key is set, so nobody may post: set OYEZ_KEY or EVENT_DAEMON_KEY"
     WRONG_KEY = "wrong key"
-    WELL_KNOWN_KEY = "a well-known key, used through a proxy or from another machine: choose a key of your own"
+    WELL_KNOWN_KEY = "a well-known key, which counts on this machine only: choose a key of your own"
     WRONG_ADDRESS = "the address is not among auth.sender_addresses"
 
 
@@ -43,11 +43,22 @@ def judge_poster(policy: PostPolicy, token: object, peer: Peer) -> Verdict:
         return Verdict.NO_KEY
     if not is_same_key(token, policy.key):
         return Verdict.WRONG_KEY
-    if policy.key in WELL_KNOWN_KEYS and not (peer.local and peer.direct):
+    if policy.key in WELL_KNOWN_KEYS and not peer.local:
         return Verdict.WELL_KNOWN_KEY
-    if policy.sender_networks and peer.address and not is_within(peer.address, policy.sender_networks):
+    if policy.sender_networks and not _is_fenced_in(peer, policy.sender_networks):
         return Verdict.WRONG_ADDRESS
     return Verdict.ALLOWED
+
+
+def explain_refusal(verdict: Verdict, peer: Peer, *, local_need_none: bool = False) -> str:
+    """Say to the operator who was refused, and why; ``local_need_none``: others there may post without a key."""
+    doubt = f" ({peer.doubt})" if peer.doubt and (verdict is Verdict.WELL_KNOWN_KEY or local_need_none) else ""
+    return f"a poster from {peer}: {verdict.value}{doubt}"
+
+
+def _is_fenced_in(peer: Peer, networks: Sequence[Network]) -> bool:
+    """Tell whether a poster is where it has to be. Whoever connects to a Unix socket of this machine is."""
+    return peer.named and (peer.address is None or is_within(peer.address, networks))
 
 
 def is_same_key(token: object, key: str) -> bool:

@@ -7,7 +7,7 @@ import logging
 import resource
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
 logger = logging.getLogger(__name__)
@@ -119,15 +119,15 @@ class FailedAttempts:
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_minute = per_minute
         self._clock = clock
-        self._failures: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._failures: OrderedDict[Hashable, tuple[float, int]] = OrderedDict()
 
-    def add(self, address: str) -> bool:
-        """Count a failure; True when the address has had too many of them."""
+    def add(self, who: Hashable) -> bool:
+        """Count a failure of an address or a network; True when it has had too many of them."""
         now = self._clock()
-        began, count = self._failures.pop(address, (now, 0))
+        began, count = self._failures.pop(who, (now, 0))
         if now - began >= 60:
             began, count = now, 0
-        self._failures[address] = (began, count + 1)
+        self._failures[who] = (began, count + 1)
         if len(self._failures) > _ADDRESSES_REMEMBERED:
             self._failures.popitem(last=False)
         return count >= self._per_minute

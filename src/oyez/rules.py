@@ -117,6 +117,11 @@ def is_origin(text: str) -> bool:
     return text == "*" or re.fullmatch(r"https?://[^\s/?#]+", text) is not None
 
 
+def is_host_name(text: str) -> bool:
+    """Accept what may stand in a URL in place of an address, without a port."""
+    return re.fullmatch(r"[\w-]+(\.[\w-]+)*\.?", text, re.ASCII) is not None
+
+
 def problem_of_key(text: str) -> str:
     """Say what would be right instead of this key; nothing if it survives as the value of a header."""
     if text == MASK:

@@ -17,6 +17,7 @@ from oyez.rules import (
     NETWORKS,
     Rule,
     duration,
+    is_host_name,
     is_mount,
     is_network,
     is_origin,
@@ -128,6 +129,12 @@ class AuthSettings:
 
     sender_addresses: tuple[str, ...] = setting(
         (), "Addresses that back ends may post from; none named: any.", valid=is_network, form=NETWORKS
+    )
+    local_hosts: tuple[str, ...] = setting(
+        (),
+        "Names by which back ends on this machine call it, besides localhost and its loopback addresses.",
+        valid=is_host_name,
+        form="host names without a port, such as events.internal",
     )
 
 

@@ -225,6 +225,22 @@ def test_well_known_key_is_refused_through_nginx(tmp_path: Path) -> None:
             poster.close()
 
 
+@pytest.mark.parametrize(
+    "block",
+    ["", UPGRADE, UPGRADE.replace('"upgrade"', "close"), UPGRADE.replace('"upgrade"', '"Upgrade"'),
+     UPGRADE + "    proxy_set_header Host judge.example;"],
+    ids=["none", "upgrade", "close", "capital", "named"],
+)  # fmt: skip
+def test_well_known_key_is_refused_behind_a_block_that_hides_the_visitor(tmp_path: Path, block: str) -> None:
+    daemon = Daemon(tmp_path)
+    daemon.key = "lqdoj"
+    with daemon, Nginx(tmp_path, location("/", pass_to(daemon.port), block)) as nginx:
+        poster = SitePoster(nginx.url, daemon.key)
+        assert not poster.post("x", 1)
+        poster.close()
+        assert publish(nginx.port, daemon.key, source=VISITOR).status == 401
+
+
 # --- a reload ---------------------------------------------------------------------------------------------------------
 
 

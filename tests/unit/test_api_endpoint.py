@@ -19,6 +19,7 @@ from oyez.hub.history import History
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Post
 from oyez.limits import FailedAttempts, Notes
+from oyez.net.peer import Peers
 from oyez.wire.api_requests import PublishLimits
 
 
@@ -41,7 +42,7 @@ def post(body: bytes, **headers: str) -> tuple[Response, Notes]:
     notes = Notes()
     endpoint = ApiEndpoint(
         hub, PostPolicy("key"), FailedAttempts(10), notes, PublishLimits(100, 1000, 10, 5000),
-        trusted_proxies=(), body_timeout_s=1, version="1",
+        peers=Peers(), body_timeout_s=1, version="1",
     )  # fmt: skip
 
     async def receive() -> Message:

@@ -1,15 +1,19 @@
 """Who may post?"""
 
+from ipaddress import ip_address
+
 import pytest
 
 from oyez.address import Peer, parse_networks
-from oyez.auth import WELL_KNOWN_KEYS, PostPolicy, Verdict, is_same_key, judge_poster
+from oyez.auth import WELL_KNOWN_KEYS, PostPolicy, Verdict, explain_refusal, is_same_key, judge_poster
 
-HERE = Peer("127.0.0.1", direct=True, local=True)
-BEHIND_PROXY = Peer("203.0.113.9", direct=False, local=True)
-FAR = Peer("203.0.113.9", direct=True, local=False)
-UNIX = Peer("", direct=True, local=True)
-INSIDE = Peer("10.1.2.3", direct=True, local=False)
+DOUBT = "it came through a proxy"
+HERE = Peer(ip_address("127.0.0.1"), socket="127.0.0.1:5")
+FAR = Peer(ip_address("203.0.113.9"), doubt=DOUBT, socket="127.0.0.1:5")
+UNIX = Peer(None)
+INSIDE = Peer(ip_address("10.1.2.3"), doubt=DOUBT)
+BEHIND_INSIDE = Peer(ip_address("10.1.2.3"), named=False, doubt=DOUBT)
+BEHIND_UNIX = Peer(None, named=False, doubt=DOUBT)
 
 SECRET = PostPolicy("geheim-ü")
 PUBLIC = PostPolicy(min(WELL_KNOWN_KEYS))
@@ -29,18 +33,28 @@ FENCED = PostPolicy("secret", parse_networks(["10.0.0.0/8"]))
         (PostPolicy(""), None, HERE, Verdict.NO_KEY),
         (PUBLIC, PUBLIC.key, HERE, Verdict.ALLOWED),
         (PUBLIC, PUBLIC.key, UNIX, Verdict.ALLOWED),
-        (PUBLIC, PUBLIC.key, BEHIND_PROXY, Verdict.WELL_KNOWN_KEY),
+        (PUBLIC, PUBLIC.key, BEHIND_UNIX, Verdict.WELL_KNOWN_KEY),
         (PUBLIC, PUBLIC.key, FAR, Verdict.WELL_KNOWN_KEY),
         (PUBLIC, "x", FAR, Verdict.WRONG_KEY),
         (FENCED, "secret", INSIDE, Verdict.ALLOWED),
         (FENCED, "secret", FAR, Verdict.WRONG_ADDRESS),
         (FENCED, "secret", HERE, Verdict.WRONG_ADDRESS),
         (FENCED, "secret", UNIX, Verdict.ALLOWED),
+        (FENCED, "secret", BEHIND_INSIDE, Verdict.WRONG_ADDRESS),
+        (FENCED, "secret", BEHIND_UNIX, Verdict.WRONG_ADDRESS),
         (FENCED, "wrong", INSIDE, Verdict.WRONG_KEY),
     ],
 )
 def test_verdicts(policy: PostPolicy, token: object, peer: Peer, verdict: Verdict) -> None:
     assert judge_poster(policy, token, peer) is verdict
+
+
+def test_the_operator_is_told_who_was_refused_and_why() -> None:
+    assert explain_refusal(Verdict.WRONG_KEY, FAR) == "a poster from 203.0.113.9: wrong key"
+    assert explain_refusal(Verdict.WRONG_KEY, UNIX) == "a poster from a Unix socket: wrong key"
+    assert "somebody behind 10.1.2.3: the address" in explain_refusal(Verdict.WRONG_ADDRESS, BEHIND_INSIDE)
+    assert explain_refusal(Verdict.WELL_KNOWN_KEY, FAR).endswith(f"({DOUBT})")
+    assert explain_refusal(Verdict.NO_KEY, FAR, local_need_none=True).endswith(f"({DOUBT})")
 
 
 def test_judge_key_is_well_known() -> None:

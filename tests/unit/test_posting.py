@@ -17,6 +17,7 @@ from oyez.hub.publication import EventId
 from oyez.limits import FailedAttempts, Notes, Seats
 from oyez.net.connection import WebSocketConnection
 from oyez.net.origins import Origins
+from oyez.net.peer import Peers
 from tests.fakes import Clock, Gate, Loop, Socket
 
 POST = b'{"command":"post","channel":"c","message":1}'
@@ -54,7 +55,7 @@ class Door:
             self.notes,
             FilterLimits(10, 100),
             Origins(),
-            (),
+            Peers(),
             lambda find_peer: True,
         )
         self.endpoint = PostingEndpoint(
@@ -63,7 +64,7 @@ class Door:
         self.socket = Socket()
         self.connection = WebSocketConnection(self.gate)
         self.connection.connection_made(self.socket)
-        self.poster = RawPoster(self.endpoint, lambda: Peer("", direct=True, local=True), needs_key=False)
+        self.poster = RawPoster(self.endpoint, lambda: Peer(None), needs_key=False)
         self.connection.hand_over(self.poster)
         self.poster.opened(self.connection)
 

@@ -41,7 +41,7 @@ class Door:
         self.notes.append(reason)
 
     def open(self) -> EngineLink:
-        return self.engine.open_link(lambda: Peer("", direct=True, local=True), polling=True)
+        return self.engine.open_link(lambda: Peer(None), polling=True)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from oyez.limits import Notes, Seats
 from oyez.net.gate import StreamReceiver
 from oyez.net.handshake import Handshake, Refusal
 from oyez.net.origins import Origins
+from oyez.net.peer import Peers
 from oyez.net.stream import StreamConnection
 from oyez.net.ticker import Ticker
 from tests.eventsource import RecordReader
@@ -47,7 +48,14 @@ class Door:
         self.seats = Seats(seats)
         ticker = Ticker(clock=self.world.clock)
         self.house = House(
-            self.world.hub, self.seats, ticker, self.notes, FilterLimits(3, 10), Origins(), (), lambda find_peer: True
+            self.world.hub,
+            self.seats,
+            ticker,
+            self.notes,
+            FilterLimits(3, 10),
+            Origins(),
+            Peers(),
+            lambda find_peer: True,
         )
         self.endpoint = EventStreamEndpoint(self.house, 15.0)
         self.gate = StreamGate(self.endpoint)

@@ -13,8 +13,8 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from oyez import auth
-from oyez.address import Network, Peer
-from oyez.auth import PostPolicy, Verdict
+from oyez.address import Peer
+from oyez.auth import WELL_KNOWN_KEYS, PostPolicy, Verdict
 from oyez.endpoints import api_document
 from oyez.endpoints.idempotency import Content, KnownKeys, content_of_body
 from oyez.endpoints.listing import select_page
@@ -24,8 +24,7 @@ from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId
 from oyez.limits import FailedAttempts, Notes
 from oyez.net.body import TooLarge, read_body
-from oyez.net.origins import is_foreign_page
-from oyez.net.peer import peer_of
+from oyez.net.peer import Peers
 from oyez.wire import api_answers, api_queries, api_requests, commands
 from oyez.wire.api_answers import ApiError
 from oyez.wire.api_requests import PublishLimits
@@ -66,7 +65,7 @@ class ApiEndpoint:
         notes: Notes,
         limits: PublishLimits,
         *,
-        trusted_proxies: tuple[Network, ...],
+        peers: Peers,
         body_timeout_s: float,
         version: str,
     ) -> None:
@@ -76,7 +75,7 @@ class ApiEndpoint:
         self._note = notes
         self._limits = limits
         self._max_body_bytes = max(limits.max_bytes, limits.max_message_bytes + commands.ENVELOPE_BYTES)
-        self._trusted = trusted_proxies
+        self._peers = peers
         self._body_timeout_s = body_timeout_s
         self._document = api_document.load(limits, version)
         self._publisher = Publisher(hub, KnownKeys(), lambda: asyncio.get_running_loop().time())
@@ -127,16 +126,17 @@ class ApiEndpoint:
         # HTTP gives bytes; Starlette reads them as Latin-1, posters write keys in UTF-8.
         header = request.headers.get("Authorization", "").encode("latin-1").decode("utf-8", "replace")
         scheme, _, token = header.partition(" ")
-        peer = peer_of(request, self._trusted)
-        if trusted and not (header and self._policy.key) and _is_this_machines(request, peer):
+        peer = self._peers.of_request(request)
+        if trusted and peer.local and not (header and self._policy.key):
             return
-        verdict = auth.judge_poster(self._policy, token.strip() if scheme.lower() == "bearer" else None, peer)
+        key = token.strip() if scheme.lower() == "bearer" else None
+        verdict = auth.judge_poster(self._policy, key, peer)
         if verdict is Verdict.ALLOWED:
             return
-        self._note("auth-failed", f"a poster from {peer.address or 'a Unix socket'}: {verdict.value}")
-        if self._failures.add(peer.address):
+        self._note("auth-failed", auth.explain_refusal(verdict, peer, local_need_none=trusted))
+        if self._failures.add(peer.counted_as):
             raise ApiError(429, "too-many-failures", "Too many requests with a wrong key", {"Retry-After": "60"})
-        raise ApiError(401, "unauthorized", "The key is missing or wrong", {"WWW-Authenticate": "Bearer"})
+        raise ApiError(401, "unauthorized", _why_refused(key, peer, trusted=trusted), {"WWW-Authenticate": "Bearer"})
 
     # Answers
 
@@ -211,9 +211,13 @@ class _Below(BaseRoute):
         await response(scope, receive, send)
 
 
-def _is_this_machines(request: Request, peer: Peer) -> bool:
-    """Tell whether neither a proxy nor another site's page has sent a request, where only this machine comes in."""
-    return peer.direct and not is_foreign_page(request.headers.get("Origin"), request.headers.get("Host"))
+def _why_refused(key: str | None, peer: Peer, *, trusted: bool) -> str:
+    """Say what a client may know: of its own request all, of the daemon's key nothing."""
+    if key in WELL_KNOWN_KEYS and peer.doubt:
+        return f"This key is public knowledge, and counts on the daemon's own machine only: {peer.doubt}"
+    if trusted and key is None and peer.doubt:
+        return f"The key is needed, since the request may be another machine's or page's: {peer.doubt}"
+    return "The key is missing or wrong"
 
 
 async def _in_slices(steps: Generator[None, None, T]) -> T:

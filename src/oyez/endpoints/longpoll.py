@@ -19,7 +19,6 @@ from oyez.hub.history import Gap
 from oyez.hub.publication import Channel, EventId
 from oyez.hub.subscriber import Subscription
 from oyez.net.body import until_disconnected
-from oyez.net.peer import peer_of
 from oyez.wire import commands, listen_query
 from oyez.wire.listen_query import ListenQuery
 
@@ -78,7 +77,7 @@ class LongPollEndpoint:
         except ProtocolError as error:
             self._house.note("bad-request", f"a long poll: {error}")
             return Response("400 Bad Request", 400, media_type="text/plain")
-        if not self._house.take_seat(lambda: peer_of(request, self._house.trusted_proxies)):
+        if not self._house.take_seat(lambda: self._house.peers.of_request(request)):
             self._house.note("at-capacity", "a long poll over the limit is refused")
             return _later(_RETRY_AFTER_S)
         try:

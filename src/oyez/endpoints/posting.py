@@ -18,7 +18,6 @@ from oyez.limits import FailedAttempts
 from oyez.net.connection import WebSocketConnection
 from oyez.net.gate import FrameReceiver
 from oyez.net.handshake import Handshake, Refusal
-from oyez.net.origins import is_foreign_page
 from oyez.wire import commands, raw_commands
 from oyez.wire.commands import CommandError
 from oyez.wire.raw_commands import Request
@@ -55,16 +54,12 @@ class PostingEndpoint:
 
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
         """Take a poster that has to show the key."""
-        return self._admit(handshake.peer_finder(self.house.trusted_proxies), needs_key=True)
+        return self._admit(self.house.peers.of_handshake(handshake), needs_key=True)
 
     def admit_trusted(self, handshake: Handshake) -> FrameReceiver | Refusal:
-        """Take a poster on an address that only this machine reaches: the key is asked of those who might be others.
-
-        A proxy's clients may be anyone, and so may the page of another site that a browser on this machine shows.
-        """
-        find_peer = handshake.peer_finder(self.house.trusted_proxies)
-        is_foreign = is_foreign_page(handshake.first(b"origin"), handshake.first(b"host"))
-        return self._admit(find_peer, needs_key=is_foreign or not find_peer().direct)
+        """Take a poster on an address that only this machine reaches: the key is asked of those who might be others."""
+        find_peer = self.house.peers.of_handshake(handshake)
+        return self._admit(find_peer, needs_key=not find_peer().local)
 
     def _admit(self, find_peer: FindPeer, *, needs_key: bool) -> FrameReceiver | Refusal:
         if not self.house.may_open(find_peer):
@@ -142,7 +137,7 @@ class RawPoster:
 
     def _post(self, slot: list[bytes], request: Request) -> None:
         if not self._may_post:
-            self._refuse(slot, raw_commands.NOT_AUTHORIZED)
+            self._refuse_stranger(slot)
             return
         command = commands.parse_post(request.members)
         if command is None or not commands.is_channel(command.channel, self._endpoint.house.filter.max_channel_length):
@@ -168,7 +163,7 @@ class RawPoster:
         if self._may_post:
             self._reply(slot, commands.success_with_id(self._endpoint.house.hub.last_id()))
         else:
-            self._refuse(slot, raw_commands.NOT_AUTHORIZED)
+            self._refuse_stranger(slot)
 
     def _authorize(self, slot: list[bytes], request: Request) -> None:
         endpoint, peer = self._endpoint, self._find_peer()
@@ -181,9 +176,9 @@ class RawPoster:
             endpoint.house.ticker.clear(self)
             self._reply(slot, commands.SUCCESS)
             return
-        endpoint.house.note("auth-failed", f"a poster from {peer.address or 'a Unix socket'}: {verdict.value}")
+        endpoint.house.note("auth-failed", auth.explain_refusal(verdict, peer))
         self._reply(slot, raw_commands.AUTH_FAILED.encode())
-        if endpoint.failures.add(peer.address) and self._connection is not None:
+        if endpoint.failures.add(peer.counted_as) and self._connection is not None:
             self._connection.close(1008)
         else:
             self._plan_end()
@@ -197,6 +192,12 @@ class RawPoster:
     def _refuse(self, slot: list[bytes], error: CommandError) -> None:
         self._endpoint.house.note("refused-command", error.code)
         self._reply(slot, error.encode())
+
+    def _refuse_stranger(self, slot: list[bytes]) -> None:
+        peer = self._find_peer()
+        why = f" ({peer.doubt})" if peer.doubt else ""
+        self._endpoint.house.note("refused-command", f"a post by {peer}, who has shown no key{why}")
+        self._reply(slot, raw_commands.NOT_AUTHORIZED.encode())
 
     def _reply(self, slot: list[bytes], text: bytes) -> None:
         """Fill a slot, and send what is complete from the front: replies keep the order of their requests."""

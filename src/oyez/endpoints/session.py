@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from oyez.address import FindPeer, Network
+from oyez.address import FindPeer
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId
 from oyez.hub.subscriber import Subscription
 from oyez.limits import Seats
 from oyez.net.origins import Origins
+from oyez.net.peer import Peers
 from oyez.net.ticker import Ticker
 from oyez.wire import commands
 from oyez.wire.json_text import Json
@@ -36,7 +37,7 @@ class House:
         note: counts what peers did wrong.
         filter: how much one listener may follow.
         origins: whose pages may listen.
-        trusted_proxies: whose forwarding header is believed.
+        peers: how clients are told apart.
         may_open: whether there is room for one more session, of any kind.
     """
 
@@ -46,7 +47,7 @@ class House:
     note: Callable[[str, str], None]
     filter: FilterLimits
     origins: Origins
-    trusted_proxies: tuple[Network, ...]
+    peers: Peers
     may_open: Callable[[FindPeer], bool]
 
     def take_seat(self, find_peer: FindPeer) -> bool:

@@ -179,9 +179,9 @@ class SocketIOApp:
         peer = self._link.find_peer()
         verdict = auth.judge_poster(endpoint.policy, given, peer)
         if verdict is not Verdict.ALLOWED:
-            endpoint.note("auth-failed", f"a sender from {peer.address or 'a Unix socket'}: {verdict.value}")
+            endpoint.note("auth-failed", auth.explain_refusal(verdict, peer))
             self._link.send_text(socketio.encode_connect_error("Authentication failed"))
-            if endpoint.failures.add(peer.address):
+            if endpoint.failures.add(peer.counted_as):
                 self._link.close()
             return
         self._role = Role.SENDER

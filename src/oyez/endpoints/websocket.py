@@ -49,7 +49,7 @@ class WebSocketEndpoint:
         if not house.origins.allows(handshake.first(b"origin")):
             house.note("bad-handshake", "a page of an origin that may not listen")
             return _FORBIDDEN
-        if not house.take_seat(handshake.peer_finder(house.trusted_proxies)):
+        if not house.take_seat(house.peers.of_handshake(handshake)):
             house.note("at-capacity", "a WebSocket over the limit is refused")
             return _AT_CAPACITY
         return RawListener(self)

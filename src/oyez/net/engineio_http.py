@@ -14,14 +14,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from oyez.address import FindPeer, Network
+from oyez.address import FindPeer
 from oyez.net.body import TooLarge, read_body, until_disconnected
 from oyez.net.connection import WebSocketConnection
 from oyez.net.engineio import EngineLink, EngineServer
 from oyez.net.gate import FrameReceiver
 from oyez.net.handshake import Handshake, Refusal
 from oyez.net.origins import Origins
-from oyez.net.peer import peer_of
+from oyez.net.peer import Peers
 from oyez.wire import engineio
 
 _RETRY_AFTER_S = 30
@@ -61,7 +61,7 @@ class EngineHttp:
 
     Args:
         server: the sessions.
-        trusted_proxies: whose forwarding header is believed.
+        peers: how clients are told apart.
         allowed_origins: pages that may connect; ``*`` for all.
         body_timeout_s: how long the body of a POST may take.
         may_open: whether there is room for one more session.
@@ -71,13 +71,13 @@ class EngineHttp:
         self,
         server: EngineServer,
         *,
-        trusted_proxies: tuple[Network, ...] = (),
+        peers: Peers | None = None,
         allowed_origins: Sequence[str] = ("*",),
         body_timeout_s: float = 30.0,
         may_open: Callable[[FindPeer], bool] = lambda _: True,
     ) -> None:
         self._server = server
-        self._trusted = trusted_proxies
+        self._peers = peers or Peers()
         self._origins = Origins(allowed_origins)
         self._body_timeout_s = body_timeout_s
         self._may_open = may_open
@@ -94,7 +94,7 @@ class EngineHttp:
             self._server.note("bad-handshake", refused.message)
             return Refusal(refused.status, "Bad Request", refused.body())
         if link is None:
-            find = handshake.peer_finder(self._trusted)
+            find = self._peers.of_handshake(handshake)
             if not self._may_open(find):
                 self._server.note("at-capacity", "a session over the limit is refused")
                 return Refusal(_AT_CAPACITY.status, "Service Unavailable", _AT_CAPACITY.body(), _RETRY_AFTER_S)
@@ -156,7 +156,7 @@ class EngineHttp:
         return None, None
 
     def _open(self, request: Request) -> Response:
-        peer = peer_of(request, self._trusted)
+        peer = self._peers.of_request(request)
         if not self._may_open(lambda: peer):
             self._server.note("at-capacity", "a session over the limit is refused")
             return _error(_AT_CAPACITY, {"Retry-After": str(_RETRY_AFTER_S)})

@@ -13,8 +13,6 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.utils import accept_key
 
-from oyez.address import PROXY_HEADERS, FindPeer, Network, find_peer
-
 if TYPE_CHECKING:
     from oyez.net.outgoing import OutgoingSide
 
@@ -32,8 +30,6 @@ _ACCEPTED = (
     "Sec-WebSocket-Accept: %s\r\n"
     "Access-Control-Allow-Origin: *\r\n\r\n"
 )
-
-_PROXY_HEADERS = frozenset(name.encode() for name in PROXY_HEADERS)
 
 _KEY_CHARACTERS = 24  # RFC 6455 §4.1: 16 bytes in base64
 _BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
@@ -54,13 +50,6 @@ class Handshake(NamedTuple):
     def first(self, name: bytes) -> str | None:
         """Give the first value of a header, named in lower case."""
         return next(iter(self.all(name)), None)
-
-    def peer_finder(self, trusted: tuple[Network, ...]) -> FindPeer:
-        """Give the function that finds out who is at the other end."""
-        connection, forwarded = self.connection, None
-        if any(name in _PROXY_HEADERS for name, _ in self.headers):
-            forwarded = ",".join(self.all(b"x-forwarded-for"))
-        return lambda: find_peer(connection.peer_address, forwarded, trusted)
 
 
 class Refusal(NamedTuple):

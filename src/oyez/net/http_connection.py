@@ -8,11 +8,12 @@ from typing import Any
 
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.utils import get_remote_addr, is_ssl
+from uvicorn.protocols.utils import is_ssl
 
 from oyez.errors import ProtocolError
 from oyez.net.connection import WebSocketConnection
 from oyez.net.gate import HttpGate
+from oyez.net.peer import far_end_of
 from oyez.net.stream import StreamConnection
 
 # Whoever reads a body holds it to its time and answers; the socket itself is closed a little later.
@@ -116,7 +117,7 @@ class HttpConnection(HttpToolsProtocol):
             self._is_stream = self.parser.get_method() == b"GET" and self._gate.is_stream(self.url)
             if self._is_stream:
                 return  # no task is begun for it
-            self.client = self.client or get_remote_addr(self.transport)
+            self.client = self.client or far_end_of(self.transport)
             self.scope["client"] = self.client
         super().on_headers_complete()
 

@@ -1,11 +1,9 @@
-"""Which sites' pages may listen, and which are not this daemon's own.
+"""Which sites' pages may listen.
 
 Knows the Origin header and the answer that a browser wants to it (the Fetch standard's CORS). Must not know paths.
 """
 
 from collections.abc import Sequence
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 
 class Origins:
@@ -29,20 +27,3 @@ class Origins:
         if origin is not None and origin in self._allowed:
             return {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
         return {}
-
-
-def is_foreign_page(origin: str | None, host: str | None) -> bool:
-    """Tell whether a browser names another site's page; client libraries name the address that they connect to.
-
-    Any other name may have been made to lead here by whoever owns it ("DNS rebinding"), so it has to be an address.
-    """
-    if origin is None:
-        return False
-    try:
-        parts = urlsplit(origin)
-        name = parts.hostname or ""
-        if name != "localhost":
-            ip_address(name)
-    except ValueError:
-        return True
-    return parts.netloc != host

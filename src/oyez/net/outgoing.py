@@ -7,6 +7,9 @@ import asyncio
 import os
 from typing import cast
 
+from oyez.address import FarEnd
+from oyez.net.peer import far_end_of
+
 # Answers that wait for a peer that reads nothing. Above that, nothing more is read from it.
 _UNSENT_ANSWERS_BYTES = 64 * 1024
 
@@ -35,11 +38,9 @@ class OutgoingSide(asyncio.Protocol):
         if self._transport.get_extra_info("sslcontext") is None:
             self._fd = self._transport.get_extra_info("socket").fileno()
 
-    @property
-    def peer_address(self) -> str:
-        """Address of the socket's other end; empty on a Unix socket. Asking costs a call of the system."""
-        name = self._transport.get_extra_info("peername")
-        return name[0] if isinstance(name, tuple) else ""
+    def find_far_end(self) -> FarEnd | None:
+        """Ask who is at the socket's other end, which costs a call of the system; None: it is closed already."""
+        return far_end_of(self._transport)
 
     def pause_writing(self) -> None:
         """The peer does not keep up."""

@@ -36,6 +36,7 @@ from oyez.metrics import Metrics
 from oyez.net.engineio import EngineServer, EngineSettings
 from oyez.net.engineio_http import EngineHttp
 from oyez.net.origins import Origins
+from oyez.net.peer import Peers
 from oyez.net.ticker import Ticker
 from oyez.server.doorway import Doorway
 from oyez.server.stores import open_store, shown_url
@@ -85,7 +86,7 @@ class Building:
             self.notes,
             FilterLimits(settings.limits.max_subscriptions, settings.limits.max_channel_length),
             Origins(settings.http.allowed_origins),
-            parse_networks(settings.http.trusted_proxies),
+            Peers(parse_networks(settings.http.trusted_proxies), settings.auth.local_hosts),
             self._may_open,
         )
         policy = PostPolicy(settings.key, parse_networks(settings.auth.sender_addresses))
@@ -174,7 +175,7 @@ class Building:
                 limits.max_batch_events,
                 limits.max_batch_bytes,
             ),
-            trusted_proxies=self.house.trusted_proxies,
+            peers=self.house.peers,
             body_timeout_s=limits.body_timeout_s,
             version=__version__,
         )
@@ -208,8 +209,7 @@ class Building:
             return False
         if self.count_sessions() < self.capacity.sessions:
             return True
-        peer = find_peer()
-        return peer.local and peer.direct
+        return find_peer().local
 
     # Entrances
 
@@ -222,7 +222,7 @@ class Building:
         settings = self._settings
         socketio_http = EngineHttp(
             self.engine,
-            trusted_proxies=self.house.trusted_proxies,
+            peers=self.house.peers,
             allowed_origins=settings.http.allowed_origins,
             body_timeout_s=settings.limits.body_timeout_s,
             may_open=self._may_open,

@@ -4,7 +4,6 @@ Knows when things begin and end. Must not know what any part does inside.
 """
 
 import asyncio
-import ipaddress
 import logging
 import socket
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from functools import partial
 from typing import Protocol
 
 from oyez import __version__
+from oyez.address import is_loopback
 from oyez.auth import WELL_KNOWN_KEYS
 from oyez.errors import BrokerError, ConfigError, UnusableError
 from oyez.net.http import HttpServer, bind_tcp, bind_unix
@@ -227,4 +227,4 @@ def _bind(settings: _AddressSettings, prefix: str, listeners: list[socket.socket
 def _is_this_machines(listener: socket.socket) -> bool:
     """Tell whether only this machine can connect."""
     name = listener.getsockname()
-    return not isinstance(name, tuple) or ipaddress.ip_address(name[0].partition("%")[0]).is_loopback
+    return not isinstance(name, tuple) or is_loopback(name[0])

@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 from urllib3.util import Url
 
+from oyez.address import is_loopback
 from oyez.client import parse_target
 from oyez.errors import ConfigError
 
 _DEFAULT_PORTS = {False: 80, True: 443}
-_LOCAL_NAMES = ("localhost", "ip6-localhost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Place:
     @property
     def is_local(self) -> bool:
         """Tell whether it is this machine that the name stands for, whichever machine that is."""
-        return bool(self.socket_path) or self.host in (*_LOCAL_NAMES, "::1") or self.host.startswith("127.")
+        return bool(self.socket_path) or is_loopback(self.host)
 
     def url(self, path: str | None = None, *, scheme: str = "http") -> str:
         """Write the URL, of another path if one is given; never with a password."""
