@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oyez.errors import ProtocolError
-from oyez.wire import api_queries, api_requests, commands, json_walk
+from oyez.wire import api_queries, api_requests, commands, json_text
 from oyez.wire.api_answers import ApiError
 from oyez.wire.api_requests import Publish, PublishLimits
-from oyez.wire.json_walk import run_through
+from oyez.wire.json_text import run_through
 from tests.fuzz import fuzz
 from tests.fuzz.test_codecs import any_json, strictly, texts, utf8_json, values
 
@@ -85,7 +85,7 @@ def check(wanted: Publish) -> None:
 @fuzz
 def test_what_is_walked_over_stays_the_text_that_it_is(data: bytes) -> None:
     try:
-        parts = run_through(json_walk.split(data, ("", "a")))
+        parts = run_through(json_text.split(data, ("", "a")))
     except ProtocolError:
         return
     whole = strictly(data)
@@ -102,7 +102,7 @@ def test_every_object_is_walked_over(value: dict[str, object], space: str) -> No
     """A lone surrogate at the end sends it the slow way; the fast one has to find the same."""
     fast = json.dumps(value | {"last": 1}, separators=(f"{space},{space}", f":{space}"))
     slow = fast[: fast.rindex("1")] + '"\\ud800"' + fast[fast.rindex("1") + 1 :]
-    parts = [run_through(json_walk.split(text.encode(), [*value])) for text in (fast, slow)]
+    parts = [run_through(json_text.split(text.encode(), [*value])) for text in (fast, slow)]
     assert parts[0].members.keys() == parts[1].members.keys()
     assert parts[0].lists.keys() == parts[1].lists.keys()
     for name in value.keys() - {"last"}:

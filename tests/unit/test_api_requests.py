@@ -6,7 +6,7 @@ import pytest
 
 from oyez.wire.api_answers import ApiError
 from oyez.wire.api_requests import KeyedPost, Publish, PublishLimits, check_header_key, parse_publish
-from oyez.wire.json_walk import run_through
+from oyez.wire.json_text import run_through
 
 LIMITS = PublishLimits(max_channel_length=10, max_message_bytes=100, max_events=2000, max_bytes=1000)
 

@@ -5,7 +5,16 @@ import json
 import pytest
 
 from oyez.errors import ProtocolError
-from oyez.wire.json_text import Json, decode_string, encode_string, split_array, split_object
+from oyez.wire.json_text import (
+    MAX_DEPTH,
+    Json,
+    check_depth,
+    decode,
+    decode_string,
+    encode_string,
+    split_array,
+    split_object,
+)
 
 DEEP = b"[" * 100_000 + b"]" * 100_000
 LONE = b'"\\ud800"'
@@ -22,9 +31,10 @@ LONE = b'"\\ud800"'
         ),
         (b"[%s]" % (b"7" * 5000), [b"7" * 5000]),
         (b'["\\ud83d\\ude00"]', [b'"\\ud83d\\ude00"']),
-        (b"[%s, 1e400, -1e400, 1.0]" % LONE, [LONE, b"null", b"null", b"1.0"]),
-        (b'[{"a":%s , "b":[1, 2]}]' % LONE, [b'{"a":"\\ud800","b":[1,2]}']),
-        (b'["\\uD800"]', [LONE]),
+        (b"[%s, 1e400, -1e400, 1.10, -0]" % LONE, [LONE, b"1e400", b"-1e400", b"1.10", b"-0"]),
+        (b'[{"a":%s , "b":[1, 2]}]' % LONE, [b'{"a":"\\ud800" , "b":[1, 2]}']),
+        (b'[%s,"\\uD800", {"b":1,"a":2,"b":3} ]' % LONE, [LONE, b'"\\uD800"', b'{"b":1,"a":2,"b":3}']),
+        (b"[%s,%s]" % (LONE, b"7" * 5000), [LONE, b"7" * 5000]),
     ],
 )
 def test_arrays_are_split(data: bytes, elements: list[bytes]) -> None:
@@ -44,7 +54,7 @@ def test_objects_are_split() -> None:
         b"['a']",
         b'["\n"]', b'["\\x"]', b"[1]\x00", b'["\x00"]', b"\xff", b"5", b"null", b'"a"', DEEP, b'{"a":' + DEEP + b"}",
         b"[" + LONE + b",NaN]", b"[" + LONE + b",-Infinity]", b"[" + LONE + b",\xff]", b"[" + LONE + b",",
-        b"[%s,%s]" % (LONE, b"7" * 5000), b"[%s,%s]" % (LONE, DEEP), LONE,
+        b"[%s,%s]" % (LONE, DEEP), LONE,
     ],
     ids=lambda data: repr(data[:20]),
 )  # fmt: skip
@@ -96,3 +106,43 @@ def test_strings_are_read(data: bytes, text: str | None) -> None:
 def test_strings_are_written(text: str) -> None:
     written = encode_string(text)
     assert json.loads(written.decode()) == text
+
+
+def nested(levels: int, inner: str = "") -> bytes:
+    return f"{'[' * levels}{inner}{']' * levels}".encode()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        nested(MAX_DEPTH),
+        b'{"a":' * MAX_DEPTH + b"1" + b"}" * MAX_DEPTH,
+        b"[%s]" % b",".join([b"[[]]"] * 5000),
+        b'"%s"' % (b"[" * 2000),
+        b'["\\"%s","\\\\",{"%s":1}]' % (b"{" * 2000, b"[" * 2000),
+        nested(MAX_DEPTH, '"[","\\\\","\\"["'),
+    ],
+    ids=lambda message: repr(message[:16]),
+)
+def test_a_message_may_have_so_many_levels(message: bytes) -> None:
+    json.loads(message)
+    check_depth(message)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        nested(MAX_DEPTH + 1),
+        b'{"a":' * (MAX_DEPTH + 1) + b"1" + b"}" * (MAX_DEPTH + 1),
+        b"[[1,2]," + nested(MAX_DEPTH, '"]]]]","\\\\","\\"]"') + b"]",
+    ],
+    ids=lambda message: repr(message[:16]),
+)
+def test_and_not_one_more(message: bytes) -> None:
+    json.loads(message)
+    with pytest.raises(ProtocolError, match="512 levels"):
+        check_depth(message)
+
+
+def test_values_are_read_whatever_their_numbers() -> None:
+    assert decode(b'{"a":%s,"b":1e999,"num":7}' % (b"7" * 5000)) == {"a": float("inf"), "b": float("inf"), "num": 7}

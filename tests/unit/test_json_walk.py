@@ -3,8 +3,7 @@
 import pytest
 
 from oyez.errors import ProtocolError
-from oyez.wire.json_text import Json
-from oyez.wire.json_walk import Parts, run_through, split, split_object
+from oyez.wire.json_text import Json, Parts, run_through, split, split_object
 
 LONE = b'"\\ud800"'
 DEEP = b"[" * 100_000 + b"]" * 100_000

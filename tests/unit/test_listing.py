@@ -5,7 +5,7 @@ import random
 import pytest
 
 from oyez.endpoints.listing import select_page
-from oyez.wire.json_walk import run_through
+from oyez.wire.json_text import run_through
 
 
 def select(names: list[str], prefix: str = "", after: str = "", limit: int = 3) -> list[str]:

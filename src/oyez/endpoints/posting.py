@@ -12,7 +12,7 @@ from oyez import auth
 from oyez.address import FindPeer
 from oyez.auth import PostPolicy, Verdict
 from oyez.endpoints.session import House
-from oyez.errors import BrokerError
+from oyez.errors import BrokerError, ProtocolError
 from oyez.hub.publication import Channel, EventId, Post
 from oyez.limits import FailedAttempts
 from oyez.net.connection import WebSocketConnection
@@ -139,7 +139,11 @@ class RawPoster:
         if not self._may_post:
             self._refuse_stranger(slot)
             return
-        command = commands.parse_post(request.members)
+        try:
+            command = commands.parse_post(request.members)
+        except ProtocolError as error:
+            self._refuse(slot, raw_commands.syntax_error(error))
+            return
         if command is None or not commands.is_channel(command.channel, self._endpoint.house.filter.max_channel_length):
             self._endpoint.house.note("refused-command", commands.INVALID_CHANNEL_IN_POST.code)
             self._reply(slot, raw_commands.INVALID_CHANNEL)

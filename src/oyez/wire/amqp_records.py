@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from oyez.errors import ProtocolError
-from oyez.wire import commands, json_text, json_walk, socketio
+from oyez.wire import commands, json_text, socketio
 from oyez.wire.json_text import Json
 
 
@@ -50,6 +50,8 @@ def parse_record(body: bytes, *, max_channel_length: int, max_body_bytes: int) -
     if not commands.is_channel(record.channel, max_channel_length):
         raise ProtocolError(f"the channel is not a string of 1 to {max_channel_length} characters")
     message = None if isinstance(record.message, msgspec.UnsetType) else bytes(record.message)
+    if message is not None:
+        json_text.check_depth(message)
     if isinstance(record.attachments, msgspec.UnsetType):
         return Record(record.id, record.channel, message)
     return Record(record.id, record.channel, message, _read_attachments(record.attachments, message))
@@ -79,7 +81,7 @@ def _split(body: bytes) -> _Record:
 
 
 def _split_slowly(body: bytes) -> _Record:
-    members = json_walk.split_object(Json(body))
+    members = json_text.split_object(body)
     channel = json_text.decode_string(members["channel"]) if "channel" in members else None
     if channel is None:
         raise ProtocolError("not an event: no channel")

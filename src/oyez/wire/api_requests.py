@@ -11,10 +11,9 @@ from typing import NamedTuple
 import msgspec
 
 from oyez.errors import ProtocolError
-from oyez.wire import commands, json_text, json_walk
+from oyez.wire import commands, json_text
 from oyez.wire.api_answers import ApiError
-from oyez.wire.json_text import Json
-from oyez.wire.json_walk import Parts
+from oyez.wire.json_text import Json, Parts
 
 MAX_KEY_LENGTH = 200
 
@@ -147,7 +146,7 @@ def _read_event(data: Json, limits: PublishLimits, index: int) -> KeyedPost:
         event = _decode_event(data)
     except (msgspec.DecodeError, RecursionError):  # a lone surrogate, or something to be told
         return _read_event_slowly(data, limits, f"events[{index}]")
-    message = None if event.message is msgspec.UNSET else bytes(event.message)
+    message = None if isinstance(event.message, msgspec.UnsetType) else bytes(event.message)
     key = None if event.key is msgspec.UNSET else event.key
     if (
         not commands.is_channel(event.channel, limits.max_channel_length)
@@ -155,12 +154,14 @@ def _read_event(data: Json, limits: PublishLimits, index: int) -> KeyedPost:
         or (key is not None and not 1 <= len(key) <= MAX_KEY_LENGTH)
     ):
         return _read_event_slowly(data, limits, f"events[{index}]")
+    if message is not None:
+        _check_depth(message, f"events[{index}]")
     return KeyedPost(event.channel, message, key)
 
 
 def _read_event_slowly(data: Json, limits: PublishLimits, where: str) -> KeyedPost:
     try:
-        members = json_walk.split_object(data)
+        members = json_text.split_object(data)
     except ProtocolError as error:
         raise ApiError(400, "bad-request", f"{where} must be an object") from error
     _check_members(members, _FORMS["channel"], where)
@@ -179,7 +180,7 @@ def _check_utf8(body: bytes) -> None:
 
 def _split_body(body: bytes) -> Generator[None, None, Parts]:
     try:
-        return (yield from json_walk.split(body, _LISTS))
+        return (yield from json_text.split(body, _LISTS))
     except ProtocolError as error:
         raise ApiError(400, "bad-json", f"The body is no JSON object: {error}") from error
 
@@ -215,7 +216,15 @@ def _read_message(members: dict[str, Json], limits: PublishLimits, where: str) -
     if len(text) > limits.max_message_bytes:
         whose = f"The message of {where}" if where else "A message"
         raise _too_large(f"{whose} may have {limits.max_message_bytes} bytes at most")
+    _check_depth(text, where)
     return text
+
+
+def _check_depth(message: bytes, where: str) -> None:
+    try:
+        json_text.check_depth(message)
+    except ProtocolError as error:
+        raise ApiError(400, "bad-json", f"{where}: {error}" if where else str(error)) from error
 
 
 def _read_key(members: dict[str, Json], where: str) -> str | None:

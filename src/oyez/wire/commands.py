@@ -85,27 +85,38 @@ _FILTER = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def parse_post(data: Json | None) -> PostCommand | None:
-    """Read the argument of a post; None if it names no channel."""
+    """Read the argument of a post, which is valid JSON; None if it names no channel.
+
+    Raises:
+        ProtocolError: the message is nested too deeply.
+    """
     if data is None:
         return None
     try:
         post = _POST.decode(data)
     except msgspec.ValidationError:
         return None
-    except msgspec.DecodeError:  # a lone surrogate somewhere: valid JSON, which has been checked
+    except (msgspec.DecodeError, RecursionError):  # a lone surrogate somewhere, or something to be refused
         return _parse_post_slowly(data)
-    return PostCommand(post.channel, None if isinstance(post.message, msgspec.UnsetType) else bytes(post.message))
+    if isinstance(post.message, msgspec.UnsetType):
+        return PostCommand(post.channel, None)
+    message = bytes(post.message)
+    json_text.check_depth(message)
+    return PostCommand(post.channel, message)
 
 
 def _parse_post_slowly(data: Json) -> PostCommand | None:
-    try:
-        members = json_text.split_object(data)
-    except ProtocolError:
+    if not bytes(data).lstrip().startswith(b"{"):
         return None
+    members = json_text.split_object(data)
     channel = json_text.decode_string(members["channel"]) if "channel" in members else None
     if channel is None:
         return None
-    return PostCommand(channel, bytes(members["message"]) if "message" in members else None)
+    if "message" not in members:
+        return PostCommand(channel, None)
+    message = bytes(members["message"])
+    json_text.check_depth(message)
+    return PostCommand(channel, message)
 
 
 def parse_start(data: Json | None) -> int | None:

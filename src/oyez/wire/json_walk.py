@@ -1,31 +1,27 @@
-r"""JSON split one level down, into the text that it is, whatever it holds.
+r"""JSON walked over, one level down or two: where each value begins and ends, whatever it holds.
 
-Knows where a value ends. Must not know what it means.
+Knows the marks between values. Must not know what a value means, nor change it.
 
-msgspec does it, except for text with the escape of a lone surrogate (``"\ud800"``). `json_text` reads such text and
-writes it anew. For one message that is good enough; a batch holds other messages too, which must not change, and may
-have 16 MiB. So here it is walked over, and others may go on meanwhile.
+`json_text` splits with msgspec, and comes here with the one kind of text that msgspec refuses and JSON allows. A batch
+may have 16 MiB: others may go on meanwhile.
 """
 
 import json
 import re
 from collections.abc import Collection, Generator
-from typing import NamedTuple, NoReturn, TypeVar
+from typing import NamedTuple, NoReturn
 
 import msgspec
 
 from oyez.errors import ProtocolError
-from oyez.wire.json_text import Json
 
-_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_SURROGATE_MARK = b"\\ud"
+Json = msgspec.Raw
+"""The text of one JSON value, known to be valid."""
+
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 # How much is done between two times that the others may go on: a few milliseconds.
 _ELEMENTS_PER_SLICE = 500
-
-T = TypeVar("T")
 
 
 class Parts(NamedTuple):
@@ -36,51 +32,13 @@ class Parts(NamedTuple):
     """The elements of those members that were to be split as well and are arrays."""
 
 
-def split_object(data: Json) -> dict[str, Json]:
-    """Split a JSON object in UTF-8 into its members; of a repeated name the last counts, as in browsers.
+def walk_object(text: str, lists: Collection[str]) -> Generator[None, None, Parts]:
+    """Split an object, and those of its members that ``lists`` names. It yields now and then.
 
     Raises:
-        ProtocolError: not JSON, not an object, or nested deeper than the interpreter allows (about 1,000).
+        ValueError: not JSON; a ProtocolError: not an object.
+        RecursionError: nested deeper than the interpreter allows.
     """
-    return run_through(split(bytes(data), ())).members
-
-
-def run_through(steps: Generator[None, None, T]) -> T:
-    """Give the result of what yields now and then, without a pause: for what is short."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-
-
-def split(data: bytes, lists: Collection[str]) -> Generator[None, None, Parts]:
-    """Split a JSON object, and those of its members that ``lists`` names. It yields now and then.
-
-    Raises:
-        ProtocolError: as for `split_object`.
-    """
-    try:
-        try:
-            members = _OBJECT.decode(data)
-            yield
-            return Parts(members, {name: _ARRAY.decode(members[name]) for name in lists if _is_array(members, name)})
-        except msgspec.DecodeError as error:
-            if isinstance(error, msgspec.ValidationError) or _SURROGATE_MARK not in data.lower():
-                raise ProtocolError(str(error)) from error
-        return (yield from _walk_object(data.decode(), lists))
-    except RecursionError as error:
-        raise ProtocolError("JSON is nested too deeply") from error
-    except ValueError as error:  # JSONDecodeError, bad UTF-8
-        raise ProtocolError(str(error)) from error
-
-
-def _is_array(members: dict[str, Json], name: str) -> bool:
-    return name in members and bytes(memoryview(members[name])[:1]) == b"["
-
-
-def _walk_object(text: str, lists: Collection[str]) -> Generator[None, None, Parts]:
     parts = Parts({}, {})
     at, more = _enter(text, 0, "{", "}")
     while more:
@@ -90,17 +48,23 @@ def _walk_object(text: str, lists: Collection[str]) -> Generator[None, None, Par
         begin = _expect(text, _skip(text, at), ":")
         parts.lists.pop(name, None)  # of a repeated name the last counts
         if name in lists and text[begin : begin + 1] == "[":
-            parts.lists[name], at = yield from _walk_array(text, begin)
+            parts.lists[name], at = yield from _walk_elements(text, begin)
         else:
             _, at = _scan(text, begin)
         parts.members[name] = Json(text[begin:at].encode())
         at, more = _go_on(text, at, "}")
-    if _skip(text, at) != len(text):
-        raise ProtocolError(f"nothing more is expected at character {at}")
+    _expect_end(text, at)
     return parts
 
 
-def _walk_array(text: str, at: int) -> Generator[None, None, tuple[list[Json], int]]:
+def walk_array(text: str) -> Generator[None, None, list[Json]]:
+    """Split an array. It yields, and raises, as `walk_object`."""
+    elements, at = yield from _walk_elements(text, 0)
+    _expect_end(text, at)
+    return elements
+
+
+def _walk_elements(text: str, at: int) -> Generator[None, None, tuple[list[Json], int]]:
     elements: list[Json] = []
     at, more = _enter(text, at, "[", "]")
     while more:
@@ -130,6 +94,11 @@ def _expect(text: str, at: int, mark: str) -> int:
     if text[at : at + 1] != mark:
         raise ProtocolError(f"'{mark}' is expected at character {at}")
     return _skip(text, at + 1)
+
+
+def _expect_end(text: str, at: int) -> None:
+    if _skip(text, at) != len(text):
+        raise ProtocolError(f"nothing more is expected at character {at}")
 
 
 def _skip(text: str, at: int) -> int:

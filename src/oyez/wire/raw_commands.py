@@ -44,7 +44,7 @@ def parse_request(data: bytes) -> Request | CommandError:
         try:
             name = _find_name(data)
         except ProtocolError as error:
-            return CommandError("syntax-error", str(error)[:_LONGEST_QUOTE])
+            return syntax_error(error)
     if name is None:
         return CommandError("syntax-error", "no command specified")
     return Request(name.replace("-", "_"), Json(data))
@@ -65,6 +65,11 @@ def _find_name(data: bytes) -> str | None:
         return None
     name = value.get("command")
     return name if isinstance(name, str) else None
+
+
+def syntax_error(error: ProtocolError) -> CommandError:
+    """Refuse what is no JSON, or JSON of no use."""
+    return CommandError("syntax-error", str(error)[:_LONGEST_QUOTE])
 
 
 def bad_command(name: str) -> CommandError:
