@@ -38,8 +38,7 @@ def test_a_unix_socket_has_no_page() -> None:
     assert "EVENT_DAEMON" not in text
 
 
-def test_it_is_plain_where_it_is_not_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    banner.show(SETTINGS, "http://127.0.0.1:15100")
-    shown = capsys.readouterr().out
+def test_it_is_plain_where_it_is_not_a_terminal() -> None:
+    shown = banner.render(SETTINGS, "http://127.0.0.1:15100")
     assert f"Key      {KEY}\n" in shown
     assert "\x1b" not in shown

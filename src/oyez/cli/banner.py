@@ -3,7 +3,6 @@
 Knows settings and the terminal. Must not know the server.
 """
 
-import contextlib
 from collections.abc import Iterator
 
 from rich.console import Console
@@ -15,15 +14,16 @@ from oyez.settings import Settings
 _ANYWHERE = {"http://0.0.0.0:": "http://127.0.0.1:", "http://[::]:": "http://[::1]:"}
 
 
-def show(settings: Settings, address: str) -> None:
-    """Print the banner to the standard output: in colours on a terminal, plain elsewhere.
+def render(settings: Settings, address: str) -> str:
+    """Return the banner as it is written to the standard output: in colours for a terminal, plain elsewhere.
 
     The key is shown, so this is for development mode only. The address is ``http://host:port`` or ``unix:path``.
     """
     console = Console(highlight=False, soft_wrap=True)
-    with contextlib.suppress(OSError):  # nobody reads it: no reason for the daemon to end
+    with console.capture() as shown:
         for line in banner(settings, address):
             console.print(line)
+    return shown.get()
 
 
 def banner(settings: Settings, address: str) -> Iterator[Text]:

@@ -1,11 +1,11 @@
 """`oyez serve`: start the daemon."""
 
 import os
-
-import typer
+import sys
 
 from oyez.cli import options
 from oyez.config import load_with_sources
+from oyez.outlet import Outlet, descriptor_of
 
 
 def serve(
@@ -46,6 +46,8 @@ def serve(
         if settings.dev:
             from oyez.cli import banner  # noqa: PLC0415 - a daemon at work needs no colours
 
-            banner.show(settings, address)
+            encoding = getattr(sys.stdout, "encoding", "utf-8")
+            text = banner.render(settings, address).encode(encoding, "backslashreplace")
+            Outlet(descriptor_of(sys.stdout), "oyez-banner").put(text)
 
-    raise typer.Exit(run(settings, on_ready, warnings))
+    run(settings, on_ready, warnings)

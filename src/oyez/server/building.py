@@ -68,9 +68,10 @@ class Building:
     Args:
         settings: the effective tree.
         is_serving: whether sessions may begin.
+        count_lost_lines: tells how many lines of the log were dropped.
     """
 
-    def __init__(self, settings: Settings, is_serving: Callable[[], bool]) -> None:
+    def __init__(self, settings: Settings, is_serving: Callable[[], bool], count_lost_lines: Callable[[], int]) -> None:
         self._settings = settings
         self._is_serving = is_serving
         self.ticker = Ticker()
@@ -100,7 +101,7 @@ class Building:
             self.house, settings.http.stream_heartbeat_s, (STREAM_PATH, self._below_socketio(STREAM_PATH))
         )
         self.api = self._build_api(policy, failures)
-        self.status = StatusEndpoint(is_serving, self._build_metrics())
+        self.status = StatusEndpoint(is_serving, self._build_metrics(count_lost_lines))
 
     # Parts
 
@@ -180,7 +181,7 @@ class Building:
             version=__version__,
         )
 
-    def _build_metrics(self) -> Metrics:
+    def _build_metrics(self, count_lost_lines: Callable[[], int]) -> Metrics:
         metrics = Metrics()
         metrics.gauge("oyez_sessions", "Sessions that are open.", self.count_sessions)
         metrics.gauge("oyez_listeners", "Sessions that listen.", lambda: self.house.seats.taken)
@@ -193,6 +194,7 @@ class Building:
         )
         metrics.counter("oyez_deliveries", "Events given to listeners.", lambda: self.hub.deliveries)
         metrics.counter("oyez_gaps", "Gaps that listeners were told of.", lambda: self.hub.gaps)
+        metrics.counter("oyez_log_lines_dropped", "Lines of the log that nobody read in time.", count_lost_lines)
         metrics.counter_by_reason(
             "oyez_refusals", "What peers did wrong, or were refused, by reason.", lambda: self.notes.counts
         )

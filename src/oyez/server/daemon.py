@@ -28,6 +28,9 @@ _DRAIN_RESERVE = 0.1
 # RFC 6455 §7.4.1: the endpoint goes away; clients come back by themselves.
 _GOING_AWAY = 1001
 
+# What a store may take to close before that is worth a line.
+_STORE_PATIENCE_S = 2.5
+
 # Closing is work as well; between so many, others have their turn.
 _CLOSED_AT_ONCE = 100
 
@@ -46,12 +49,13 @@ class Daemon:
 
     Args:
         settings: the effective tree.
+        count_lost_lines: tells how many lines of the log were dropped.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, count_lost_lines: Callable[[], int]) -> None:
         self._settings = settings
         self._serving = False
-        self._building = Building(settings, lambda: self._serving)
+        self._building = Building(settings, lambda: self._serving, count_lost_lines)
         self._http = HttpServer(self._building.ticker)
         self._main = self._building.main_entrance()
 
@@ -97,11 +101,9 @@ class Daemon:
         self._serving = False
         building = self._building
         deadline = building.ticker.clock() + self._settings.drain_deadline_s * (1 - _DRAIN_RESERVE)
-        logger.info(
-            "stopping: %d sessions are closed, for %g s at most",
-            building.count_sessions(),
-            self._settings.drain_deadline_s,
-        )
+        sessions = building.count_sessions()
+        what = "1 session is" if sessions == 1 else f"{sessions} sessions are"
+        logger.info("stopping: %s closed, within %g s", what, self._settings.drain_deadline_s)
         self._http.stop_listening()
         self._housekeeping.cancel()
         building.longpoll.close()
@@ -117,8 +119,17 @@ class Daemon:
             cut_off = await self._http.drain(deadline)
         finally:  # whatever goes wrong, the store is closed
             building.ticker.stop()
-            await building.hub.stop()
-        logger.info("stopped%s", f"; {cut_off} sockets had to be cut off" if cut_off else "")
+            await self._close_store()
+        sockets = "1 socket" if cut_off == 1 else f"{cut_off} sockets"
+        logger.info("stopped%s", f"; {sockets} had to be cut off" if cut_off else "")
+
+    async def _close_store(self) -> None:
+        """Close the store; one that hangs is named, for the process will be ended with it."""
+        closing = asyncio.ensure_future(self._building.hub.stop())
+        done, _ = await asyncio.wait({closing}, timeout=_STORE_PATIENCE_S)
+        if not done:
+            logger.error("the store does not close: %s", self._building.broker_url)
+        await closing
 
     # Addresses
 

@@ -1,4 +1,4 @@
-"""The process: event loop, signals, memory.
+"""The process: event loop, signals, log, memory.
 
 Knows the operating system's side of a daemon. Must not know its parts.
 """
@@ -8,13 +8,15 @@ import contextlib
 import gc
 import logging
 import os
-import signal
 import sys
-import time
 from collections.abc import Callable, Iterable
+from typing import NoReturn
 
 from oyez import logs
+from oyez.logs import Log
 from oyez.server.daemon import Daemon
+from oyez.server.ending import Ending
+from oyez.server.signals import Signals
 from oyez.server.watchdog import Watchdog
 from oyez.settings import Settings
 
@@ -23,34 +25,43 @@ logger = logging.getLogger("oyez.server")
 # Allocations until the collector looks at the youngest objects, and how seldom it looks at the older ones.
 _GC_THRESHOLDS = (200_000, 20, 20)
 
-# A signal to a whole group of processes comes twice, once of them by way of make or a shell.
-_SAME_REQUEST_S = 1.0
+# What the stop may take beyond `drain_deadline_s`: closing the store and what is left to the interpreter. With the
+# default of that it comes to less than the ten seconds after which Docker kills.
+_END_RESERVE_S = 4.0
+
+# What the log may take to be written at the end.
+_LAST_LINES_S = 1.0
 
 
-async def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
-    """Run a daemon until SIGTERM or SIGINT; one more signal after a moment ends it at once."""
-    daemon = Daemon(settings)
+async def _serve(
+    settings: Settings, on_ready: Callable[[str], None], signals: Signals, log: Log, ending: Ending
+) -> None:
+    """Run a daemon until a signal asks it to stop; one more after a moment ends it at once."""
+    daemon = Daemon(settings, lambda: log.lines_dropped)
     asked_to_stop = asyncio.Event()
-    asked_at = 0.0
     loop = asyncio.get_running_loop()
 
-    def stop() -> None:
-        nonlocal asked_at
-        now = time.monotonic()
-        if asked_to_stop.is_set() and now - asked_at > _SAME_REQUEST_S:
-            os._exit(1)
-        asked_at = asked_at or now
-        asked_to_stop.set()
+    def call(function: Callable[..., object], *arguments: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the process is as good as ended
+            loop.call_soon_threadsafe(function, *arguments)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+    def stop() -> None:
+        call(asked_to_stop.set)
+        within_s = settings.drain_deadline_s + _END_RESERVE_S
+        ending.end_within(within_s, f"the stop has not come to its end within {within_s:g} s. What is left:")
+
+    signals.listen(
+        stop=stop,
+        end=lambda: os._exit(1),
+        pass_over=lambda name: call(logger.info, "%s is passed over: it has no meaning here", name),
+    )
     address = await daemon.start()
     # What was made until now stays: the collector need not look at it again. Nearly all that is made from now on is
     # freed without its help, so it may look seldom.
     gc.set_threshold(*_GC_THRESHOLDS)
     gc.collect()
     gc.freeze()
-    watchdog = Watchdog(settings.stall_deadline_s) if settings.stall_deadline_s else None
+    watchdog = Watchdog(settings.stall_deadline_s, ending) if settings.stall_deadline_s else None
     if watchdog is not None:
         watchdog.start()
     on_ready(address)
@@ -60,28 +71,34 @@ async def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
         watchdog.stop()
 
 
-def run(settings: Settings, on_ready: Callable[[str], None] = lambda _: None, warnings: Iterable[str] = ()) -> int:
-    """Run the daemon in this process.
+def run(settings: Settings, on_ready: Callable[[str], None] = lambda _: None, warnings: Iterable[str] = ()) -> NoReturn:
+    """Run the daemon in this process, and end it: with exit code 0 after a signal.
 
     Args:
         settings: the effective tree.
-        on_ready: told the address once it serves.
+        on_ready: told the address once it serves; must not wait for anybody.
         warnings: what the operator should find in the log.
-
-    Returns:
-        The exit code: 0 after a signal.
 
     Raises:
         ConfigError: a setting cannot be had on this machine, such as an address that is taken.
     """
-    logs.set_up(settings.log_level, settings.log_format)
+    signals = Signals()
+    log = logs.set_up(settings.log_level, settings.log_format)
     for warning in warnings:
         logger.warning("%s", warning)
+    ending = Ending(log.finish_with)
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     if sys.platform != "win32":
         import uvloop  # noqa: PLC0415 - there is none for Windows
 
         loop_factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=loop_factory) as runner, contextlib.suppress(KeyboardInterrupt):
-        runner.run(serve(settings, on_ready))
-    return 0
+    try:
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            runner.run(_serve(settings, on_ready, signals, log, ending))
+            log.finish(_LAST_LINES_S)
+            # All is closed that has to be. The interpreter would wait for whatever else is under way, such as a look-up
+            # of a name server that does not answer.
+            os._exit(0)
+    finally:  # it could not start, and says why to whoever reads that
+        ending.end_silently_within(_END_RESERVE_S)
+        log.finish(_LAST_LINES_S)

@@ -6,13 +6,9 @@ Posters wait minutes for a daemon that hangs, and not at all for one that is gon
 """
 
 import asyncio
-import faulthandler
-import logging
-import os
-import sys
 import threading
 
-logger = logging.getLogger(__name__)
+from oyez.server.ending import Ending
 
 EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
 
@@ -27,11 +23,13 @@ class Watchdog:
 
     Args:
         deadline_s: how long the loop may stand still.
+        ending: of the process.
     """
 
-    def __init__(self, deadline_s: float) -> None:
+    def __init__(self, deadline_s: float, ending: Ending) -> None:
         self._interval_s = deadline_s / _LOOKS
         self._deadline_s = deadline_s
+        self._ending = ending
         self._turns = 0
         self._over = threading.Event()
 
@@ -56,13 +54,8 @@ class Watchdog:
             looks = looks + 1 if self._turns == seen else 0
             seen = self._turns
             if looks > _LOOKS:
-                self._end()
-
-    def _end(self) -> None:
-        logger.critical(
-            "the event loop has stood still for %g s (stall_deadline_s); the process ends, so that posters need not"
-            " wait. What it was doing:",
-            self._deadline_s,
-        )
-        faulthandler.dump_traceback(sys.stderr)
-        os._exit(EXIT_CODE)
+                self._ending.end(
+                    EXIT_CODE,
+                    f"the event loop has stood still for {self._deadline_s:g} s (stall_deadline_s); the process ends,"
+                    " so that posters need not wait. What it was doing:",
+                )
