@@ -19,10 +19,13 @@ STATIC = Path(oyez.__file__).parent / "django" / "static"  # as Django's static 
 
 
 class Site:
-    """A web site with one page that listens and one that does not."""
+    """A web site: the tests' pages, or those of another folder, and the scripts that pages of sites load."""
+
+    def __init__(self, folder: Path = SITE) -> None:
+        self._folder = folder
 
     def __enter__(self) -> Self:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SiteRequest, directory=str(SITE)))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SiteRequest, directory=str(self._folder)))
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"

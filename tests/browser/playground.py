@@ -7,7 +7,7 @@ from tests.inbox import PATIENCE_S
 expect.set_options(timeout=PATIENCE_S * 1000)
 
 SUB_DEMO, TWO, THREE = 0, 1, 2  # the listeners that the page begins with, by their channels
-DOORS = ["Socket.IO", "raw WebSocket", "event stream", "long poll"]
+DOORS = ["event.js", "Socket.IO", "raw WebSocket", "event stream", "long poll"]
 
 
 def listener(page: Page, number: int) -> Locator:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Request, expect
 
 from tests.browser.playground import (
     DOORS,
@@ -25,6 +25,12 @@ from tests.browser.playground import (
 from tests.conftest import StartDaemon
 from tests.daemon import Daemon
 
+# Of one daemon that many tests share, a page is not to show what was before it.
+NO_REPLAY = {"history.replay_without_start": 0}
+
+# How much of a field can be seen only by scrolling.
+HIDDEN = "field => [field.scrollWidth - field.clientWidth, field.scrollHeight - field.clientHeight]"
+
 Visit = Callable[[Daemon], Page]
 
 through_each_door = pytest.mark.parametrize("door", DOORS)
@@ -32,13 +38,13 @@ through_each_door = pytest.mark.parametrize("door", DOORS)
 
 @pytest.fixture(scope="module")
 def shared_dev_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    with Daemon(tmp_path_factory.mktemp("daemon"), "--dev") as daemon:
+    with Daemon(tmp_path_factory.mktemp("daemon"), "--dev", settings=NO_REPLAY) as daemon:
         yield daemon
 
 
 @pytest.fixture
 def dev_daemon(shared_dev_daemon: Daemon) -> Daemon:
-    """A daemon with other tests' events: a page does not show what was before it."""
+    """A daemon with other tests' events, which a page does not begin with."""
     assert shared_dev_daemon.process.poll() is None, shared_dev_daemon.stderr
     return shared_dev_daemon
 
@@ -71,13 +77,32 @@ def expect_none(errors: list[str]) -> None:
 
 
 def test_one_event_arrives_through_every_door(page: Page) -> None:
-    page.get_by_role("button", name="Add a listener").click()
-    expect(state(page, 3)).to_have_text("live")
+    for number in range(3, len(DOORS)):
+        page.get_by_role("button", name="Add a listener").click()
+        expect(state(page, number)).to_have_text("live")
     post(page, "sub_demo", '{"type": "test-case"}')
     for number, door in enumerate(DOORS):
         expect(door_of(page, number)).to_have_value(door)
         expect(messages(page, number)).to_have_text(['{"type": "test-case"}'])
         expect(listener(page, number).locator(".took")).to_have_text(re.compile(r"^\d+\.\d m?s$"))
+
+
+def test_a_page_begins_with_what_history_has(visit: Visit, start_daemon: StartDaemon) -> None:
+    """Whoever posts first and looks at the page then sees what was posted."""
+    daemon = start_daemon("--dev")
+    daemon.post("sub_demo", "first", "second")
+    page = visit(daemon)
+    for number, door in enumerate(DOORS):
+        if number > THREE:
+            page.get_by_role("button", name="Add a listener").click()
+        expect(door_of(page, number)).to_have_value(door)
+        expect(messages(page, number)).to_have_text(['"second"', '"first"'])
+        expect(listener(page, number).locator(".took")).to_have_text(["replayed", "replayed"])
+        expect(state(page, number)).to_have_text("live")
+    daemon.post("sub_demo", "third")
+    for number in range(len(DOORS)):
+        expect(messages(page, number)).to_have_text(['"third"', '"second"', '"first"'])
+        expect(listener(page, number).locator(".took.late")).to_have_count(2)
 
 
 @pytest.mark.parametrize("door", ["long poll"])
@@ -216,10 +241,11 @@ def test_channels_that_are_refused_leave_those_before(page: Page, dev_daemon: Da
 
 def test_posts_keep_a_connection_free(page: Page) -> None:
     """A browser opens six HTTP connections to one daemon, and a stream holds one."""
-    for number in range(3, 8):
-        page.get_by_role("button", name="Add a listener").click()
-        door_of(page, number).select_option("event stream")
-    for number in range(3, 6):
+    for number in range(8):
+        if number > THREE:
+            page.get_by_role("button", name="Add a listener").click()
+        door_of(page, number).select_option("event stream" if number > SUB_DEMO + 1 else "Socket.IO")
+    for number in range(2, 6):
         expect(state(page, number)).to_have_text("live")
     for number in (6, 7):
         expect(state(page, number)).to_have_text("not listening")
@@ -250,13 +276,15 @@ def test_a_full_house_is_told(visit: Visit, start_daemon: StartDaemon, door: str
 def test_configured_paths_are_used(visit: Visit, start_daemon: StartDaemon) -> None:
     page = visit(start_daemon("--dev", settings={"websocket.paths": ["/live/events"], "socketio.path": "/io/"}))
     post(page, "sub_demo", "1")
-    for number in (SUB_DEMO, TWO):
+    for number in (SUB_DEMO, TWO, THREE):
         expect(messages(page, number)).to_have_text(["1"])
 
 
 def test_a_door_that_is_closed_is_not_offered(visit: Visit, start_daemon: StartDaemon) -> None:
     page = visit(start_daemon("--dev", settings={"websocket.paths": []}))
     offered = [door for door in DOORS if door != "raw WebSocket"]
+    page.get_by_role("button", name="Add a listener").click()
+    expect(state(page, 3)).to_have_text("live")
     post(page, "sub_demo", "1")
     for number, door in enumerate(offered):
         expect(door_of(page, number)).to_have_value(door)
@@ -298,6 +326,42 @@ def test_a_burst_arrives_whole(page: Page, door: str) -> None:
     use(page, THREE, door)
     page.get_by_role("button", name="Post 50 times").click()
     expect(counts(page, THREE)).to_have_text("50 events · 0 gaps")
+
+
+def test_the_posts_of_a_burst_do_not_wait_for_each_other_in_the_browser(page: Page) -> None:
+    """What waits for a free connection would show the wait as if it were the daemon's."""
+    under_way = most = 0
+
+    def count(request: Request, change: int) -> None:
+        nonlocal under_way, most
+        if request.url.endswith("/api/publish"):
+            under_way += change
+            most = max(most, under_way)
+
+    page.on("request", lambda request: count(request, 1))
+    page.on("requestfinished", lambda request: count(request, -1))
+    page.get_by_role("button", name="Post 50 times").click()
+    expect(page.locator("#outcome")).to_contain_text("Posted 50 events")
+    assert most == 1
+    expect(listener(page, THREE).locator(".took")).to_have_text([re.compile(r"^\d+\.\d m?s$")] * 50)
+
+
+def test_names_are_shown_whole(page: Page) -> None:
+    names = [f"{letter * 40}-{letter * 40}" for letter in "abc"]
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        for number, channel in enumerate(names):
+            follow(page, THREE, ", ".join(names[: number + 1]))
+            post(page, channel, "1")
+        expect(listener(page, THREE).locator(".channel").first).to_have_text(names[-1])
+        for shown in (page.get_by_label("Channel", exact=True), listener(page, THREE).get_by_role("textbox")):
+            assert shown.evaluate(HIDDEN) == [0, 0]
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for each in listener(page, THREE).locator(".channel").all():
+            assert (
+                each.evaluate("e => e.getBoundingClientRect().right - e.closest('ol').getBoundingClientRect().right")
+                <= 0
+            )
 
 
 def test_rows_are_bounded(page: Page, dev_daemon: Daemon) -> None:

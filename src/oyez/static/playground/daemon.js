@@ -2,6 +2,9 @@
 
 export const settings = JSON.parse(document.querySelector("#settings").textContent);
 
+/* Where the daemon is, as this page found it; it ends in a slash. */
+export const address = new URL(".", location.href).href;
+
 /* Ask the daemon; gives its answer, or throws an Error whose message a person can read. */
 export async function ask(path, options = {}) {
   const key = String.fromCharCode(...new TextEncoder().encode(settings.key));   // a header carries bytes
@@ -15,4 +18,14 @@ export async function ask(path, options = {}) {
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) throw new Error(`Refused: ${answer.message || response.statusText} (${answer.code || response.status})`);
   return answer;
+}
+
+/* Give the newest id of all channels, or 0 if the daemon does not tell. A poll that does not wait needs no key for it. */
+export async function askNewest() {
+  try {
+    const response = await fetch("channels/(nobody posts here)?nowait=1", {cache: "no-store"});
+    return (await response.json()).id || 0;
+  } catch {
+    return 0;
+  }
 }

@@ -1,4 +1,4 @@
-/* The doors: four ways to listen.
+/* The doors: five ways to listen.
 
    Every door has
      connect(channels, last)  follow these from behind this id; on a door that is open, change over to them
@@ -6,12 +6,15 @@
    and tells its link: joined(), event(data), gap(data), reached(id), refused(text), full(), connecting(), lost(afterMs). */
 
 import { settings } from "./daemon.js";
+import { ReceiverDoor } from "./receiver.js";
 import { PollDoor, StreamDoor } from "./requests.js";
 import { RawDoor, SocketIODoor } from "./websockets.js";
 
 export const DOORS = new Map([
+  ["event.js", ReceiverDoor],
   ["Socket.IO", SocketIODoor],
   ["raw WebSocket", RawDoor],
   ["event stream", StreamDoor],
   ["long poll", PollDoor],
 ]);
+if (!settings.websocket) DOORS.delete("raw WebSocket");

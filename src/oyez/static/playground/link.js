@@ -1,6 +1,6 @@
 /* The link of one listener: one subscription, through one door after the other. */
 
-import { ask } from "./daemon.js";
+import { askNewest } from "./daemon.js";
 import { DOORS } from "./doors.js";
 
 const FIRST_PAUSE_MS = 500;
@@ -8,10 +8,11 @@ const LONGEST_PAUSE_MS = 10000;
 
 /* `on` has: state(name, text), problem(text), event(data, replayed), gap(data). */
 export class Link {
-  constructor(door, channels, last, on) {
+  constructor(door, channels, opened, on) {
     this.door = new (DOORS.get(door))(this);
     this.channels = channels;
-    this.last = last;              // everything up to this id is here
+    this.opened = opened;          // the newest id when the page was opened
+    this.last = 0;                 // everything up to this id is here; 0: begin with the newest that history has
     this.on = on;
     this.fallback = null;          // the channels before the last change, which worked
     this.replayedTo = Infinity;    // an event up to this id is a replay
@@ -68,17 +69,16 @@ export class Link {
 
   // What the door tells
 
-  /* The door follows the channels. What was posted until now is a replay, whatever the door. A long poll shows no sign of
-     life before its first event, so for it the answer is this sign as well. */
+  /* The door follows the channels: what was posted until now is a replay, whatever the door. */
   async joined() {
-    const turn = this.turn;
-    const newest = await ask("api/last").catch(() => null);
-    if (turn !== this.turn) return;
-    if (!newest) return this.lost();
-    this.replayedTo = newest.id;
     this.pause = FIRST_PAUSE_MS;
     this.isLive = true;
     this.on.state("live", "live");
+    const turn = this.turn;
+    const newest = await askNewest();
+    if (turn !== this.turn) return;
+    this.replayedTo = newest;
+    this.reached(this.opened);     // had history anything of that time, it would be here by now
   }
 
   event(data) {
@@ -90,10 +90,11 @@ export class Link {
     this.last = Math.max(this.last, id);
   }
 
-  /* A gap is told again on each connection until an event comes after it; once is enough here. */
+  /* A gap is told again on each connection until an event comes after it; once is enough here. event.js knows that by
+     itself, and keeps the bounds to itself. */
   gap({channel, from, oldest}) {
     const bounds = `${from} ${oldest}`;
-    if (this.gaps.get(channel) === bounds) return;
+    if (oldest && this.gaps.get(channel) === bounds) return;
     this.gaps.set(channel, bounds);
     this.on.gap({channel, from, oldest});
   }

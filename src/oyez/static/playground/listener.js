@@ -2,25 +2,46 @@
 
 import { DOORS } from "./doors.js";
 import { explain } from "./durations.js";
-import { find, make, spaced } from "./elements.js";
+import { find, grows, make, spaced } from "./elements.js";
 import { Link } from "./link.js";
+import { Paste } from "./paste.js";
 
 const ROWS = 100;
 const SHOWN_CHARACTERS = 2000;
 
 export class Listener {
-  constructor(door, channels, start) {
+  constructor(door, channels, opened) {
     const root = this.root = find("#listener").content.cloneNode(true).firstElementChild;
+    this.number = ++Listener.count;
     this.list = find("ol", root);
-    this.input = find("input", root);
+    this.input = find(".filter textarea", root);
     this.toggle = find(".cut", root);
     this.doors = find("select", root);
     this.fresh = [];
     this.events = this.gaps = this.repeats = this.newest = 0;
-    this.number = ++Listener.count;
+    this.name(door);
+    this.input.value = channels.join(", ");
+    this.link = new Link(door, channels, opened, {
+      state: (name, text) => this.showState(name, text),
+      problem: (text) => this.showProblem(text),
+      event: (data, replayed) => this.add(data, replayed),
+      gap: (data) => this.addGap(data),
+    });
+    this.paste = new Paste(find(".paste", root), `listener ${this.number}`, () => [this.doors.value, this.link.channels, this.link.last]);
+    grows(this.input);
+    find("form", root).onsubmit = (event) => { event.preventDefault(); this.follow(); };
+    find(".remove", root).onclick = () => { this.link.end(); root.remove(); };
+    this.doors.onchange = () => { this.link.use(this.doors.value); this.paste.show(); };
+    this.toggle.onclick = () => this.link.isCut ? this.link.open() : this.link.cut();
+    this.count();
+    this.link.open();
+  }
+
+  /* Who sees only one part of the card has to know which listener it is of. */
+  name(door) {
+    const root = this.root;
     this.input.id = `filter-${this.number}`;
     find("label", root).htmlFor = this.input.id;
-    this.input.value = channels.join(", ");
     this.doors.append(...[...DOORS.keys()].map((name) => make("option", "", name)));
     this.doors.value = door;
     this.doors.setAttribute("aria-label", `Door of listener ${this.number}`);
@@ -28,22 +49,11 @@ export class Listener {
     root.setAttribute("aria-label", `Listener ${this.number}`);
     find(".remove", root).setAttribute("aria-label", `Remove listener ${this.number}`);
     this.list.append(make("li", "empty", "Nothing yet."));
-    this.link = new Link(door, channels, start, {
-      state: (name, text) => this.showState(name, text),
-      problem: (text) => this.showProblem(text),
-      event: (data, replayed) => this.add(data, replayed),
-      gap: (data) => this.addGap(data),
-    });
-    find("form", root).onsubmit = (event) => { event.preventDefault(); this.follow(); };
-    find(".remove", root).onclick = () => { this.link.end(); root.remove(); };
-    this.doors.onchange = () => this.link.use(this.doors.value);
-    this.toggle.onclick = () => this.link.isCut ? this.link.open() : this.link.cut();
-    this.count();
-    this.link.open();
   }
 
   follow() {
-    this.link.follow([...new Set(this.input.value.split(",").map((name) => name.trim()).filter(Boolean))]);
+    this.link.follow([...new Set(this.input.value.split(/[,\n]/).map((name) => name.trim()).filter(Boolean))]);
+    this.paste.show();
   }
 
   showState(name, text) {
@@ -68,7 +78,8 @@ export class Listener {
 
   addGap({channel, from, oldest}) {
     this.gaps++;
-    const text = `Gap in ${channel}: events after ${from} and before ${oldest} may be missing. A page would load anew.`;
+    const missing = oldest ? `events after ${from} and before ${oldest}` : "events";
+    const text = `Gap in ${channel}: ${missing} may be missing. A page would load anew.`;
     this.show(() => make("li", "gap", text), null);
   }
 
@@ -89,6 +100,7 @@ export class Listener {
       }
       while (this.list.children.length > ROWS) this.list.lastElementChild.remove();
       this.count();
+      this.paste.show();
     });
   }
 

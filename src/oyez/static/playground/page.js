@@ -1,32 +1,21 @@
 /* The page: a form that posts, and listeners. */
 
-import { ask, settings } from "./daemon.js";
+import { askNewest } from "./daemon.js";
 import { DOORS } from "./doors.js";
 import { find } from "./elements.js";
 import { Listener } from "./listener.js";
-import { beginPosting, say } from "./posting.js";
+import { beginPosting } from "./posting.js";
+
+const FIRST = [["sub_demo"], ["sub_demo", "submissions"], ["sub_demo", "submissions", "contest_demo"]];
 
 /* Put one more card there; the doors take turns. */
-function addListener(channels, start) {
-  const listener = new Listener([...DOORS.keys()][Listener.count % DOORS.size], channels, start);
+function addListener(channels, opened) {
+  const listener = new Listener([...DOORS.keys()][Listener.count % DOORS.size], channels, opened);
   find("#listeners").append(listener.root);
   return listener;
 }
 
-async function begin() {
-  if (!settings.websocket) DOORS.delete("raw WebSocket");
-  beginPosting();
-  // Listeners begin behind the newest id of the moment when the page was opened, as pages of judge sites do.
-  let start = 0;
-  try {
-    start = (await ask("api/last")).id;
-  } catch (error) {
-    say("bad", error.message);
-  }
-  find("#add").onclick = () => addListener([find("#channel").value || "sub_demo"], start).input.focus();
-  addListener(["sub_demo"], start);
-  addListener(["sub_demo", "submissions"], start);
-  addListener(["sub_demo", "submissions", "contest_demo"], start);
-}
-
-begin();
+beginPosting();
+const opened = await askNewest();
+find("#add").onclick = () => addListener([find("#channel").value || "sub_demo"], opened).input.focus();
+for (const channels of FIRST) addListener(channels, opened);

@@ -2,7 +2,7 @@
 
 import { ask } from "./daemon.js";
 import { noteSent } from "./durations.js";
-import { find, make, spaced } from "./elements.js";
+import { find, grows, make, spaced } from "./elements.js";
 
 const EXAMPLES = [
   ["test-case", "sub_demo", {type: "test-case", id: 3}],
@@ -46,11 +46,17 @@ async function postForm(times = 1) {
     message.focus();
     return say("bad", text.trim() ? `This is not JSON: ${error.message}. A text needs "quotes".` : "Write a message, such as {} or \"hello\".");
   }
+  await postTimes(name, text, times);
+}
+
+/* Post one after the other: a browser would let the rest wait for a connection, and its wait would look like the daemon's. */
+async function postTimes(name, text, times) {
+  let [id, posted] = [0, 0];
   try {
-    const ids = await Promise.all(Array.from({length: times}, () => post(name, text)));
-    say("good", times === 1 ? `Posted, with the id ${ids[0]}.` : `Posted ${times} events, up to the id ${Math.max(...ids)}.`);
+    for (; posted < times; posted++) id = await post(name, text);
+    say("good", times === 1 ? `Posted, with the id ${id}.` : `Posted ${times} events, up to the id ${id}.`);
   } catch (error) {
-    say("bad", error.message);
+    say("bad", posted ? `${error.message} ${posted} of ${times} were posted.` : error.message);
   }
 }
 
@@ -61,11 +67,13 @@ export function beginPosting() {
     button.type = "button";
     button.onclick = () => {
       channel.value = name;
+      channel.dispatchEvent(new Event("input"));
       message.value = spaced(data);
       postForm();
     };
     find("#examples").append(button);
   }
+  grows(channel);
   find("#post").onsubmit = (event) => { event.preventDefault(); postForm(); };
   find("#burst").onclick = () => postForm(50);
 }

@@ -7,6 +7,8 @@ const TOO_MANY_HELD = `a browser has six HTTP connections for one daemon, an eve
   `and posts need some too; have ${MOST_HELD} such listeners at most`;
 const holding = new Set();
 
+const isDots = (name) => name === "." || name === "..";
+
 function hold(door) {
   if (holding.size < MOST_HELD) holding.add(door);
   return holding.has(door);
@@ -49,7 +51,7 @@ export class StreamDoor {
   /* EventSource has given up and does not say why, so ask once more in a way that does. */
   async explain(source) {
     const end = new AbortController();
-    const response = await fetch(source.url, {signal: end.signal}).catch(() => null);
+    const response = await fetch(source.url, {signal: end.signal, cache: "no-store"}).catch(() => null);
     const reason = response && response.status === 400 ? await response.json().catch(() => null) : null;
     end.abort();
     if (source !== this.source) return;
@@ -59,7 +61,7 @@ export class StreamDoor {
   }
 }
 
-/* One request after the other, each answered by one event. */
+/* One request after the other, each answered by one event. The first one is answered at once, as a sign of life. */
 export class PollDoor {
   constructor(link) {
     this.link = link;
@@ -68,13 +70,14 @@ export class PollDoor {
 
   connect(channels, last) {
     this.close();
-    if (channels.some((name) => name.includes("|"))) return this.link.refused("in a long poll, | separates channels");
-    if (!hold(this)) return this.link.refused(TOO_MANY_HELD);
+    const problem = channels.some((name) => name.includes("|")) ? "in a long poll, | separates channels"
+      : channels.some(isDots) ? "a browser takes . and .. out of an address"
+      : hold(this) ? "" : TOO_MANY_HELD;
+    if (problem) return this.link.refused(problem);
     this.path = `channels/${channels.map(encodeURIComponent).join("|")}`;
     this.last = last;
     this.end = new AbortController();
     this.loop(this.end.signal);
-    this.link.joined();                                  // no sign comes before the first event; see Link.joined
   }
 
   close() {
@@ -83,16 +86,17 @@ export class PollDoor {
   }
 
   async loop(signal) {
-    while (!signal.aborted) {
-      const [response, answer] = await this.poll(signal).catch(() => []);
+    for (let isFirst = true; !signal.aborted; isFirst = false) {
+      const [response, answer] = await this.poll(signal, isFirst).catch(() => []);
       if (signal.aborted) return;
+      if (isFirst && answer) this.link.joined();
       if (response) this.take(response, answer);
       else this.link.lost();
     }
   }
 
-  async poll(signal) {
-    const response = await fetch(`${this.path}?last=${this.last}&notify=1`, {signal});
+  async poll(signal, isFirst) {
+    const response = await fetch(`${this.path}?last=${this.last}&notify=1&nowait=${+isFirst}`, {signal, cache: "no-store"});
     return [response, response.ok ? await response.json() : null];
   }
 
