@@ -6,19 +6,23 @@ It must not know any setting by name but the few that have to do with each other
 import dataclasses
 import difflib
 import re
+import secrets
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from oyez import saved_text
+from oyez.address import is_loopback
 from oyez.environment import is_from_platform
 from oyez.errors import ConfigError, UnknownSettingError
 from oyez.rules import KEY_FORM, from_text, problem_of_key
 from oyez.settings import ENVIRONMENT_PREFIX, Entry, Settings, fields_of
 
 DEVELOPMENT_KEY = "oyez-development"
-"""The key of a daemon in development mode that was given none. Everyone knows it."""
+"""The key of a daemon in development mode that was given none and listens on loopback. Everyone knows it."""
+
+_MADE_UP_KEY_BYTES = 12  # short enough to be typed on a phone
 
 Sources = dict[str, str]
 """Dotted name of a setting -> where its value came from, in words; absent when it is the default."""
@@ -158,7 +162,15 @@ def _find_key(layer: _Layer) -> None:
     if key_file:
         layer["key"] = (_read_key(str(key_file), where), f"first line of {key_file}")
     elif dev and not key:
-        layer["key"] = (DEVELOPMENT_KEY, "development mode")
+        layer["key"] = _make_development_key(layer)
+
+
+def _make_development_key(layer: _Layer) -> tuple[str, str]:
+    """Return a key, and where it is from: where others than this machine are to post, one that nobody knows yet."""
+    host, uds = (str(layer.get(name, (_CATALOGUE[name].default, ""))[0]) for name in ("host", "uds"))
+    if uds or is_loopback(host):
+        return DEVELOPMENT_KEY, "development mode"
+    return secrets.token_urlsafe(_MADE_UP_KEY_BYTES), "development mode, made up for this start"
 
 
 def _read_key(path: str, where: str) -> str:

@@ -184,7 +184,7 @@ class Settings:
         form=f"one of {FORMS}",
         flag=True,
     )
-    dev: bool = setting(False, "Development mode: a page at / to try events, and a key that everyone knows.", flag=True)
+    dev: bool = setting(False, "Development mode: a page at / to try events, and a key if none is set.", flag=True)
     log_level: str = setting(
         "info", "Least weight of a line in the log.", choices=("debug", "info", "warning", "error"), flag=True
     )

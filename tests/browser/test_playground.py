@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
@@ -24,6 +25,7 @@ from tests.browser.playground import (
 )
 from tests.conftest import StartDaemon
 from tests.daemon import Daemon
+from tests.nginx import FORWARDED, UPGRADE, Nginx, location, pass_to
 
 # Of one daemon that many tests share, a page is not to show what was before it.
 NO_REPLAY = {"history.replay_without_start": 0}
@@ -31,7 +33,7 @@ NO_REPLAY = {"history.replay_without_start": 0}
 # How much of a field can be seen only by scrolling.
 HIDDEN = "field => [field.scrollWidth - field.clientWidth, field.scrollHeight - field.clientHeight]"
 
-Visit = Callable[[Daemon], Page]
+Visit = Callable[[Daemon | Nginx], Page]
 
 through_each_door = pytest.mark.parametrize("door", DOORS)
 
@@ -54,7 +56,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
     """Opens a daemon's page, to be closed with the test; it must not have raised an error."""
     with ExitStack() as visited:
 
-        def visit(daemon: Daemon) -> Page:
+        def visit(daemon: Daemon | Nginx) -> Page:
             page = visited.enter_context(browser.new_page())
             errors: list[str] = []
             page.on("pageerror", lambda error: errors.append(str(error)))
@@ -74,6 +76,26 @@ def page(visit: Visit, dev_daemon: Daemon) -> Page:
 
 def expect_none(errors: list[str]) -> None:
     assert errors == []
+
+
+def test_from_elsewhere_the_page_asks_for_the_key(visit: Visit, dev_daemon: Daemon, tmp_path: Path) -> None:
+    with Nginx(tmp_path, location("/", pass_to(dev_daemon.port), UPGRADE, FORWARDED)) as nginx:
+        page = visit(nginx)
+        key, outcome = page.get_by_label("Key"), page.locator("#outcome")
+        post(page, "sub_demo", '"too early"')
+        expect(outcome).to_have_text(re.compile("Enter the key"))
+        expect(key).to_be_focused()
+        key.fill("wrong")
+        post(page, "sub_demo", '"refused"')
+        expect(outcome).to_have_text(re.compile("missing or wrong"))
+        key.fill(dev_daemon.key)
+        post(page, "sub_demo", '"taken"')
+        expect(messages(page, SUB_DEMO).first).to_have_text('"taken"')
+        page.close()
+
+
+def test_on_this_machine_the_page_knows_the_key(page: Page) -> None:
+    expect(page.get_by_label("Key")).to_be_hidden()
 
 
 def test_one_event_arrives_through_every_door(page: Page) -> None:

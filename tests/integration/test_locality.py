@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import MANY_CLIENTS
+from tests.conftest import MANY_CLIENTS, StartDaemon
 from tests.daemon import Daemon
 from tests.integration.dialects import POST_LISTENER, RawPoster, post_port
 from tests.integration.links import Link, Poller
@@ -140,3 +140,17 @@ def test_a_real_key_is_good_from_everywhere(daemon: Daemon) -> None:
         assert Poller(daemon.port, {"role": "sender", "token": daemon.key}, **named).connected.startswith('40{"sid"')
         with RawPoster(daemon.port, key=daemon.key, **named):
             pass
+
+
+def test_the_page_of_development_has_the_key_where_it_is_proved_to_be_shown_here(start_daemon: StartDaemon) -> None:
+    daemon = start_daemon("--dev")
+
+    def key_in_page(headers: Headers) -> object:
+        page = request(daemon.port, "GET", "/", **{"Host": f"127.0.0.1:{daemon.port}"} | headers)
+        assert page.status == 200
+        assert (daemon.key in page.body) is not ('"key":null' in page.body)
+        return daemon.key in page.body
+
+    assert [headers for headers in ELSEWHERE if key_in_page(headers)] == []
+    assert all(key_in_page({"Host": host}) for host in HOSTS if "events.internal" not in host)
+    assert not key_in_page({"Host": "events.internal:15100"})

@@ -1,5 +1,9 @@
 """Does the banner say what can be pasted, for every kind of address?"""
 
+import socket
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
 import pytest
 
 from oyez.cli import banner
@@ -13,8 +17,8 @@ SETTINGS = Settings(key=KEY, dev=True)
     ("address", "url"),
     [
         ("http://127.0.0.1:15100", "http://127.0.0.1:15100"),
-        ("http://0.0.0.0:80", "http://127.0.0.1:80"),
-        ("http://[::]:80", "http://[::1]:80"),
+        ("http://192.0.2.7:80", "http://192.0.2.7:80"),
+        ("http://[2001:db8::7]:80", "http://[2001:db8::7]:80"),
     ],
 )
 def test_settings_can_be_pasted(address: str, url: str) -> None:
@@ -29,6 +33,23 @@ def test_settings_can_be_pasted(address: str, url: str) -> None:
         "EVENT_DAEMON_PUBLIC_URL": url,
         "EVENT_DAEMON_KEY": KEY,
     }
+
+
+@pytest.mark.parametrize(("address", "loopback"), [("http://0.0.0.0:80", "127.0.0.1"), ("http://[::]:80", "[::1]")])
+def test_what_is_everywhere_is_shown_where_others_can_open_it(address: str, loopback: str) -> None:
+    def page(key: str) -> str:
+        lines = [line.plain for line in banner.banner(Settings(key=key, dev=True), address)]
+        assert f"Address  {address}" in lines
+        return next(line for line in lines if line.startswith("Page")).split()[1]
+
+    from_afar = urlsplit(page(KEY))
+    assert from_afar.port is None or from_afar.port == 80
+    host = from_afar.hostname or ""
+    assert not ip_address(host).is_unspecified
+    if not ip_address(host).is_loopback:  # this machine has an address, so one can listen and be reached there
+        with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
+            socket.create_connection(listener.getsockname()[:2], timeout=10).close()
+    assert page("lqdoj") == f"http://{loopback}:80/"  # a key that everyone knows is good here only
 
 
 def test_a_unix_socket_has_no_page() -> None:

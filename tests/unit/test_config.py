@@ -161,6 +161,22 @@ def test_key_from_the_environment(environ: dict[str, str], key: str) -> None:
     assert load(None, environ, {}).key == key
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost", "LOCALHOST."])
+def test_development_on_loopback_has_a_key_that_everyone_knows(host: str) -> None:
+    assert load(None, {}, {"dev": True, "host": host}).key == DEVELOPMENT_KEY
+    assert load(None, {}, {"dev": True, "uds": "/run/x.sock", "host": "0.0.0.0"}).key == DEVELOPMENT_KEY
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "judge.example", "0", "127.evil.example"])
+def test_development_elsewhere_makes_a_key_up(host: str) -> None:
+    loaded = [load_with_sources(None, {}, {"dev": True, "host": host}) for _ in range(2)]
+    first, second = (each.settings.key for each in loaded)
+    assert first != second
+    assert min(len(first), len(second)) >= 16
+    assert "made up" in loaded[0].sources["key"]
+    assert load(None, {"OYEZ_KEY": "ours"}, {"dev": True, "host": host}).key == "ours"
+
+
 @pytest.mark.parametrize(
     "content", ["hush", "hush \r\nsecond line\n", "\ufeffhush\r\n", "hush\rsecond", "\thush \t\n\xff", "hush\u00a0\n"]
 )

@@ -3,15 +3,22 @@
 Knows settings and the terminal. Must not know the server.
 """
 
+import socket
 from collections.abc import Iterator
 
 from rich.console import Console
 from rich.text import Text
 
+from oyez.auth import WELL_KNOWN_KEYS
 from oyez.settings import Settings
 
-# An address that stands for all of a machine is none that a browser could go to.
-_ANYWHERE = {"http://0.0.0.0:": "http://127.0.0.1:", "http://[::]:": "http://[::1]:"}
+# An address that stands for all of a machine is none that a browser could go to. Behind it: networks that there are not
+# (RFC 5737, RFC 3849), on the way to which the system takes one of the machine's own addresses.
+_ANYWHERE = {
+    "http://0.0.0.0:": ((socket.AF_INET, "192.0.2.1"),),
+    "http://[::]:": ((socket.AF_INET6, "2001:db8::1"), (socket.AF_INET, "192.0.2.1")),
+}
+_LOOPBACK = {"http://0.0.0.0:": "127.0.0.1", "http://[::]:": "[::1]"}
 
 
 def render(settings: Settings, address: str) -> str:
@@ -33,10 +40,11 @@ def banner(settings: Settings, address: str) -> Iterator[Text]:
         yield _row("Address", f"http+unix://{address.removeprefix('unix:')}", "bold")
         yield _row("Key", settings.key)
     else:
-        url = _reachable(address)
+        is_known = settings.key in WELL_KNOWN_KEYS
+        url = _reachable(address, from_afar=not is_known)
         yield _row("Address", address, "bold")
         yield _row("Page", f"{url}/", "bold underline", "post an event, see it arrive")
-        yield _row("Key", settings.key)
+        yield _row("Key", settings.key, "", "known to everyone, so it counts on this machine only" if is_known else "")
         yield Text()
         yield Text("For the settings of a Django site (local_settings.py):", "dim")
         yield Text()
@@ -61,8 +69,21 @@ def _django(url: str, key: str) -> dict[str, object]:
     }
 
 
-def _reachable(address: str) -> str:
-    for anywhere, here in _ANYWHERE.items():
+def _reachable(address: str, *, from_afar: bool) -> str:
+    """Return a URL that can be opened: from other machines too, if that is wanted and this one has an address."""
+    for anywhere, ways in _ANYWHERE.items():
         if address.startswith(anywhere):
-            return here + address.removeprefix(anywhere)
+            host = next(filter(None, (_own_address(*way) for way in ways)), None) if from_afar else None
+            return f"http://{host or _LOOPBACK[anywhere]}:{address.removeprefix(anywhere)}"
     return address
+
+
+def _own_address(family: socket.AddressFamily, elsewhere: str) -> str | None:
+    """Find this machine's address on the way elsewhere, as it stands in a URL. Nothing is sent."""
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((elsewhere, 9))
+            own = str(probe.getsockname()[0])
+    except OSError:
+        return None
+    return f"[{own}]" if ":" in own else own

@@ -1,15 +1,18 @@
 """The page at ``/`` in development mode: post an event, see it arrive.
 
-Knows one page and the files that it is made of. It holds the key in clear text, so it exists in development mode only.
+Knows one page and the files that it is made of. It may hold the key in clear text, so it exists in development mode
+only. Must not know what makes a request one of this machine.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+from oyez.net.peer import Peers
 
 _PAGE = "index.html"
 _SETTINGS = '<script type="application/json" id="settings">null'
@@ -26,28 +29,37 @@ class PlaygroundEndpoint:
     """``GET /`` and the files below ``/playground/``.
 
     Args:
-        key: what the page posts with.
+        key: what the page posts with, where it is shown on this machine; elsewhere it asks the person for the key.
+        peers: how that is told.
         socketio_path: where it listens by Socket.IO.
         websocket_paths: where it may listen by a raw WebSocket; without any, it does not offer that.
     """
 
-    def __init__(self, key: str, socketio_path: str, websocket_paths: Sequence[str]) -> None:
+    def __init__(self, key: str, peers: Peers, socketio_path: str, websocket_paths: Sequence[str]) -> None:
+        self._peers = peers
         folder = files("oyez.static").joinpath("playground")
         self._files = {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir()}
-        settings = {"key": key, "socketio": socketio_path, "websocket": next(iter(websocket_paths), None)}
-        text = msgspec.json.encode(settings).decode().replace("<", "\\u003c")
-        self._page = self._files.pop(_PAGE).replace(_SETTINGS, _SETTINGS.removesuffix("null") + text)
+        page = self._files.pop(_PAGE)
+        settings = {"socketio": socketio_path, "websocket": next(iter(websocket_paths), None)}
+        self._page_for_here = _fill(page, {"key": key, **settings})
+        self._page_for_others = _fill(page, {"key": None, **settings})
 
     def routes(self) -> list[Route]:
         """Give the paths."""
         return [Route("/", self._show_page), *(Route(f"/playground/{name}", self._show_file) for name in self._files)]
 
-    async def _show_page(self, _: Request) -> Response:
-        return _answer(_PAGE, self._page)
+    async def _show_page(self, request: Request) -> Response:
+        is_here = self._peers.of_request(request).local
+        return _answer(_PAGE, self._page_for_here if is_here else self._page_for_others)
 
     async def _show_file(self, request: Request) -> Response:
         name = request.url.path.rpartition("/")[2]
         return _answer(name, self._files[name])
+
+
+def _fill(page: str, settings: Mapping[str, str | None]) -> str:
+    text = msgspec.json.encode(settings).decode().replace("<", "\\u003c")
+    return page.replace(_SETTINGS, _SETTINGS.removesuffix("null") + text)
 
 
 def _answer(name: str, content: str) -> Response:

@@ -249,7 +249,9 @@ class Building:
             *self.status.routes(),
         ]
         if settings.dev:
-            routes += PlaygroundEndpoint(settings.key, settings.socketio.path, settings.websocket.paths).routes()
+            routes += PlaygroundEndpoint(
+                settings.key, self.house.peers, settings.socketio.path, settings.websocket.paths
+            ).routes()
         return Entrance(self._build_app(routes), doorway)
 
     def post_entrance(self, main: Entrance, *, trusted: bool) -> Entrance:

@@ -5,9 +5,20 @@ export const settings = JSON.parse(document.querySelector("#settings").textConte
 /* Where the daemon is, as this page found it; it ends in a slash. */
 export const address = new URL(".", location.href).href;
 
+const keyField = document.querySelector("#key");
+
+/* Whether the person has to name the key: the daemon puts it into the page on its own machine only. */
+const asksForKey = settings.key === null;
+document.querySelector("#key-asked").hidden = !asksForKey;
+
 /* Ask the daemon; gives its answer, or throws an Error whose message a person can read. */
 export async function ask(path, options = {}) {
-  const key = String.fromCharCode(...new TextEncoder().encode(settings.key));   // a header carries bytes
+  const text = asksForKey ? keyField.value.trim() : settings.key;
+  if (!text) {
+    keyField.focus();
+    throw new Error("Enter the key: the daemon has printed it at its start.");
+  }
+  const key = String.fromCharCode(...new TextEncoder().encode(text));   // a header carries bytes
   const headers = {Authorization: `Bearer ${key}`, "Content-Type": "application/json"};
   let response;
   try {
