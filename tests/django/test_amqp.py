@@ -96,12 +96,12 @@ def test_a_lost_connection_is_replaced(listener: Listener, proxy: Proxy) -> None
     assert events.post("news", 1, raise_errors=True)
     proxy.cut()
     began = time.monotonic()
-    assert events.post("news", 2) == 0
+    assert events.post("news", 2) == events.QUEUED
     assert events.last() > 0, "that needs nobody"
     assert time.monotonic() - began < LIMIT_S + GRACE_S
     proxy.mend()
     assert is_back_within(1.0)
-    assert [body["message"] for body in listener.take(2)] == [1, 1]
+    assert list(dict.fromkeys(body["message"] for body in listener.take(3))) == [1, 2], "RabbitMQ may bring 2 twice"
 
 
 @pytest.mark.parametrize("kind", ["fanout"], indirect=True)
@@ -109,10 +109,10 @@ def test_a_silent_link_costs_a_bounded_time_and_then_nothing(listener: Listener,
     assert events.post("news", 0, raise_errors=True)
     proxy.pause()
     began = time.monotonic()
-    assert events.post("news", 1) == 0
+    assert events.post("news", 1) == events.QUEUED
     assert time.monotonic() - began < LIMIT_S + GRACE_S
     began = time.monotonic()
-    assert [events.post("news", 2) for _ in range(100)] == [0] * 100
+    assert [events.post("news", 2) for _ in range(100)] == [events.QUEUED] * 100
     assert time.monotonic() - began < GRACE_S
     proxy.resume()
     assert is_back_within(1.0)
@@ -130,8 +130,10 @@ def test_an_exchange_that_is_missing_is_named(listener: Listener) -> None:
 
 
 @pytest.mark.parametrize("kind", ["fanout"], indirect=True)
-def test_the_queue_works_with_it(listener: Listener) -> None:
-    with override_settings(EVENT_DAEMON_QUEUE=1000):
-        assert events.post_many([("news", number) for number in range(100)]) == [events.QUEUED] * 100
-        assert events.flush(PATIENCE_S)
+def test_events_wait_for_it(listener: Listener, proxy: Proxy) -> None:
+    proxy.cut()
+    assert events.post_many([("news", number) for number in range(50)]) == [events.QUEUED] * 50
+    assert events.post_many([("news", number) for number in range(50, 100)]) == [events.QUEUED] * 50
+    proxy.mend()
+    assert events.flush(PATIENCE_S)
     assert [body["message"] for body in listener.take(100)] == list(range(100))

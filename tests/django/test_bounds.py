@@ -1,6 +1,7 @@
 """Does no call hurt the site, whatever becomes of the daemon: never an error, never a wait beyond its bound?"""
 
 import asyncio
+import json
 import socket
 import struct
 import time
@@ -22,7 +23,7 @@ from tests.peer import Peer, answer, peers
 
 LIMIT_S = 0.15
 GRACE_S = 5.0  # for a busy machine; far below what an unbounded call would take
-BACK_S = 1.0  # how soon a daemon that is back is used
+BACK_S = 2.0  # how soon a daemon that is back is used, with an attempt under way that it will not answer
 
 Call = Callable[[], int | list[int]]
 CALLS: dict[str, Call] = {
@@ -48,10 +49,12 @@ class MoodyDaemon:
             reset(connection)
             return
         file = connection.makefile("rb")
-        while peer.read_request(file):
-            MOODS[self.mood](peer, connection)
+        while request := peer.read_request(file):
             if self.mood != "well":
+                MOODS[self.mood](peer, connection)
                 return
+            events_asked = json.loads(request[2] or b"{}").get("events", [0])
+            connection.sendall(answer({"id": 7, "ids": [7] * len(events_asked)}))
 
 
 def reset(connection: socket.socket) -> None:
@@ -59,7 +62,6 @@ def reset(connection: socket.socket) -> None:
 
 
 MOODS: dict[str, Callable[[Peer, socket.socket], object]] = {
-    "well": lambda peer, connection: connection.sendall(ANSWER),
     "silent": lambda peer, connection: peer.stop.wait(1),
     "slow": lambda peer, connection: peer.trickle(connection, ANSWER[:-1] + b" " * 100),
     "endless head": lambda peer, connection: peer.trickle(connection, b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100),
@@ -82,19 +84,27 @@ def moody() -> Iterator[tuple[MoodyDaemon, Peer]]:
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    steps=st.lists(st.tuples(st.sampled_from(sorted(MOODS)), st.sampled_from(sorted(CALLS))), min_size=1, max_size=8)
+    queue=st.sampled_from([0, 3, 500]),
+    steps=st.lists(
+        st.tuples(st.sampled_from(["well", *sorted(MOODS)]), st.sampled_from(sorted(CALLS))), min_size=1, max_size=8
+    ),
 )
 def test_no_call_raises_or_takes_longer_than_its_bound(
-    moody: tuple[MoodyDaemon, Peer], steps: list[tuple[str, str]]
+    moody: tuple[MoodyDaemon, Peer], queue: int, steps: list[tuple[str, str]]
 ) -> None:
     daemon, peer = moody
-    with override_settings(EVENT_DAEMON_USE=True, EVENT_DAEMON_URL=peer.url, EVENT_DAEMON_TIMEOUT=LIMIT_S):
+    with override_settings(
+        EVENT_DAEMON_USE=True, EVENT_DAEMON_URL=peer.url, EVENT_DAEMON_TIMEOUT=LIMIT_S, EVENT_DAEMON_QUEUE=queue
+    ):
         for mood, name in steps:
             daemon.mood = mood
             began = time.monotonic()
             result = CALLS[name]()
             assert time.monotonic() - began < LIMIT_S + GRACE_S, (mood, name)
-            assert all(type(each) is int and each >= 0 for each in (result if isinstance(result, list) else [result]))
+            assert all(
+                type(each) is int and each >= (-1 if queue else 0)
+                for each in (result if isinstance(result, list) else [result])
+            )
         daemon.mood = "well"
         assert is_back_within(BACK_S)
 
@@ -103,13 +113,14 @@ def is_back_within(seconds: float) -> bool:
     """Post again and again, as a busy site does, until an event is taken."""
     until = time.monotonic() + seconds + GRACE_S
     while time.monotonic() < until:
-        if events.post("news", 1):
+        if events.post("news", 1) > 0:
             return True
+        time.sleep(0.01)
     return False
 
 
 def test_a_call_that_waited_for_a_thread_begins_no_outage_by_running_out_of_time(own_daemon: Daemon) -> None:
-    with site_of(own_daemon):
+    with site_of(own_daemon, EVENT_DAEMON_QUEUE=0):
         own_daemon.suspend()
         try:
             with pytest.raises(TimedOut):
@@ -121,18 +132,23 @@ def test_a_call_that_waited_for_a_thread_begins_no_outage_by_running_out_of_time
             own_daemon.resume()
 
 
-def test_a_daemon_that_hangs_costs_a_thread_one_wait_and_then_nothing(own_daemon: Daemon) -> None:
-    with site_of(own_daemon):
-        assert events.post("news", 1)
+@pytest.mark.parametrize(("queue", "lost"), [(0, 0), (10_000, events.QUEUED)])
+def test_a_daemon_that_hangs_costs_a_thread_one_wait_and_then_nothing(
+    own_daemon: Daemon, queue: int, lost: int
+) -> None:
+    with site_of(own_daemon, EVENT_DAEMON_QUEUE=queue):
+        seen = events.post("news", 1)
         own_daemon.suspend()
         try:
             began = time.monotonic()
             with ThreadPoolExecutor(8) as threads:
-                assert list(threads.map(lambda _: events.post("news", 1), range(8))) == [0] * 8
+                assert list(threads.map(lambda _: events.post("news", 1), range(8))) == [lost] * 8
             assert time.monotonic() - began < 1.0 + GRACE_S
             began, calls = time.monotonic(), 0
             while time.monotonic() - began < 1.2:  # longer than the watcher's pauses: no caller is taken for it
-                assert events.post("news", 2) == events.last() == 0
+                assert events.post("news", 2) == lost
+                assert events.last() == seen
+                time.sleep(0.001)
                 calls += 2
             assert calls > 10, "they waited for the daemon"
         finally:
@@ -141,7 +157,7 @@ def test_a_daemon_that_hangs_costs_a_thread_one_wait_and_then_nothing(own_daemon
 
 
 def test_a_daemon_that_restarts_is_used_as_soon_as_it_is_back(own_daemon: Daemon) -> None:
-    with site_of(own_daemon):
+    with site_of(own_daemon, EVENT_DAEMON_QUEUE=0):
         assert events.post("news", 1)
         own_daemon.restart()
         assert events.post("news", 2), "it was back before anybody posted"
@@ -165,10 +181,10 @@ def test_a_daemon_that_restarts_is_used_as_soon_as_it_is_back(own_daemon: Daemon
 )
 def test_no_setting_makes_a_call_raise(values: dict[str, object]) -> None:
     with override_settings(EVENT_DAEMON_USE=True, EVENT_DAEMON_URL=NOWHERE, **values):
-        assert events.post("news", 1) == 0
-        assert events.last() == 0
-        assert asyncio.run(events.apost("news", 1)) == 0
-        assert events.flush(0)
+        assert events.post("news", 1) <= 0
+        assert events.last() > 0, "the page may get its events all the same"
+        assert asyncio.run(events.apost("news", 1)) <= 0
+        assert events.flush(0) in {True, False}
 
 
 def test_many_requests_of_one_call_share_its_time() -> None:

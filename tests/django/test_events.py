@@ -172,12 +172,17 @@ FAILING: dict[str, tuple[dict[str, object], type[Exception]]] = {
 def test_a_failure_is_0_unless_it_shall_be_raised(daemon: Daemon, caplog: pytest.LogCaptureFixture, name: str) -> None:
     values, error = FAILING[name]
     with site_of(daemon, **values), caplog.at_level(logging.CRITICAL):
+        lost = events.QUEUED if error is Unreachable else 0
+        assert events.post("news", 1) == lost
+        assert events.post_many([("news", 1), ("news", 2)]) == [lost, lost]
+        assert asyncio.run(events.apost("news", 1)) == lost
+    with site_of(daemon, **values, EVENT_DAEMON_QUEUE=0), caplog.at_level(logging.CRITICAL):
         assert events.post("news", 1) == 0
         assert events.post_many([("news", 1), ("news", 2)]) == [0, 0]
         assert asyncio.run(events.apost("news", 1)) == 0
         with pytest.raises((error, Unreachable)):  # the second, because the first is remembered
             events.post("news", 1, raise_errors=True)
-    with site_of(daemon, **values, EVENT_DAEMON_RAISE_ERRORS=True):
+    with site_of(daemon, **values, EVENT_DAEMON_QUEUE=0, EVENT_DAEMON_RAISE_ERRORS=True):
         with pytest.raises(error):
             events.publish(["news"], 1)
         assert events.post("news", 1, raise_errors=False) == 0
@@ -211,9 +216,14 @@ def test_the_log_is_told_once_a_minute_and_no_key(caplog: pytest.LogCaptureFixtu
     with override_settings(EVENT_DAEMON_USE=True, EVENT_DAEMON_URL=NOWHERE, EVENT_DAEMON_KEY="top secret"):
         for _ in range(20):
             events.post("news", 1)
-    lines = [record.getMessage() for record in caplog.records if "not posted" in record.getMessage()]
-    assert len(lines) == 1
-    assert "127.0.0.1:1" in lines[0]
+        with override_settings(EVENT_DAEMON_QUEUE=0):
+            events.post("news", 1)
+    wiring.losses().tell()
+    waiting, lost, *more = [record.getMessage() for record in caplog.records]
+    assert waiting.startswith("the daemon is not there; no event is lost so far: Unreachable")
+    assert lost.startswith("events are not posted (21 since")
+    assert "127.0.0.1:1" in waiting
+    assert not more
     assert "top secret" not in caplog.text
 
 

@@ -13,10 +13,21 @@ from pathlib import Path
 import pytest
 from django.test import override_settings
 
-from oyez.client import Post, Refused, Unreachable
+from oyez.client import (
+    BadAnswer,
+    BadEvent,
+    Post,
+    Postable,
+    PosterError,
+    Refused,
+    TimedOut,
+    Unauthorized,
+    Unreachable,
+)
 from oyez.django import events
 from oyez.django.losses import Losses
-from oyez.django.queue import MOST_BYTES, Queue, QueueFull
+from oyez.django.outage import NotTried
+from oyez.django.queue import MOST_BYTES, QUEUED, Queue, QueueFull
 from oyez.django.sender import Sender
 from tests.daemon import KEY, Daemon
 from tests.django.conftest import site_of
@@ -64,31 +75,118 @@ def queue_to(backend: Backend, max_events: int = 1000) -> Queue:
     return Queue(Sender(backend, timeout_s=1, has_threads=True), Losses(), max_events)
 
 
-def test_a_queued_event_arrives_and_nobody_waits_for_it(site: Daemon) -> None:
+def test_a_post_is_tried_at_once(site: Daemon) -> None:
     channel = f"queue-{uuid.uuid4()}"
-    with override_settings(EVENT_DAEMON_QUEUE=1000):
-        assert events.post(channel, 0) == events.QUEUED
-        assert events.post_many([(channel, number) for number in range(1, 500)]) == [events.QUEUED] * 499
-        assert events.publish([channel], "end") == [events.QUEUED]
-        assert events.flush(PATIENCE_S)
-        assert events.last() > 0
-        assert messages(site, channel) == [*range(245, 500), "end"], "the newest that a history holds"
+    ids = [events.post(channel, 0), *events.post_many([(channel, 1), (channel, 2)]), *events.publish([channel], 3)]
+    assert ids == sorted(set(ids))
+    assert ids[0] > 0
+    assert events.flush(0)
+    assert messages(site, channel) == [0, 1, 2, 3]
 
 
 def test_without_a_queue_there_is_nothing_to_flush(site: Daemon) -> None:
     assert events.flush(0)
 
 
-def test_events_wait_for_a_daemon_that_restarts(own_daemon: Daemon) -> None:
-    with site_of(own_daemon, EVENT_DAEMON_QUEUE=1000):
-        assert events.post("news", 1) == events.QUEUED
-        assert events.flush(PATIENCE_S)
+def test_events_wait_for_a_daemon_that_is_away_in_their_order_and_before_later_ones(own_daemon: Daemon) -> None:
+    with site_of(own_daemon):
+        assert events.post("news", 1) > 0
         own_daemon.stop()
-        assert [events.post("news", number) for number in range(2, 50)] == [events.QUEUED] * 48
+        assert [events.post("news", number) for number in range(2, 20)] == [events.QUEUED] * 18
+        assert events.post_many([("news", number) for number in range(20, 49)]) == [events.QUEUED] * 29
+        assert events.publish(["news"], 49) == [events.QUEUED]
         assert not events.flush(0.1)
         own_daemon.start()
         assert events.flush(PATIENCE_S)
-        assert messages(own_daemon, "news") == list(range(2, 50))
+        assert events.post("news", 50) > 0
+        assert messages(own_daemon, "news") == list(range(2, 51))
+
+
+def test_what_comes_while_others_wait_goes_behind_them() -> None:
+    backend = Backend(Unreachable("away"))
+    queue = queue_to(backend)
+    assert queue.post([Post("news", 1)]) == [QUEUED]
+    backend.may_go_on.clear()  # the next attempt hangs
+    assert queue.post([Post("news", 2), Post("news", 3)]) == [QUEUED, QUEUED]
+    backend.may_go_on.set()
+    assert queue.flush(PATIENCE_S)
+    assert queue.post([Post("news", 4)]) == [1], "and at once when none waits any more"
+    assert backend.taken.of("news") == [1, 2, 3, 4]
+    queue.close()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Unreachable("refused"), Unreachable("broke", uncertain=True), TimedOut("silent", uncertain=True),
+     Refused(503, "unavailable", ""), Refused(502, "", ""), Refused(429, "", ""), BadAnswer("<h1>Soon back</h1>")],
+)  # fmt: skip
+def test_an_event_waits_when_the_daemon_is_away(error: PosterError) -> None:
+    backend = Backend(error)
+    queue = queue_to(backend)
+    assert queue.post([Post("news", 1)]) == [QUEUED]
+    assert backend.taken.wait("news") == [1]
+    queue.close()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Refused(400, "invalid-channel", ""), Unauthorized(401, "unauthorized", ""), PosterError("the exchange is gone"),
+     Refused(429, "too-many-failures", ""), Refused(413, "", ""), BadEvent(0, "not JSON"), TypeError("not JSON")],
+)  # fmt: skip
+def test_an_event_that_is_refused_does_not_wait(error: Exception) -> None:
+    backend = Backend(error)
+    queue = queue_to(backend)
+    with pytest.raises(type(error)):
+        queue.post([Post("news", 1)])
+    assert queue.flush(0)
+    assert backend.taken.of("news") == []
+
+
+def test_while_a_wrong_key_is_remembered_nothing_waits_for_a_right_one() -> None:
+    backend = Backend(Unauthorized(401, "unauthorized", ""))
+    backend.probe = lambda *, timeout_s: backend.may_go_on.wait(PATIENCE_S)  # type: ignore[method-assign]
+    backend.may_go_on.set()
+    queue = queue_to(backend)
+    with pytest.raises(Unauthorized):
+        queue.post([Post("news", 1)])
+    backend.may_go_on.clear()
+    with pytest.raises(NotTried):
+        queue.post([Post("news", 2)])
+    backend.may_go_on.set()
+
+
+def test_what_of_many_was_taken_before_does_not_wait() -> None:
+    lost = Unreachable("broke", uncertain=True)
+    lost.ids = (5, 6)
+    backend = Backend(lost)
+    queue = queue_to(backend)
+    assert queue.post([Post("news", number) for number in range(4)]) == [5, 6, QUEUED, QUEUED]
+    assert backend.taken.wait("news", 2) == [2, 3]
+    queue.close()
+
+
+def test_more_than_can_wait_is_posted_when_those_before_it_are() -> None:
+    backend = Backend(Unreachable("refused", uncertain=True))
+    queue = queue_to(backend, max_events=3)
+    assert queue.post([Post("news", 0)]) == [QUEUED]
+    assert queue.post([Post("news", number) for number in range(1, 6)]) == [1, 2, 3, 4, 5]
+    assert backend.taken.of("news") == [0, 1, 2, 3, 4, 5]
+    backend.troubles = [Unreachable("refused")]
+    with pytest.raises(QueueFull) as caught:
+        queue.post([Post("news", number) for number in range(5)])
+    assert caught.value.__cause__ is not None
+    queue.close()
+
+
+def test_a_post_that_arrived_when_its_time_was_over_comes_once(own_daemon: Daemon) -> None:
+    with site_of(own_daemon):
+        assert events.post("news", 0) > 0
+        own_daemon.suspend()  # what is sent waits at its door
+        assert events.post("news", 1) == events.QUEUED
+        own_daemon.resume()
+        assert events.post_many([("news", 2), ("news", 3)])
+        assert events.flush(PATIENCE_S)
+        assert messages(own_daemon, "news") == [0, 1, 2, 3]
 
 
 def test_what_a_caller_changes_later_is_not_posted() -> None:
@@ -169,11 +267,14 @@ def test_one_bad_event_does_not_take_the_others_with_it(caplog: pytest.LogCaptur
 
 def test_a_refused_event_does_not_let_others_come_twice(own_daemon: Daemon) -> None:
     big = "x" * 900_000
-    with site_of(own_daemon, EVENT_DAEMON_QUEUE=1000):
+    with site_of(own_daemon):
         since = events.last()
-        events.post_many([*((f"big-{number}", big) for number in range(20)), ("x" * 300, "refused")])
+        own_daemon.stop()
+        posts: list[Postable] = [*((f"big-{number}", big) for number in range(5)), ("x" * 300, "refused")]
+        assert events.post_many(posts) == [events.QUEUED] * 6
+        own_daemon.start()
         assert events.flush(PATIENCE_S)
-        for number in range(20):
+        for number in range(5):
             assert len(messages(own_daemon, f"big-{number}")) == 1
         assert events.last() > since
 
@@ -217,41 +318,43 @@ def test_a_closed_queue_posts_what_waits_and_says_what_it_could_not(
     assert "events are not posted (5 " in caplog.text
 
 
-def test_uwsgi_without_threads_posts_at_once(site: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uwsgi_without_threads_has_no_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     uwsgi = types.ModuleType("uwsgi")
     uwsgi.__dict__["opt"] = {b"http": b":8000"}
     monkeypatch.setitem(sys.modules, "uwsgi", uwsgi)
-    with override_settings(EVENT_DAEMON_QUEUE=10):
-        assert events.post("news", 1) > 0
+    with override_settings(EVENT_DAEMON_USE=True, EVENT_DAEMON_URL=NOWHERE):
+        assert events.post("news", 1) == 0
     uwsgi.__dict__["opt"][b"enable-threads"] = True
-    with override_settings(EVENT_DAEMON_QUEUE=11):
+    with override_settings(EVENT_DAEMON_USE=True, EVENT_DAEMON_URL=NOWHERE):
         assert events.post("news", 1) == events.QUEUED
 
 
-def test_a_forked_process_has_a_queue_of_its_own(site: Daemon) -> None:
-    channel = f"fork-{uuid.uuid4()}"
-    with override_settings(EVENT_DAEMON_QUEUE=100):
-        assert events.post(channel, "parent") == events.QUEUED
-        assert events.flush(PATIENCE_S)
+def test_a_forked_process_has_a_queue_of_its_own_and_posts_nothing_of_its_parents(own_daemon: Daemon) -> None:
+    with site_of(own_daemon):
+        own_daemon.stop()
+        assert events.post("news", "parent") == events.QUEUED
         child = os.fork()
         if child == 0:  # nothing of pytest's may run here
-            events.post(channel, "child")
-            os._exit(0 if events.flush(PATIENCE_S) else 1)
+            is_queued = events.post("news", "child") == events.QUEUED
+            os._exit(0 if is_queued and events.flush(PATIENCE_S) else 1)
+        own_daemon.start()
         assert os.waitpid(child, 0)[1] == 0
-        events.post(channel, "parent again")
         assert events.flush(PATIENCE_S)
-    assert messages(site, channel) == ["parent", "child", "parent again"]
+        assert events.post("news", "parent again") > 0
+        *first, last = messages(own_daemon, "news")
+    assert sorted(map(str, first)) == ["child", "parent"]
+    assert last == "parent again"
 
 
 def test_a_process_forked_in_an_outage_is_not_bound_by_its_parents_memory(site: Daemon) -> None:
     with override_settings(EVENT_DAEMON_URL=NOWHERE):
-        assert events.post("news", 1) == 0
+        assert events.post("news", 1) == events.QUEUED
         child = os.fork()
         if child == 0:
             with override_settings(EVENT_DAEMON_URL=site.url):
-                os._exit(0 if events.post("news", 1) and events.last() else 1)
+                os._exit(0 if events.post("news", 1) > 0 and events.last() else 1)
         assert os.waitpid(child, 0)[1] == 0
-        assert events.post("news", 1) == 0
+        assert events.post("news", 1) == events.QUEUED
 
 
 ENDING = """
@@ -259,10 +362,9 @@ import sys
 from django.conf import settings
 url, key, drain_s = sys.argv[1:]
 settings.configure(EVENT_DAEMON_USE=True, EVENT_DAEMON_URL=url, EVENT_DAEMON_KEY=key, EVENT_DAEMON_QUEUE=5000)
-from oyez.django import events, queue
+from oyez.django import events, queue, wiring
 queue.DRAIN_S = float(drain_s)
-for number in range(3000):
-    assert events.post("ending", number) == events.QUEUED
+wiring.current().queue.put([events.Post("ending", number) for number in range(3000)])
 """
 
 

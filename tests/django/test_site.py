@@ -63,7 +63,7 @@ def test_a_backend_of_the_sites_own_is_named_by_its_path() -> None:
 def test_numbers_and_their_defaults() -> None:
     with override_settings(**LQDOJ):
         in_force = read_settings()
-    assert (in_force.timeout_s, in_force.queue, in_force.raise_errors, in_force.exchange) == (1.0, 0, False, "ws")
+    assert (in_force.timeout_s, in_force.queue, in_force.raise_errors, in_force.exchange) == (1.0, 500, False, "ws")
     with override_settings(
         **USE, EVENT_DAEMON_TIMEOUT=3, EVENT_DAEMON_QUEUE=1000, EVENT_DAEMON_RAISE_ERRORS=True, EVENT_DAEMON_KEY="a"
     ):
@@ -76,7 +76,7 @@ def test_numbers_and_their_defaults() -> None:
 def test_a_number_that_is_none_is_the_default(value: object) -> None:
     with override_settings(**USE, EVENT_DAEMON_TIMEOUT=value, EVENT_DAEMON_QUEUE="many"):
         in_force = read_settings()
-    assert (in_force.timeout_s, in_force.queue) == (1.0, 0)
+    assert (in_force.timeout_s, in_force.queue) == (1.0, 500)
 
 
 def test_the_settings_show_no_secrets() -> None:

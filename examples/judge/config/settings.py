@@ -46,5 +46,5 @@ EVENT_DAEMON_USE = True
 EVENT_DAEMON_URL = os.environ.get("EVENT_DAEMON_URL", "http://127.0.0.1:15100")
 EVENT_DAEMON_PUBLIC_URL = os.environ.get("EVENT_DAEMON_PUBLIC_URL", EVENT_DAEMON_URL)
 EVENT_DAEMON_KEY = os.environ.get("EVENT_DAEMON_KEY", "oyez-development")
-# Posts wait in a queue, for no request's time, and through an outage of the daemon.
+# So many may wait while the daemon is away: all that the simulated people do in some minutes.
 EVENT_DAEMON_QUEUE = 10_000

@@ -84,7 +84,7 @@ def encode_post(where: dict[str, object], message: object, key: str) -> bytes:
     Raises TypeError or ValueError when the message is not JSON.
     """
     body = where if message is NO_MESSAGE else {**where, "message": message}
-    return _encode({**body, "key": key} if key else body)
+    return encode_json({**body, "key": key} if key else body)
 
 
 def gather(posts: Iterable[Postable], max_events: int, max_bytes: int) -> Iterator[Batch]:
@@ -119,7 +119,9 @@ def _encode_item(index: int, item: Postable) -> bytes:
         raise BadEvent(index, str(error)) from error
 
 
-def _encode(value: object) -> bytes:
+def encode_json(value: object) -> bytes:
+    """Write a value as JSON in UTF-8. Raises TypeError or ValueError when it is none."""
+
     def write(*, escaped: bool) -> bytes:
         return json.dumps(value, ensure_ascii=escaped, allow_nan=False, separators=(",", ":")).encode()
 

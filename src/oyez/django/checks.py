@@ -142,7 +142,7 @@ def _check_backend(values: Values) -> Iterator[CheckMessage]:
 def _check_numbers(values: Values) -> Iterator[CheckMessage]:
     for name, kinds, wanted in (
         (site.TIMEOUT, int | float, "seconds above 0, such as 1.0"),
-        (site.QUEUE, int, "the most events that may wait, such as 1000, or 0 for no queue"),
+        (site.QUEUE, int, "the most events that may wait, such as 500, or 0 for no queue"),
     ):
         value = values.get(name, 1)
         is_number = isinstance(value, kinds) and not isinstance(value, bool)

@@ -1,7 +1,7 @@
 """Post events from a site: `events.post(channel, message)` and its kin.
 
-They return ids, or 0 on failure; they raise nothing, and none takes longer than about a second. This file must not know
-where events go.
+They return ids, QUEUED for what waits because the daemon is away, or 0 on failure; they raise nothing, and none takes
+longer than about a second. This file must not know where events go.
 """
 
 import asyncio
@@ -15,12 +15,16 @@ from typing import TypeVar
 from django.db import transaction
 
 from oyez.client import Post, Postable, PosterError, TimedOut
+from oyez.client.events import new_key
 from oyez.django import wiring
+from oyez.django.queue import QUEUED
 from oyez.django.site import is_used
 from oyez.errors import ConfigError
 
-QUEUED = -1
-"""What a call returns for an event that was put into the queue, whose id nobody knows yet."""
+__all__ = [
+    "QUEUED", "alast", "apost", "apost_many", "apublish", "flush", "last",
+    "post", "post_many", "post_on_commit", "publish",
+]  # fmt: skip
 
 _THREADS = 8
 _LEAST_S = 0.01  # a call with less time than that left would be cut off half-way
@@ -38,9 +42,9 @@ def __getattr__(name: str) -> bool:
 
 
 def post(channel: str, message: object, *, key: str = "", raise_errors: bool | None = None) -> int:
-    """Post any JSON value to a channel; return the id of the event, 0 on failure, or QUEUED.
+    """Post any JSON value to a channel; return the id of the event, QUEUED if it waits, or 0 on failure.
 
-    With a key (a text of its own for each event) a repetition within five minutes posts nothing twice.
+    With a key (a text of its own for each event) to call again within five minutes posts nothing twice.
     """
     (event_id,) = _post([Post(channel, message, key)], raise_errors=raise_errors)
     return event_id
@@ -67,7 +71,11 @@ def post_on_commit(channel: str, message: object, *, using: str | None = None) -
 
 
 def last(*, raise_errors: bool | None = None) -> int:
-    """Return the newest id that was given, or 0 on failure: where a page that is rendered now begins to listen."""
+    """Return where a page that is rendered now begins to listen: the newest id that was given.
+
+    When the daemon cannot be asked, it is an older one, behind which such a page misses nothing as well. It is 0 only
+    if the site uses no events.
+    """
     return _last(None, raise_errors=raise_errors)
 
 
@@ -105,16 +113,7 @@ async def alast(*, raise_errors: bool | None = None) -> int:
 def _post(posts: Sequence[Postable], *, raise_errors: bool | None, timeout_s: float | None = None) -> list[int]:
     try:
         _check_time(timeout_s)
-        checked = [_check_post(post) for post in posts]
-        now = wiring.current()
-        if now.queue is not None:
-            try:
-                now.queue.put(checked)
-            except RuntimeError:  # Python is ending: no thread would post it
-                pass
-            else:
-                return [QUEUED] * len(checked)
-        return now.sender.post(checked, timeout_s=timeout_s)
+        return wiring.current().post([_check_post(post) for post in posts], timeout_s=timeout_s)
     except Exception as error:  # noqa: BLE001 - no page may fail because an event does
         ids = error.ids if isinstance(error, PosterError) else ()
         _complain(error, len(posts) - len(ids), raise_errors=raise_errors)
@@ -127,7 +126,7 @@ def _last(timeout_s: float | None, *, raise_errors: bool | None) -> int:
         return wiring.current().sender.last(timeout_s=timeout_s)
     except Exception as error:  # noqa: BLE001 - as above
         _complain(error, 0, raise_errors=raise_errors)
-        return 0
+        return wiring.position()
 
 
 def _check_time(left_s: float | None) -> None:
@@ -140,7 +139,7 @@ def _check_post(item: Postable) -> Post:
     post = Post(*item)
     if not (isinstance(post.channel, str) and isinstance(post.key, str)):
         raise TypeError("channel and key must be strings")
-    return post
+    return post if post.key else post._replace(key=new_key())  # it may be tried more than once, and is to come once
 
 
 def _complain(error: Exception, lost: int, *, raise_errors: bool | None) -> None:

@@ -22,7 +22,7 @@ class Losses:
         self._lock = threading.Lock()
 
     def add(self, count: int, error: BaseException) -> None:
-        """Count events that are lost, or 0 for a call that failed and lost none."""
+        """Count events that are lost, or 0 for a call that failed and lost none: its events wait, or it had none."""
         with self._lock:
             self._count += count
             self._error = error
@@ -43,4 +43,8 @@ class Losses:
 
 
 def _tell(lost: int, error: BaseException) -> None:
-    logger.warning("events are not posted (%d since the last such line): %s: %s", lost, type(error).__name__, error)
+    why = f"{type(error).__name__}: {error}"
+    if lost:
+        logger.warning("events are not posted (%d since the last such line): %s", lost, why)
+    else:
+        logger.warning("the daemon is not there; no event is lost so far: %s", why)

@@ -10,16 +10,21 @@ import time
 from collections.abc import Callable
 from http import HTTPStatus
 
-from oyez.client import PosterError, Refused, Unauthorized, Unreachable
+from oyez.client import BadAnswer, PosterError, Refused, TimedOut, Unauthorized, Unreachable
 
 logger = logging.getLogger("oyez.django")
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 0.8
 _TRIAL_S = 0.2
+_PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 _IDLE_S = 60.0  # nobody asked for so long: the next call may find out for itself
 
 Probe = Callable[[], object]
+
+
+class NotTried(Unreachable):
+    """Nothing was sent, because a call a moment ago failed with the error that is its `__cause__`."""
 
 
 class Outage:
@@ -48,14 +53,14 @@ class Outage:
     def check(self, limit_s: float) -> float:
         """Return how long a call may take: `limit_s`, or less for the one caller who tries whether the outage is over.
 
-        Raises Unreachable for all others while there is an outage.
+        Raises NotTried for all others while there is an outage.
         """
         error = self._error
         if error is None:
             return limit_s
         self._asked_at = time.monotonic()
         if self._watcher is not None or not self._may_try():
-            raise Unreachable(f"not tried, because a moment ago: {error}") from error
+            raise NotTried(f"not tried, because a moment ago: {error}") from error
         return min(limit_s, _TRIAL_S)
 
     def begin(self, error: PosterError) -> None:
@@ -130,3 +135,20 @@ def is_lasting(error: PosterError) -> bool:
         from_proxy = error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not error.code
         return from_proxy or isinstance(error, Unauthorized) or error.status == HTTPStatus.TOO_MANY_REQUESTS
     return not isinstance(error, ValueError) and not (isinstance(error, Unreachable) and error.uncertain)
+
+
+def is_away(error: PosterError) -> bool:
+    """Tell whether the backend could not be reached or cannot take posts now, so that a new event should wait for it.
+
+    A wrong key or a missing exchange is for somebody to mend, and to be told to whoever posts.
+    """
+    cause = error.__cause__ if isinstance(error, NotTried) else error
+    if isinstance(cause, Refused):
+        is_about_key = isinstance(cause, Unauthorized) or bool(cause.code)
+        return cause.status >= HTTPStatus.INTERNAL_SERVER_ERROR or (cause.status in _PASSING and not is_about_key)
+    return isinstance(cause, Unreachable | TimedOut | BadAnswer)
+
+
+def may_pass(error: PosterError) -> bool:
+    """Tell whether an event that waits already may be taken later; only what is wrong with it itself rules that out."""
+    return is_away(error) or error.uncertain or is_lasting(error)

@@ -1,4 +1,4 @@
-"""Where a page begins to listen: the newest id at the moment before its data was read.
+"""Where a page begins to listen: the newest id at the moment before its data was read, or one that is safe instead.
 
 It must not know how the page says so to the browser.
 """

@@ -1,32 +1,30 @@
-"""Events that wait to be posted in the background, so that no request waits for them.
+"""Events that wait while the daemon is away, so that none is lost and no request waits for it.
 
-It must not know how they are posted. One thread for each process, started with the first event; it posts in batches,
-tries again while there is an outage, and has a bounded time to finish when Python ends.
+It must not know how they are posted. One thread for each process, started with the first event that waits; it posts in
+batches, tries again until they are taken, and has a bounded time to finish when the process ends.
 """
 
-import atexit
 import json
 import os
 import threading
 import time
-import uuid
 from collections import deque
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import NamedTuple
 
-from oyez.client import MAX_BATCH_BYTES, NO_MESSAGE, Post, PosterError, Refused
+from oyez.client import MAX_BATCH_BYTES, NO_MESSAGE, Post, PosterError
+from oyez.client.events import encode_json, new_key
 from oyez.django.losses import Losses
-from oyez.django.outage import is_lasting
+from oyez.django.outage import FIRST_PAUSE_S, LONGEST_PAUSE_S, is_away, may_pass
 from oyez.django.sender import Sender
 
+QUEUED = -1
+"""What a call returns for an event that waits, whose id nobody knows yet."""
+
 DRAIN_S = 2.0
-MOST_BYTES = 32 * 2**20
+MOST_BYTES = 8 * 2**20
 BATCH_EVENTS = 1000
 CALL_TIMEOUT_S = 2.0
-
-_FIRST_PAUSE_S = 0.1
-_LONGEST_PAUSE_S = 1.0
 
 
 class QueueFull(PosterError):  # noqa: N818 - as its siblings are called
@@ -37,7 +35,7 @@ class _Waiting(NamedTuple):
     """An event with its message as JSON: what the caller changes later is not posted, and memory can be counted."""
 
     channel: str
-    message: str | None
+    message: bytes | None
     key: str
 
     def as_post(self) -> Post:
@@ -45,7 +43,10 @@ class _Waiting(NamedTuple):
 
 
 class Queue:
-    """First in, first out. What does not fit is refused at once."""
+    """First in, first out. What does not fit is refused at once.
+
+    Each event should have a key: it may be tried more than once, and taken at any of these times.
+    """
 
     def __init__(self, sender: Sender, losses: Losses, max_events: int) -> None:
         self._sender = sender
@@ -59,6 +60,35 @@ class Queue:
         self._end_at: float | None = None
         self._has_ended = False
         self._process = os.getpid()
+
+    def post(self, posts: Sequence[Post], *, timeout_s: float | None = None) -> list[int]:
+        """Post events at once, or let them wait: if others wait before them, or while the backend is away.
+
+        Return their ids, QUEUED for those that wait. Raises what the sender raises, and what `put` does but
+        RuntimeError; of a PosterError `ids` tells which were taken before.
+        """
+        if len(posts) > self._max_events and not self._sender.outage.is_on:  # they cannot wait behind others
+            began = time.monotonic()
+            limit_s = self._sender.timeout_s if timeout_s is None else timeout_s
+            self.flush(limit_s)
+            timeout_s = max(began + limit_s - time.monotonic(), 0.0)
+        failure: PosterError | None = None
+        if self._is_idle() or self._end_at is not None:
+            try:
+                return self._sender.post(posts, timeout_s=timeout_s)
+            except PosterError as error:
+                if self._end_at is not None or not is_away(error):
+                    raise
+                failure = error
+        ids = failure.ids if failure is not None else ()
+        try:
+            self.put(posts[len(ids) :])
+        except QueueFull as full:
+            full.ids = ids
+            raise full from failure
+        if failure is not None:
+            self._losses.add(0, failure)
+        return [*ids, *[QUEUED] * (len(posts) - len(ids))]
 
     def put(self, posts: Sequence[Post]) -> None:
         """Take all events, or none.
@@ -84,7 +114,7 @@ class Queue:
             return self._changed.wait_for(lambda: not self._waiting and not self._under_way, timeout_s)
 
     def close(self) -> None:
-        """Post what waits within a bounded time, and end. Called when Python ends, also in a forked child's."""
+        """Post what waits within a bounded time, and end; harmless to repeat."""
         if self._process != os.getpid():  # what waits here is its parent's, and the lock may be held for ever
             return
         with self._changed:
@@ -93,7 +123,6 @@ class Queue:
             thread, self._thread = self._thread, None
         if thread is None:
             return
-        atexit.unregister(self.close)
         self.flush(DRAIN_S)
         with self._changed:
             left = len(self._waiting) + self._under_way
@@ -106,7 +135,10 @@ class Queue:
         thread = threading.Thread(target=self._run, name="oyez-queue", daemon=True)
         thread.start()
         self._thread = thread
-        atexit.register(self.close)
+
+    def _is_idle(self) -> bool:
+        with self._changed:
+            return not self._waiting and not self._under_way
 
     def _run(self) -> None:
         while batch := self._next_batch():
@@ -147,17 +179,17 @@ class Queue:
 
     def _post_patiently(self, posts: list[Post]) -> PosterError | None:
         """Post until the events are taken, or refused, which is returned; the key lets no repetition post twice."""
-        key, pause_s = str(uuid.uuid4()), _FIRST_PAUSE_S
+        key, pause_s = new_key(), FIRST_PAUSE_S
         while True:
             try:
                 self._sender.post(posts, key=key, timeout_s=self._time_left(), tries_anyway=True)
             except PosterError as error:
-                if not _may_pass(error):
+                if not may_pass(error):
                     return error
                 if not self._pause(pause_s):
                     self._lose(len(posts), error)
                     return None
-                pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
             except Exception as error:  # noqa: BLE001 - a backend of the site's own; the queue outlives it
                 self._lose(len(posts), error)
                 return None
@@ -186,18 +218,12 @@ class Queue:
         return CALL_TIMEOUT_S if end_at is None else max(min(end_at - time.monotonic(), CALL_TIMEOUT_S), 0.05)
 
 
-def _may_pass(error: PosterError) -> bool:
-    """Tell whether the same events may be taken later."""
-    is_down = isinstance(error, Refused) and error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    return is_down or error.uncertain or is_lasting(error)
-
-
 def _freeze(post: Post) -> _Waiting:
     if not (isinstance(post.channel, str) and isinstance(post.key, str)):
         raise TypeError("channel and key must be strings")
-    message = None if post.message is NO_MESSAGE else json.dumps(post.message, allow_nan=False)
+    message = None if post.message is NO_MESSAGE else encode_json(post.message)
     return _Waiting(post.channel, message, post.key)
 
 
 def _size(item: _Waiting) -> int:
-    return len(item.channel) + len(item.message or "") + 200
+    return len(item.channel) + len(item.message or b"") + 200

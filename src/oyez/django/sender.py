@@ -10,6 +10,8 @@ from oyez.client import MAX_BATCH_EVENTS, Post, PosterError, TimedOut
 from oyez.django.backends import Backend
 from oyez.django.outage import Outage
 
+_CLOCK_MARGIN_S = 60.0  # by how much the clocks of the site and of the daemon may differ
+
 
 class Sender:
     """Posts through a backend. A call ends within `timeout_s`, and at once while there is an outage."""
@@ -17,6 +19,7 @@ class Sender:
     def __init__(self, backend: Backend, *, timeout_s: float, has_threads: bool) -> None:
         self.backend = backend
         self.timeout_s = timeout_s
+        self._seen = 0  # the id that came last, of whichever thread: none that is a little older does harm
         self.outage = Outage(lambda: backend.probe(timeout_s=timeout_s), has_threads=has_threads)
 
     def post(
@@ -44,6 +47,7 @@ class Sender:
             self._remember(error, timeout_s)
             raise
         self.outage.end()
+        self._seen = ids[-1] if ids else 0
         return ids
 
     def last(self, *, timeout_s: float | None = None) -> int:
@@ -58,7 +62,15 @@ class Sender:
             self._remember(error, timeout_s)
             raise
         self.outage.end()
+        self._seen = newest
         return newest
+
+    def position(self) -> int:
+        """Return an id behind which a page that is rendered now misses nothing, without asking anybody.
+
+        It is the id that this process saw last: all up to it happened before the page's data is read.
+        """
+        return self._seen or clock_position()
 
     def _remember(self, error: PosterError, given_s: float | None) -> None:
         """Begin an outage; but one who had little time left says nothing of the daemon by running out of it."""
@@ -69,6 +81,14 @@ class Sender:
         """End what runs in the background, and close connections."""
         self.outage.close()
         self.backend.close()
+
+
+def clock_position() -> int:
+    """Return the same where no id is known: ids are milliseconds of the daemon's clock, or above it, never below.
+
+    RabbitMQ's posters count microseconds. This is far below theirs, and then all that there is comes again.
+    """
+    return int((time.time() - _CLOCK_MARGIN_S) * 1000)
 
 
 def _parts(posts: Sequence[Post]) -> Iterator[Sequence[Post]]:

@@ -28,6 +28,7 @@ SSL = "_SSL"
 
 DEFAULT_TIMEOUT_S = 1.0
 DEFAULT_EXCHANGE = "dmoj-events"
+DEFAULT_QUEUE = 500
 MOST = 1e9  # beyond it a number stands for no bound, and there has to be one
 
 BACKENDS = {
@@ -51,7 +52,7 @@ class SiteSettings:
         url: of the daemon, for posts by HTTP; `url_name` is the setting that it is in.
         amqp: URL of RabbitMQ, for posts by AMQP.
         timeout_s: the longest that a call may take.
-        queue: the most events that wait to be posted in the background; 0 for no queue.
+        queue: the most events that wait while they cannot be posted; 0 for no queue.
         raise_errors: calls raise what went wrong, unless they are told otherwise.
 
     """
@@ -63,7 +64,7 @@ class SiteSettings:
     amqp: str = field(default="", repr=False)
     exchange: str = DEFAULT_EXCHANGE
     timeout_s: float = DEFAULT_TIMEOUT_S
-    queue: int = 0
+    queue: int = DEFAULT_QUEUE
     raise_errors: bool = False
 
 
@@ -92,7 +93,7 @@ def read_settings() -> SiteSettings:
         amqp=_text(values, AMQP),
         exchange=_text(values, EXCHANGE) or DEFAULT_EXCHANGE,
         timeout_s=float(_number(values, TIMEOUT, DEFAULT_TIMEOUT_S) or DEFAULT_TIMEOUT_S),
-        queue=int(_number(values, QUEUE, 0)),
+        queue=int(_number(values, QUEUE, DEFAULT_QUEUE)),
         raise_errors=bool(values.get(RAISE_ERRORS)),
     )
 

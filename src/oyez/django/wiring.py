@@ -7,29 +7,36 @@ import atexit
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
+from oyez.client import Post
 from oyez.django.backends import Backend
+from oyez.django.endings import call_at_end
 from oyez.django.losses import Losses
 from oyez.django.queue import Queue
-from oyez.django.sender import Sender
+from oyez.django.sender import Sender, clock_position
 from oyez.django.site import BACKEND, PREFIX, SiteSettings, read_settings
 from oyez.errors import ConfigError, OyezError
 
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What belongs together; `queue` is None where posts do not wait."""
+    """What belongs together; `queue` is None where events do not wait."""
 
     settings: SiteSettings
     sender: Sender
     losses: Losses
     queue: Queue | None = None
+
+    def post(self, posts: Sequence[Post], *, timeout_s: float | None) -> list[int]:
+        """Post events, or let them wait. Raises what the backend raises, and QueueFull."""
+        poster = self.sender if self.queue is None else self.queue
+        return poster.post(posts, timeout_s=timeout_s)
 
     def close(self) -> None:
         """Post what waits, and close connections."""
@@ -47,6 +54,7 @@ class _Process:
     wiring: Wiring | None = None
     replacements: list[Wiring] = field(default_factory=list)
     losses: Losses = field(default_factory=Losses)  # they outlive changes of the settings
+    is_end_noted: bool = False
 
 
 _process = _Process()
@@ -76,6 +84,14 @@ def raises_errors() -> bool:
         return current().settings.raise_errors
     except OyezError:
         return read_settings().raise_errors
+
+
+def position() -> int:
+    """Return where a page that is rendered now may begin to listen, if nobody can be asked."""
+    try:
+        return current().sender.position()
+    except OyezError:
+        return clock_position()
 
 
 def time_limit() -> float:
@@ -124,6 +140,9 @@ def _build(settings: SiteSettings) -> Wiring:
     threads = has_threads()
     sender = Sender(build_backend(settings), timeout_s=settings.timeout_s, has_threads=threads)
     queue = Queue(sender, _process.losses, settings.queue) if settings.queue and threads else None
+    if queue is not None and not _process.is_end_noted:
+        _process.is_end_noted = True
+        call_at_end(_post_what_waits)
     return Wiring(settings, sender, _process.losses, queue)
 
 
@@ -139,6 +158,12 @@ def _follow_settings(*, setting: str, **_: object) -> None:
             wiring, _process.wiring = _process.wiring, None
         if wiring is not None:
             wiring.close()
+
+
+def _post_what_waits() -> None:
+    wiring = _process.wiring
+    if wiring is not None and wiring.queue is not None and _process.id == os.getpid():
+        wiring.queue.close()
 
 
 def _tell_losses() -> None:
