@@ -82,6 +82,18 @@ def read_to_end(link: socket.socket) -> bytes:
     return b"".join(parts)
 
 
+def read_answers(link: socket.socket, count: int) -> list[Answer]:
+    """Read answers to requests on one connection, each with a length; the connection stays as it is."""
+    unread = link.makefile("rb")
+    answers = []
+    for _ in range(count):
+        status = int(unread.readline().split()[1])
+        lines = iter(lambda: unread.readline().decode("latin-1").rstrip("\r\n"), "")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        answers.append(Answer(status, headers, unread.read(int(headers.get("content-length", "0"))).decode()))
+    return answers
+
+
 def upgrade_request(target: str, **headers: str) -> bytes:
     fields = {
         "Host": "127.0.0.1",

@@ -151,6 +151,7 @@ class HttpSettings:
     trusted_proxies: tuple[str, ...] = setting(
         ("127.0.0.1", "::1"), "Proxies whose word on a peer's address is taken.", valid=is_network, form=NETWORKS
     )
+    keep_alive_s: float = duration(75.0, "How long a connection without a request is kept.", low=1)
     long_poll_timeout_s: float = duration(29.0, "How long a long poll waits before it is told to ask again.")
     stream_heartbeat_s: float = duration(15.0, "Time between two signs of life on an event stream.")
 

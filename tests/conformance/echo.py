@@ -20,7 +20,7 @@ from websockets.protocol import Protocol as FrameProtocol
 
 from oyez.net.engineio import EngineLink, EngineServer, EngineSettings
 from oyez.net.engineio_http import EngineHttp
-from oyez.net.gate import FrameReceiver, OpenSocket, StreamReceiver
+from oyez.net.gate import FrameReceiver, IdleSocket, OpenSocket, StreamReceiver
 from oyez.net.handshake import Handshake, Refusal
 from oyez.net.http import HttpServer, bind_tcp
 from oyez.net.session_id import new_session_id
@@ -127,6 +127,8 @@ class Gate:
     ticker: Ticker
     limits: LimitSettings = field(default_factory=LimitSettings)
     max_sockets: int = 1000
+    keep_alive_s: float = 75.0
+    idle: dict[IdleSocket, None] = field(default_factory=dict)
     max_message_bytes: int = MAX_PAYLOAD_BYTES
     connections: set[OpenSocket] = field(default_factory=set)
     parsers: list[FrameProtocol] = field(default_factory=list)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oyez.net.doorman import _read_plain_request
+from oyez.wire.http_target import check_host, read_target
 from tests.fuzz import fuzz
 
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
@@ -32,10 +33,17 @@ lines = st.sampled_from(
         b"X: \xff",
         b"X:y",
         b"X: a\rb",
+        b"Host: other.example",
+        b"Host: u@judge.example",
+        b"Upgrade: h2c",
+        b"Upgrade: h2c, websocket",
+        b"Sec-WebSocket-Protocol: json, v1",
         b"",
     ]
 )
-targets = st.sampled_from([b"/", b"/socket.io/?EIO=4&transport=websocket", b"/a b", b"/\xff", b"*", b"http://x/", b""])
+targets = st.sampled_from(
+    [b"/", b"/socket.io/?EIO=4&transport=websocket", b"/a b", b"/\xff", b"*", b"http://x/", b"", b"/a#b", b"/%73se?%73"]
+)
 methods = st.sampled_from([b"GET", b"GET", b"GET", b"POST", b"get"])
 versions = st.sampled_from([b"HTTP/1.1", b"HTTP/1.1", b"HTTP/1.0", b"HTTP/2"])
 
@@ -68,7 +76,8 @@ def test_agrees_with_the_http_parser(
     with pytest.raises(httptools.HttpParserUpgrade):
         parser.feed_data(data)
     assert (parser.get_method(), parser.get_http_version()) == (b"GET", "1.1")
-    assert read == (reader.url, reader.headers)
+    check_host(reader.headers)
+    assert read == (read_target(b"GET", reader.url).path, reader.headers)
 
 
 def test_reads_what_clients_write() -> None:

@@ -259,7 +259,7 @@ def test_on_the_second_address_this_machine_needs_no_key(local: Daemon, path: st
     [{"X_Forwarded_For": "203.0.113.9"}, {"X_Forwarded_For": "127.0.0.1"}, {"X_Forwarded_For": ""},
      {"X_Real_IP": "203.0.113.9"}, {"Forwarded": "for=203.0.113.9"}, {"Via": "1.1 proxy"}, {"X_Forwarded_Host": "x"},
      {"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": ""}, {"Origin": "http://127.0.0.1"},
-     {"Origin": "http://evil.example:15101", "Host": "evil.example:15101"}, {"Origin": "http://[", "Host": "["},
+     {"Origin": "http://evil.example:15101", "Host": "evil.example:15101"}, {"Origin": "http://[", "Host": "[::1]"},
      {"Origin": "http://localhost.evil.example", "Host": "localhost.evil.example"}, {"Origin": "//x", "Host": "x"}],
     ids=str,
 )  # fmt: skip

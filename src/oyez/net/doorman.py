@@ -14,9 +14,11 @@ from typing import Any, cast
 
 from uvicorn.server import ServerState
 
+from oyez.errors import ProtocolError
 from oyez.net.connection import WebSocketConnection
 from oyez.net.gate import HttpGate
 from oyez.net.http_connection import HttpConnection
+from oyez.wire.http_target import check_host, read_target
 
 # RFC 9112 §3 and §5, without anything that two parsers could read in two ways.
 _PLAIN_REQUEST = re.compile(rb"GET (/[!-~]*) HTTP/1\.1\r\n((?:[A-Za-z0-9-]+: [ -~]*\r\n)+)\r\n")
@@ -45,6 +47,14 @@ class Doorman(asyncio.Protocol):
         ticker = self._gate.ticker
         ticker.set(self, ticker.clock() + self._gate.limits.header_timeout_s)
         if len(self._sockets) + len(self._gate.connections) > self._gate.max_sockets:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Close the socket that has waited for a request for longest; if there is none, the one that has just come."""
+        longest = next(iter(self._gate.idle), None)
+        if longest is not None:
+            longest.close_idle()
+        else:
             self._gate.note("at-capacity", "a socket over the limit is closed")
             self.transport.abort()
 
@@ -91,7 +101,11 @@ def _read_plain_request(data: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]] 
     headers = [(name.lower(), value.strip(b" ")) for name, value in _HEADER.findall(request[2])]
     if (b"upgrade", b"websocket") not in headers or not _asks_to_upgrade(headers):
         return None
-    return request[1], headers
+    try:
+        check_host(headers)
+        return read_target(b"GET", request[1]).path, headers
+    except ProtocolError:
+        return None
 
 
 def _asks_to_upgrade(headers: list[tuple[bytes, bytes]]) -> bool:

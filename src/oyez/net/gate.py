@@ -27,6 +27,14 @@ class OpenSocket(Protocol):
         ...
 
 
+class IdleSocket(Protocol):
+    """A socket that is kept in case its client asks for more."""
+
+    def close_idle(self) -> None:
+        """Close it: another one needs the room."""
+        ...
+
+
 class FrameReceiver(Protocol):
     """What a connection asks of who uses it."""
 
@@ -134,6 +142,16 @@ class HttpGate(Gate, Protocol):
     @property
     def max_sockets(self) -> int:
         """How many sockets may be open, of all kinds."""
+        ...
+
+    @property
+    def keep_alive_s(self) -> float:
+        """How long clients are told that a connection without a request is kept."""
+        ...
+
+    @property
+    def idle(self) -> dict[IdleSocket, None]:
+        """Connections without a request, the one that has been so for longest first."""
         ...
 
     def is_stream(self, target: bytes) -> bool:

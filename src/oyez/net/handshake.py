@@ -13,6 +13,9 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.utils import accept_key
 
+from oyez.errors import ProtocolError
+from oyez.wire.http_fields import read_subprotocols
+
 if TYPE_CHECKING:
     from oyez.net.outgoing import OutgoingSide
 
@@ -28,6 +31,7 @@ _ACCEPTED = (
     "Upgrade: websocket\r\n"
     "Connection: Upgrade\r\n"
     "Sec-WebSocket-Accept: %s\r\n"
+    "%s"
     "Access-Control-Allow-Origin: *\r\n\r\n"
 )
 
@@ -86,17 +90,36 @@ def accept(handshake: Handshake) -> bytes:
         BadHandshake: it breaks RFC 6455 §4.2.1.
     """
     key = _plain_key(handshake.headers)
-    if key is not None:
-        return (_ACCEPTED % accept_key(key)).encode()
+    accepted = _judge_words(handshake) if key is None else accept_key(key)
+    return (_ACCEPTED % (accepted, _choose_subprotocol(handshake))).encode()
+
+
+def _judge_words(handshake: Handshake) -> str:
+    """Let the library judge; to what else the client would upgrade, and its subprotocols, are nothing to it."""
     headers = Headers()
     for name, value in handshake.headers:
-        headers[name.decode("latin-1")] = value.decode("latin-1")
+        if name not in (b"upgrade", b"sec-websocket-protocol"):
+            headers[name.decode("latin-1")] = value.decode("latin-1")
+    headers["Upgrade"] = "websocket"
     request = Request(handshake.path, headers)
     try:
         accepted, _, _ = _judge.process_request(request)
     except InvalidHandshake as error:
         raise BadHandshake(str(error), _serialize(_judge.accept(request))) from error
-    return (_ACCEPTED % accepted).encode()
+    return accepted
+
+
+def _choose_subprotocol(handshake: Handshake) -> str:
+    """Name the subprotocol that the client wants most: here they all mean the same, but browsers want one back."""
+    lines = handshake.all(b"sec-websocket-protocol")
+    if not lines:
+        return ""
+    try:
+        offered = read_subprotocols(*lines)
+    except ProtocolError as error:
+        refusal = Refusal(400, "Bad Request", b'{"code":"bad-request","message":"%b"}' % str(error).encode())
+        raise BadHandshake(str(error), refusal.serialize()) from error
+    return f"Sec-WebSocket-Protocol: {offered[0]}\r\n" if offered else ""
 
 
 def _plain_key(headers: Sequence[tuple[bytes, bytes]]) -> str | None:

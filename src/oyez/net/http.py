@@ -18,6 +18,7 @@ from uvicorn.server import ServerState
 from oyez.net.connection import WebSocketConnection
 from oyez.net.doorman import Doorman
 from oyez.net.gate import HttpGate, OpenSocket
+from oyez.net.preliminaries import Preliminaries
 from oyez.net.ticker import Ticker
 
 BACKLOG = 4096
@@ -46,7 +47,7 @@ class HttpServer:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)  # accepted ones inherit it
         self._upgraded = gate.connections
         config = uvicorn.Config(
-            app,
+            Preliminaries(app, gate.keep_alive_s),
             http=cast(type[asyncio.Protocol], partial(Doorman, gate)),
             ws=cast(type[asyncio.Protocol], WebSocketConnection),  # never made by uvicorn, see `Doorman`
             lifespan="off",

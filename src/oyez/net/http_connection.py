@@ -6,18 +6,29 @@ Knows requests as they come in. Must not know the paths, nor what is behind them
 import asyncio
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.utils import is_ssl
 
 from oyez.errors import ProtocolError
 from oyez.net.connection import WebSocketConnection
 from oyez.net.gate import HttpGate
 from oyez.net.peer import far_end_of
+from oyez.net.preliminaries import IS_KEPT
 from oyez.net.stream import StreamConnection
+from oyez.wire import http_fields
+from oyez.wire.http_target import ASTERISK, check_host, read_target
 
 # Whoever reads a body holds it to its time and answers; the socket itself is closed a little later.
 _GRACE_S = 1.0
+
+# How much longer an idle connection is kept than its client was told: a request that sets out at the last moment comes
+# a little later.
+_KEPT_LONGER_S = 2.0
+
+# Requests that may wait for the answer to the one before.
+_MOST_PIPELINED = 16
 
 
 class HttpConnection(HttpToolsProtocol):
@@ -31,6 +42,8 @@ class HttpConnection(HttpToolsProtocol):
         self._header_bytes = 0
         self._is_stream = False
         self._stream_asked = False
+        self._unanswered: list[RequestResponseCycle] = []  # in the order in which they came
+        self._ends_with_answer = False
         self.tick_slot = 0
 
     # The socket's side
@@ -44,25 +57,72 @@ class HttpConnection(HttpToolsProtocol):
         self._set_deadline(self._gate.limits.header_timeout_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the deadline."""
+        """Forget the deadline, and tell those who work on an answer."""
         self._gate.ticker.clear(self)
+        self._gate.idle.pop(self, None)
+        for cycle in self._unanswered:
+            cycle.disconnected = True
+            cycle.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse, as long as headers that are not complete stay within their bound."""
+        self._gate.idle.pop(self, None)
+        if self._ends_with_answer:
+            return
         self._header_bytes += len(data)
-        super().data_received(data)
+        try:
+            self._parse(data)
+        except httptools.HttpParserError as error:
+            reason = error.__context__ if isinstance(error.__context__, ProtocolError) else "not HTTP"
+            if not self._stream_asked:  # what comes behind its request is nothing to anybody
+                self._refuse(b"400 Bad Request", str(reason))
+                return
         if self._in_headers and self._header_bytes > self._gate.limits.max_header_bytes:
             self._refuse(b"431 Request Header Fields Too Large", "headers that are too long")
         elif self._stream_asked and not self.transport.is_closing():
             self._hand_over(StreamConnection(self._gate))
 
-    def handle_websocket_upgrade(self) -> None:
+    def _parse(self, data: bytes) -> None:
+        """Feed the parser, which stops at each request that asks for another protocol.
+
+        Only a WebSocket is to be had. Other wishes are passed over (RFC 9110 §7.8): the request is parsed once more,
+        without its wish, and with what comes behind it.
+        """
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as stopped:
+                rest = data[stopped.args[0] :]
+            else:
+                return
+            if self._asks_for_websocket():
+                self._begin_websocket(rest)
+                return
+            data = self._head_without_upgrade() + rest
+
+    def _all(self, name: bytes) -> list[str]:
+        return [value.decode("latin-1") for key, value in self.headers if key == name]
+
+    def _asks_for_websocket(self) -> bool:
+        return self.parser.get_method() == b"GET" and "websocket" in http_fields.lower_elements(*self._all(b"upgrade"))
+
+    def _begin_websocket(self, rest: bytes) -> None:
         """Hand the socket over, with the request as it was parsed here."""
-        if self.parser.get_method() != b"GET":  # RFC 6455 §4.1
-            self._refuse(b"405 Method Not Allowed", "a WebSocket asked for by another method than GET")
-            return
-        self._hand_over(WebSocketConnection(self._gate))
+        if self._is_busy:
+            self._refuse(b"400 Bad Request", "a WebSocket asked for before the answer to the request before")
+        elif any(length.strip("0") for length in self._all(b"content-length")) or self._all(b"transfer-encoding"):
+            self._refuse(b"400 Bad Request", "a WebSocket asked for with a body")
+        else:
+            connection = WebSocketConnection(self._gate)
+            self._hand_over(connection)
+            if rest:  # a client that did not wait for the answer
+                connection.data_received(rest)
+
+    def _head_without_upgrade(self) -> bytes:
+        request = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        lines = [b"%b: %b" % (name, value) for name, value in self.headers if name != b"upgrade"]
+        return b"\r\n".join([request, *lines, b"", b""])
 
     def _hand_over(self, connection: WebSocketConnection | StreamConnection) -> None:
         self._gate.ticker.clear(self)
@@ -73,11 +133,18 @@ class HttpConnection(HttpToolsProtocol):
         self.parser = None  # type: ignore[assignment]  # it refers back to this object: both can go now
 
     def tick(self, now: float) -> None:
-        """The headers did not come in time, or the body."""
+        """The headers did not come in time, or the body, or another request on a connection that is kept."""
         if self._in_headers and not self._in_body and self._header_bytes:
             self._refuse(b"408 Request Timeout", "headers that do not end")
+        elif self._is_busy:
+            self._end_with_answer()
         else:
             self.transport.close()
+
+    def close_idle(self) -> None:
+        """Close: somebody else needs the socket, and no request is under way on it."""
+        self._gate.idle.pop(self, None)
+        self.transport.close()
 
     # The parser's side
 
@@ -85,16 +152,14 @@ class HttpConnection(HttpToolsProtocol):
         """Begin to count a request's headers.
 
         Raises:
-            ProtocolError: the answer to the request before is not complete. uvicorn would queue this one, and tell only
-                the last of a queue when the client goes away; no client of today pipelines.
+            ProtocolError: too many wait already, or the socket is a stream's.
         """
-        if self._is_stream or (self.cycle is not None and not self.cycle.response_complete):
-            raise ProtocolError("a request before the answer to the one before")
+        if self._is_stream or len(self._unanswered) > _MOST_PIPELINED:
+            raise ProtocolError("too many requests before their answers")
         super().on_message_begin()
         self._in_headers = True
         self._in_body = False
-        if not self.tick_slot:  # the first request's began with the connection
-            self._set_deadline(self._gate.limits.header_timeout_s)
+        self._set_deadline(self._gate.limits.header_timeout_s)
 
     def on_chunk_header(self) -> None:
         """Count again: behind the last chunk come headers. They are nothing to anybody."""
@@ -109,38 +174,103 @@ class HttpConnection(HttpToolsProtocol):
             super().on_body(body)
 
     def on_headers_complete(self) -> None:
-        """Count no more, and begin to wait for the end of the body."""
+        """Count no more, and begin to wait for the end of the body.
+
+        Raises:
+            ProtocolError: the request asks for what no server has, or its words contradict each other.
+        """
         self._in_headers = False
         self._in_body = True
-        if not self.parser.should_upgrade():
-            self._set_deadline(self._gate.limits.body_timeout_s + _GRACE_S)
-            self._is_stream = self.parser.get_method() == b"GET" and self._gate.is_stream(self.url)
-            if self._is_stream:
-                return  # no task is begun for it
-            self.client = self.client or far_end_of(self.transport)
-            self.scope["client"] = self.client
+        self._read_target()
+        if self.parser.should_upgrade():
+            return  # `_parse` decides what becomes of it
+        self._set_deadline(self._gate.limits.body_timeout_s + _GRACE_S)
+        self._is_stream = self.parser.get_method() == b"GET" and self._gate.is_stream(self.url)
+        if self._is_stream:
+            if self._is_busy:
+                raise ProtocolError("a stream asked for before the answer to the request before")
+            return  # no task is begun for it
+        self._begin_answer()
+
+    def _read_target(self) -> None:
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            raise ProtocolError("this is no proxy")
+        check_host(self.headers)
+        self.url, authority = read_target(method, self.url)
+        if authority is not None:  # RFC 9112 §3.2.2: it replaces the header
+            lines = [(name, authority if name == b"host" else value) for name, value in self.headers]
+            self.headers[:] = lines if (b"host", authority) in lines else [*lines, (b"host", authority)]
+
+    def _begin_answer(self) -> None:
+        self.client = self.client or far_end_of(self.transport)
+        self.scope["client"] = self.client
+        is_for_all = self.url == ASTERISK
+        if is_for_all:
+            self.url = b"/"
         super().on_headers_complete()
+        if is_for_all:
+            self.scope["path"], self.scope["raw_path"] = ASTERISK.decode(), ASTERISK
+        cycle = self.cycle
+        self.scope[IS_KEPT] = lambda: cycle.keep_alive  # type: ignore[literal-required]
+        self._unanswered.append(cycle)
+        self.flow.resume_reading()  # else nobody would see a client go that has asked for more
 
     def on_message_complete(self) -> None:
         """What comes next is another request, unless this one takes the socket for good."""
+        if self.parser.should_upgrade():
+            return
         self._stream_asked = self._is_stream
-        if not self._is_stream:
-            super().on_message_complete()
         self._header_bytes = 0
+        self._in_headers = self._in_body = False
         self._gate.ticker.clear(self)
+        if self._is_stream:
+            return
+        super().on_message_complete()
+        if self.cycle.response_complete:  # it did not wait for the body
+            self._wait_for_request()
 
-    def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP."""
-        self._gate.note("bad-request", "not HTTP")
-        super().send_400_response(msg)
+    # Answers
+
+    @property
+    def _is_busy(self) -> bool:
+        """Whether a request is complete, and its answer is not."""
+        return bool(self._unanswered) and not self._unanswered[0].more_body
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, or wait for one."""
+        self._unanswered.pop(0)
+        super().on_response_complete()
+        self._unset_keepalive_if_required()
+        if not (self._unanswered or self._in_headers or self._in_body or self.transport.is_closing()):
+            self._wait_for_request()
+
+    def _wait_for_request(self) -> None:
+        self._gate.idle[self] = None
+        self._set_deadline(self._gate.keep_alive_s + _KEPT_LONGER_S)
 
     def _set_deadline(self, delay_s: float) -> None:
         ticker = self._gate.ticker
         ticker.set(self, ticker.clock() + delay_s)
 
     def _refuse(self, status: bytes, detail: str) -> None:
+        """Answer what cannot be served, and close; if answers to earlier requests are due, the next is the last."""
         self._gate.note("bad-request", detail)
-        self._gate.ticker.clear(self)
-        if not self.transport.is_closing():
-            self.transport.write(b"HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" % status)
+        if self._is_busy:
+            self._end_with_answer()
+        elif not self.transport.is_closing():
+            self._gate.ticker.clear(self)
+            if not (self._unanswered and self._unanswered[0].response_started):
+                head = (
+                    b"HTTP/1.1 %b\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d"
+                )
+                body = detail.encode("ascii", "backslashreplace")
+                self.transport.write(head % (status, len(body)) + b"\r\n\r\n" + body)
             self.transport.close()
+
+    def _end_with_answer(self) -> None:
+        """Close with the answer that is due; it says so, and who has asked for more asks again (RFC 9112 §9.3.2)."""
+        self._gate.ticker.clear(self)
+        self._ends_with_answer = True
+        self._unanswered[0].keep_alive = False
+        self.pipeline.clear()

@@ -235,6 +235,7 @@ class Building:
             self.capacity.sockets,
             settings.limits.max_sender_message_bytes,
             self.notes,
+            settings.http.keep_alive_s,
             below={settings.socketio.path: socketio_http.admit},
             streams=dict.fromkeys(self.streams.paths, self.streams.admit),
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from websockets.protocol import Protocol as FrameProtocol
 
 from oyez.limits import Notes
-from oyez.net.gate import FrameReceiver, OpenSocket, StreamReceiver
+from oyez.net.gate import FrameReceiver, IdleSocket, OpenSocket, StreamReceiver
 from oyez.net.handshake import Handshake, Refusal
 from oyez.net.ticker import Ticker
 from oyez.settings import LimitSettings
@@ -22,10 +22,10 @@ _NOT_HERE = Refusal(404, "Not Found", b'{"code":"not-found","message":"No WebSoc
 
 @dataclass(slots=True)
 class Doorway:
-    """One address. Several may share their ``parsers`` and ``connections``.
+    """One address. Several may share their ``parsers``, ``connections`` and ``idle``.
 
     ``at``: judges of WebSockets by their path; ``below``: by its beginning; ``elsewhere``: of all other paths.
-    ``streams``: judges of answers without an end.
+    ``streams``: judges of answers without an end. ``idle``: connections that wait for another request.
     """
 
     ticker: Ticker
@@ -33,8 +33,10 @@ class Doorway:
     max_sockets: int
     max_message_bytes: int
     note: Notes
+    keep_alive_s: float = 75.0
     parsers: list[FrameProtocol] = field(default_factory=list)
     connections: set[OpenSocket] = field(default_factory=set)
+    idle: dict[IdleSocket, None] = field(default_factory=dict)
     at: dict[str, Judge] = field(default_factory=dict)
     below: dict[str, Judge] = field(default_factory=dict)
     elsewhere: Judge | None = None

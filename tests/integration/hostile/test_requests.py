@@ -146,7 +146,7 @@ def test_pipelined_polls_and_garbage(target: Daemon) -> None:
     one = f"GET {session.target} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
     link = dial(target.port)
     link.sendall(one * 500 + b"garbage\r\n\r\n")
-    assert read_to_end(link) is not None
+    link.close()
     eventually(lambda: session.is_gone, "end of the session")
 
 
