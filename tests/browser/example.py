@@ -39,7 +39,7 @@ class Example:
         self.said = Inbox()
         daemon_port, site_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{site_port}"
-        self._command = [
+        self.command = [
             sys.executable,
             str(START),
             f"--state={folder}",
@@ -51,7 +51,7 @@ class Example:
 
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(
-            self._command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            self.command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
