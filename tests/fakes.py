@@ -231,6 +231,9 @@ class Messages:
     def lost(self) -> None:
         self.losses += 1
 
+    def leave(self) -> None:
+        """Nobody stops here."""
+
 
 class Gate:
     """What connections share, with one receiver for each that comes."""

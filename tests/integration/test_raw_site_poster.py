@@ -92,6 +92,15 @@ def test_the_wrong_key_raises(site_daemon: Daemon) -> None:
         RawSitePoster(url(site_daemon.port, "/post")).post("x", 1)
 
 
+def test_a_stop_is_an_end_that_sites_know(own_daemon: Daemon) -> None:
+    """Its posts return 0 then, as they do without a daemon; any other error would get into the site's pages."""
+    poster = RawSitePoster(url(own_daemon.port, "/post"), own_daemon.key)
+    assert poster.post("a", 1) > 0
+    own_daemon.process.terminate()
+    assert own_daemon.process.wait(PATIENCE_S) == 0
+    assert poster.post("a", 2) == 0
+
+
 def test_a_restart_costs_a_call_at_most_and_without_a_daemon_calls_are_zero(own_daemon: Daemon) -> None:
     poster = RawSitePoster(url(own_daemon.port, "/post"), own_daemon.key)
     first = poster.post("a", 1)

@@ -114,6 +114,17 @@ def test_a_reply_that_comes_when_its_poster_is_gone_goes_nowhere(door: Door) -> 
     assert door.endpoint.posts == 2  # they stay posted
 
 
+def test_at_the_stop_what_was_asked_is_answered_and_then_the_link_ends_without_a_frame(door: Door) -> None:
+    door.ask(POST, POST)
+    door.connection.leave()
+    first, second = door.broker.waiting
+    second([EventId(12)])
+    assert not door.connection.closing
+    first([EventId(11)])
+    assert door.replies() == ["11", "12"]  # and no more
+    assert door.connection.closing
+
+
 def test_requests_without_end_before_the_first_reply_end_the_link(door: Door) -> None:
     door.ask(*[POST] * 1000)
     assert not door.connection.closing

@@ -71,7 +71,16 @@ class PostingEndpoint:
 class RawPoster:
     """One connection: the receiver of its frames."""
 
-    __slots__ = ("_connection", "_endpoint", "_find_peer", "_may_post", "_needs_key", "_unanswered", "tick_slot")
+    __slots__ = (
+        "_connection",
+        "_endpoint",
+        "_find_peer",
+        "_leaving",
+        "_may_post",
+        "_needs_key",
+        "_unanswered",
+        "tick_slot",
+    )
 
     def __init__(self, endpoint: PostingEndpoint, find_peer: FindPeer, *, needs_key: bool) -> None:
         self._endpoint = endpoint
@@ -80,6 +89,7 @@ class RawPoster:
         self._may_post = False
         self._connection: WebSocketConnection | None = None
         self._unanswered: deque[list[bytes]] = deque()  # a slot for each request; filled: its reply
+        self._leaving = False
         self.tick_slot = 0
         endpoint.connections += 1
         self._set_permission(not needs_key)
@@ -132,6 +142,16 @@ class RawPoster:
         self._endpoint.house.ticker.clear(self)
         self._endpoint.connections -= 1
         self._set_permission(False)
+
+    def leave(self) -> None:
+        """End once all is answered, and without a close frame.
+
+        The library of sites' posters (websocket-client) takes such a frame for an empty reply, which raises what no
+        site catches. A connection that breaks is one that they make anew.
+        """
+        self._leaving = True
+        if self._connection is not None and not self._unanswered:
+            self._connection.hang_up()
 
     # Requests
 
@@ -210,6 +230,8 @@ class RawPoster:
             reply = self._unanswered.popleft()[0]
             if self._connection is not None:
                 self._connection.send(text_frame(reply))
+        if self._leaving:
+            self.leave()
 
     # The clock
 

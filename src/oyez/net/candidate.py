@@ -95,6 +95,10 @@ class Candidate:
             self._connection = None
             self._link.step_candidate(Event.CANDIDATE_LOST)
 
+    def leave(self) -> None:
+        """Close the WebSocket; its session ends too."""
+        self.drop()
+
     def drop(self) -> None:
         """Close the WebSocket; the session has other plans."""
         self._ticker.clear(self)

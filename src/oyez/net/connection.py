@@ -278,6 +278,13 @@ class WebSocketConnection(TakenSocket):
 
     # Ends
 
+    def leave(self) -> None:
+        """End because the daemon stops, in the receiver's way."""
+        if self._receiver is not None:
+            self._receiver.leave()
+        else:
+            self.close()
+
     def close(self, code: int | None = None) -> None:
         """End with a close frame; without a code the peer sees 1005. A peer that does not read is cut off."""
         if self.closing:
@@ -287,6 +294,11 @@ class WebSocketConnection(TakenSocket):
             ws.send_close(code)
             self._flush_parser(ws)
         self._linger()
+
+    def hang_up(self) -> None:
+        """End without a close frame, as if the process had gone: the peer sees 1006."""
+        if not self.closing:
+            self._linger()
 
     def _linger(self) -> None:
         """Give the peer a moment to take the close frame and to close its side."""

@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 _PING_FRAME = text_frame(engineio.PING)
 
+_GOING_AWAY = 1001  # RFC 6455 §7.4.1; clients of Engine.IO come back whatever the code
+
 
 class EngineApp(Protocol):
     """The application's side of one session."""
@@ -197,6 +199,10 @@ class EngineLink:
             self._connection.abort()  # `lost` follows
         else:
             self.close(engineio.NOOP)
+
+    def leave(self) -> None:
+        """End the session with the daemon; whatever its transport, its client comes back."""
+        self.close(engineio.NOOP, code=_GOING_AWAY)
 
     # Frames of the WebSocket that carries the session
 

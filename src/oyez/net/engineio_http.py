@@ -235,6 +235,9 @@ class _Dismissed:
     def lost(self) -> None:
         """Nothing depends on it."""
 
+    def leave(self) -> None:
+        """It is closed."""
+
 
 def _parse_query(query: str) -> Mapping[str, list[str]]:
     return _remembered_query(query) if len(query) <= _LONGEST_QUERY else {}

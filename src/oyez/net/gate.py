@@ -22,6 +22,10 @@ class OpenSocket(Protocol):
         """End it in an orderly way; ``code`` is for protocols that know one."""
         ...
 
+    def leave(self) -> None:
+        """End it because the daemon stops."""
+        ...
+
     def abort(self) -> None:
         """End it now."""
         ...
@@ -61,6 +65,10 @@ class FrameReceiver(Protocol):
 
     def lost(self) -> None:
         """The connection has ended. Called once, and last."""
+        ...
+
+    def leave(self) -> None:
+        """End the connection, soon: the daemon stops, and those who were connected will come back to another."""
         ...
 
 

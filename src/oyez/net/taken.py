@@ -67,6 +67,10 @@ class TakenSocket(OutgoingSide):
     def _resume_reading(self) -> None:
         self._transport.resume_reading()
 
+    def leave(self) -> None:
+        """End because the daemon stops."""
+        self.close()
+
     def close(self, code: int | None = None) -> None:
         """End in an orderly way; ``code`` is for protocols that know one."""
         raise NotImplementedError

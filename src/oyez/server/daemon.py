@@ -8,7 +8,6 @@ import logging
 import socket
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from functools import partial
 from typing import Protocol
 
 from oyez import __version__
@@ -18,15 +17,11 @@ from oyez.errors import BrokerError, ConfigError, UnusableError
 from oyez.net.http import HttpServer, bind_tcp, bind_unix
 from oyez.server.building import Building, Entrance
 from oyez.settings import Settings
-from oyez.wire import engineio
 
 logger = logging.getLogger(__name__)
 
 # Part of the drain's time is kept for what has to be cut off.
 _DRAIN_RESERVE = 0.1
-
-# RFC 6455 §7.4.1: the endpoint goes away; clients come back by themselves.
-_GOING_AWAY = 1001
 
 # What a store may take to close before that is worth a line.
 _STORE_PATIENCE_S = 2.5
@@ -108,11 +103,11 @@ class Daemon:
         self._housekeeping.cancel()
         building.longpoll.close()
         for number, link in enumerate(list(building.engine.links.values()), 1):
-            _end(partial(link.close, engineio.NOOP, code=_GOING_AWAY))
+            _end(link.leave)
             if number % _CLOSED_AT_ONCE == 0:
                 await asyncio.sleep(0)
         for number, connection in enumerate(list(self._main.doorway.connections), 1):
-            _end(partial(connection.close, _GOING_AWAY))
+            _end(connection.leave)
             if number % _CLOSED_AT_ONCE == 0:
                 await asyncio.sleep(0)
         try:
