@@ -62,7 +62,7 @@ MAY_IMPORT_LATE = {
     "server.process": {"uvloop"},
     "brokers.amqp": {"oyez.brokers.amqp.broker"},
     "cli.exits": {"oyez.client"},
-    "cli.post": {"rich.console", "rich.progress"},
+    "cli.post": {"oyez.cli.colours", "rich.progress"},
     "cli.serve": {"oyez.cli", "oyez.server"},
     "cli.connect": {"oyez.cli.console"},
     "cli.selftest": {"oyez.cli.examination"},
@@ -142,3 +142,14 @@ def test_functions_can_be_read_at_a_glance(module: str) -> None:
         if node.end_lineno - node.lineno + 1 > MAX_FUNCTION_LINES
     }
     assert long == {}
+
+
+# The two ways out of the command line, where texts of others are escaped.
+_WAYS_OUT = {"cli.output", "cli.colours"}
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("cli") and name not in _WAYS_OUT])
+def test_nothing_is_printed_past_the_escaping(module: str) -> None:
+    called = [ast.unparse(node.func) for node in ast.walk(MODULES[module]) if isinstance(node, ast.Call)]
+    past = ("print", "Text", "Console", "typer.echo", "typer.secho", "sys.stdout.write", "sys.stderr.write")
+    assert [name for name in called if name in past or name.startswith("Text.")] == []

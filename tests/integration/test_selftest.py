@@ -278,7 +278,7 @@ def test_lines_in_a_pipe(contract_peer: ContractPeer) -> None:
     assert re.search(
         r"^skipped +socketio\.post-acknowledged .*\(socketio\.sender-joins has to hold", done.stdout, re.MULTILINE
     )
-    assert re.fullmatch(r"\d+ passed, 1 failed, \d+ skipped, 1 not offered, in [0-9.]+ s", lines[-1])
+    assert re.fullmatch(r"\d+ ok, 1 failed, \d+ skipped, 1 not-offered, in [0-9.]+ s", lines[-1])
     assert "\x1b" not in done.stdout
 
 
@@ -288,9 +288,9 @@ def test_tables_on_a_terminal(open_house: Daemon) -> None:
         assert terminal.end() == 0
         shown = terminal.text
     assert "HTTP API" in shown
-    assert re.search(r"passed +api\.opens +Without the key the API tells nothing", shown)
+    assert re.search(r"ok +api\.opens +Without the key the API tells nothing", shown)
     assert re.search(r"skipped +10 checks +posting needs --key", shown)
-    assert shown.index("HTTP API") < shown.index("health and metrics") < shown.index("6 passed, 10 skipped")
+    assert shown.index("HTTP API") < shown.index("health and metrics") < shown.index("6 ok, 10 skipped")
 
 
 def test_interrupt_ends_the_run(start_daemon: StartDaemon) -> None:

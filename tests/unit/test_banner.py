@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from oyez.cli import banner
+from oyez.cli.colours import plain
 from oyez.settings import Settings
 
 KEY = 'it\'s "a" [bold]key'
@@ -22,7 +23,7 @@ SETTINGS = Settings(key=KEY, dev=True)
     ],
 )
 def test_settings_can_be_pasted(address: str, url: str) -> None:
-    lines = [line.plain for line in banner.banner(SETTINGS, address)]
+    lines = [plain(*line) for line in banner.banner(SETTINGS, address)]
     assert f"Address  {address}" in lines
     assert any(line.startswith(f"Page     {url}/") for line in lines)
     pasted: dict[str, object] = {}
@@ -38,7 +39,7 @@ def test_settings_can_be_pasted(address: str, url: str) -> None:
 @pytest.mark.parametrize(("address", "loopback"), [("http://0.0.0.0:80", "127.0.0.1"), ("http://[::]:80", "[::1]")])
 def test_what_is_everywhere_is_shown_where_others_can_open_it(address: str, loopback: str) -> None:
     def page(key: str) -> str:
-        lines = [line.plain for line in banner.banner(Settings(key=key, dev=True), address)]
+        lines = [plain(*line) for line in banner.banner(Settings(key=key, dev=True), address)]
         assert f"Address  {address}" in lines
         return next(line for line in lines if line.startswith("Page")).split()[1]
 
@@ -53,7 +54,7 @@ def test_what_is_everywhere_is_shown_where_others_can_open_it(address: str, loop
 
 
 def test_a_unix_socket_has_no_page() -> None:
-    text = "\n".join(line.plain for line in banner.banner(SETTINGS, "unix:/run/oyez.sock"))
+    text = "\n".join(plain(*line) for line in banner.banner(SETTINGS, "unix:/run/oyez.sock"))
     assert "http+unix:///run/oyez.sock" in text
     assert "Page" not in text
     assert "EVENT_DAEMON" not in text

@@ -5,7 +5,7 @@ import pytest
 from oyez.cli.contact.place import parse_place, resolve
 from oyez.cli.diagnosis.posting import PostSide
 from oyez.cli.diagnosis.public import Door
-from oyez.cli.diagnosis.site import RAW, SOCKETIO, Site
+from oyez.cli.diagnosis.site import RAW, SOCKETIO, Site, check_settings
 from oyez.errors import ConfigError
 
 
@@ -48,6 +48,24 @@ def test_the_names_of_the_settings_tell_what_a_site_speaks() -> None:
     assert Site({"EVENT_DAEMON_POST": "ws://x", "EVENT_DAEMON_GET": "ws://x"}).dialect is RAW
     assert Site({"EVENT_DAEMON_POST": "ws://x", "EVENT_DAEMON_PUBLIC_URL": "ws://x"}).dialect is SOCKETIO
     assert Site({}).dialect is SOCKETIO
+
+
+@pytest.mark.parametrize(
+    ("url", "public_url", "key", "codes"),
+    [
+        ("http://127.0.0.1:15100", "", "oyez-development", set()),
+        ("http://127.0.0.1:15100", "http://localhost:15100", "oyez-development", set()),
+        ("http://127.0.0.1:15100", "http://localhost:15100", "lqdoj", {"key-well-known", "public-url-local"}),
+        ("http://127.0.0.1:15100", "http://judge.example", "oyez-development", {"key-well-known"}),
+        ("http://daemon:15100", "", "oyez-development", {"key-well-known"}),
+        ("http://127.0.0.1:15100", "http://localhost:15100", "secret", {"public-url-local"}),
+    ],
+)
+def test_development_on_one_machine_draws_no_warnings(url: str, public_url: str, key: str, codes: set[str]) -> None:
+    site = Site({}, is_whole=False).overridden(url=url, public_url=public_url, key=key)
+    findings = check_settings(site).findings
+    assert {finding.code for finding in findings} == codes
+    assert {finding.setting for finding in findings} <= {"--key", "--public-url"}
 
 
 def test_event_that_is_late_is_a_warning() -> None:

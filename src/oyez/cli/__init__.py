@@ -1,27 +1,32 @@
 """The `oyez` command: one file per subcommand, and here how they hang together."""
 
 import importlib
-import io
 import sys
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from typer.core import TyperCommand
 
 from oyez import __version__
-from oyez.cli.exits import MEANINGS, exit_code_of, explain
-from oyez.cli.output import complain, print_line
+from oyez.cli import output
+from oyez.cli.exits import describe_endings, exit_code_of, explain
 from oyez.errors import OyezError
 
 COMMANDS = ("serve", "check-config", "post", "last", "listen", "connect", "doctor", "selftest")
 """Each is a function in the file of its name, with an underscore for the hyphen."""
 
-_EPILOG = "Exit codes: " + "; ".join(f"{code:d} {meaning}" for code, meaning in MEANINGS.items()) + "."
+
+class _Command(TyperCommand):
+    """A command whose usage names arguments as its help and the documentation do: CHANNEL, not {CHANNEL}."""
+
+    def collect_usage_pieces(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # what it gets is one
+        return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print_line(f"oyez {__version__}")
+        output.print_line(f"oyez {__version__}")
         raise typer.Exit
 
 
@@ -38,7 +43,6 @@ def build_app(commands: Sequence[str] = COMMANDS) -> typer.Typer:
     app = typer.Typer(
         name="oyez",
         help="A real-time event daemon: back ends post events to channels, browsers get every one of them.",
-        epilog=_EPILOG,
         no_args_is_help=True,
         rich_markup_mode="rich",
         pretty_exceptions_enable=False,
@@ -46,17 +50,23 @@ def build_app(commands: Sequence[str] = COMMANDS) -> typer.Typer:
     app.callback()(_common)
     for name in commands:
         function = name.replace("-", "_")
-        app.command(name, epilog=_EPILOG)(getattr(importlib.import_module(f"oyez.cli.{function}"), function))
+        app.command(name, cls=_Command, epilog=describe_endings(name))(
+            getattr(importlib.import_module(f"oyez.cli.{function}"), function)
+        )
     return app
 
 
 def main() -> None:
     """Run the command line; ends the process with one of the documented exit codes."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # an event may hold what the terminal's encoding has not
+    output.set_up()
+    app = build_app(sys.argv[1:2] if set(sys.argv[1:2]) & set(COMMANDS) else COMMANDS)
     try:
-        build_app(sys.argv[1:2] if set(sys.argv[1:2]) & set(COMMANDS) else COMMANDS)(prog_name="oyez")
+        sys.exit(app(prog_name="oyez", standalone_mode=False))
+    except typer.TyperException as error:  # as a line of ours, not the library's box: it may quote what it likes
+        command = " ".join(["oyez", *(name for name in sys.argv[1:2] if name in COMMANDS)])
+        if error.format_message():  # without any argument, the help has been shown
+            output.complain(f"{error.format_message().rstrip('.')}; see {command} --help")
+        sys.exit(error.exit_code)
     except OyezError as error:
-        complain(explain(error))
+        output.complain(explain(error))
         sys.exit(exit_code_of(error))

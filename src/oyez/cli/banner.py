@@ -6,10 +6,8 @@ Knows settings and the terminal. Must not know the server.
 import socket
 from collections.abc import Iterator
 
-from rich.console import Console
-from rich.text import Text
-
 from oyez.auth import WELL_KNOWN_KEYS
+from oyez.cli.colours import Part, make_console, styled
 from oyez.settings import Settings
 
 # An address that stands for all of a machine is none that a browser could go to. Behind it: networks that there are not
@@ -26,16 +24,16 @@ def render(settings: Settings, address: str) -> str:
 
     The key is shown, so this is for development mode only. The address is ``http://host:port`` or ``unix:path``.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    console = make_console()
     with console.capture() as shown:
         for line in banner(settings, address):
-            console.print(line)
+            console.print(styled(*line), soft_wrap=True)
     return shown.get()
 
 
-def banner(settings: Settings, address: str) -> Iterator[Text]:
+def banner(settings: Settings, address: str) -> Iterator[list[Part]]:
     """Write the lines."""
-    yield Text()
+    yield []
     if address.startswith("unix:"):
         yield _row("Address", f"http+unix://{address.removeprefix('unix:')}", "bold")
         yield _row("Key", settings.key)
@@ -45,19 +43,18 @@ def banner(settings: Settings, address: str) -> Iterator[Text]:
         yield _row("Address", address, "bold")
         yield _row("Page", f"{url}/", "bold underline", "post an event, see it arrive")
         yield _row("Key", settings.key, "", "known to everyone, so it counts on this machine only" if is_known else "")
-        yield Text()
-        yield Text("For the settings of a Django site (local_settings.py):", "dim")
-        yield Text()
+        yield []
+        yield [("For the settings of a Django site (local_settings.py):", "dim")]
+        yield []
         for name, value in _django(url, settings.key).items():
-            yield Text().append(name, "cyan").append(" = ").append(repr(value), "green")
-    yield Text()
-    yield Text("Stop with Ctrl-C.", "dim")
-    yield Text()
+            yield [(name, "cyan"), " = ", (repr(value), "green")]
+    yield []
+    yield [("Stop with Ctrl-C.", "dim")]
+    yield []
 
 
-def _row(name: str, value: str, style: str = "", remark: str = "") -> Text:
-    row = Text().append(f"{name:<9}", "dim").append(value, style)
-    return row.append(f"   {remark}", "dim") if remark else row
+def _row(name: str, value: str, style: str = "", remark: str = "") -> list[Part]:
+    return [(f"{name:<9}", "dim"), (value, style), *([(f"   {remark}", "dim")] if remark else [])]
 
 
 def _django(url: str, key: str) -> dict[str, object]:

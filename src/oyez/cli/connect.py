@@ -19,7 +19,9 @@ _LOOPBACK = "127.0.0.1"
 _Url = Annotated[
     str,
     typer.Argument(
-        help="ws://, wss://, http://, https:// or http+unix:///path/of/the/socket:/path.", show_default=False
+        metavar="URL",
+        help="ws://, wss://, http://, https:// or http+unix:///path/of/the/socket:/path.",
+        show_default=False,
     ),
 ]
 _Listen = Annotated[
@@ -125,16 +127,18 @@ def _check_together(listen: int | None, client_only: Mapping[str, object]) -> No
     """Refuse what contradicts itself."""
     if listen is None:
         if not client_only["URL"]:
-            raise typer.BadParameter("a URL is needed, or --listen PORT", param_hint="URL")
+            raise typer.BadParameter("a URL is needed, or --listen PORT", param_hint="'URL'")
         return
     strange = [name for name, value in client_only.items() if value]
     if strange:
-        raise typer.BadParameter(f"{strange[0]} is for clients; with --listen we are the server", param_hint="--listen")
+        raise typer.BadParameter(
+            f"{strange[0]} is for clients; with --listen we are the server", param_hint="'--listen'"
+        )
 
 
 def _read_wait(wait: float) -> float:
     if math.isnan(wait):
-        raise typer.BadParameter("a number of seconds is expected", param_hint="--wait")
+        raise typer.BadParameter("a number of seconds is expected", param_hint="'--wait'")
     return wait
 
 
@@ -146,9 +150,9 @@ def _read_auth(text: str) -> bytes:
         return read_auth(saved_text.decode(Path(text[1:]).read_bytes()) if text.startswith("@") else text)
     except ProtocolError as error:
         raise typer.BadParameter(
-            'a JSON object is expected, such as {"role": "client"}', param_hint="--auth"
+            'a JSON object is expected, such as {"role": "client"}', param_hint="'--auth'"
         ) from error
     except OSError as error:
-        raise typer.BadParameter(f"{text[1:]} cannot be read: {error.strerror}", param_hint="--auth") from error
+        raise typer.BadParameter(f"{text[1:]} cannot be read: {error.strerror}", param_hint="'--auth'") from error
     except ValueError as error:
-        raise typer.BadParameter(f"{text[1:]}: expected {error}", param_hint="--auth") from error
+        raise typer.BadParameter(f"{text[1:]}: expected {error}", param_hint="'--auth'") from error

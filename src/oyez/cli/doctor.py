@@ -1,15 +1,19 @@
 """`oyez doctor`: find out why nothing arrives."""
 
+import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from oyez.cli import options
 from oyez.cli.contact.failures import BadModule
+from oyez.cli.contact.place import url_of
 from oyez.cli.diagnosis.report import JsonReport, Report, take_steps
 from oyez.cli.diagnosis.site import Site, import_settings
 from oyez.cli.diagnosis.walk import Walk
 from oyez.cli.exits import ExitCode
+from oyez.config import load
 
 
 def doctor(
@@ -33,21 +37,28 @@ def doctor(
             show_default=False,
         ),
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="The daemon's own settings, which name its address and its key."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
     url: options.DaemonUrl = options.DEFAULT_URL,
     key: options.DaemonKey = "",
 ) -> None:
     """Walk the way of an event from the site's post to the browser, and name each wrong setting with its cure.
 
-    In the site's folder: [bold]oyez doctor --django-settings dmoj.settings[/bold]
+    In the site's folder, with the site's Python: [bold]oyez doctor --django-settings dmoj.settings[/bold]
 
-    Without the settings: [bold]oyez doctor --url http://127.0.0.1:15100 --key … --public-url https://judge.example[/bold]
+    Where the daemon is, as its user: [bold]oyez doctor --config /etc/oyez.toml --public-url https://judge.example[/bold]
+
+    From anywhere: [bold]oyez doctor --url http://127.0.0.1:15100 --key … --public-url https://judge.example[/bold]
     """
     given = {"url": url, "public_url": public_url or "", "key": key}
     if django_settings is None:
         site = Site({}, is_whole=False)
+        given |= _ask_daemon(context, config)
     else:  # what was typed wins over the module, and that over the environment
-        given = {name: value if _is_typed(context, name) else "" for name, value in given.items()}
+        given = {name: value if _source(context, name) == "COMMANDLINE" else "" for name, value in given.items()}
         site = _read_site(django_settings)
     site = site.overridden(**given)
     is_well = take_steps(Walk(site).steps(), JsonReport() if as_json else Report())
@@ -58,9 +69,19 @@ def _read_site(module: str) -> Site:
     try:
         return import_settings(module)
     except BadModule as error:
-        raise typer.BadParameter(str(error), param_hint="--django-settings") from error
+        raise typer.BadParameter(str(error), param_hint="'--django-settings'") from error
 
 
-def _is_typed(context: typer.Context, name: str) -> bool:
+def _ask_daemon(context: typer.Context, config: Path | None) -> dict[str, str]:
+    """Read in the daemon's own settings what was not given; the key for no other address than theirs."""
+    if _source(context, "url") != "DEFAULT" and config is None:
+        return {}
+    settings = load(config, os.environ, {})
+    own = {"url": url_of(settings), "key": settings.key}
+    return {name: value for name, value in own.items() if _source(context, name) == "DEFAULT"}
+
+
+def _source(context: typer.Context, name: str) -> str:
+    """Say where an option's value is from: ``COMMANDLINE``, ``ENVIRONMENT`` or ``DEFAULT``."""
     source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
+    return "" if source is None else source.name

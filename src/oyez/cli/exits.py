@@ -3,9 +3,14 @@
 It must not know the commands.
 """
 
+import re
 from enum import IntEnum
 
 from oyez.errors import ConfigError, OyezError, UnknownSettingError, UnusableError
+
+_ERROR_NUMBER = re.compile(r"\[Errno \d+\] ")  # what Python puts before the system's words
+
+_NOBODY = re.compile("connection refused|no such file", re.IGNORECASE)
 
 
 class ExitCode(IntEnum):
@@ -15,16 +20,70 @@ class ExitCode(IntEnum):
     REFUSED = 1
     USAGE = 2
     UNREACHABLE = 3
+    STALLED = 70
     INTERRUPTED = 130
 
 
-MEANINGS = {
-    ExitCode.OK: "done",
-    ExitCode.REFUSED: "the daemon refused: wrong key, bad channel …; or the doctor or a check found something wrong",
-    ExitCode.USAGE: "wrong usage, or a wrong setting",
-    ExitCode.UNREACHABLE: "the daemon could not be reached, or did not answer in time",
-    ExitCode.INTERRUPTED: "interrupted (Ctrl-C)",
+_USAGE = {ExitCode.USAGE: "wrong usage, or a wrong setting"}
+_REACHED = {ExitCode.UNREACHABLE: "the daemon could not be reached, or did not answer in time"}
+_INTERRUPTED = {ExitCode.INTERRUPTED: "interrupted (Ctrl-C)"}
+
+ENDINGS: dict[str, dict[ExitCode, str]] = {
+    "serve": {
+        ExitCode.OK: "stopped by SIGTERM or Ctrl-C",
+        ExitCode.REFUSED: "its stop was cut short, by a second signal or because it hung",
+        **_USAGE,
+        ExitCode.STALLED: "ended itself, since it stood still (stall_deadline_s)",
+    },
+    "check-config": {ExitCode.OK: "oyez serve would take these settings", **_USAGE},
+    "post": {
+        ExitCode.OK: "posted",
+        ExitCode.REFUSED: "the daemon refused: wrong key, bad channel, too large",
+        **_USAGE,
+        **_REACHED,
+        **_INTERRUPTED,
+    },
+    "last": {
+        ExitCode.OK: "done",
+        ExitCode.REFUSED: "the daemon refused: wrong key",
+        **_USAGE,
+        **_REACHED,
+        **_INTERRUPTED,
+    },
+    "listen": {
+        ExitCode.OK: "so many events came as --count says, or nobody reads the output any more",
+        ExitCode.REFUSED: "the daemon refused: bad channel, too many channels",
+        **_USAGE,
+        ExitCode.UNREACHABLE: "the first connection could not be made",
+        **_INTERRUPTED,
+    },
+    "connect": {
+        ExitCode.OK: "ended by us, or closed by the other side with 1000, 1001 or no code",
+        ExitCode.REFUSED: "Socket.IO's CONNECT was refused",
+        ExitCode.USAGE: "wrong usage, or a line that cannot be sent",
+        ExitCode.UNREACHABLE: "no connection, or closed with another code",
+        **_INTERRUPTED,
+    },
+    "doctor": {
+        ExitCode.OK: "no error found, warnings perhaps",
+        ExitCode.REFUSED: "an error found",
+        ExitCode.USAGE: "wrong usage, or settings that cannot be read",
+        **_INTERRUPTED,
+    },
+    "selftest": {
+        ExitCode.OK: "nothing failed",
+        ExitCode.REFUSED: "a check failed, or there was nothing to check",
+        **_USAGE,
+        ExitCode.UNREACHABLE: "nobody answers",
+        **_INTERRUPTED,
+    },
 }
+"""How each command can end, for its help."""
+
+
+def describe_endings(command: str) -> str:
+    """Write the exit codes of a command in one paragraph."""
+    return "Exit codes: " + "; ".join(f"{code:d} {meaning}" for code, meaning in ENDINGS[command].items()) + "."
 
 
 class ListenError(OyezError):
@@ -56,4 +115,7 @@ def explain(error: OyezError) -> str:
         return f"{error}; the key is given by --key or OYEZ_KEY"
     if isinstance(error, PosterError) and error.uncertain:
         return f"{error}; the event may have been taken even so"
-    return str(error)
+    words = _ERROR_NUMBER.sub("", str(error))
+    if exit_code_of(error) is ExitCode.UNREACHABLE and _NOBODY.search(words):
+        return f"{words}; is a daemon running there? oyez serve --dev starts one"
+    return words

@@ -59,7 +59,7 @@ class Lines:
         try:
             return Path(path).open("rb")
         except OSError as error:
-            raise typer.BadParameter(f"{path} cannot be read: {error.strerror}", param_hint="MESSAGE") from error
+            raise typer.BadParameter(f"{path} cannot be read: {error.strerror}", param_hint="'MESSAGE'") from error
 
     def _events(self, file: BinaryIO) -> Iterator[list[tuple[int, object]]]:
         first = 1
@@ -75,9 +75,9 @@ class Lines:
         try:  # a byte order mark may stand before any line: files are joined with cat
             return self._parse(saved_text.decode(line.removesuffix(b"\r")))
         except ValueError as error:
-            raise typer.BadParameter(f"line {number}: expected {error}", param_hint="MESSAGE") from error
+            raise typer.BadParameter(f"line {number}: expected {error}", param_hint="'MESSAGE'") from error
         except typer.BadParameter as error:
-            raise typer.BadParameter(f"line {number}: {error.message}", param_hint="MESSAGE") from error
+            raise typer.BadParameter(f"line {number}: {error.message}", param_hint="'MESSAGE'") from error
 
 
 def _can_be_read_twice(file: BinaryIO) -> bool:

@@ -98,13 +98,15 @@ def follow(url: str, channels: Sequence[str], since: int | None) -> Iterator[Arr
 
 
 def _listen_once(url: str, channels: Sequence[str], start: int | None) -> Iterator[Event | Gap | Ready | _Position]:
+    reached = False
     try:
         with _connect(url) as connection:
+            reached = True
             yield from _Conversation(connection, channels, start).run()
     except TimeoutError as error:
         raise LinkError(f"{url} is silent") from error
     except (OSError, EOFError, WebSocketException, ProtocolError, msgspec.MsgspecError) as error:
-        raise LinkError(f"{url}: {error}") from error
+        raise LinkError(f"{url}: {error}" if reached else f"cannot connect to {url}: {error}") from error
 
 
 def _connect(url: str) -> AbstractContextManager[ClientConnection]:

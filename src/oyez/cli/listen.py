@@ -7,22 +7,18 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from oyez.cli import options
+from oyez.cli.colours import make_console, styled
 from oyez.cli.exits import ExitCode
 from oyez.cli.link import Event, Gap, Lost, Ready, follow
 from oyez.cli.output import complain, print_line
-from oyez.terminal_text import printable
-
-_RECURSION_LIMIT = 10_000  # deeper than any JSON that the daemon lets through; an event must not end the listening
 
 Show = Callable[[Event | Gap], None]
 
 
 def listen(
-    channel: Annotated[list[str], typer.Argument(help="The channels to hear.", show_default=False)],
+    channel: Annotated[list[str], typer.Argument(metavar="CHANNEL", help="The channels to hear.", show_default=False)],
     *,
     since: Annotated[
         int | None,
@@ -41,13 +37,12 @@ def listen(
 
     For scripts: [bold]oyez listen news --since $(oyez last) --json --count 1 | jq .message[/bold]
     """
-    sys.setrecursionlimit(_RECURSION_LIMIT)
     show = _show_json if as_json else _show_colours if sys.stdout.isatty() else _show_plain
     seen, away = 0, False
     for arrival in follow(url, channel, since):
         if isinstance(arrival, Lost):
             if not away:
-                complain(f"link lost ({printable(arrival.reason)}); trying to get it back")
+                complain(f"link lost ({arrival.reason}); trying to get it back")
             away = True
         elif isinstance(arrival, Ready):
             if away:
@@ -66,31 +61,29 @@ def _show_json(arrival: Event | Gap) -> None:
     else:
         message = "" if arrival.message is None else f',"message":{arrival.message}'
         line = f'{{"id":{arrival.id},"channel":{json.dumps(arrival.channel)}{message}}}'
-    print_line(printable(line))
+    print_line(line)
 
 
 def _show_plain(arrival: Event | Gap) -> None:
-    print_line("\t".join(_columns(arrival, "%Y-%m-%dT%H:%M:%S.%f%z")))
+    print_line(*_columns(arrival, "%Y-%m-%dT%H:%M:%S.%f%z"))
 
 
 def _show_colours(arrival: Event | Gap) -> None:
     time, *rest = _columns(arrival, "%H:%M:%S")
     styles = ("cyan", "dim", "") if isinstance(arrival, Event) else ("cyan", "bold yellow", "yellow")
-    line = Text().append(time, "green")
-    for column, style in zip(rest, styles, strict=True):
-        line.append("  ").append(column, style)
-    _CONSOLE.print(line, soft_wrap=True)
+    parts = ((f"  {column}", style) for column, style in zip(rest, styles, strict=True))
+    _CONSOLE.print(styled((time, "green"), *parts), soft_wrap=True)
 
 
-_CONSOLE = Console(highlight=False)
+_CONSOLE = make_console()
 
 
 def _columns(arrival: Event | Gap, time_format: str) -> tuple[str, str, str, str]:
     if isinstance(arrival, Gap):
         lost = f"events after {arrival.start} are gone for good; the oldest left is {arrival.oldest}"
-        return datetime.now(UTC).astimezone().strftime(time_format), printable(arrival.channel), "gap", lost
-    message = "" if arrival.message is None else printable(_unescaped(arrival.message))
-    return _time_of(arrival.id).strftime(time_format), printable(arrival.channel), str(arrival.id), message
+        return datetime.now(UTC).astimezone().strftime(time_format), arrival.channel, "gap", lost
+    message = "" if arrival.message is None else _unescaped(arrival.message)
+    return _time_of(arrival.id).strftime(time_format), arrival.channel, str(arrival.id), message
 
 
 def _unescaped(message: str) -> str:

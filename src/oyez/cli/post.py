@@ -19,10 +19,12 @@ from oyez.client import BadEvent, Poster, PosterError
 
 
 def post(
-    channel: Annotated[str, typer.Argument(help="The channel to post to.", show_default=False)],
+    channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="The channel to post to.", show_default=False)],
     message: Annotated[
         str,
-        typer.Argument(help="JSON; @FILE reads it from a file, - from the standard input.", show_default=False),
+        typer.Argument(
+            metavar="MESSAGE", help="JSON; @FILE reads it from a file, - from the standard input.", show_default=False
+        ),
     ],
     *,
     text: Annotated[
@@ -58,7 +60,7 @@ def _post_one(poster: Poster, channels: list[str], value: object) -> None:
     try:
         ids = poster.publish(channels, value) if len(channels) > 1 else [poster.post(channels[0], value)]
     except ValueError as error:
-        raise typer.BadParameter(f"this cannot be posted as JSON: {error}", param_hint="MESSAGE") from error
+        raise typer.BadParameter(f"this cannot be posted as JSON: {error}", param_hint="'MESSAGE'") from error
     for event_id in ids:
         print_line(str(event_id))
 
@@ -105,17 +107,18 @@ def _post_batch(
         tally.add(error.ids)
         if isinstance(error, BadEvent):
             line = numbered[error.index // len(channels)][0]
-            raise typer.BadParameter(f"line {line} cannot be posted: {error.reason}", param_hint="MESSAGE") from error
+            raise typer.BadParameter(f"line {line} cannot be posted: {error.reason}", param_hint="'MESSAGE'") from error
         raise
 
 
 @contextmanager
 def _progress(lines: Lines, events_a_line: int) -> Iterator[Callable[[int], None]]:
     """Show how many events were posted, on a terminal; the lines may not be counted before the first is read."""
-    from rich.console import Console  # noqa: PLC0415 - what posts one event needs no bar, and should be quick
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn  # noqa: PLC0415
 
-    console = Console(stderr=True)
+    from oyez.cli.colours import make_console  # noqa: PLC0415 - what posts one event needs no bar, and should be quick
+
+    console = make_console(stderr=True)
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=None)
@@ -137,18 +140,18 @@ def _read(message: str) -> str:
             return saved_text.decode(sys.stdin.buffer.read())
         return saved_text.decode(Path(message[1:]).read_bytes()) if message.startswith("@") else message
     except ValueError as error:
-        raise typer.BadParameter(f"expected {error}", param_hint="MESSAGE") from error
+        raise typer.BadParameter(f"expected {error}", param_hint="'MESSAGE'") from error
     except OSError as error:
-        raise typer.BadParameter(f"{message[1:]} cannot be read: {error.strerror}", param_hint="MESSAGE") from error
+        raise typer.BadParameter(f"{message[1:]} cannot be read: {error.strerror}", param_hint="'MESSAGE'") from error
 
 
 def _parse(content: str) -> object:
     try:
         value: object = json.loads(content, parse_constant=_refuse_constant, parse_float=_read_finite)
     except RecursionError as error:
-        raise typer.BadParameter("the JSON is nested too deeply", param_hint="MESSAGE") from error
+        raise typer.BadParameter("the JSON is nested too deeply", param_hint="'MESSAGE'") from error
     except ValueError as error:
-        raise typer.BadParameter(f"not JSON: {error}. --text posts it as a text.", param_hint="MESSAGE") from error
+        raise typer.BadParameter(f"not JSON: {error}. --text posts it as a text.", param_hint="'MESSAGE'") from error
     return value
 
 

@@ -32,6 +32,7 @@ class Diagnosis(NamedTuple):
     exit_code: int
     output: str
     findings: dict[str, dict[str, str]]
+    steps: list[dict[str, str]]
 
     @property
     def codes(self) -> set[str]:
@@ -89,7 +90,7 @@ def read_json(output: str, exit_code: int) -> Diagnosis:
     assert exit_code == int(any(finding["weight"] == "error" for finding in findings.values()))
     for finding in findings.values():
         assert finding["setting"] in finding["cure"], finding
-    return Diagnosis(exit_code, output, findings)
+    return Diagnosis(exit_code, output, findings, said["steps"])
 
 
 def lqdoj_settings(url: str, public_url: str, **others: object) -> dict[str, object]:

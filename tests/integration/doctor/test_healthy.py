@@ -15,6 +15,7 @@ from tests.integration.doctor.sites import (
     NOWHERE,
     dmoj_settings,
     examine,
+    examine_here,
     lqdoj_settings,
     proxied,
     run,
@@ -61,10 +62,18 @@ def test_site_with_tls_is_all_right(site_daemon: Daemon, certificate: Path, tmp_
     assert diagnosis.codes == set()
 
 
+def test_site_that_passes_on_nothing_but_socketio_has_event_streams(site_daemon: Daemon, tmp_path: Path) -> None:
+    with proxied(tmp_path, lqdoj(site_daemon.port)) as nginx:
+        diagnosis = examine_here(lqdoj_settings(site_daemon.url, nginx.url))
+    assert [step["status"] for step in diagnosis.steps if step["title"] == "Event streams"] == ["ok"]
+
+
 def test_options_are_enough(site_daemon: Daemon, tmp_path: Path) -> None:
     done = run(tmp_path, "--url", site_daemon.url, "--public-url", site_daemon.url, "--key", KEY)
     assert done.returncode == 0
-    assert "Events get through" in done.stdout
+    assert done.stdout.splitlines()[-1] == "Events get through to browsers on this machine. Others were not tried."
+    assert "The daemon at --url: " in done.stdout
+    assert "EVENT_DAEMON" not in done.stdout  # names of a site's settings
     assert KEY not in done.stdout
 
 
@@ -72,6 +81,28 @@ def test_environment_is_enough(site_daemon: Daemon, tmp_path: Path) -> None:
     done = run(tmp_path, EVENT_DAEMON_URL=site_daemon.url, OYEZ_KEY=KEY)
     assert done.returncode == 0
     assert "The public address: none is known" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("Nothing wrong was found, but no event was followed to a browser: ")
+
+
+def test_settings_of_the_daemon_are_enough(start_daemon: StartDaemon, tmp_path: Path) -> None:
+    daemon = start_daemon()
+    (tmp_path / "key").write_text(KEY)
+    (tmp_path / "oyez.toml").write_text(f"host = '0.0.0.0'\nport = {daemon.port}\nkey_file = '{tmp_path / 'key'}'\n")
+    for arguments, variables in (
+        (["--config", "oyez.toml"], {}),
+        ([], {"OYEZ_CONFIG": "oyez.toml"}),
+        ([], {"OYEZ_PORT": str(daemon.port), "OYEZ_KEY_FILE": "key", "OYEZ_PORT_15100_TCP": "tcp://10.0.0.7:15100"}),
+    ):
+        done = run(tmp_path, *arguments, **variables)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "ok       The key, and a post: event " in done.stdout
+
+
+def test_key_of_the_daemon_is_shown_to_no_other_address(site_daemon: Daemon, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(KEY)
+    done = run(tmp_path, "--url", site_daemon.url, OYEZ_KEY_FILE="key")
+    assert done.returncode == 1
+    assert "ERROR: key-missing  --key" in done.stdout
 
 
 def test_options_win_over_the_settings_and_these_over_the_environment(site_daemon: Daemon, tmp_path: Path) -> None:
@@ -89,7 +120,7 @@ def test_report_in_a_pipe(site_daemon: Daemon, tmp_path: Path) -> None:
     done = run(tmp_path, "--django-settings", MODULE)
     lines = done.stdout.splitlines()
     assert done.returncode == 1
-    assert lines[0].split() == ["ERROR", "The", "site's", "settings"]
+    assert lines[0] == "ERROR    The site's settings: namespace-trap, public-url-local"
     assert lines[1].startswith("ok       The daemon at EVENT_DAEMON_URL: ")
     assert "ERROR: namespace-trap  EVENT_DAEMON_PUBLIC_URL" in lines
     assert lines[-1] == "2 problems found."

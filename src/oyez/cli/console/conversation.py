@@ -18,7 +18,6 @@ from oyez.cli.console.screen import Screen
 from oyez.cli.console.talk import Talk
 from oyez.cli.exits import ListenError
 from oyez.cli.link import LinkError
-from oyez.terminal_text import printable
 
 _READY_TIMEOUT_S = 10.0
 _PEACEFUL = (1000, 1001, 1005)
@@ -86,7 +85,7 @@ class Caller:
             while True:
                 refused = await take(self._connection, self._dialect, self._screen)
                 if refused:
-                    raise ListenError(f"the server refuses us: {printable(_reason_of(refused))}")
+                    raise ListenError(f"the server refuses us: {_reason_of(refused)}")
                 if self._dialect.ready:
                     self._accepted.set()
 
@@ -154,7 +153,7 @@ def farewell(connection: Connection) -> str:
 
 
 def _words(close: Close) -> str:
-    return "without a code (1005)" if close.code == 1005 else printable(str(close))
+    return "without a code (1005)" if close.code == 1005 else str(close)
 
 
 def _reason_of(payload: str) -> str:

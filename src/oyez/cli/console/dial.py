@@ -23,7 +23,6 @@ from oyez import __version__
 from oyez.cli.console.wishes import Destination
 from oyez.cli.link import LinkError
 from oyez.errors import ConfigError
-from oyez.terminal_text import printable
 
 OnFrame = Callable[[Frame], None]
 
@@ -63,7 +62,7 @@ async def dial(destination: Destination, on_frame: OnFrame | None) -> ClientConn
     except InvalidURI as error:
         raise ConfigError("url", destination.name, "a URL that a WebSocket can have") from error
     except (OSError, EOFError, InvalidHandshake) as error:
-        raise LinkError(printable(_explain(error, destination))) from error
+        raise LinkError(_explain(error, destination)) from error
 
 
 def _observed(on_frame: OnFrame) -> type[ClientConnection]:

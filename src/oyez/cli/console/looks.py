@@ -6,18 +6,14 @@ It must not know where the text is shown.
 import json
 from collections.abc import Iterator
 
-from oyez.terminal_text import printable
-
 _DUMP_WIDTH = 16
 _DUMP_LINES = 16
 _SPACES = str.maketrans("\n\r\t", "   ")
 
 
 def one_line(text: str) -> str:
-    """Write a text in one line that cannot steer a terminal; JSON on several lines stays the same JSON."""
-    if text.isprintable():
-        return text
-    return printable(text.translate(_SPACES) if _is_json(text) else text)
+    """Write JSON of several lines in one line, as the same JSON. Any other text stays: its line breaks are escaped."""
+    return text.translate(_SPACES) if not text.isprintable() and _is_json(text) else text
 
 
 def hex_line(data: bytes) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from oyez.cli.console.looks import hex_line, one_line
-from oyez.cli.output import complain, print_line
+from oyez.cli.output import complain, print_line, remark
 
 _CHUNK_BYTES = 65_536
 
@@ -34,6 +34,9 @@ class Screen(Protocol):
 
     def hint(self, text: str) -> None:
         """Say what only people want to know."""
+
+    def help(self, text: str) -> None:
+        """Say a line of what was asked for."""
 
     def warn(self, text: str) -> None:
         """Say what went wrong."""
@@ -62,7 +65,7 @@ class Pipe:
         """Print one line: time and client, where they are wanted, then the frame, with tabs between."""
         text = hex_line(frame) if isinstance(frame, bytes) else one_line(frame)
         time = datetime.now().astimezone().isoformat(timespec="milliseconds") if self._times else ""
-        print_line("\t".join(filter(None, (time, who))) + ("\t" if time or who else "") + text)
+        print_line(*filter(None, (time, who)), text)
 
     def echo(self, line: str) -> None:
         """Leave it out: whoever sent it knows it."""
@@ -73,6 +76,10 @@ class Pipe:
 
     def hint(self, text: str) -> None:
         """Leave it out."""
+
+    def help(self, text: str) -> None:
+        """Print it to the standard error, unmarked: nothing has happened."""
+        remark(text)
 
     def warn(self, text: str) -> None:
         """Print it to the standard error."""

@@ -21,7 +21,6 @@ from oyez.cli.console.packets import BadLine
 from oyez.cli.console.screen import Screen
 from oyez.cli.console.talk import Talk
 from oyez.cli.link import LinkError
-from oyez.terminal_text import printable
 
 
 class Stand:
@@ -117,7 +116,7 @@ class Stand:
         if response.status_code != 101:
             reason = client.protocol.handshake_exc or response.reason_phrase
             words = f"a request for {request.path} refused with HTTP status {response.status_code}: {reason}"
-            self._screen.note(printable(words))
+            self._screen.note(words)
 
 
 def _observed(on_frame: Callable[[Frame], None]) -> type[ServerConnection]:
@@ -143,4 +142,4 @@ def _describe(client: ServerConnection) -> str:
         words.append(f"subprotocol {client.subprotocol}")
     if origin := client.request.headers.get("Origin"):
         words.append(f"origin {origin}")
-    return printable(", ".join(words))
+    return ", ".join(words)

@@ -130,4 +130,4 @@ class Talk:
 
     async def _help(self, _rest: str) -> None:
         for form, meaning in {**self._dialect.forms, **_HELP}.items():
-            self._screen.note(f"{form:<24} {meaning}")
+            self._screen.help(f"{form:<24} {meaning}")

@@ -15,12 +15,10 @@ from datetime import datetime
 from prompt_toolkit import PromptSession
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.formatted_text import FormattedText
-from rich.console import Console
-from rich.text import Text
 
+from oyez.cli.colours import Part, make_console, styled
 from oyez.cli.console.looks import dump, one_line
 from oyez.cli.console.recall import Recall, default_path
-from oyez.terminal_text import printable
 
 _GATHER_S = 0.01  # what comes within this time is printed in one go: each go draws the line anew
 _MOST_LINES_DUE = 1_000
@@ -38,8 +36,8 @@ class Terminal:
 
     def __init__(self, *, times: bool) -> None:
         self._times = times
-        self._console = Console(highlight=False)
-        self._due: list[Text] = []
+        self._console = make_console()
+        self._due: list[list[Part]] = []
         self._printing: asyncio.TimerHandle | None = None
         self._printed = asyncio.Event()
         self._typed: asyncio.Queue[str] = asyncio.Queue()
@@ -65,23 +63,24 @@ class Terminal:
 
     def note(self, text: str) -> None:
         """Say what happened."""
-        self._put("·", "dim", printable(text), "dim")
+        self._put("·", "dim", text, "dim")
 
     def hint(self, text: str) -> None:
         """Say what only people want to know."""
         self.note(text)
 
+    def help(self, text: str) -> None:
+        """Say a line of what was asked for."""
+        self.note(text)
+
     def warn(self, text: str) -> None:
         """Say what went wrong."""
-        self._put("!", "bold yellow", printable(text), "yellow")
+        self._put("!", "bold yellow", text, "yellow")
 
     def _put(self, mark: str, mark_style: str, text: str, style: str = "", who: str = "") -> None:
-        line = Text()
-        if self._times:
-            line.append(f"{datetime.now().astimezone():%H:%M:%S.%f}"[:-3] + " ", "dim")
-        if who:
-            line.append(f"{who} ", "magenta")
-        self._due.append(line.append(f"{mark} ", mark_style).append(text, style))
+        time = [(f"{datetime.now().astimezone():%H:%M:%S.%f}"[:-3] + " ", "dim")] if self._times else []
+        client = [(f"{who} ", "magenta")] if who else []
+        self._due.append([*time, *client, (f"{mark} ", mark_style), (text, style)])
         if self._printing is None:
             self._printing = asyncio.get_running_loop().call_later(_GATHER_S, self._print)
 
@@ -92,7 +91,7 @@ class Terminal:
             typing.renderer.erase()
         lines, self._due, self._printing = self._due, [], None
         for line in lines:
-            self._console.print(line, soft_wrap=True)
+            self._console.print(styled(*line), soft_wrap=True)
         self._printed.set()
         if typing.is_running:
             typing.invalidate()

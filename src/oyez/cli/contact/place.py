@@ -11,8 +11,10 @@ from urllib3.util import Url
 from oyez.address import is_loopback
 from oyez.client import parse_target
 from oyez.errors import ConfigError
+from oyez.settings import Settings
 
 _DEFAULT_PORTS = {False: 80, True: 443}
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - of addresses that stand for all of a machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,14 @@ def parse_place(url: str) -> Place:
     if target.port == 0:
         raise ConfigError("url", url, "a port from 1 to 65535")
     return _place_of(target)
+
+
+def url_of(settings: Settings) -> str:
+    """Write the address at which a daemon with these settings is to be met from this machine."""
+    if settings.uds:
+        return f"http+unix://{settings.uds}"
+    host = _LOOPBACK.get(settings.host, settings.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
 def _place_of(target: Url) -> Place:

@@ -80,7 +80,7 @@ class SocketIODoor(Door):
                 if trouble.kind is not Kind.SILENT:
                     raise
                 return self.found("event-lost", f"event {event_id} did not come {how}")
-        return self.prompt(f"an event {how}", time.monotonic() - began)
+        return self.prompt(how, time.monotonic() - began)
 
     def _not_upgraded(self, answer: Answer) -> Outcome:
         if answer.status in {400, 404, 426} and not answer.is_page:
@@ -117,7 +117,7 @@ class RawDoor(Door):
                         if trouble.kind is not Kind.SILENT:
                             raise
                         return self.found("event-lost", f"event {event_id} did not come by WebSocket")
-                return self.prompt("an event by WebSocket", time.monotonic() - began)
+                return self.prompt("by WebSocket", time.monotonic() - began)
         except NotOpened as error:
             return self._not_opened(error.answer)
         except OyezError as error:
@@ -178,4 +178,4 @@ class PollDoor(Door):
             return self.explain(answer)
         if answer.parsed.get("id") != event_id:
             return self.found("event-lost", f"a poll at {self.url} got another event than {event_id}")
-        return self.prompt("an event by long poll", seconds)
+        return self.prompt("by long poll", seconds)

@@ -4,7 +4,7 @@ Knows words. Must not know how anything is found out. Codes are stable: scripts 
 """
 
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 
 class Weight(StrEnum):
@@ -13,6 +13,14 @@ class Weight(StrEnum):
     OK = "ok"
     WARNING = "warning"
     ERROR = "error"
+
+
+class Reach(IntEnum):
+    """How far an event was followed: not to a listener's address, to one of this machine only, or to a public one."""
+
+    NOWHERE = 0
+    MACHINE = 1
+    PUBLIC = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,7 @@ class Outcome:
     note: str
     findings: tuple[Finding, ...] = ()
     skipped: bool = False
+    reach: Reach = Reach.NOWHERE
 
     @property
     def weight(self) -> Weight:
@@ -48,9 +57,9 @@ class _Kind:
 
 
 _KEY_CURE = (
-    "Give the site and the daemon the same secret: {setting} in the site's settings; for the daemon the environment "
-    "variable EVENT_DAEMON_KEY or OYEZ_KEY, or key_file. Restart both. Without a key, or with one that is printed in "
-    "public places and used through a proxy, the daemon lets nobody post; its log says which it was."
+    "The site and the daemon need the same secret: the site's is {setting}, the daemon's the environment variable "
+    "EVENT_DAEMON_KEY or OYEZ_KEY, or the first line of key_file. Restart both. Without a key, or with one that is "
+    "printed in public places and used through a proxy, the daemon lets nobody post; its log says which it was."
 )
 _NGINX_UPGRADE = (
     'proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";'
@@ -67,12 +76,12 @@ KINDS = {
     "amqp-empty": _Kind(
         "Remove {setting} from the site's settings. Merely defining it, even as None, sends all posts to RabbitMQ."
     ),
-    "url-missing": _Kind("Set {setting} in the site's settings, for example: {setting} = {example!r}"),
-    "url-wrong": _Kind("Write {setting} as a whole URL, for example: {setting} = {example!r}"),
+    "url-missing": _Kind("Set {setting}, for example: {assignment}"),
+    "url-wrong": _Kind("Write {setting} as a whole URL, for example: {assignment}"),
     "backend-wrong": _Kind(
         "Remove {setting}, so that events go to the daemon, or name a class that can be imported and made."
     ),
-    "scheme-wrong": _Kind("Write {setting} with ws:// or wss://, for example: {setting} = {example!r}"),
+    "scheme-wrong": _Kind("Write {setting} with ws:// or wss://, for example: {assignment}"),
     "key-missing": _Kind(_KEY_CURE),
     "key-well-known": _Kind(
         "Choose a long random {setting}, and give it to the site and to the daemon alike: whoever knows the key can "
@@ -80,15 +89,15 @@ KINDS = {
         Weight.WARNING,
     ),
     "namespace-trap": _Kind(
-        "Write {setting} without a path: {setting} = {example!r}. Socket.IO takes the path of a URL for a namespace, "
+        "Write {setting} without a path: {assignment}. Socket.IO takes the path of a URL for a namespace, "
         "and there is none of that name; the path on the server is /socket.io/ always."
     ),
     "public-url-local": _Kind(
-        "Browsers on other machines need the site's own address in {setting}, for example: {setting} = {example!r}",
+        "Browsers on other machines need the site's own address in {setting}, for example: {assignment}",
         Weight.WARNING,
     ),
     "mixed-content": _Kind(
-        "Set {setting} to the address with TLS, for example: {setting} = {example!r}. Pages that came over https:// "
+        "Set {setting} to the address with TLS, for example: {assignment}. Pages that came over https:// "
         "may not connect to http:// or ws://."
     ),
     # The daemon, from where the site is
@@ -108,7 +117,7 @@ KINDS = {
     "daemon-broken": _Kind("Correct the port in {setting}: what listens there is no daemon, or one that is stopping."),
     "daemon-http-status": _Kind(
         "Look at the log of what answers at {setting}. Better let the site post to the daemon itself, without a proxy "
-        "in between: {setting} = {example!r}"
+        "in between: {assignment}"
     ),
     "not-a-daemon": _Kind(
         "Correct the port in {setting}: the daemon's log names its addresses at its start (the port is {port_hint})."
@@ -120,11 +129,11 @@ KINDS = {
     ),
     "post-not-websocket": _Kind(
         "Correct {setting}: raw posters connect to the address of [post_listener] (port 15101 if not set otherwise), "
-        "or to /post on the main port, for example: {setting} = {example!r}"
+        "or to /post on the main port, for example: {assignment}"
     ),
     "post-wrong-door": _Kind(
         "Correct {setting}: it leads to where browsers listen. Raw posters connect to the address of [post_listener] "
-        "(port 15101 if not set otherwise), or to /post on the main port, for example: {setting} = {example!r}"
+        "(port 15101 if not set otherwise), or to /post on the main port, for example: {assignment}"
     ),
     "key-refused": _Kind(_KEY_CURE),
     "key-wanted": _Kind(_KEY_CURE),
@@ -140,7 +149,7 @@ KINDS = {
     "public-name-unknown": _Kind("Correct the host in {setting}, or its DNS entry."),
     "public-refused": _Kind(
         "Correct host and port in {setting}, or start the proxy there. Behind a proxy the port is the proxy's, not the "
-        "daemon's: {setting} = {example!r}"
+        "daemon's: {assignment}"
     ),
     "public-silent": _Kind(
         "Look for a firewall in front of {setting}, and for a proxy_pass to a host that does not answer."
@@ -151,7 +160,7 @@ KINDS = {
     ),
     "public-broken": _Kind("Correct the port in {setting}: what listens there does not speak HTTP as expected."),
     "public-redirect": _Kind(
-        "Set {setting} to where the redirect leads: {setting} = {example!r}. A WebSocket follows no redirects."
+        "Set {setting} to where the redirect leads: {assignment}. A WebSocket follows no redirects."
     ),
     "proxy-bad-gateway": _Kind(
         "Correct proxy_pass in nginx's location {path}, where {setting} leads: it has to name the address of "
@@ -211,4 +220,6 @@ KINDS = {
 def found(code: str, setting: str, seen: str, **words: object) -> Finding:
     """Make a finding; `words` are what its cure needs besides the setting."""
     kind = KINDS[code]
+    example = words.get("example")
+    words["assignment"] = f"{setting} {example}" if setting.startswith("-") else f"{setting} = {example!r}"
     return Finding(code, kind.weight, setting, seen, kind.cure.format(setting=setting, **words))

@@ -16,10 +16,11 @@ from oyez.cli.contact.place import Place
 from oyez.cli.contact.web_socket import opened
 from oyez.cli.diagnosis import raw, socketio
 from oyez.cli.diagnosis.findings import Finding, Outcome, found
-from oyez.cli.diagnosis.site import KEY, RAW, SOCKETIO, Site
+from oyez.cli.diagnosis.site import RAW, Site
 from oyez.errors import OyezError
 
-DEFAULT_PORTS = {SOCKETIO: "15100 if not set otherwise", RAW: "that of [post_listener], 15101 if not set otherwise"}
+_DEFAULT_PORT = "15100 if not set otherwise"
+_DEFAULT_RAW_PORT = "that of [post_listener], 15101 if not set otherwise"
 
 # Where container engines leave their mark.
 _CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")
@@ -95,7 +96,9 @@ class PostSide:
 
     def _call_raw(self, place: Place, command: str, argument: Mapping[str, object] | None) -> Mapping[str, object]:
         with opened(place, place.path or "/") as link:
-            if self.site.values.get(KEY) is not None:  # as the sites' posters do: an empty key is shown as well
+            if (
+                self.site.values.get(self.site.dialect.key) is not None
+            ):  # as the sites' posters do: an empty key is shown as well
                 raw.call(link, "auth", key=self.site.key or "")
             return raw.call(link, command, **(argument or {}))
 
@@ -113,7 +116,7 @@ class PostSide:
         if answer.status >= 500:
             return self._bad_status(answer)
         seen = f"{self._url(place)} answers {answer} at {socketio.PATH}" + _guess(answer)
-        return found("not-a-daemon", self.name, seen, port_hint=DEFAULT_PORTS[SOCKETIO])
+        return found("not-a-daemon", self.name, seen, port_hint=_DEFAULT_PORT)
 
     def _reach_raw(self, place: Place) -> Finding | None:
         try:
@@ -134,18 +137,20 @@ class PostSide:
         )
 
     def _unreachable(self, place: Place, trouble: Trouble) -> Finding:
-        words = {"port_hint": DEFAULT_PORTS[self.site.dialect], "host_hint": _host_hint(place)}
+        port = _DEFAULT_RAW_PORT if self.site.dialect is RAW else _DEFAULT_PORT
+        words = {"port_hint": port, "host_hint": _host_hint(place)}
         return found(f"daemon-{trouble.kind}", self.name, str(trouble), **words)
 
     def _not_posted(self, error: OyezError) -> Finding:
+        key = self.site.dialect.key
         if isinstance(error, NotConnected) or (isinstance(error, Rejected) and error.code == "auth-failed"):
             well_known = " (the key is a well-known one)" if self.site.key in WELL_KNOWN_KEYS else ""
-            return found("key-refused", KEY, f"the daemon refuses the key: {error}{well_known}")
+            return found("key-refused", key, f"the daemon refuses the key: {error}{well_known}")
         if isinstance(error, Rejected) and error.code == "unauthorized":
-            return found("key-wanted", KEY, f"the daemon wants a key, and {KEY} is not set")
+            return found("key-wanted", key, f"the daemon wants a key, and {key} is not set")
         if isinstance(error, Rejected) and error.code == "bad-command":
             if error.command == "auth":
-                return found("auth-unknown", KEY, f"{self._url(self.place)} knows no keys: {error}")
+                return found("auth-unknown", key, f"{self._url(self.place)} knows no keys: {error}")
             return found("post-wrong-door", self.name, f"{self._url(self.place)}: {error}", example=self._example())
         if isinstance(error, Unexpected):
             return found("post-failed", self.name, f"{self._url(self.place)} answers {error.answer}")

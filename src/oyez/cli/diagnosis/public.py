@@ -5,12 +5,13 @@ Knows HTTP statuses and what proxies mean by them. Must not know what is said at
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from urllib.parse import urljoin
 
 from oyez.cli.contact.answer import Answer
 from oyez.cli.contact.failures import NotConnected, NotOpened, Rejected, Trouble, Unexpected
 from oyez.cli.contact.place import Place, parse_place
-from oyez.cli.diagnosis.findings import Finding, Outcome, found
+from oyez.cli.diagnosis.findings import Finding, Outcome, Reach, found
 from oyez.cli.diagnosis.posting import PostSide
 from oyez.errors import ConfigError, OyezError
 
@@ -57,11 +58,13 @@ class Door:
         finding: Finding = found(code, setting or self.name, seen, **words)
         return Outcome(seen, (finding,))
 
-    def prompt(self, what: str, seconds: float) -> Outcome:
+    def prompt(self, how: str, seconds: float) -> Outcome:
         """Report an event that came, and was perhaps late."""
+        reach = Reach.MACHINE if self.place.is_local else Reach.PUBLIC
         if seconds > PROMPT_S:
-            return self.found("event-late", f"{what} came after {seconds:.1f} s")
-        return Outcome(f"{what} came after {seconds * 1000:.0f} ms")
+            outcome = self.found("event-late", f"an event {how} came after {seconds:.1f} s")
+            return replace(outcome, reach=reach)
+        return Outcome(f"an event came after {seconds * 1000:.1f} ms", reach=reach)
 
     def failed(self, error: OyezError) -> Outcome:
         """Report what a step was ended by."""
@@ -97,11 +100,11 @@ class Door:
         return self.found("public-http-status", seen)
 
     def _explain_redirect(self, answer: Answer, seen: str) -> Outcome:
-        location = urljoin(self.url, answer.headers["location"])
+        location = answer.headers["location"]
         seen = f"{seen} and sends us to {location.partition('?')[0]}"
         try:
-            there = parse_place(location)
-        except ConfigError:
+            there = parse_place(urljoin(self.url, location))
+        except (ConfigError, ValueError):
             return self.found("public-not-daemon", seen)
         if there.without_path() == self.place.without_path():
             return self.found("public-not-daemon", seen)  # to a form for a password, or the like

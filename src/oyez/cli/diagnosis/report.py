@@ -7,20 +7,26 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-from oyez.cli.diagnosis.findings import Finding, Outcome, Weight
+from oyez.cli.colours import Part, make_console, plain, styled
+from oyez.cli.diagnosis.findings import Finding, Outcome, Reach, Weight
 from oyez.cli.output import print_line
-from oyez.terminal_text import printable
 
 _MARKS = {Weight.OK: ("ok", "green"), Weight.WARNING: ("warning", "yellow"), Weight.ERROR: ("ERROR", "bold red")}
 _SKIPPED = ("skipped", "dim")
 _MARK_WIDTH = max(len(mark) for mark, _ in (*_MARKS.values(), _SKIPPED))
 _LINE_WIDTH = 100
 
-NOT_TRIED = (
+_VERDICTS = {
+    Reach.PUBLIC: ("Events get through to browsers, as far as could be tried.", "bold green"),
+    Reach.MACHINE: ("Events get through to browsers on this machine. Others were not tried.", "bold green"),
+    Reach.NOWHERE: (
+        "Nothing wrong was found, but no event was followed to a browser: --public-url URL says where they connect.",
+        "bold yellow",
+    ),
+}
+_NOT_TRIED = (
     "Not tried, since it takes a minute: how long a proxy leaves a silent connection open. nginx's proxy_read_timeout "
     "(60 s if not set) has to be longer than a long poll (http.long_poll_timeout_s, 29 s) and than the time between "
     "two pings (25 s)."
@@ -31,23 +37,23 @@ class Report:
     """For people."""
 
     def __init__(self) -> None:
-        self._console = Console(highlight=False)
+        self._console = make_console()
         self._findings: list[Finding] = []
+        self._reach = Reach.NOWHERE
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
         """Show what is being done, where that can be taken back."""
-        with self._console.status(Text(title, "dim")):
+        with self._console.status(styled((title, "dim"))):
             yield
 
     def add(self, title: str, outcome: Outcome) -> None:
-        """Write the line of a step."""
+        """Write the line of a step; of what was found the code, since the rest follows below."""
         mark, style = _SKIPPED if outcome.skipped else _MARKS[outcome.weight]
-        line = Text().append(f"{mark:<{_MARK_WIDTH}}  ", style).append(title)
-        # The findings tell the rest below.
-        line.append("" if outcome.findings else f": {printable(outcome.note)}", "dim")
-        self._print(line)
+        note = ", ".join(finding.code for finding in outcome.findings) or outcome.note
+        self._print((f"{mark:<{_MARK_WIDTH}}  ", style), title, (f": {note}", "dim"))
         self._findings += outcome.findings
+        self._reach = max(self._reach, outcome.reach)
 
     def conclude(self) -> None:
         """Write the findings, the gravest first."""
@@ -57,31 +63,32 @@ class Report:
         for alike in by_cure.values():
             self._write(alike)
         errors = sum(alike[0].weight is Weight.ERROR for alike in by_cure.values())
-        self._print(Text())
-        if not errors:
-            self._print(Text("Events get through to browsers, as far as could be tried.", "bold green"))
-            self._print(Text(NOT_TRIED, "dim"))
-        else:
-            self._print(Text(f"{errors} problem{'s' if errors > 1 else ''} found.", "bold red"))
+        self._print()
+        if errors:
+            self._print((f"{errors} problem{'s' if errors > 1 else ''} found.", "bold red"))
+            return
+        self._print(_VERDICTS[self._reach])
+        if self._reach is Reach.PUBLIC:
+            self._print((_NOT_TRIED, "dim"))
 
     def _write(self, alike: list[Finding]) -> None:
         """Write findings that have the same cure."""
         finding = alike[0]
         mark, style = _MARKS[finding.weight]
-        self._print(Text())
-        self._print(Text().append(f"{mark}: {finding.code}", style).append(f"  {finding.setting}", "bold"))
+        self._print()
+        self._print((f"{mark}: {finding.code}", style), (f"  {finding.setting}", "bold"))
         for other in alike:
-            self._print(Text(printable(other.seen)), label="  Seen  ")
-        self._print(Text(printable(finding.cure)), label="  Cure  ")
+            self._print(other.seen, label="  Seen  ")
+        self._print(finding.cure, label="  Cure  ")
 
-    def _print(self, line: Text, *, label: str = "") -> None:
+    def _print(self, *parts: Part, label: str = "") -> None:
         if not self._console.is_terminal:
-            print_line(label + line.plain)  # as long as it is: scripts and mails break lines by themselves
+            print_line(label + plain(*parts))  # as long as it is: scripts and mails break lines by themselves
             return
         table = Table.grid()
         table.add_column(style="dim", no_wrap=True)
-        table.add_row(label, line)
-        self._console.print(table if label else line, width=min(self._console.width, _LINE_WIDTH))
+        table.add_row(label, styled(*parts))
+        self._console.print(table if label else styled(*parts), width=min(self._console.width, _LINE_WIDTH))
 
 
 class JsonReport:

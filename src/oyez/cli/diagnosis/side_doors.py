@@ -14,7 +14,7 @@ from oyez.cli.diagnosis.posting import PostSide
 from oyez.cli.diagnosis.public import Door
 from oyez.errors import OyezError
 
-_STREAM_PATH = "/sse"
+_STREAM_PATHS = ("/socket.io/sse", "/sse")  # where `event.js` goes, and where a page without it may go
 _STREAM_S = 4.0
 _SHORT_S = 3.0
 _POST_PATH = "/post"
@@ -22,13 +22,26 @@ _API_PAGE = "/api/openapi.json"
 
 
 class StreamDoor(Door):
-    """The door of EventSource; few sites open it."""
+    """The door of EventSource."""
 
     def __init__(self, post: PostSide, name: str, place: Place) -> None:
-        super().__init__(post, name, place.without_path(), _STREAM_PATH)
+        super().__init__(post, name, place.without_path(), _STREAM_PATHS[0])
 
     def deliver(self) -> Outcome:
         """Is each event passed on at once?"""
+        offered: list[Outcome] = []
+        for self.path in _STREAM_PATHS:
+            outcome = self._deliver()
+            if outcome.findings:
+                return outcome
+            offered += [] if outcome.skipped else [outcome]
+        return (
+            offered[0]
+            if offered
+            else Outcome(f"not offered at {' nor '.join(map(self.place.url, _STREAM_PATHS))}", skipped=True)
+        )
+
+    def _deliver(self) -> Outcome:
         target = f"{self.path}?channel={self.post.channel}&last={self.post.last_id}"
         try:
             with asked(self.place, target, limit_s=_STREAM_S) as request:
@@ -41,7 +54,7 @@ class StreamDoor(Door):
                 with self.posted() as event_id:
                     began = time.monotonic()
                     _ = next(line for line in lines if line.strip() == f"id: {event_id}")
-                return self.prompt("an event by event stream", time.monotonic() - began)
+                return self.prompt("by event stream", time.monotonic() - began)
         except StopIteration:
             return self.found("stream-buffered", f"{self.url} opens, but what the daemon writes does not come")
         except Trouble as trouble:

@@ -14,10 +14,10 @@ from oyez.auth import WELL_KNOWN_KEYS
 from oyez.cli.contact.failures import BadModule
 from oyez.cli.contact.place import Place, parse_place, resolve
 from oyez.cli.diagnosis.findings import Finding, Outcome, found
+from oyez.config import DEVELOPMENT_KEY
 from oyez.errors import ConfigError
 
 USE = "EVENT_DAEMON_USE"
-KEY = "EVENT_DAEMON_KEY"
 AMQP = "EVENT_DAEMON_AMQP"
 
 
@@ -28,6 +28,7 @@ class Dialect(NamedTuple):
     post: str
     public: str
     poll: str
+    key: str
     schemes: tuple[str, ...]
     post_example: str
     public_example: str
@@ -38,6 +39,7 @@ SOCKETIO = Dialect(
     "EVENT_DAEMON_URL",
     "EVENT_DAEMON_PUBLIC_URL",
     "",
+    "EVENT_DAEMON_KEY",
     ("http", "https", "ws", "wss"),
     "http://127.0.0.1:15100",
     "https://judge.example",
@@ -47,10 +49,14 @@ RAW = Dialect(
     "EVENT_DAEMON_POST",
     "EVENT_DAEMON_GET",
     "EVENT_DAEMON_POLL",
+    "EVENT_DAEMON_KEY",
     ("ws", "wss"),
     "ws://127.0.0.1:15101/",
     "wss://judge.example/event/",
 )
+
+# The options of the command, for whoever has no settings of a site.
+OPTIONS = SOCKETIO._replace(post="--url", public="--public-url", key="--key")
 
 _SSL = "_SSL"
 _POLL_EXAMPLE = "/channels/"
@@ -68,6 +74,8 @@ class Site:
     @property
     def dialect(self) -> Dialect:
         """What the site speaks. LQDOJ's names win: some of its sites still have DMOJ's as well."""
+        if not self.is_whole:
+            return OPTIONS
         has_socketio = any(name in self.values for name in (SOCKETIO.post, SOCKETIO.public))
         has_raw = any(name in self.values for name in (RAW.post, RAW.public))
         return RAW if has_raw and not has_socketio else SOCKETIO
@@ -75,8 +83,14 @@ class Site:
     @property
     def key(self) -> str | None:
         """The key, if there is one that can be shown."""
-        value = self.values.get(KEY)
+        value = self.values.get(self.dialect.key)
         return value if isinstance(value, str) and value else None
+
+    @property
+    def is_in_development(self) -> bool:
+        """Whether all of it is on this machine, with the key that is good for nothing else."""
+        places = (self.post, *map(self.place, self.public_names()))
+        return self.key == DEVELOPMENT_KEY and all(place is None or place.is_local for place in places)
 
     @property
     def posts_to_rabbitmq(self) -> bool:
@@ -94,7 +108,7 @@ class Site:
         values = dict(self.values)
         if public_url:
             values.pop(dialect.public + _SSL, None)
-        given = {dialect.post: url, dialect.public: public_url, KEY: key}
+        given = {dialect.post: url, dialect.public: public_url, dialect.key: key}
         return replace(self, values=values | {name: value for name, value in given.items() if value})
 
     def public_names(self) -> list[str]:
@@ -154,9 +168,8 @@ def _explain(module: str, error: BaseException) -> str:
 def check_settings(site: Site) -> Outcome:
     """Look for what is wrong before anything is tried."""
     findings = [*_check_use(site), *_check_post(site), *_check_key(site), *_check_public(site)]
-    return Outcome(
-        f"{site.dialect.title}, {len(site.values)} settings" if site.is_whole else site.dialect.title, tuple(findings)
-    )
+    note = f"{site.dialect.title}, {len(site.values)} settings" if site.is_whole else site.dialect.title
+    return Outcome(f"{note}, in development" if site.is_in_development else note, tuple(findings))
 
 
 def _check_use(site: Site) -> Iterator[Finding]:
@@ -177,11 +190,12 @@ def _check_post(site: Site) -> Iterator[Finding]:
 
 
 def _check_key(site: Site) -> Iterator[Finding]:
-    needs_key = site.dialect is SOCKETIO  # the raw door may have an address of its own, without a key
+    name = site.dialect.key
+    needs_key = site.dialect is not RAW  # the raw door may have an address of its own, without a key
     if site.key is None and needs_key and not site.posts_to_rabbitmq:
-        yield found("key-missing", KEY, f"{KEY} is not set, or is no text")
-    if site.key in WELL_KNOWN_KEYS:
-        yield found("key-well-known", KEY, f"{KEY} is a word that is printed in public places")
+        yield found("key-missing", name, f"{name} is not set, or is no text")
+    if site.key in WELL_KNOWN_KEYS and not site.is_in_development:
+        yield found("key-well-known", name, f"{name} is a word that is printed in public places")
 
 
 def _check_public(site: Site) -> Iterator[Finding]:
@@ -200,9 +214,11 @@ def _check_public(site: Site) -> Iterator[Finding]:
 
 def _check_public_place(site: Site, name: str, place: Place) -> Iterator[Finding]:
     dialect = site.dialect
-    if dialect is SOCKETIO and place.path.strip("/"):
+    if dialect is not RAW and place.path.strip("/"):
         example = place.url("", scheme="http")
         yield found("namespace-trap", name, f"{name} has the path {place.path!r}", example=example)
+    if site.is_in_development:
+        return
     if place.is_local:
         yield found(
             "public-url-local", name, f"{name} leads to the machine of each browser", example=dialect.public_example

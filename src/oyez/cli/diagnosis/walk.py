@@ -36,7 +36,7 @@ class Walk:
 
     def steps(self) -> Iterator[Step]:
         """Give the steps in order, each to be taken before the next is asked for."""
-        yield Step("The site's settings", partial(check_settings, self._site))
+        yield Step("The site's settings" if self._site.is_whole else "The options", partial(check_settings, self._site))
         yield Step(f"The daemon at {self._post.name}", self._post.reach)
         yield Step("The key, and a post", self._post.try_key)
         places = {name: place for name in self._names if (place := self._site.place(name)) is not None}

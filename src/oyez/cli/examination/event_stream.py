@@ -5,6 +5,7 @@ It must not know who posts.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from urllib.parse import urlencode
 
 from oyez.cli.contact.answer import Answer
@@ -12,7 +13,7 @@ from oyez.cli.contact.exchange import ask, asked
 from oyez.cli.contact.sockets import STEP_S
 from oyez.cli.examination.expectations import Mismatch, NotOffered, parse_object, require, require_equal
 from oyez.cli.examination.tables import Table
-from oyez.cli.examination.visit import Visit
+from oyez.cli.examination.visit import Visit, is_elsewhere
 
 EVENT_STREAM: Table["StreamGuest"] = Table()
 
@@ -34,9 +35,14 @@ class StreamGuest:
         """Why nothing can be posted."""
         return self.visit.silenced
 
+    @cached_property
+    def path(self) -> str:
+        """Where the door is."""
+        return self.visit.path_to(self.visit.main, "sse")
+
     def target(self, query: Sequence[tuple[str, str]]) -> str:
         """Give the path of a stream."""
-        return f"{self.visit.main.path.rstrip('/')}/sse?{urlencode(query)}"
+        return f"{self.path}?{urlencode(query)}"
 
     @contextmanager
     def stream(
@@ -91,7 +97,7 @@ def _expect_event(record: Record, event: dict[str, object]) -> None:
 @EVENT_STREAM.check("opens", "A stream opens, as text/event-stream that nobody stores or holds back.")
 def _open(guest: StreamGuest) -> None:
     answer = ask(guest.visit.main, guest.target([]))
-    if answer.status in (404, 405, 501) or answer.is_page:
+    if is_elsewhere(answer):
         raise NotOffered(f"HTTP status {answer.status}")
     with guest.stream([guest.visit.new_channel()]) as (answer, _):
         wanted = {"content-type": "text/event-stream", "cache-control": "no-store"}

@@ -7,6 +7,7 @@ Only what no daemon suffers from is asked: some of old end at an escape that can
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from functools import cached_property
 from itertools import pairwise
 from urllib.parse import quote
 
@@ -24,7 +25,7 @@ from oyez.cli.examination.expectations import (
     require_equal,
 )
 from oyez.cli.examination.tables import Table
-from oyez.cli.examination.visit import Visit
+from oyez.cli.examination.visit import Visit, is_elsewhere
 
 LONG_POLL: Table["PollGuest"] = Table()
 
@@ -53,7 +54,11 @@ class PollGuest:
         return asked(self.visit.poll, self._target(quote(channel), query), limit_s=limit_s)
 
     def _target(self, names: str, query: str) -> str:
-        return f"{self.visit.poll.path.rstrip('/')}/channels/{names}{'?' if query else ''}{query}"
+        return f"{self._path}{names}{'?' if query else ''}{query}"
+
+    @cached_property
+    def _path(self) -> str:
+        return self.visit.path_to(self.visit.poll, "channels/")
 
     def post_few(self, *channels: str) -> list[dict[str, object]]:
         """Post some events to the channels in turn."""
@@ -65,7 +70,7 @@ class PollGuest:
 @LONG_POLL.check("opens", "A poll that names no channel is answered 400, in the words of old.")
 def _open(guest: PollGuest) -> None:
     answer = guest.poll([])
-    if not guest.visit.poll_is_named and (answer.status in (404, 405, 501) or answer.is_page):
+    if not guest.visit.poll_is_named and is_elsewhere(answer):
         raise NotOffered(f"HTTP status {answer.status}")
     require_equal([answer.status, answer.body], [400, "400 Bad Request"])
 

@@ -19,7 +19,7 @@ from oyez.cli.examination.visit import Visit, absent
 
 LISTENERS: Table["RawGuest"] = Table()
 
-_PATHS = ("/event/", "/")
+_PATHS = ("/event/", "/", "/socket.io/event/")
 _FOLLOWS = ("refuses-unknown-command",)
 _FEW = 5
 
@@ -81,7 +81,9 @@ def _expect_error(link: Frames, code: str) -> dict[str, object]:
     return frame
 
 
-@LISTENERS.check("opens", "A WebSocket opens at /event/ or /, and a frame that is not JSON is a syntax-error.")
+@LISTENERS.check(
+    "opens", "A WebSocket opens at /event/, / or /socket.io/event/, and a frame that is not JSON is a syntax-error."
+)
 def _open(guest: RawGuest) -> None:
     assert guest.path
 

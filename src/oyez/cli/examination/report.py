@@ -8,20 +8,13 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
-from rich.text import Text
 
+from oyez.cli.colours import Part, make_console, styled
 from oyez.cli.examination.findings import TITLES, Door, Finding, Outcome
 from oyez.cli.output import print_line
-from oyez.terminal_text import printable
 
-_WORDS = {
-    Outcome.OK: "passed",
-    Outcome.FAILED: "failed",
-    Outcome.SKIPPED: "skipped",
-    Outcome.NOT_OFFERED: "not offered",
-}
 _STYLES = {Outcome.OK: "green", Outcome.FAILED: "bold red", Outcome.SKIPPED: "yellow", Outcome.NOT_OFFERED: "dim"}
 _LONGEST = 400  # of what came, for people
 _MOST = 10_000  # for scripts
@@ -37,7 +30,7 @@ class Report:
 
     def announce(self, code: str) -> None:
         """Show what is being looked at, where that can be taken back."""
-        self._status.update(Text(code, "dim"))
+        self._status.update(styled((code, "dim")))
 
     def show(self, door: Door, findings: Iterable[Finding]) -> None:
         """Show what was found at a door; the findings come as they are made."""
@@ -69,7 +62,7 @@ class Report:
 
     def _summarize(self, took_s: float) -> str:
         """Put the run into one line."""
-        parts = [f"{self.counts[outcome]} {_WORDS[outcome]}" for outcome in Outcome if self.counts[outcome]]
+        parts = [f"{self.counts[outcome]} {outcome}" for outcome in Outcome if self.counts[outcome]]
         verdict = f"{', '.join(parts)}, in {took_s:.1f} s"
         if self.passed and self.counts[Outcome.SKIPPED]:
             return f"{verdict}. Nothing failed; of what was skipped nothing is known."
@@ -82,7 +75,7 @@ class PlainReport(Report):
     """A line a check, as it is made."""
 
     def __init__(self) -> None:
-        super().__init__(Console(quiet=True))
+        super().__init__(make_console(quiet=True))
 
     def end(self, took_s: float) -> None:
         """Print the last line."""
@@ -90,7 +83,7 @@ class PlainReport(Report):
 
     def _show_one(self, finding: Finding) -> None:
         took = "" if finding.took_ms is None else f"  {finding.took_ms:.1f} ms"
-        remark = f"  ({printable(finding.reason)})" if finding.reason else ""
+        remark = f"  ({finding.reason})" if finding.reason else ""
         print_line(f"{finding.outcome:<11}  {finding.code:<{_CODE_WIDTH}}  {finding.sentence}{took}{remark}")
         for name, text in _details(finding):
             print_line(f"{'':<11}  {name:<9}  {text}")
@@ -107,29 +100,28 @@ class TableReport(Report):
 
     def end(self, took_s: float) -> None:
         """Print the last line."""
-        self._console.print(Text(self._summarize(took_s), "bold green" if self.passed else "bold red"))
+        self._console.print(styled((self._summarize(took_s), "bold green" if self.passed else "bold red")))
 
     def _show_one(self, finding: Finding) -> None:
         if finding.outcome is Outcome.SKIPPED:
             self._skipped[finding.reason] += 1  # with the same reason there may be dozens
             return
         style = _STYLES[finding.outcome]
-        words = Text(finding.sentence, "dim" if finding.reason else "")
+        lines: list[tuple[Part, ...]] = [((finding.sentence, "dim" if finding.reason else ""),)]
         if finding.reason:
-            words.append(f"\n{printable(finding.reason)}", style)
-        for name, text in _details(finding):
-            words.append(f"\n{name:<9} ", "bold").append(text)
+            lines.append(((finding.reason, style),))
+        lines += (((f"{name:<9} ", "bold"), text) for name, text in _details(finding))
         took = "" if finding.took_ms is None else f"{finding.took_ms:.1f} ms"
-        self._rows.add_row(Text(_WORDS[finding.outcome], style), finding.code, words, took)
+        words = Group(*(styled(*line) for line in lines))
+        self._rows.add_row(styled((finding.outcome, style)), finding.code, words, took)
 
     def _end_door(self, door: Door) -> None:
         for reason, times in self._skipped.items():
             style = _STYLES[Outcome.SKIPPED]
-            self._rows.add_row(
-                Text("skipped", style), f"{times} check{'s' if times > 1 else ''}", Text(printable(reason), style), ""
-            )
+            number = f"{times} check{'s' if times > 1 else ''}"
+            self._rows.add_row(styled(("skipped", style)), number, styled((reason, style)), "")
         self._skipped.clear()
-        self._console.print(Text(TITLES[door], "bold"))
+        self._console.print(styled((TITLES[door], "bold")))
         self._console.print(self._rows)
         self._console.print()
         self._rows = _new_rows()
@@ -139,7 +131,7 @@ class JsonReport(Report):
     """One object at the end."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(Console(stderr=True, quiet=not sys.stderr.isatty()))
+        super().__init__(make_console(stderr=True, quiet=sys.stderr is None or not sys.stderr.isatty()))
         self._url = url
 
     def end(self, took_s: float) -> None:
@@ -153,7 +145,7 @@ def choose(url: str, *, as_json: bool) -> Report:
     """Give the report for where the output goes."""
     if as_json:
         return JsonReport(url)
-    return TableReport(Console(highlight=False)) if sys.stdout.isatty() else PlainReport()
+    return TableReport(make_console()) if sys.stdout is not None and sys.stdout.isatty() else PlainReport()
 
 
 def _new_rows() -> Table:
@@ -172,7 +164,6 @@ def _details(finding: Finding) -> Iterator[tuple[str, str]]:
 
 
 def _shorten(text: str) -> str:
-    text = printable(text)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text)} characters)"
 
 

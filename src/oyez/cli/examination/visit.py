@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 
+from oyez.cli.contact.answer import Answer
 from oyez.cli.contact.exchange import ask
 from oyez.cli.contact.failures import Kind, NotOpened, Trouble
 from oyez.cli.contact.place import Place, parse_place
@@ -64,6 +65,12 @@ class Visit:
         """The doors that let this run post, the one that is asked first at the front."""
         return {door: opened for door, opened in every_poster(self.main, self.post, self.key).items() if _works(opened)}
 
+    def path_to(self, place: Place, name: str) -> str:
+        """Find a door by its own path or, as `event.js` does, below Socket.IO's: many a site passes on nothing else."""
+        base = place.path.rstrip("/")
+        paths = [f"{base}/{name}", f"{base}/socket.io/{name}"]
+        return next((path for path in paths if not is_elsewhere(ask(place, path))), paths[0])
+
     @property
     def silenced(self) -> str:
         """Why nothing can be posted at all; empty if something can."""
@@ -100,6 +107,12 @@ def begin(url: str, key: str, *, post_url: str, poll_url: str) -> Visit:
     for place in dict.fromkeys(each.without_path() for each in (main, post, poll)):
         ask(place, "/")  # whatever the answer: what is not there, or hangs, is no matter of single checks
     return Visit(main, post, poll, key, post_is_named=bool(post_url), poll_is_named=bool(poll_url))
+
+
+def is_elsewhere(answer: Answer) -> bool:
+    """Tell an answer of a server that has no such door from one of the door."""
+    is_of_engineio = isinstance(answer.code, int)  # its error codes are numbers: it answers all below its own path
+    return answer.status in (404, 405, 501) or answer.is_page or is_of_engineio
 
 
 def absent(error: NotOpened | Refused | Trouble, *, named: bool = False) -> Exception:
