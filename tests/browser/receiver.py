@@ -4,14 +4,20 @@ Knows the page of the site; not what a test expects.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Error, Page
 
 from tests.browser.pages import PageInbox, Site
 from tests.inbox import PATIENCE_S
 
-WAYS = {"WebSocket": "openSocket", "event stream": "openStream", "long poll": "openPoll"}
+WAYS = {
+    "WebSocket": "openSocket",
+    "shared stream": "openShare",  # of a leader, who is the page itself if it is alone
+    "event stream": "openStream",
+    "long poll": "openPoll",
+}
 
 THE_WAY = "receiver._feed.ways[receiver._feed.way][0].name"
 
@@ -25,7 +31,13 @@ NO_STREAM = """{
     const { fetch } = window;
     window.fetch = (url, ...rest) => (/sse[?]/.test(url) ? Promise.reject(new Error("blocked")) : fetch(url, ...rest));
 }"""
-BLOCKED = {"WebSocket": "", "event stream": NO_WEBSOCKET, "long poll": NO_WEBSOCKET + NO_STREAM}
+BLOCKED = {
+    "WebSocket": "",
+    "shared stream": NO_WEBSOCKET,
+    "event stream": NO_WEBSOCKET,
+    "long poll": NO_WEBSOCKET + NO_STREAM,
+}
+UNSHARED = ("event stream", "long poll")
 
 
 class ReceiverPage:
@@ -47,10 +59,11 @@ class ReceiverPage:
         self.page.goto(f"{site.url}/{path}")
         self.inbox = PageInbox(self.page)
         self._losses = 0
+        self._options = {"share": False} if way in UNSHARED else {}
 
     def receive(self, *before: object, **options: object) -> None:
         """Make the receiver: the arguments before its callback, and its options."""
-        self.page.evaluate("([before, options]) => receive(before, options)", [before, options])
+        self.page.evaluate("([before, options]) => receive(before, options)", [before, self._options | options])
 
     def follow(self, url: str, channels: Sequence[str], last: object, **options: object) -> None:
         """Make the receiver and wait until it is live."""
@@ -95,6 +108,11 @@ class ReceiverPage:
         session = self.page.context.new_cdp_session(self.page)
         session.send("Page.setWebLifecycleState", {"state": state})
         session.detach()
+
+    def crash(self) -> None:
+        """End the page's process; of Chromium."""
+        with suppress(Error):
+            self.page.goto("chrome://crash")
 
     def hide(self) -> None:
         """Do as a browser does whose person looks at another tab."""

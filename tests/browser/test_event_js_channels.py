@@ -73,7 +73,7 @@ def test_dmojs_five_arguments_are_understood(open_page: OpenPage, daemon: Daemon
         page.receive(f"ws://127.0.0.1:{daemon.port}/event/", poller, [channel], start)
         page.live()
         assert page.way == WAYS[way]
-        assert page.run("receiver._feed.ways.length") == 2
+        assert page.run("receiver._feed.ways.length") == (3 if way == "WebSocket" else 2)  # one may be shared
         assert page.events(1) == expected
 
 
@@ -86,6 +86,45 @@ def test_a_filter_that_is_refused_is_told_on_the_console_and_asked_no_more(open_
     assert page.inbox.wait("console") == ["invalid filter: Maximum 10 subscriptions per connection"]
     expected = daemon.post(channels[9], "goes on")
     assert page.events(1) == expected
+
+
+@pytest.mark.parametrize("way", ["event stream", "long poll"])
+def test_a_refusal_is_told_without_a_websocket_too(open_page: OpenPage, daemon: Daemon, way: str) -> None:
+    page = open_page(way=way)
+    page.run("void (console.error = (...words) => hear('console', words[1]))")
+    page.receive(daemon.url, [new_channel() for _ in range(11)], daemon.last())
+    assert page.inbox.wait("console")[0]
+    assert page.inbox.of("state") == []
+    channel = new_channel()
+    page.run("channels => receiver.updateChannels(channels)", [channel])
+    page.live()
+    expected = daemon.post(channel, 1)
+    assert page.events(1) == expected
+
+
+@over_every_way
+def test_channels_are_taken_as_texts_and_what_can_be_none_is_refused(
+    open_page: OpenPage, daemon: Daemon, way: str
+) -> None:
+    page = open_page(way=way)
+    page.receive(daemon.url, [2, "2", None], daemon.last())
+    page.live()
+    expected = daemon.post("2", "two") + daemon.post("null", "nothing")
+    assert page.events(2) == expected
+    assert page.run("receiver.channels") == ["2", "null"]
+    attempt = "(() => { try { receiver.updateChannels(['\\ud800']); } catch (error) { return error.name; } })()"
+    assert page.run(attempt) == "URIError"
+    expected += daemon.post("2", "goes on")
+    assert page.events(3) == expected
+
+
+def test_an_option_that_there_is_not_is_named_and_changes_nothing(open_page: OpenPage, daemon: Daemon) -> None:
+    page = open_page()
+    page.run("void (console.error = (...words) => hear('console', words[1]))")
+    page.follow(daemon.url, ["x"], daemon.last(), reconnect=True, state="live", words=None)
+    assert page.inbox.of("console") == ["reconnect", "state"]
+    page.run("receiver.reconnect()")
+    page.live()
 
 
 @pytest.mark.firefox

@@ -78,7 +78,8 @@ def test_a_tag_with_dmojs_addresses_listens_there(open_page: OpenPage, daemon: D
     start = daemon.last()
     expected = daemon.post(channel, 1)
     websocket = f"ws://127.0.0.1:{daemon.port}/event/"
-    page = open_page(path=strict(websocket, ([channel], start), poll=f"{daemon.url}/channels/"), way="long poll")
+    path = strict(websocket, ([channel], start), poll=f"{daemon.url}/channels/", share="false")
+    page = open_page(path=path, way="long poll")
     assert page.inbox.wait("oyez:message") == expected
     assert page.run("EventReceiver.page._feed.ways.map(([, url]) => url)") == [websocket, f"{daemon.url}/channels/"]
 

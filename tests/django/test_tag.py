@@ -182,6 +182,8 @@ def test_options_of_the_script_are_passed_on(language: str) -> None:
     element = script(language, f'"news" badge={flag} share={flag}')
     assert {"data-badge", "data-share"} <= element.keys()
     assert not {"data-badge", "data-share"} & script(language, '"news"').keys()
+    never = {"django": "False", "jinja2": "false"}[language]
+    assert script(language, f'"news" share={never}')["data-share"] == "false"
 
 
 @override_settings(**LQDOJ, STATIC_URL="https://static.example/a&b/")

@@ -35,7 +35,7 @@ def listen_element(
     last: int | str | None = None,
     nonce: str | None = None,
     badge: bool = False,
-    share: bool = False,
+    share: bool | None = None,
 ) -> SafeString:
     """Write the script element that follows channels; nothing if there is no channel, or the site uses no events."""
     names = list(dict.fromkeys(_names(channels)))
@@ -52,6 +52,8 @@ def listen_element(
     ]
     if address.poll:
         attributes.append(("data-poll", address.poll))
+    if share is False:  # not None, nor what a template does not know
+        attributes.append(("data-share", "false"))
     flags = SafeString("".join(flag for flag, is_on in ((" data-badge", badge), (" data-share", share)) if is_on))
     return format_html(
         '<script src="{}" defer data-oyez{}{}{}></script>',

@@ -22,7 +22,7 @@ export interface OyezOptions {
   onwsclose?: ((closed: OyezClosed) => void) | null;
   /** Show the state in a corner of the page. */
   badge?: boolean;
-  /** Have one connection for all tabs of the origin. */
+  /** Have one connection for all tabs of the origin; left out: where WebSockets are blocked; false: never. */
   share?: boolean;
   /** Begin when `reconnect()` is called. */
   paused?: boolean;

@@ -10,6 +10,7 @@
   const SILENT_MS = 45000;
   const STALE_MS = 10000;
   const running = new Set();
+  let home; // where the daemon has files
 
   // A connection that comes back. `at`: up to which id all of a channel has come; it is covered once it is live.
   class Feed {
@@ -62,8 +63,11 @@
     connect() {
       this.drop();
       if (!running.has(this) || !this.channels.length) return;
-      const [open, url] = this.ways[this.way];
-      const link = (this.link = { covered: [], asked: [], close() {} });
+      let [open, url] = this.ways[this.way];
+      // A browser has six connections to a host; a hidden tab holds none.
+      const brief = document.hidden && !this.leads && (open === openStream || open === openPoll);
+      if (brief) [open, url] = this.ways[this.ways.length - 1];
+      const link = (this.link = { brief, covered: [], asked: [], close() {} });
       this.heard = Date.now();
       this.timer = setTimeout(() => link.since || link.waits || this.lose(link), OPENING_MS);
       open(this, link, url)
@@ -84,7 +88,7 @@
       this.timer = setTimeout(() => this.connect(), Math.random() * Math.min(30000, 400 * 1.7 ** this.fails));
       // What has worked gets three more chances.
       this.fails++;
-      if (++this.tries > (this.way === this.proven ? 3 : 0)) {
+      if (!link.brief && ++this.tries > (this.way === this.proven && !link.waits ? 3 : 0)) {
         this.tries = 0;
         this.way = (this.way + 1) % this.ways.length;
       }
@@ -92,10 +96,13 @@
     }
 
     cover(link, channels) {
+      const wasLive = this.isLive();
       link.covered = channels;
+      if (!wasLive && this.isLive()) {
+        if (this.way > this.proven) this.retry(); // after an outage
+        this.proven = this.way;
+      }
       link.since = link.since || Date.now();
-      if (this.way > this.proven) this.retry(); // after an outage
-      this.proven = this.way;
       this.report("cover");
     }
 
@@ -109,6 +116,7 @@
         console.error("EventReceiver:", frame.message);
         link.asked.shift();
         if (!link.since) this.fails = 6; // there may be no room
+        this.report("error", frame);
       }
       if (status === "success") this.cover(link, link.asked.shift());
       if (channel && !link.covered.includes(channel)) return;
@@ -141,19 +149,25 @@
     }
 
     retry() {
-      const way = +(this.ways[0][0] !== openSocket);
-      if (this.way <= way) return;
-      const trial = new WebSocket(this.ways[way][1]);
-      trial.onopen = () => {
-        trial.close();
-        this.way = way;
-        this.connect();
-      };
+      const way = this.ways.slice(0, this.way).findIndex(([open]) => open === openSocket);
+      if (way < 0) return;
+      try {
+        const trial = new WebSocket(this.ways[way][1]);
+        trial.onopen = () => {
+          trial.close();
+          this.way = way;
+          this.connect();
+        };
+      } catch {} // a policy may forbid it
     }
 
     wake() {
-      if (this.link) this.check(1000, QUIET_MS);
+      if (this.link && !this.link.brief) this.check(1000, QUIET_MS);
       else this.connect();
+    }
+
+    hide() {
+      if (this.link && !this.link.ask && !this.leads) this.connect();
     }
   }
 
@@ -173,17 +187,20 @@
     return new Promise((resolve) => (socket.onclose = resolve));
   }
 
-  function get(link, url) {
+  async function get(feed, link, url) {
     const aborter = new AbortController();
     link.close = () => aborter.abort();
-    return fetch(url, { signal: aborter.signal });
+    // Of a cache, Firefox has tabs wait for each other.
+    const answer = await fetch(url, { cache: "no-store", signal: aborter.signal });
+    if (answer.status === 400) feed.take(link, { status: "error", message: await answer.text() });
+    return answer;
   }
 
   async function openStream(feed, link, url) {
     const channels = feed.channels;
     link.asked.push(channels);
     const query = channels.map((channel) => `channel=${encodeURIComponent(channel)}&`).join("");
-    const answer = await get(link, `${url}?${query}last=${feed.start(channels)}`);
+    const answer = await get(feed, link, `${url}?${query}last=${feed.start(channels)}`);
     const reader = answer.body.getReader();
     const decoder = new TextDecoder();
     for (let text = ""; ; ) {
@@ -209,30 +226,36 @@
     const path = url + channels.map(encodeURIComponent).join("|");
     while (feed.link === link) {
       // The first one only asks who is there.
-      const answer = await get(link, `${path}?notify=1&nowait=${+!link.since}&last=${feed.start(channels)}`);
+      const nowait = +(link.brief || !link.since);
+      const answer = await get(feed, link, `${path}?notify=1&nowait=${nowait}&last=${feed.start(channels)}`);
       const data = await answer.json();
       if (feed.link !== link || (!answer.ok && answer.status !== 504)) return;
       feed.cover(link, channels);
       const gaps = data.gaps || JSON.parse(answer.headers.get("Oyez-Gap") || "[]");
       for (const gap of gaps) feed.take(link, { status: "gap", id: data.id - 1, ...gap });
       feed.take(link, data);
+      if (link.brief && !data.channel) await new Promise((resolve) => setTimeout(resolve, STALE_MS));
     }
   }
 
-  const importExtras = () => import("./event-extras.js");
+  // What is in the page has nothing beside it.
+  const importExtras = () => import(script?.src === "" && home ? `${home}event-extras.js` : "./event-extras.js");
 
   async function openShare(feed, link, ways) {
     return (await importExtras()).openShare(feed, link, ways, Feed);
   }
 
   function findWays(url, poller, share) {
-    const base = poller ? url : `${(url || "").replace(/\/+$/, "")}/socket.io/`;
+    const base = poller ? url : `${String(url || "").replace(/\/+$/, "")}/socket.io/`;
     const socket = new URL(base, location).href.replace(/^http/, "ws");
     const http = socket.replace("ws", "http");
+    if (!poller) home = http;
     const ways = poller
       ? [[openSocket, socket], [openPoll, poller[0]]].filter(([, url]) => url)
       : [[openSocket, `${socket}event/`], [openStream, `${http}sse`], [openPoll, `${http}channels/`]];
-    return share && self.BroadcastChannel && navigator.locks ? [[openShare, ways], ...ways] : ways;
+    const pool = share ? [...ways] : ways.slice(1);
+    if (share !== false && pool[0] && navigator.locks) ways.splice(+!share, 0, [openShare, pool]);
+    return ways;
   }
 
   class EventReceiver {
@@ -240,10 +263,11 @@
     constructor(...args) {
       const poller = Array.isArray(args[1]) ? null : args.splice(1, 1);
       const [socketUrl, channels, last, onmessage, options] = args;
-      const { badge, share, paused, ...callbacks } = options || {};
+      const { badge, share, paused, ongap, onstate, onwsclose, words, ...unknown } = options || {};
+      for (const name in unknown) console.error("EventReceiver: unknown option", name);
       this.last_msg = this._start = Number(last) % 2 ** 53 || 0;
       this.state = "reconnecting";
-      Object.assign(this, { socketUrl, onmessage, _gaps: [] }, callbacks);
+      Object.assign(this, { socketUrl, onmessage, ongap, onstate, onwsclose, words, _gaps: [] });
       this._feed = new Feed(findWays(socketUrl, poller, share), (kind, data) => this._hear(kind, data));
       this.updateChannels(channels);
       if (badge) this.badge();
@@ -263,7 +287,8 @@
 
     updateChannels(channels, start) {
       const feed = this._feed;
-      this.channels = [...new Set(channels)];
+      const texts = Array.from(channels, (channel) => decodeURIComponent(encodeURIComponent(channel))); // or throw
+      this.channels = [...new Set(texts)];
       const fresh = this.channels.filter((channel) => !feed.starts.has(channel));
       feed.follow(this.channels, fresh.map((channel) => [channel, Number(start) || this._start]));
     }
@@ -308,14 +333,15 @@
       }
     }
 
-    // Do what a tag asks for, once the page's scripts listen.
+    // What a tag asks for, once scripts listen.
     static follow(script) {
       const { channels, url, poll, last, ...flags } = script ? script.dataset : {};
       if (!channels) return;
       const list = JSON.parse(channels);
       let page = EventReceiver.page;
       if (page) return page.updateChannels(page.channels.concat(list), last);
-      const rest = [list, last, null, { paused: true, badge: "badge" in flags, share: "share" in flags }];
+      const share = "share" in flags ? flags.share !== "false" : undefined;
+      const rest = [list, last, null, { paused: true, badge: "badge" in flags, share }];
       page = EventReceiver.page = poll ? new EventReceiver(url, poll, ...rest) : new EventReceiver(url, ...rest);
       const tell = (name, detail) => document.dispatchEvent(new CustomEvent(`oyez:${name}`, { detail }));
       page.onmessage = (message, event) => tell("message", event);
@@ -332,7 +358,8 @@
   const wake = () => running.forEach((feed) => feed.wake());
   addEventListener("online", wake);
   addEventListener("pageshow", wake);
-  document.addEventListener("visibilitychange", () => document.hidden || wake());
+  const look = () => running.forEach((feed) => (document.hidden ? feed.hide() : feed.wake()));
+  document.addEventListener("visibilitychange", look);
   addEventListener("pagehide", () => running.forEach((feed) => feed.report("cover", feed.drop())));
   setInterval(() => running.forEach((feed) => feed.beat()), 5000);
 
