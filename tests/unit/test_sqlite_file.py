@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from oyez.brokers import sqlite_file
-from oyez.brokers.sqlite_file import Replay, SqliteFile, boot_id
+from oyez.brokers.sqlite_file import Replay, SqliteFile
+from oyez.brokers.sqlite_place import boot_id
 from oyez.errors import BrokerError
 from tests.sqlite_store import NAME, NOW_MS, damage, ids, make, opened, query, rows
 

@@ -6,6 +6,7 @@ Knows how ids are given. Keeps nothing: after a restart, whoever names an older 
 import time
 from collections.abc import Callable, Sequence
 
+from oyez.brokers.clocks import as_id
 from oyez.errors import BrokerError
 from oyez.hub.broker import Deliver, Lose, Settle
 from oyez.hub.publication import EventId, Post, Publication
@@ -19,7 +20,7 @@ class MemoryBroker:
     ) -> None:
         self._clock = clock
         self._wall_clock = wall_clock
-        self._last = EventId(int(wall_clock() * 1000))
+        self._last = EventId(as_id(wall_clock(), 1000))
         self._deliver: Deliver | None = None
         self._stopped = False
 
@@ -41,7 +42,7 @@ class MemoryBroker:
         if self._deliver is None:
             raise RuntimeError("publish before start")
         now = self._clock()
-        first = max(self._last + 1, int(self._wall_clock() * 1000))
+        first = max(self._last + 1, as_id(self._wall_clock(), 1000))
         ids = [EventId(event_id) for event_id in range(first, first + len(posts))]
         self._last = EventId(first + len(posts) - 1)
         self._deliver(

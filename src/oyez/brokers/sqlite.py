@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from oyez.brokers.clocks import Moment, StepWatch, as_id, read_clocks
 from oyez.brokers.sqlite_file import Bounds, Replay, SqliteFile
 from oyez.brokers.sqlite_rows import Row, as_publication, as_row
 from oyez.errors import BrokerError
@@ -43,6 +44,13 @@ class _Writing(NamedTuple):
     settle: Settle
     publications: list[Publication]
     rows: list[Row]
+
+
+class _Job(NamedTuple):
+    """What the writer writes in one transaction, and when it was put together."""
+
+    batch: list[_Writing]
+    moment: Moment
 
 
 class SqliteBroker:
@@ -80,7 +88,7 @@ class SqliteBroker:
         self._stopping: asyncio.Future[None] | None = None
         self._available = False
         self._complained_at = self._warned_at = float("-inf")
-        self._jobs: queue.SimpleQueue[list[_Writing] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
 
     @property
     def available(self) -> bool:
@@ -95,12 +103,14 @@ class SqliteBroker:
         """
         self._deliver, self._lose = deliver, lose
         self._loop = asyncio.get_running_loop()
-        file = SqliteFile(self._path, synced=self._synced, now_ms=self._now_ms())
+        now = self._now()
+        self._watch = StepWatch(now)
+        file = SqliteFile(self._path, synced=self._synced, now_ms=as_id(now.wall_s, 1000))
         try:
-            horizon, last_id, rows = file.read(self._replay, self._now_ms())
+            horizon, last_id, rows = file.read(self._replay, now.wall_ms)
             self._last = self._given = last_id
             replayed = len(rows)
-            deliver(self._as_publications(rows))
+            deliver(_as_publications(rows, now))
         except BaseException:
             file.close()
             raise
@@ -112,16 +122,8 @@ class SqliteBroker:
         self._writer.start()
         return horizon
 
-    def _as_publications(self, newest_first: list[Row]) -> list[Publication]:
-        """Give the events in rising order; the rows are used up, so that both are never there in full."""
-        now, now_ms = self._clock(), self._now_ms()
-        publications = []
-        while newest_first:
-            publications.append(as_publication(newest_first.pop(), now, now_ms))
-        return publications
-
-    def _now_ms(self) -> int:
-        return int(self._wall_clock() * 1000)
+    def _now(self) -> Moment:
+        return read_clocks(self._clock, self._wall_clock)
 
     # The event loop's side
 
@@ -152,25 +154,25 @@ class SqliteBroker:
             requests.append(request)
             events += len(request.posts)
         del self._waiting[: len(requests)]
-        now_ms, now = self._now_ms(), self._clock()
-        self._given = max(self._given, EventId(now_ms - 1))
+        now = self._now()
+        self._given = max(self._given, EventId(as_id(now.wall_s, 1000) - 1))
         batch = []
         for request in requests:
             try:
-                batch.append(self._begin(request, now_ms, now))
+                batch.append(self._begin(request, now))
             except Exception as error:
                 logger.exception("a post is refused after an error of ours")
                 _settle(request.settle, BrokerError(f"an error of ours: {error}", temporary=False))
-        self._jobs.put(batch)
+        self._jobs.put(_Job(batch, now))
 
-    def _begin(self, request: _Request, now_ms: int, now: float) -> _Writing:
+    def _begin(self, request: _Request, now: Moment) -> _Writing:
         """Give the posts of a request their ids, and write them down for the file."""
         first = self._given + 1
         publications = [
-            Publication(EventId(event_id), post.channel, post.message, post.attachments, now)
+            Publication(EventId(event_id), post.channel, post.message, post.attachments, now.steady_s)
             for event_id, post in enumerate(request.posts, first)
         ]
-        rows = [as_row(publication, now_ms) for publication in publications]
+        rows = [as_row(publication, now.wall_ms) for publication in publications]
         self._given = EventId(self._given + len(rows))
         return _Writing(request.settle, publications, rows)
 
@@ -237,10 +239,11 @@ class SqliteBroker:
         while True:
             wait_s = trim_at - time.monotonic()
             try:
-                batch = self._jobs.get(timeout=max(wait_s, 0))
-                if batch is None:
+                job = self._jobs.get(timeout=max(wait_s, 0))
+                if job is None:
                     break
-                self._loop.call_soon_threadsafe(self._written, batch, self._insert_all(batch))
+                self._look_for_step(job.moment)
+                self._loop.call_soon_threadsafe(self._written, job.batch, self._insert_all(job.batch))
             except queue.Empty:
                 wait_s = 0.0
             if wait_s <= 0:  # under load too, or the file would grow for as long as that lasts
@@ -275,14 +278,21 @@ class SqliteBroker:
             return BrokerError(str(error), temporary=True)  # without the traceback, which holds the rows
         return None
 
+    def _look_for_step(self, now: Moment) -> None:
+        """Have the file remember when the clock was set: what is in it becomes no older by that."""
+        step_s = self._watch.look(now)
+        if step_s:
+            self._file.note_step(round(step_s * 1000))
+
     def _trim(self) -> bool:
         """Drop some old events; True when there may be more to drop."""
         try:
-            return not self._file.hurried and self._file.trim(self._bounds, self._now_ms())
+            now = self._now()
+            self._look_for_step(now)
+            return not self._file.hurried and self._file.trim(self._bounds, now.wall_ms)
         except BrokerError as error:
-            now = time.monotonic()
-            if now - self._warned_at >= _COMPLAINT_INTERVAL_S:
-                self._warned_at = now
+            if time.monotonic() - self._warned_at >= _COMPLAINT_INTERVAL_S:
+                self._warned_at = time.monotonic()
                 logger.warning("old events could not be dropped: %s", error)
         except Exception:
             logger.exception("old events could not be dropped after an error of ours")
@@ -295,3 +305,11 @@ def _settle(settle: Settle, outcome: list[EventId] | BrokerError) -> None:
         settle(outcome)
     except Exception:
         logger.exception("a poster gets no answer after an error of ours")
+
+
+def _as_publications(newest_first: list[Row], now: Moment) -> list[Publication]:
+    """Give the events in rising order; the rows are used up, so that both are never there in full."""
+    publications = []
+    while newest_first:
+        publications.append(as_publication(newest_first.pop(), now.steady_s, now.wall_ms))
+    return publications

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from oyez.brokers import sqlite_place
+from oyez.brokers.sqlite_ages import Ages, Step
+from oyez.brokers.sqlite_cures import START_ANEW, find_cure
 from oyez.brokers.sqlite_rows import Row, is_sound
 from oyez.errors import BrokerError
 from oyez.hub.publication import MAX_EVENT_ID, EventId
@@ -43,25 +45,10 @@ _INSERTS = {rows: f"INSERT INTO events VALUES {','.join([_ROW] * rows)}" for row
 _DROPPED_AT_ONCE = 1000
 _PAGES_FREED_AT_ONCE = 256
 _WAL_BYTES_KEPT = 16 * 2**20
+_NOTE_INTERVAL_MS = 600_000  # between two notes of the time: less than what counts of an absence
 _LOOK_INTERVAL_S = 1.0  # each look at the file system lets go of the interpreter's lock, and waits for it
 _BUSY_TIMEOUT_S = 5.0
 _BUSY_SLICE_S = 0.2  # of that time: how long a stop may have to wait for it
-
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-
-_START_ANEW = "move it away, with the files whose names begin with its name, and start anew"
-
-# What to do about an error, by the primary code of SQLite (https://www.sqlite.org/rescode.html).
-_CURES = {
-    sqlite3.SQLITE_FULL: "make room on the disk",
-    sqlite3.SQLITE_IOERR: "see that the disk is well and not full",
-    sqlite3.SQLITE_READONLY: "let the daemon's user write the file and its folder",
-    sqlite3.SQLITE_CANTOPEN: "let the daemon's user write the file and its folder",
-    sqlite3.SQLITE_BUSY: "end the program that keeps it locked",
-    sqlite3.SQLITE_CORRUPT: _START_ANEW,
-    sqlite3.SQLITE_NOTADB: f"name another path, or {_START_ANEW}",
-}
-
 
 # The second: SQLite names what is wrong with a damaged file, and Python cannot read that name.
 _READ_ERRORS = (sqlite3.Error, UnicodeDecodeError)
@@ -99,14 +86,6 @@ class Kept(NamedTuple):
     """Newest first."""
 
 
-def boot_id() -> str:
-    """Tell this run of the machine from all others; empty where the system does not say."""
-    try:
-        return _BOOT_ID.read_text("ascii").strip()
-    except OSError:
-        return ""
-
-
 class SqliteFile:
     """An open file, with the lock that keeps a second daemon away.
 
@@ -125,6 +104,9 @@ class SqliteFile:
     def __init__(self, path: Path, *, synced: bool, now_ms: int) -> None:
         self.hurried = False
         self._path = path
+        self._newest = EventId(0)
+        self._now_ms = now_ms
+        self._noted_ms: int | None = None
         try:
             self._path = path.resolve()  # through a symbolic link too, a file has one lock
             if self._path.is_dir():
@@ -176,8 +158,9 @@ class SqliteFile:
             database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
             database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             database.execute("COMMIT")
-        (self.count,) = database.execute("SELECT count(*) FROM events").fetchone()
+        self.count: int = database.execute("SELECT count(*) FROM events").fetchone()[0]
         self._open_session(synced=synced, now_ms=now_ms)
+        self._open_ages(now_ms)
         database.execute(f"PRAGMA busy_timeout = {_BUSY_SLICE_S * 1000:.0f}")
 
     def _check_owner(self, version: int) -> None:
@@ -195,15 +178,35 @@ class SqliteFile:
         Without syncing, what a transaction wrote is in the system's memory until a checkpoint: it outlives the process,
         and not the system. Then nobody knows how far it got, so nothing up to now is promised to be there.
         """
-        unsynced_boot, boot = self._meta("unsynced_boot"), boot_id()
+        unsynced_boot, boot = self._meta("unsynced_boot"), sqlite_place.boot_id()
         if unsynced_boot is not None and unsynced_boot != boot:
             self._raise_horizon(max(now_ms, self.last_id()))
         self._database.execute("UPDATE meta SET value = ? WHERE name = 'unsynced_boot'", (None if synced else boot,))
 
+    def _open_ages(self, now_ms: int) -> None:
+        """Find out how long nobody had the file; one of the first versions says so by its newest event alone."""
+        noted = self._database.execute("SELECT value FROM meta WHERE name = 'clock'").fetchone()
+        newest = self._database.execute("SELECT id, time_ms FROM events ORDER BY id DESC LIMIT 1").fetchone()
+        self._ages = Ages(noted[0] if noted else None)
+        self._newest, newest_ms = newest or (EventId(0), None)
+        if isinstance(newest_ms, int | None):  # else it is damaged, which is found when it is read
+            self._ages.note_absence(self._newest, newest_ms, now_ms)
+        self._note_time(now_ms)
+
+    def note_step(self, by_ms: int) -> None:
+        """Take note that the clock was set ahead by so much, after the newest event."""
+        self._ages.note_step(self._newest, by_ms)
+        self._noted_ms = None  # to be written soon, and again if that fails
+
+    def _note_time(self, now_ms: int) -> None:
+        self._ages.seen = Step(self._newest, now_ms)
+        self._database.execute("INSERT OR REPLACE INTO meta VALUES ('clock', ?)", (self._ages.dump(),))
+        self._now_ms = self._noted_ms = now_ms
+
     def _meta(self, name: str) -> str | int | None:
         row = self._database.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         if row is None:
-            raise self._refuse(f"lacks what every file of Oyez has: {_START_ANEW}")
+            raise self._refuse(f"lacks what every file of Oyez has: {START_ANEW}")
         value: str | int | None = row[0]
         return value
 
@@ -217,15 +220,15 @@ class SqliteFile:
         """Say what is wrong with the file, and what to do about it."""
         code = getattr(error, "sqlite_errorcode", None)
         if code is None:  # Python's own, of text that is no UTF-8; it would quote the event
-            return self._refuse(f"is damaged: {_START_ANEW}")
-        cure = _CURES.get(code & 0xFF, None if temporary else _START_ANEW)
+            return self._refuse(f"is damaged: {START_ANEW}")
+        cure = find_cure(code) or (None if temporary else START_ANEW)
         return BrokerError(f"{self._path}: {error}{f'; {cure}' if cure else ''}", temporary=temporary)
 
     def horizon(self) -> EventId:
         """Give the id up to which events may be missing."""
         horizon = self._meta("horizon")
         if not isinstance(horizon, int) or not 0 <= horizon <= MAX_EVENT_ID:
-            raise self._refuse(f"is damaged: {_START_ANEW}")
+            raise self._refuse(f"is damaged: {START_ANEW}")
         return EventId(horizon)
 
     def last_id(self) -> EventId:
@@ -253,16 +256,17 @@ class SqliteFile:
             for number, values in enumerate(newest_first):
                 row = Row(*values)
                 if not (row.id < newer and is_sound(row)):
-                    raise self._refuse(f"is damaged: {_START_ANEW}")
+                    raise self._refuse(f"is damaged: {START_ANEW}")
                 newer = row.id
                 if in_channel[row.channel] == replay.per_channel:
                     continue
                 size += row.size
-                if row.time_ms < since_ms or number == replay.events or (size > replay.bytes and rows):
+                time_ms = self._ages.put_right(row.id, row.time_ms)
+                if time_ms < since_ms or number == replay.events or (size > replay.bytes and rows):
                     horizon = max(horizon, row.id)
                     break
                 in_channel[row.channel] += 1
-                rows.append(row)
+                rows.append(row._replace(time_ms=time_ms) if time_ms != row.time_ms else row)
         except _READ_ERRORS as error:
             raise self._explain(error, temporary=False) from error
         return Kept(horizon, last_id, rows)
@@ -277,6 +281,8 @@ class SqliteFile:
             self._check_place()
         self._try(lambda: self._insert(rows))
         self.count += len(rows)
+        if rows:
+            self._newest, self._now_ms = rows[-1].id, rows[-1].time_ms
 
     def _check_place(self) -> None:
         """Take nothing into a file that no later start would find."""
@@ -332,9 +338,13 @@ class SqliteFile:
         return self._try(lambda: self._trim(bounds, now_ms))
 
     def _trim(self, bounds: Bounds, now_ms: int) -> bool:
+        self._now_ms = now_ms
+        if self._noted_ms is None or abs(now_ms - self._noted_ms) >= _NOTE_INTERVAL_MS:
+            self._note_time(now_ms)
         oldest = self._database.execute(
             "SELECT id, time_ms FROM events ORDER BY id LIMIT ?", (_DROPPED_AT_ONCE,)
         ).fetchall()
+        self._ages.forget(oldest[0][0] if oldest else self._newest + 1)
         drop_to = self._find_last_to_drop(oldest, bounds, now_ms)
         if drop_to is None:
             # A step for each page: only a script is stepped to its end, a statement without columns is not.
@@ -352,7 +362,7 @@ class SqliteFile:
         earliest_ms = now_ms - bounds.age_s * 1000
         last = None
         for number, (event_id, time_ms) in enumerate(oldest, 1):
-            if number > too_many and time_ms >= earliest_ms:
+            if number > too_many and self._ages.put_right(event_id, time_ms) >= earliest_ms:
                 break
             last = event_id
         return last
@@ -372,6 +382,7 @@ class SqliteFile:
     def close(self) -> None:
         """Write all into the database itself, and let go of it."""
         with contextlib.suppress(sqlite3.Error):  # what it says then is that it was not closed, which is true
+            self._note_time(self._now_ms)
             self._database.execute("UPDATE meta SET value = NULL WHERE name = 'unsynced_boot'")
         self._let_go()
 

@@ -1,6 +1,6 @@
 """Where the file behind ``sqlite://`` is: only its user's, one daemon's at a time, and still there.
 
-Knows the file system. Must not know what is in the file.
+Knows the system that it is on. Must not know what is in the file.
 """
 
 import contextlib
@@ -9,6 +9,8 @@ import os
 from pathlib import Path
 
 from oyez.errors import BrokerError
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def make_private(path: Path) -> None:
@@ -49,3 +51,11 @@ def find(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def boot_id() -> str:
+    """Tell this run of the machine from all others; empty where the system does not say."""
+    try:
+        return _BOOT_ID.read_text("ascii").strip()
+    except OSError:
+        return ""

@@ -16,6 +16,7 @@ from oyez.auth import WELL_KNOWN_KEYS
 from oyez.errors import BrokerError, ConfigError, UnusableError
 from oyez.net.http import HttpServer, bind_tcp, bind_unix
 from oyez.server.building import Building, Entrance
+from oyez.server.housekeeping import keep_house
 from oyez.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ class Daemon:
             await undo.aclose()
             raise
         self._serving = True
-        self._housekeeping = asyncio.create_task(self._keep_house())
+        self._housekeeping = asyncio.create_task(keep_house(self._building.hub))
         logger.info("listening on %s", address)
         return address
 
@@ -193,12 +194,6 @@ class Daemon:
                 " site's settings",
                 settings.key,
             )
-
-    async def _keep_house(self) -> None:
-        """Let old events go, once a second."""
-        while True:
-            await asyncio.sleep(1)
-            self._building.hub.expire()
 
 
 def _end(end: Callable[[], None]) -> None:

@@ -5,7 +5,6 @@ Knows the protocol of `oyez.hub.broker`. Must not know any broker.
 
 import asyncio
 import time
-from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,12 +12,13 @@ import pytest
 
 from oyez.errors import BrokerError
 from oyez.hub.broker import Broker
-from oyez.hub.publication import MAX_EVENT_ID, Channel, EventId, Post
+from oyez.hub.publication import EventId
 from oyez.testing.kill import kill_while_it_publishes
-from oyez.testing.stage import Clock, Kept, PosterError, Stage
+from oyez.testing.stage import MANY_KINDS, Clock, Kept, PosterError, Stage, assert_rising
 
 _AGE_TOLERANCE_S = 1.0  # of stores that note whole seconds
 _RETRY_S = 0.02
+_DAY_S = 86_400
 
 
 class BrokerContract:
@@ -293,6 +293,7 @@ class BrokerContract:
             await stage.start()
             (old,) = await stage.publish(*stage.posts("a")).ids()
             stage.wall_clock.now += 30
+            stage.clock.now += 30
             (new,) = await stage.publish(*stage.posts("a")).ids()
             stage.clock.now = 7.0  # another process, another steady clock
             await self.restart(stage, 60.0)
@@ -301,6 +302,20 @@ class BrokerContract:
                 assert abs(found_s - posted_s) <= _AGE_TOLERANCE_S, (
                     f"an event of {posted_s:g} s ago is replayed as one of {found_s:g} s ago"
                 )
+            await stage.stop()
+
+        stage.play(scene())
+
+    @pytest.mark.parametrize("step_days", [400, -400])
+    def test_a_clock_that_is_set_makes_no_event_older(self, stage: Stage, step_days: float) -> None:
+        async def scene() -> None:
+            await stage.start()
+            old = await stage.publish(*stage.posts("a", "b")).ids()
+            stage.wall_clock.now += step_days * _DAY_S
+            new = await stage.publish(*stage.posts("a", "b")).ids()
+            assert_rising([*old, *new])
+            if self.durable or step_days > 0:  # without a memory, nothing tells that an earlier run was ahead
+                await self.restart(stage)  # looks whether all is there
             await stage.stop()
 
         stage.play(scene())
@@ -382,19 +397,3 @@ class BrokerOutageContract(BrokerContract):
         while isinstance(outcome := await stage.publish(*stage.posts("a")).outcome(), BrokerError):
             assert time.monotonic() < deadline, f"posts are still refused after the outage: {outcome}"
             await asyncio.sleep(_RETRY_S)
-
-
-MANY_KINDS = (
-    Post(Channel("é\ud800"), b'{"x" : [1.0, "\xc3\xa9"]}'),
-    Post(Channel("a"), b'{"n":1.10,"n":-0,"n":1E400,"s":"\\ud800\\u0041\\/\\u0000"}'),
-    Post(Channel("a"), None),
-    Post(Channel("a"), b'{"_placeholder":true,"num":0}', (b"\x00\xff", b"")),
-)
-"""Posts of every kind: a lone surrogate in the channel or escaped in the message, no message, attachments."""
-
-
-def assert_rising(ids: list[EventId]) -> None:
-    """Require that ids rise, and stay exact in JavaScript."""
-    falls = [(earlier, later) for earlier, later in pairwise(ids) if earlier >= later]
-    assert not falls, f"ids have to rise: {falls[0][1]} came after {falls[0][0]}"
-    assert ids[-1] <= MAX_EVENT_ID

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Coroutine, Sequence
+from itertools import pairwise
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -18,6 +19,15 @@ Outcome = list[EventId] | BrokerError
 
 _SHOWN_FAULTS = 5
 _TURNS_AFTER_STOP = 5
+
+
+MANY_KINDS = (
+    Post(Channel("é\ud800"), b'{"x" : [1.0, "\xc3\xa9"]}'),
+    Post(Channel("a"), b'{"n":1.10,"n":-0,"n":1E400,"s":"\\ud800\\u0041\\/\\u0000"}'),
+    Post(Channel("a"), None),
+    Post(Channel("a"), b'{"_placeholder":true,"num":0}', (b"\x00\xff", b"")),
+)
+"""Posts of every kind: a lone surrogate in the channel or escaped in the message, no message, attachments."""
 
 
 class Clock:
@@ -262,3 +272,10 @@ def _from_scene(trace: TracebackType | None) -> TracebackType | None:
 
 def _content(event: Post | Publication) -> tuple[Channel, bytes | None, tuple[bytes, ...]]:
     return event.channel, event.message, tuple(event.attachments)
+
+
+def assert_rising(ids: list[EventId]) -> None:
+    """Require that ids rise, and stay exact in JavaScript."""
+    falls = [(earlier, later) for earlier, later in pairwise(ids) if earlier >= later]
+    assert not falls, f"ids have to rise: {falls[0][1]} came after {falls[0][0]}"
+    assert ids[-1] <= MAX_EVENT_ID

@@ -10,7 +10,8 @@ from array import array
 from bisect import bisect_left
 from typing import NamedTuple
 
-from oyez.hub.publication import MAX_EVENT_ID, EventId
+from oyez.brokers.clocks import HIGHEST_TIME
+from oyez.hub.publication import EventId
 
 US_PER_S = 1_000_000
 
@@ -45,12 +46,12 @@ class IdSequence:
     def raise_to(self, event_id: int) -> EventId:
         """Give no id up to this one any more; gives the last that may have been given."""
         if event_id > self.last:
-            self._give(min(event_id, MAX_EVENT_ID))
+            self._give(min(event_id, HIGHEST_TIME))
         return self.last
 
     def take(self, given: int, now_us: int, *, trusted: bool = False) -> Taken:
         """Find the id of the next event, whose poster gave it one; a trusted one's may be ahead by far."""
-        allowed = min(given, now_us + (_MOST_SET_BACK_US if trusted else self.allowance))
+        allowed = min(given, now_us + (_MOST_SET_BACK_US if trusted else self.allowance), HIGHEST_TIME)
         lowest = self.last + 1
         self._give(max(lowest, allowed))
         return Taken(self.last, given > max(allowed, lowest))

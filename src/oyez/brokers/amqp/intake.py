@@ -11,6 +11,7 @@ from collections.abc import Callable
 from oyez.brokers.amqp.ids import US_PER_S, IdSequence
 from oyez.brokers.amqp.limits import Limits, Note
 from oyez.brokers.amqp.under_way import UnderWay
+from oyez.brokers.clocks import as_id
 from oyez.errors import ProtocolError
 from oyez.hub.broker import Deliver, Lose
 from oyez.hub.publication import Channel, EventId, Publication
@@ -70,7 +71,7 @@ class Intake:
 
     def now_us(self) -> int:
         """Read the clock that ids are compared with."""
-        return int(self._wall_clock() * US_PER_S)
+        return as_id(self._wall_clock(), US_PER_S)
 
     def message_id(self, number: int) -> str:
         """Name an own post, to know it when it comes back."""

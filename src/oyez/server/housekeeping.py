@@ -1,0 +1,42 @@
+"""What is done once a second, whatever else happens: old events go, and a clock that was set is told.
+
+Knows the hub and the clocks. Must not know what ids or ages are made of.
+"""
+
+import asyncio
+import logging
+import time
+
+from oyez.brokers.clocks import StepWatch, read_clocks
+from oyez.hub.hub import Hub
+
+logger = logging.getLogger(__name__)
+
+_INTERVAL_S = 1.0
+_TOLD_EVERY_S = 20.0  # what a clock does that is set all the time is told as one
+_DAY_S = 86_400
+
+
+async def keep_house(hub: Hub) -> None:
+    """Go on until cancelled."""
+    now = read_clocks(time.monotonic, time.time)
+    watch, told_at = StepWatch(now), float("-inf")
+    while True:
+        await asyncio.sleep(_INTERVAL_S)
+        hub.expire()
+        now = read_clocks(time.monotonic, time.time)
+        if now.steady_s - told_at >= _TOLD_EVERY_S and (step_s := watch.look(now)):
+            told_at = now.steady_s
+            _tell(step_s)
+
+
+def _tell(step_s: float) -> None:
+    size = f"{abs(step_s):.1f} s" + (f" ({abs(step_s) / _DAY_S:.1f} days)" if abs(step_s) >= _DAY_S else "")
+    if step_s > 0:
+        logger.warning(
+            "the clock was set ahead by %s, or the machine slept: no event counts as older for that, and ids go on from"
+            " the new time",
+            size,
+        )
+    else:
+        logger.warning("the clock was set back by %s: ids go on above the newest one", size)
