@@ -131,3 +131,9 @@ class FailedAttempts:
         if len(self._failures) > _ADDRESSES_REMEMBERED:
             self._failures.popitem(last=False)
         return count >= self._per_minute
+
+    def take_back(self, who: Hashable, count: int) -> None:
+        """Forget failures of a client that has shown the right key on the same connection: it was not guessing."""
+        began, failures = self._failures.get(who, (0.0, 0))
+        if failures and count:
+            self._failures[who] = (began, max(failures - count, 0))

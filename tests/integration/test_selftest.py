@@ -18,9 +18,11 @@ from tests.clients.contract_peer import ContractPeer
 from tests.conftest import StartDaemon
 from tests.daemon import KEY, Daemon
 from tests.inbox import PATIENCE_S
+from tests.integration.links import metrics
 from tests.integration.test_cli import NOWHERE, OYEZ, Running
 from tests.integration.test_nginx import DOORS, port_of
 from tests.peer import always, answer, peers
+from tests.raw import request
 from tests.sandbox import environment
 from tests.terminal import Terminal
 
@@ -141,6 +143,14 @@ def open_sessions(daemon: Daemon) -> float:
 def test_wrong_keys_of_earlier_runs_are_not_held_against_the_daemon(start_daemon: StartDaemon) -> None:
     daemon = start_daemon(settings={"limits.auth_failures_per_minute": 1})
     Run(daemon.url, "--only", "socketio", "--only", "polling", "--only", "post", "--only", "api").assert_passed()
+
+
+def test_a_run_leaves_its_own_address_room_for_others_mistakes(start_daemon: StartDaemon) -> None:
+    """Three wrong keys in a minute are few; a run over every door shows more, and takes back what it can."""
+    daemon = start_daemon(settings={"limits.auth_failures_per_minute": 3})
+    Run(daemon.url).assert_passed()
+    assert metrics(daemon.port)['oyez_refusals_total{reason="auth-failed"}'] > 3
+    assert request(daemon.port, "GET", "/api/last", Authorization="Bearer wrong").status == 401
 
 
 def test_limits_of_its_own_are_no_failure(start_daemon: StartDaemon) -> None:

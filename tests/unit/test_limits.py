@@ -82,6 +82,20 @@ def test_failures_are_free_up_to_the_limit_of_each_minute_and_address() -> None:
     assert failures.add("a") is False
 
 
+def test_who_shows_the_right_key_takes_its_own_failures_back_and_no_others() -> None:
+    failures = FailedAttempts(3, Clock())
+    for _ in range(4):
+        failures.add("a")
+    failures.take_back("a", 2)
+    assert [failures.add("a"), failures.add("a")] == [False, True]
+    failures.take_back("a", 0)
+    assert failures.add("a") is True
+    failures.take_back("a", 99)
+    assert failures.add("a") is False
+    failures.take_back("unknown", 5)
+    assert failures.add("unknown") is False
+
+
 def test_addresses_are_not_remembered_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "_ADDRESSES_REMEMBERED", 2)
     failures = FailedAttempts(1, Clock())

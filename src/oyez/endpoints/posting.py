@@ -74,6 +74,7 @@ class RawPoster:
     __slots__ = (
         "_connection",
         "_endpoint",
+        "_failures",
         "_find_peer",
         "_leaving",
         "_may_post",
@@ -87,6 +88,7 @@ class RawPoster:
         self._find_peer = find_peer
         self._needs_key = needs_key
         self._may_post = False
+        self._failures = 0
         self._connection: WebSocketConnection | None = None
         self._unanswered: deque[list[bytes]] = deque()  # a slot for each request; filled: its reply
         self._leaving = False
@@ -198,10 +200,13 @@ class RawPoster:
         self._set_permission(verdict is Verdict.ALLOWED)
         if self._may_post:
             endpoint.house.ticker.clear(self)
+            endpoint.failures.take_back(peer.counted_as, self._failures)
+            self._failures = 0
             self._reply(slot, commands.SUCCESS)
             return
         endpoint.house.note("auth-failed", auth.explain_refusal(verdict, peer))
         self._reply(slot, raw_commands.AUTH_FAILED.encode())
+        self._failures += 1
         if endpoint.failures.add(peer.counted_as) and self._connection is not None:
             self._connection.close(1008)
         else:

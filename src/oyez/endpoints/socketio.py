@@ -86,13 +86,14 @@ class SocketIOEndpoint:
 class SocketIOApp:
     """One link: the application's side of an Engine.IO session, and the hub's subscriber."""
 
-    __slots__ = ("_endpoint", "_link", "_listener", "_role", "_session", "max_message_bytes")
+    __slots__ = ("_endpoint", "_failures", "_link", "_listener", "_role", "_session", "max_message_bytes")
 
     def __init__(self, endpoint: SocketIOEndpoint, link: EngineLink) -> None:
         self._endpoint = endpoint
         self._link = link
         self._session = SocketIOSession()
         self._role = Role.NOBODY
+        self._failures = 0
         self._listener: ListenerSession | None = None
         self.max_message_bytes = endpoint.limits.max_receiver_message_bytes
         link.set_alarm(endpoint.limits.connect_timeout_s)
@@ -181,9 +182,12 @@ class SocketIOApp:
         if verdict is not Verdict.ALLOWED:
             endpoint.note("auth-failed", auth.explain_refusal(verdict, peer))
             self._link.send_text(socketio.encode_connect_error("Authentication failed"))
+            self._failures += 1
             if endpoint.failures.add(peer.counted_as):
                 self._link.close()
             return
+        endpoint.failures.take_back(peer.counted_as, self._failures)
+        self._failures = 0
         self._role = Role.SENDER
         self.max_message_bytes = endpoint.limits.max_sender_message_bytes
         endpoint.senders += 1
