@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from oyez import amqp_url
+from oyez import amqp_url, state_folder
 from oyez.amqp_url import AmqpUrl, parse_amqp_url
 
 FORMS = f"memory://, sqlite://, sqlite:///path, sqlite:///path?durability=disk or {amqp_url.FORM}"
@@ -88,18 +88,16 @@ def _parse_sqlite(url: str) -> SqliteUrl:
     path = unquote(parts.path)
     if path.endswith("/") or "\0" in path:
         raise ValueError("the path of a file, such as sqlite:///var/lib/oyez/events.sqlite3")
-    return SqliteUrl(Path(path) if path else state_directory() / _FILE_NAME, durability == "disk")
+    return SqliteUrl(Path(path) if path else _state_folder() / _FILE_NAME, durability == "disk")
 
 
-def state_directory() -> Path:
-    """Give the folder for what has to outlive the process: systemd's, or else the user's (XDG Base Directory)."""
-    given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    if given:
-        return Path(given)
-    home = os.environ.get("XDG_STATE_HOME", "")
-    if home.startswith("/"):
-        return Path(home) / "oyez"
-    try:
-        return Path.home() / ".local" / "state" / "oyez"
-    except RuntimeError as error:
-        raise ValueError("a path, such as sqlite:///var/lib/oyez/events.sqlite3: this user has no home") from error
+def _state_folder() -> Path:
+    """Return the folder for what has to outlive the process: systemd's, or else the user's."""
+    given = Path(os.environ.get("STATE_DIRECTORY", "").partition(":")[0])
+    folder = given if given.is_absolute() else state_folder.find()
+    if folder is None:
+        raise ValueError(
+            "the path of a file, since this user has no home: sqlite:///var/lib/oyez/events.sqlite3, for example; or"
+            " memory://, which keeps nothing"
+        )
+    return folder

@@ -16,7 +16,7 @@ from oyez import saved_text
 from oyez.address import is_loopback
 from oyez.environment import is_from_platform
 from oyez.errors import ConfigError, UnknownSettingError
-from oyez.rules import KEY_FORM, from_text, problem_of_key
+from oyez.rules import KEY_FORM, from_text, problem_of_broker, problem_of_key
 from oyez.settings import ENVIRONMENT_PREFIX, Entry, Settings, fields_of
 
 DEVELOPMENT_KEY = "oyez-development"
@@ -208,6 +208,9 @@ def _with_values(node: T, values: Mapping[str, object], prefix: str) -> T:
 
 
 def _cross_check(settings: Settings) -> None:
+    problem = problem_of_broker(settings.broker)  # the default's too: not every user has a folder to keep events in
+    if problem:
+        raise ConfigError("broker", settings.broker, problem)
     limits = settings.limits
     if limits.max_receiver_message_bytes > limits.max_sender_message_bytes:
         raise ConfigError(

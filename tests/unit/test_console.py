@@ -210,8 +210,8 @@ def test_without_a_file_nothing_fails(tmp_path: Path, monkeypatch: pytest.Monkey
         recall = Recall(path)
         recall.append_string("one")
         assert lines(recall) == []
-    monkeypatch.setenv("XDG_STATE_HOME", "relative")
-    monkeypatch.setenv("HOME", "/home/me")
-    assert default_path() == Path("/home/me/.local/state/oyez/history")
     monkeypatch.setenv("XDG_STATE_HOME", "/state")
     assert default_path() == Path("/state/oyez/history")
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", "nowhere")
+    assert default_path() is None

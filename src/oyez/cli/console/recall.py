@@ -12,18 +12,16 @@ from pathlib import Path
 
 from prompt_toolkit.history import History
 
+from oyez import state_folder
+
 _KEPT_LINES = 1_000
 _SECRET = re.compile(r"key|token|passw|secret|auth|bearer", re.IGNORECASE)
 
 
 def default_path() -> Path | None:
-    """Return where the lines are kept, by the XDG base directory specification; None without a home."""
-    state = os.environ.get("XDG_STATE_HOME", "")
-    try:
-        base = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
-    except RuntimeError:
-        return None
-    return base / "oyez" / "history"
+    """Return where the lines are kept; None without a home."""
+    folder = state_folder.find()
+    return None if folder is None else folder / "history"
 
 
 class Recall(History):
