@@ -9,11 +9,29 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.accessibility import complaints
 from tests.browser.example import Example, send_in, sign_in
 from tests.inbox import PATIENCE_S
 
 SLOW_MS = 3000 * PATIENCE_S
-PAGES = ("", "problem/sum/", "submission/1/", "submissions/", "ranking/", "lobby/", "tickets/", "ticket/1/", "daemon/")
+PAGES = (
+    "",
+    "problem/sum/",
+    "submission/1/",
+    "submissions/",
+    "ranking/",
+    "lobby/",
+    "tickets/",
+    "ticket/1/",
+    "daemon/",
+    "sign-in/",
+)
+
+# How many entries of the navigation are outside of it, to be scrolled to.
+HIDDEN_ENTRIES = """[...document.querySelectorAll("nav a")].filter((entry) => {
+  const [inner, outer] = [entry, entry.parentElement].map((each) => each.getBoundingClientRect());
+  return inner.right > outer.right + 1 || inner.bottom > outer.bottom + 1;
+}).length"""
 
 
 @pytest.fixture
@@ -42,7 +60,7 @@ def test_example_lives_and_comes_through_the_daemons_death(page: Page, tmp_path:
         ticket = ask_the_jury(page, example)
         watch_a_submission_while_the_daemon_is_killed(page, example)
         expect(ticket.locator("#talk")).to_contain_text("Jury", timeout=SLOW_MS)
-        check_that_no_page_is_wider_than_its_screen(page, example)
+        check_that_each_page_can_be_read_by_everybody(page, example)
         page.context.close()  # what they say to the end of everything is no complaint
         assert example.stop() == 0
         with pytest.raises(ProcessLookupError):
@@ -78,12 +96,15 @@ def watch_a_submission_while_the_daemon_is_killed(page: Page, example: Example) 
     expect(late.locator("#outcome")).to_contain_text("Wrong answer", timeout=SLOW_MS)
     expect(lobby.locator("#talk")).to_contain_text("Is anybody there?", timeout=SLOW_MS)
     expect(ranking.locator("#ranking")).to_contain_text("Noor", timeout=SLOW_MS)
+    expect(lobby.get_by_role("log").get_by_role("listitem").first).to_be_visible()
     example.said.wait_until(lambda: len(example.daemon_pids()) == 2, "a second daemon")
 
 
-def check_that_no_page_is_wider_than_its_screen(page: Page, example: Example) -> None:
+def check_that_each_page_can_be_read_by_everybody(page: Page, example: Example) -> None:
     for name in PAGES:
         page.goto(f"{example.url}/{name}")
         for width in (320, 390, 768, 1280):
             page.set_viewport_size({"width": width, "height": 800})
             assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+            assert page.evaluate(HIDDEN_ENTRIES) == 0, name
+        assert complaints(page) == [], name

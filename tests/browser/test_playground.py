@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
+from tests.browser.accessibility import complaints
 from tests.browser.playground import (
     DOORS,
     SUB_DEMO,
@@ -384,6 +385,16 @@ def test_names_are_shown_whole(page: Page) -> None:
                 each.evaluate("e => e.getBoundingClientRect().right - e.closest('ol').getBoundingClientRect().right")
                 <= 0
             )
+
+
+def test_everybody_can_use_the_page(page: Page) -> None:
+    follow(page, THREE, "x" * 101)  # which is refused, and told
+    post(page, "sub_demo", '{"type": "test-case"}')
+    for each in page.get_by_text("Lines to paste").all():
+        each.click()
+    expect(counts(page, TWO)).to_have_text("1 event · 0 gaps")
+    press(page, TWO, "Cut link")
+    assert complaints(page) == []
 
 
 def test_rows_are_bounded(page: Page, dev_daemon: Daemon) -> None:

@@ -3,7 +3,7 @@
 import random
 
 from judge.contests import current_contest
-from judge.models import Person, Problem, Submission, Ticket, TicketMessage
+from judge.models import ChatMessage, Person, Problem, Submission, Ticket, TicketMessage
 from judge.views.problems import LANGUAGES, announce
 from judge.views.talk import answer, say
 
@@ -20,6 +20,16 @@ LINES = [
     "Greedy does not work on B, trust me.",
     "Who else sorts twice?",
     "I should have drawn it on paper first.",
+    "Off by one, as always.",
+    "Bells was easier than it looked.",
+    "Has anybody solved the maze?",
+    "Where does the ferry turn round?",
+    "Compile error. I forgot a semicolon.",
+    "Two points short of the top ten!",
+    "Does the street end after n houses?",
+    "Sorting was the trick, thank you.",
+    "Half an hour is not long.",
+    "The clarification was helpful.",
 ]
 ANSWERS = [
     "Thank you, we are looking into it.",
@@ -44,7 +54,11 @@ def send_in():
 
 
 def chat():
-    say(random.choice(_simulated()), random.choice(LINES))
+    """Somebody else than the last one says what has not been said for a while."""
+    newest = ChatMessage.objects.order_by("-pk")[: len(LINES) // 2]
+    said = {message.text for message in newest}
+    line = random.choice([line for line in LINES if line not in said])
+    say(random.choice(_simulated().exclude(pk__in=[message.person_id for message in newest[:1]])), line)
 
 
 def answer_tickets():
