@@ -39,8 +39,9 @@ $(NODE_CLIENTS)/node_modules/.done: $(NODE_CLIENTS)/package-lock.json
 	@npm ci --prefix $(NODE_CLIENTS) --silent
 	@touch $@
 
-run: $(VENV)/.run ## start the daemon in development mode on 127.0.0.1:15100
-	@exec $(BIN)/oyez serve --dev
+run: $(VENV)/.run ## start the daemon in development mode on 127.0.0.1:15100, its events in var/
+	@mkdir -p var
+	@exec env OYEZ_BROKER="$${OYEZ_BROKER:-sqlite://$(CURDIR)/var/events.sqlite3}" $(BIN)/oyez serve --dev
 
 $(VENV)/.example: $(VENV)/.run requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/dev.txt 'oyez[django]'

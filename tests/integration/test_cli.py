@@ -134,6 +134,16 @@ def test_check_config_prints_a_whole_file_that_serve_would_take(tmp_path: Path) 
     ]
 
 
+def test_serve_names_variables_that_are_no_settings_in_its_log(start: Start) -> None:
+    environ = {"OYEZ_PROT": "1", "OYEZ_SERVICE_HOST": "10.0.0.7"}
+    daemon = start("serve", "--port", "0", "--broker", "memory://", "--log-format", "json", env=environ)
+    daemon.lines.wait_until(lambda: any("listening on" in line for line in daemon.lines.of("err")), "the daemon")
+    messages = [json.loads(line)["message"] for line in daemon.lines.of("err")]
+    assert [message for message in messages if "OYEZ_" in message and "no setting" in message] == [
+        "the environment variable OYEZ_PROT is no setting and is passed over; did you mean OYEZ_PORT?"
+    ]
+
+
 def test_version() -> None:
     assert oyez("--version").stdout.startswith("oyez 0.")
 

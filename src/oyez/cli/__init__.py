@@ -10,7 +10,7 @@ from typer.core import TyperCommand
 
 from oyez import __version__
 from oyez.cli import output
-from oyez.cli.exits import describe_endings, exit_code_of, explain
+from oyez.cli.exits import ExitCode, describe_endings, exit_code_of, explain
 from oyez.errors import OyezError
 
 COMMANDS = ("serve", "check-config", "post", "last", "listen", "connect", "doctor", "selftest")
@@ -59,9 +59,11 @@ def build_app(commands: Sequence[str] = COMMANDS) -> typer.Typer:
 def main() -> None:
     """Run the command line; ends the process with one of the documented exit codes."""
     output.set_up()
-    app = build_app(sys.argv[1:2] if set(sys.argv[1:2]) & set(COMMANDS) else COMMANDS)
     try:
+        app = build_app(sys.argv[1:2] if set(sys.argv[1:2]) & set(COMMANDS) else COMMANDS)
         sys.exit(app(prog_name="oyez", standalone_mode=False))
+    except KeyboardInterrupt:  # while it was put together; later the library sees to it
+        sys.exit(ExitCode.INTERRUPTED)
     except typer.TyperException as error:  # as a line of ours, not the library's box: it may quote what it likes
         command = " ".join(["oyez", *(name for name in sys.argv[1:2] if name in COMMANDS)])
         if error.format_message():  # without any argument, the help has been shown

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Annotated
 
 import typer
@@ -58,19 +59,17 @@ def check_config(
 
 def as_toml(settings: Settings, sources: Sources, *, show_all: bool) -> Iterator[str]:
     """Write a settings file, line by line: of what has a source, or of all settings with their meaning."""
-    section = ""
-    for entry in fields_of(settings):
-        if not show_all and entry.key not in sources:
-            continue
-        table = entry.key.rpartition(".")[0]
-        if table != section:
-            section = table
+    shown = [entry for entry in fields_of(settings) if show_all or entry.key in sources]
+    for table, entries in groupby(shown, lambda entry: entry.key.rpartition(".")[0]):
+        if table:
             yield ""
             yield f"[{table}]"
-        if show_all:
-            yield f"# {entry.rule.doc} Expected: {entry.rule.expected(entry.default)}."
-        yield _setting(entry, sources.get(entry.key, "default"))
-    yield ""
+        for entry in entries:
+            if show_all:
+                yield f"# {entry.rule.doc} Expected: {entry.rule.expected(entry.default)}."
+            yield _setting(entry, sources.get(entry.key, "default"))
+    if shown:
+        yield ""
     rest = "" if show_all else "; what is not shown has its default (--all shows it)"
     yield f"# Fine: oyez serve would take these settings{rest}."
 

@@ -58,8 +58,9 @@ class _Kind:
 
 _KEY_CURE = (
     "The site and the daemon need the same secret: the site's is {setting}, the daemon's the environment variable "
-    "EVENT_DAEMON_KEY or OYEZ_KEY, or the first line of key_file. Restart both. Without a key, or with one that is "
-    "printed in public places and used through a proxy, the daemon lets nobody post; its log says which it was."
+    "EVENT_DAEMON_KEY or OYEZ_KEY, or the first line of key_file; oyez serve --dev prints the one that it takes. "
+    "Restart both. Without a key, or with one that is printed in public places and used through a proxy, the daemon "
+    "lets nobody post; its log says which it was."
 )
 _NGINX_UPGRADE = (
     'proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";'

@@ -64,7 +64,8 @@ class Door:
         if seconds > PROMPT_S:
             outcome = self.found("event-late", f"an event {how} came after {seconds:.1f} s")
             return replace(outcome, reach=reach)
-        return Outcome(f"an event came after {seconds * 1000:.1f} ms", reach=reach)
+        when = f"after {seconds * 1000:.0f} ms" if seconds >= 0.001 else "at once"
+        return Outcome(f"an event came {when}", reach=reach)
 
     def failed(self, error: OyezError) -> Outcome:
         """Report what a step was ended by."""
