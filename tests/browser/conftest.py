@@ -28,7 +28,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 # A module's, not the session's: while Playwright runs, no other test could start an event loop in this thread.
 @pytest.fixture(scope="module")
 def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
-    with sync_playwright() as playwright, BROWSERS[request.param](playwright) as browser:
+    open_browser = BROWSERS[getattr(request, "param", "chromium")]  # other folders use this fixture too, for Chromium
+    with sync_playwright() as playwright, open_browser(playwright) as browser:
         yield browser
 
 
