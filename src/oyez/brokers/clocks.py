@@ -60,4 +60,5 @@ class StepWatch:
 
 def as_id(wall_s: float, per_s: int) -> int:
     """Give the place of a time among ids: 1 at least, and none that would leave no room for those after it."""
-    return min(max(int(wall_s * per_s), 1), HIGHEST_TIME)
+    time = int(wall_s * per_s)
+    return time if 0 < time <= HIGHEST_TIME else min(max(time, 1), HIGHEST_TIME)

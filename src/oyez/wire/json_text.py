@@ -24,6 +24,9 @@ MAX_DEPTH = 512
 """Levels of a message. The interpreter's own limit, about a thousand, depends on what surrounds a message and on who
 reads it: this one is the same at every door."""
 
+SHALLOW_BYTES = 2 * MAX_DEPTH
+"""What is no longer than this cannot have more levels."""
+
 T = TypeVar("T")
 
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
@@ -109,7 +112,7 @@ def check_depth(message: bytes) -> None:
     Raises:
         ProtocolError: it is.
     """
-    if len(message) <= 2 * MAX_DEPTH or message.count(b"[") + message.count(b"{") <= MAX_DEPTH:
+    if len(message) <= SHALLOW_BYTES or message.count(b"[") + message.count(b"{") <= MAX_DEPTH:
         return
     rest = message.replace(rb"\\", b"").replace(rb"\"", b"") if b"\\" in message else message
     rest = rest.translate(None, _NEITHER_BRACKET_NOR_QUOTE).replace(b'""', b"")

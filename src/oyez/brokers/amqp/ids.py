@@ -15,9 +15,10 @@ from oyez.hub.publication import EventId
 
 US_PER_S = 1_000_000
 
-# By how much this machine's clock may have been set back since it gave an id that is trusted. Anybody may claim to be a
-# daemon: without a bound one record could carry the ids beyond what is exact in JavaScript.
-_MOST_SET_BACK_US = 366 * 86_400 * US_PER_S
+# By how much this machine's clock may have been set back since it gave an id that is trusted: to 1970, where machines
+# without a clock of their own begin. Anybody may claim to be a daemon: without a bound one record could carry the ids
+# to where there is no room above them.
+_MOST_SET_BACK_US = 70 * 366 * 86_400 * US_PER_S
 
 # How many of the newest ids are known again: more than a page that comes back within history's time may have missed.
 _REMEMBERED = 100_000

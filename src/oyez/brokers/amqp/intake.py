@@ -117,7 +117,7 @@ class Intake:
             return
         # What daemons published before went up with the clock of then. Ours may have been set back since: the ids that
         # listeners hold must not fall by that.
-        trusted = self.catching_up and message_id is not None and message_id.startswith(_DAEMONS)
+        trusted = self.catching_up and message_id is not None and is_daemons(message_id)
         event_id = self._give_id(record.id, trusted=trusted)
         if event_id > self.horizon:
             age = self._age(event_id) if self.catching_up else 0.0
@@ -159,3 +159,8 @@ class Intake:
     def _hand_over(self, publication: Publication) -> None:
         assert self._deliver is not None
         self._deliver([publication])
+
+
+def is_daemons(message_id: str) -> bool:
+    """Tell whether a message says that a daemon published it."""
+    return message_id.startswith(_DAEMONS)

@@ -10,7 +10,6 @@ import json
 import logging
 import math
 import uuid
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from aiormq.abc import AbstractChannel, DeliveredMessage
@@ -19,7 +18,7 @@ from pamqp import commands
 from pamqp.common import FieldValue
 
 from oyez.brokers.amqp.ids import US_PER_S
-from oyez.brokers.amqp.intake import Intake
+from oyez.brokers.amqp.intake import Intake, is_daemons
 from oyez.brokers.amqp.link import ANSWER_TIMEOUT_S, Link
 from oyez.errors import BrokerError
 from oyez.hub.publication import EventId
@@ -30,6 +29,7 @@ _MARKER = "oyez-marker-"
 _OFFSET = "x-stream-offset"
 
 _PREFETCH = 1000
+_ASKING_S = 60
 _ACK_EVERY = 250
 
 # A new stream: whole segments are dropped, so what it keeps is longer than what is asked for by up to one of them.
@@ -75,15 +75,16 @@ class StreamFeed:
         """Read back what is young enough, until the stream's end as it is now."""
         begin_us = self._intake.now_us()
         # Whatever was published before has an id that is lower than this by twice the skew at most: the poster's
-        # clock and RabbitMQ's may differ from ours. Offsets by time are to the second.
-        since = math.floor(begin_us / US_PER_S - self._replay_s - 2 * self._skew_us / US_PER_S) - 1
+        # clock and RabbitMQ's may differ from ours.
+        since_us = begin_us - math.ceil(self._replay_s * US_PER_S) - 2 * self._skew_us
         channel = await self._open(link)
         first = await self._peek(link)
         self._intake.catching_up = True
-        self._intake.horizon = EventId(since * US_PER_S + 2 * self._skew_us)
+        self._intake.horizon = EventId(max(since_us, 0) + 2 * self._skew_us)
         self._first, self._begin_us = first, begin_us
-        await self._consume(link, channel, datetime.fromtimestamp(since, UTC))
-        await self._publish_marker(link)  # a second one: RabbitMQ's clock may be so far behind that it skips the first
+        # By RabbitMQ's own clock, whatever ours says; it goes on while we ask.
+        await self._consume(link, channel, f"{math.ceil((begin_us - since_us) / US_PER_S) + _ASKING_S}s")
+        await self._publish_marker(link)
         await self._await_marker()
         return self._intake.skip_to_horizon()
 
@@ -177,7 +178,7 @@ class StreamFeed:
         assert isinstance(arrival, _Arrival)
         return arrival
 
-    async def _consume(self, link: Link, channel: AbstractChannel, offset: datetime | int | str) -> None:
+    async def _consume(self, link: Link, channel: AbstractChannel, offset: int | str) -> None:
         unacknowledged = 0
 
         async def receive(message: DeliveredMessage) -> None:
@@ -230,14 +231,19 @@ class StreamFeed:
     def _find_horizon(self, arrival: _Arrival, first: _Arrival) -> EventId:
         """Find the id up to which events may be missing, at the first message that is read.
 
-        If the stream has older ones, all that is young enough is read. Else it may have dropped some, or have been
-        made later: then it is complete from its first message on.
+        All from that one on is read. What came before it has ids that are lower, or higher by twice the skew at most;
+        if it was a daemon's, that holds whatever the clocks said, for daemons' ids rise. If there is none before it,
+        the stream may have dropped some, or have been made later.
         """
         horizon = self._intake.horizon
-        if arrival.offset != first.offset:
-            return EventId(min(horizon, self._begin_us))
-        first_us = self._time_of(first)
-        return EventId(min(max(horizon, first_us + 2 * self._skew_us), max(first_us, self._begin_us)))
+        arrival_us = self._time_of(arrival)
+        if arrival.offset == first.offset:
+            return EventId(min(arrival_us + 2 * self._skew_us, max(arrival_us, self._begin_us)))
+        if arrival_us > self._begin_us + 2 * self._skew_us:  # a clock was ahead: what is not read may be so, too
+            return EventId(arrival_us - 1)
+        if is_daemons(arrival.message_id):
+            horizon = min(horizon, EventId(arrival_us - 1 + 2 * self._skew_us))
+        return min(horizon, EventId(self._begin_us))
 
     def _time_of(self, arrival: _Arrival) -> int:
         """Give its poster's clock, in microseconds, when a message was published; now, if it does not say."""
