@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 upper = $(shell echo $(1) | tr a-z A-Z)
 flag = $(if $($(call upper,$(1))),--$(1) $($(call upper,$(1))))
 
-.PHONY: help run example check format test test-all test-oldest-django test-versions test-lowest test-newest matrix faults bench clean
+.PHONY: help run example check format test test-fast test-slow test-oldest-django test-versions test-lowest test-newest matrix faults bench clean
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -44,7 +44,7 @@ run: $(VENV)/.run ## start the daemon in development mode on 127.0.0.1:15100, it
 	@exec env OYEZ_BROKER="$${OYEZ_BROKER:-sqlite://$(CURDIR)/var/events.sqlite3}" $(BIN)/oyez serve --dev
 
 $(VENV)/.example: $(VENV)/.run requirements/dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/dev.txt 'oyez[django]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/dev.txt --editable '.[django]'
 	@touch $@
 
 example: $(VENV)/.example ## a small judge, live: make example BUSY=60 SITE_PORT=8000 DAEMON_PORT=15100 PAUSE=5
@@ -76,11 +76,18 @@ $(VENV)/newest/.done: pyproject.toml | $(VENV)/.dev
 	@rm -rf $(@D)/oyez $(@D)/oyez-*
 	@touch $@
 
-test: test-all test-oldest-django test-versions ## install what the tests need, then run them all
+test: ## install what the tests need, then run them all: ten minutes on two cores
+	@$(MAKE) --no-print-directory test-fast
+	@$(MAKE) --no-print-directory test-slow
 
-test-all: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done
+test-fast: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## what takes less than five minutes of it
 	@$(BIN)/python tests/system_packages.py
-	@$(BIN)/python -m pytest -n 3 --dist worksteal
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m 'not slow'
+
+test-slow: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## the rest: whole sites and tools, faults, a fresh clone, other versions
+	@$(BIN)/python tests/system_packages.py
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m slow
+	@$(MAKE) --no-print-directory --jobs=1 test-oldest-django test-versions
 
 test-oldest-django: $(VENV)/.dev $(OLDEST_DJANGO)/.done
 	@DJANGO=4.2 PYTHONPATH=$(CURDIR)/$(OLDEST_DJANGO) $(BIN)/python -m pytest $(addprefix tests/django/test_,$(addsuffix .py,checks events site tag testing))
@@ -91,8 +98,8 @@ test-lowest test-newest: test-%: $(VENV)/%/.done $(NODE_CLIENTS)/node_modules/.d
 	@echo "A part of the tests, with the $* versions of all dependencies ..."
 	@DEPENDENCIES=$* PYTHONPATH=$(CURDIR)/$(VENV)/$* $(BIN)/python -m pytest -n 3 --dist worksteal -W ignore::DeprecationWarning $(VERSION_TESTS)
 
-matrix: $(VENV)/.dev ## oyez.django on every Django and Python that are supported and here
-	@$(BIN)/nox
+matrix: $(VENV)/.dev ## oyez.django on every Django and Python that are supported and here; SHORT=1: the newest Django only
+	@$(BIN)/nox $(if $(SHORT),--session short)
 
 faults: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## kill, cut and starve daemons: make faults MINUTES=30 BROKER=sqlite SEED=7
 	@$(BIN)/python -m tests.faults $(if $(SHORT),--short) $(foreach name,minutes seed broker faults herd folder,$(call flag,$(name)))

@@ -15,6 +15,7 @@ from pathlib import Path
 from tests import sweeper
 
 _PREFIX = "oyez-tests-"
+_REAL_HOME = "HOME_OUTSIDE"
 _SETTINGS = ("OYEZ_", "EVENT_DAEMON_", "DJANGO_", "XDG_")
 
 
@@ -30,6 +31,7 @@ class Sandbox:
         mark.mkdir()
         for name in [name for name in os.environ if name.startswith(_SETTINGS)]:
             del os.environ[name]
+        os.environ[_REAL_HOME] = os.environ.get("HOME", "/")
         os.environ["HOME"] = str(self.folder)
         os.environ["PATH"] = f"{mark}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         self._sweeper = subprocess.Popen(
@@ -42,6 +44,12 @@ class Sandbox:
         self._sweeper.stdin.close()
         self._sweeper.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def with_installers(extra: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment in which pip and npm find their settings and caches: in the developer's own home."""
+    installers = {name: value for name, value in os.environ.items() if name.lower().startswith(("pip_", "npm_"))}
+    return environment({"HOME": os.environ[_REAL_HOME]} | installers | dict(extra))
 
 
 def environment(extra: Mapping[str, str] = {}) -> dict[str, str]:
