@@ -124,6 +124,15 @@ def test_argument_of_ones_own(arguments: list[str]) -> None:
     check_harmless(done.stderr, lines=1)
 
 
+@pytest.mark.parametrize("command", ["last", "listen news", "doctor", "selftest"])
+@pytest.mark.parametrize("url", ["http://user:hush@127.0.0.1:1", "http://user:hu@sh@127.0.0.1:x", "nope://user:hush@x"])
+def test_no_password_of_a_url_is_shown(command: str, url: str) -> None:
+    done = oyez(*command.split(), OYEZ_URL=url, OYEZ_KEY="key")
+    assert done.returncode in (1, 2, 3)
+    for part in ("hush", "hu@sh", "sh@"):
+        assert part not in done.stdout + done.stderr
+
+
 def test_names_in_the_environment_and_in_files(tmp_path: Path) -> None:
     file = tmp_path / "oyez.toml"
     file.write_text('"\\u001b[31m" = 1\n', "utf-8")

@@ -21,6 +21,7 @@ from tests.inbox import PATIENCE_S
 from tests.integration.links import metrics
 from tests.integration.test_cli import NOWHERE, OYEZ, Running
 from tests.integration.test_nginx import DOORS, port_of
+from tests.nginx import Nginx, lqdoj
 from tests.peer import always, answer, peers
 from tests.raw import request
 from tests.sandbox import environment
@@ -117,6 +118,14 @@ def test_oyez_passes_on_a_unix_socket(tmp_path: Path) -> None:
     finally:
         daemon.process.kill()
         daemon.end()
+
+
+def test_doors_below_socketio_are_found_where_a_site_passes_on_nothing_else(open_house: Daemon, tmp_path: Path) -> None:
+    with Nginx(tmp_path, lqdoj(open_house.port)) as nginx:
+        run = Run(nginx.url, "--only", "sse", "--only", "websocket", "--only", "long-poll")
+    run.assert_passed()
+    assert {"sse.opens", "sse.delivered", "websocket.opens", "long-poll.opens", "long-poll.goes-on"} <= run.codes("ok")
+    assert run.codes("not-offered") == set()
 
 
 def test_a_run_leaves_nothing_behind_but_channels_of_its_own(start_daemon: StartDaemon) -> None:

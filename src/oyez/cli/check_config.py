@@ -16,6 +16,7 @@ from oyez.settings import Entry, Settings, fields_of
 
 
 def check_config(
+    context: typer.Context,
     *,
     config: options.Config = None,
     host: options.Host = None,
@@ -37,18 +38,7 @@ def check_config(
 
     A file to begin with: [bold]oyez check-config --all > oyez.toml[/bold]
     """
-    flags = {
-        "host": host,
-        "port": port,
-        "uds": uds,
-        "key": key,
-        "key_file": key_file,
-        "broker": broker,
-        "dev": dev,
-        "log_level": log_level,
-        "log_format": log_format,
-    }
-    settings, sources, warnings = load_with_sources(config, os.environ, flags)
+    settings, sources, warnings = load_with_sources(config, os.environ, options.read_flags(context))
     for warning in warnings:
         complain(f"warning: {warning}")
     if not settings.key and not (settings.post_listener.host or settings.post_listener.uds):

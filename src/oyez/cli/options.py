@@ -40,6 +40,12 @@ Dev = Annotated[bool | None, _flag("dev", switch=True)]
 LogLevel = Annotated[str | None, _flag("log_level", "LEVEL")]
 LogFormat = Annotated[str | None, _flag("log_format", "FORMAT")]
 
+
+def read_flags(context: typer.Context) -> dict[str, object]:
+    """Return what was given of the flags above, by the settings' names; None: not given."""
+    return {key: context.params[key] for key, entry in _ENTRIES.items() if entry.flag}
+
+
 DaemonUrl = Annotated[
     str,
     typer.Option(

@@ -7,6 +7,7 @@ import codecs
 import io
 import json
 import os
+import re
 import sys
 import traceback
 from types import TracebackType
@@ -15,6 +16,8 @@ import typer
 
 from oyez.cli.exits import ExitCode
 from oyez.terminal_text import printable
+
+_PASSWORD = re.compile(r"(?<=://)[^\s/@:]*:\S*(?=@)")  # and the name before it
 
 
 def set_up() -> None:
@@ -57,8 +60,8 @@ def print_line(*columns: str) -> None:
 
 
 def complain(line: str) -> None:
-    """Write a line to the standard error, marked as ours."""
-    remark(f"oyez: {line}")
+    """Write a line to the standard error, marked as ours, and without the passwords of URLs in it."""
+    remark(f"oyez: {_PASSWORD.sub('***', line)}")
 
 
 def remark(line: str) -> None:

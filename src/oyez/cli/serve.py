@@ -3,12 +3,15 @@
 import os
 import sys
 
+import typer
+
 from oyez.cli import options
 from oyez.config import load_with_sources
 from oyez.outlet import Outlet, descriptor_of
 
 
 def serve(
+    context: typer.Context,
     *,
     config: options.Config = None,
     host: options.Host = None,
@@ -29,18 +32,7 @@ def serve(
     """
     from oyez.server import run  # noqa: PLC0415 - the server's libraries must not slow `oyez post` down
 
-    flags = {
-        "host": host,
-        "port": port,
-        "uds": uds,
-        "key": key,
-        "key_file": key_file,
-        "broker": broker,
-        "dev": dev,
-        "log_level": log_level,
-        "log_format": log_format,
-    }
-    settings, _, warnings = load_with_sources(config, os.environ, flags)
+    settings, _, warnings = load_with_sources(config, os.environ, options.read_flags(context))
 
     def on_ready(address: str) -> None:
         if settings.dev:

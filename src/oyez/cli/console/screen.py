@@ -60,6 +60,7 @@ class Pipe:
         self._times = times
         self._input = bytearray()
         self._ended = sys.stdin is None  # somebody started us with it closed
+        self._encoding = "utf-8-sig"  # a byte order mark may stand at the beginning
 
     def show(self, frame: str | bytes, who: str = "") -> None:
         """Print one line: time and client, where they are wanted, then the frame, with tabs between."""
@@ -104,7 +105,9 @@ class Pipe:
             return None
         line = bytes(self._input[: end if end >= 0 else None])
         del self._input[: len(line) + 1]
-        return line.decode()
+        text = line.decode(self._encoding)
+        self._encoding = "utf-8"
+        return text
 
 
 async def _wait_for_input() -> None:
