@@ -19,6 +19,9 @@ _OWN_FILES = 64
 _MOST_SESSIONS = 100_000
 
 _NOTE_INTERVAL_S = 20.0
+
+# Of what is noted, this may call for the operator; all else is a slip of some visitor, or of a program of his.
+_FOR_THE_OPERATOR = frozenset({"at-capacity", "auth-failed", "bad-record", "clock-ahead"})
 _ADDRESSES_REMEMBERED = 10_000
 
 
@@ -104,7 +107,8 @@ class Notes:
         self._logged[reason] = (now, self.counts[reason])
         unlogged = self.counts[reason] - count_then - 1
         more = f" ({unlogged} more of this kind since the last line)" if unlogged > 0 and count_then else ""
-        logger.warning("%s: %s%s", reason, detail[:200], more)
+        level = logging.WARNING if reason in _FOR_THE_OPERATOR else logging.INFO
+        logger.log(level, "%s: %s%s", reason, detail[:200], more)
 
 
 class FailedAttempts:

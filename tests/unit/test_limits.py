@@ -47,7 +47,7 @@ def test_a_limit_that_cannot_be_raised_is_lived_with(monkeypatch: pytest.MonkeyP
 def test_notes_are_all_counted_and_seldom_logged(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock(1000.0)
     note = Notes(clock)
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.INFO):
         for _ in range(50):
             note("bad-frame", "x" * 1000)
         note("other", "y")
@@ -67,8 +67,18 @@ def test_notes_are_all_counted_and_seldom_logged(caplog: pytest.LogCaptureFixtur
 
 
 def test_notes_are_logged_from_the_first_second_on(caplog: pytest.LogCaptureFixture) -> None:
-    Notes(Clock(0.0))("bad-frame", "x")
+    with caplog.at_level(logging.INFO):
+        Notes(Clock(0.0))("bad-frame", "x")
     assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "level"), [("refused-command", "INFO"), ("bad-request", "INFO"), ("auth-failed", "WARNING")]
+)
+def test_a_visitors_slip_is_no_warning(caplog: pytest.LogCaptureFixture, reason: str, level: str) -> None:
+    with caplog.at_level(logging.INFO):
+        Notes()(reason, "x")
+    assert [record.levelname for record in caplog.records] == [level]
 
 
 def test_failures_are_free_up_to_the_limit_of_each_minute_and_address() -> None:

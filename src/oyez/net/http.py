@@ -28,6 +28,9 @@ BACKLOG = 4096
 _SEND_BUFFER_BYTES = 256 * 1024
 
 
+_PROBE_TIMEOUT_S = 1.0
+
+
 class HttpServer:
     """uvicorn, started and stopped by its owner: it has no say over signals, sockets or the time a stop may take.
 
@@ -149,6 +152,7 @@ def _is_left_behind(path: str) -> bool:
     if not os.path.exists(path) or not stat.S_ISSOCK(os.stat(path).st_mode):
         return False  # nothing there, or what is no business of ours
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_PROBE_TIMEOUT_S)  # a daemon that hangs has its queue of connects full: it is alive
         try:
             probe.connect(path)
         except ConnectionRefusedError:

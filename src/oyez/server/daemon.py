@@ -6,15 +6,15 @@ Knows when things begin and end. Must not know what any part does inside.
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
-from typing import Protocol
+from typing import NamedTuple
 
 from oyez import __version__
-from oyez.address import is_loopback
 from oyez.auth import WELL_KNOWN_KEYS
 from oyez.errors import BrokerError, ConfigError, UnusableError
-from oyez.net.http import HttpServer, bind_tcp, bind_unix
+from oyez.net.http import HttpServer
+from oyez.server.addresses import Address, is_this_machines, name_of
 from oyez.server.building import Building, Entrance
 from oyez.server.housekeeping import keep_house
 from oyez.settings import Settings
@@ -31,13 +31,12 @@ _STORE_PATIENCE_S = 2.5
 _CLOSED_AT_ONCE = 100
 
 
-class _AddressSettings(Protocol):
-    @property
-    def host(self) -> str: ...
-    @property
-    def port(self) -> int: ...
-    @property
-    def uds(self) -> str: ...
+class _Bound(NamedTuple):
+    address: Address
+    listener: socket.socket
+    what: str
+    """Who is served there, for the log; empty: everybody."""
+    entrance: Entrance
 
 
 class Daemon:
@@ -64,27 +63,34 @@ class Daemon:
         Raises:
             ConfigError: an address cannot be listened on, or the store cannot be opened.
         """
-        listeners: list[socket.socket] = []
+        all_bound: list[_Bound] = []
         undo = AsyncExitStack()
         try:
-            address, addresses = self._bind_all(listeners)
+            all_bound.extend(self._bind_all())  # what was bound is in it, also when another cannot be
             await self._open_store()
             undo.push_async_callback(self._building.hub.stop)
             self._building.ticker.start()
             self._log_limits()
-            for listener, (what, where, entrance) in zip(listeners, addresses, strict=True):
-                await self._http.listen(listener, entrance.app, entrance.doorway)
-                if what:
-                    logger.info("%s at %s", what, where)
+            for bound in all_bound:
+                await self._listen(bound)
         except BaseException:
-            for listener in listeners:
-                listener.close()
+            for bound in all_bound:
+                bound.listener.close()
             await undo.aclose()
             raise
         self._serving = True
         self._housekeeping = asyncio.create_task(keep_house(self._building.hub))
+        address = name_of(all_bound[0].listener)
         logger.info("listening on %s", address)
         return address
+
+    async def _listen(self, bound: _Bound) -> None:
+        try:
+            await self._http.listen(bound.listener, bound.entrance.app, bound.entrance.doorway)
+        except OSError as error:  # another has bound it as well, and listens by now
+            raise bound.address.explain(error) from error
+        if bound.what:
+            logger.info("%s at %s", bound.what, name_of(bound.listener))
 
     async def _open_store(self) -> None:
         try:
@@ -129,28 +135,31 @@ class Daemon:
 
     # Addresses
 
-    def _bind_all(self, listeners: list[socket.socket]) -> tuple[str, list[tuple[str, str, Entrance]]]:
-        """Bind every address that is asked for; what was bound is in ``listeners``, also when one cannot be."""
+    def _bind_all(self) -> Iterator[_Bound]:
+        """Bind every address that is asked for, the main one first."""
         settings, building = self._settings, self._building
-        address = _bind(settings, "", listeners)
-        addresses = [("", address, self._main)]
-        if settings.post_listener.host or settings.post_listener.uds:
-            where = _bind(settings.post_listener, "post_listener.", listeners)
-            trusted = _is_this_machines(listeners[-1])
+        address = Address(settings)
+        yield _Bound(address, address.bind(), "", self._main)
+        address = Address(settings.post_listener, "post_listener.")
+        if address.wanted:
+            listener = address.bind()
+            trusted = is_this_machines(listener)
+            key = "no key needed" if trusted else "with the key"
+            yield _Bound(
+                address,
+                listener,
+                f"raw WebSocket posters, {key},",
+                building.post_entrance(self._main, trusted=trusted),
+            )
             if not trusted and not settings.key:
                 raise ConfigError(
                     "post_listener.host",
                     settings.post_listener.host,
                     "an address that only this machine reaches, such as 127.0.0.1, or else a key (set OYEZ_KEY)",
                 )
-            key = "no key needed" if trusted else "with the key"
-            addresses.append(
-                (f"raw WebSocket posters, {key},", where, building.post_entrance(self._main, trusted=trusted))
-            )
-        if settings.poll_listener.host or settings.poll_listener.uds:
-            where = _bind(settings.poll_listener, "poll_listener.", listeners)
-            addresses.append(("long polls", where, building.poll_entrance(self._main)))
-        return address, addresses
+        address = Address(settings.poll_listener, "poll_listener.")
+        if address.wanted:
+            yield _Bound(address, address.bind(), "long polls", building.poll_entrance(self._main))
 
     def _log_limits(self) -> None:
         settings, capacity = self._settings, self._building.capacity
@@ -202,30 +211,3 @@ def _end(end: Callable[[], None]) -> None:
         end()
     except Exception:
         logger.exception("a connection could not be closed after an error of ours")
-
-
-def _bind(settings: _AddressSettings, prefix: str, listeners: list[socket.socket]) -> str:
-    """Bind one address and add its socket; gives the address in words."""
-    try:
-        if settings.uds:
-            listeners.append(bind_unix(settings.uds))
-            return f"unix:{settings.uds}"
-        listener = bind_tcp(settings.host, settings.port)
-    except OSError as error:
-        reason = f"cannot listen there: {error.strerror or error}"
-        if settings.uds:
-            raise UnusableError(f"{prefix}uds", settings.uds, reason) from error
-        raise UnusableError(
-            f"{prefix}host and {prefix}port",
-            f"{settings.host}:{settings.port}",
-            f"{reason}; is another daemon running? (port 0 picks a free one)",
-        ) from error
-    listeners.append(listener)
-    host, port = listener.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def _is_this_machines(listener: socket.socket) -> bool:
-    """Tell whether only this machine can connect."""
-    name = listener.getsockname()
-    return not isinstance(name, tuple) or is_loopback(name[0])
