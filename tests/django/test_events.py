@@ -25,6 +25,13 @@ NOWHERE = "http://127.0.0.1:1"
 NO_JSON = object()
 
 
+def nested() -> list[object]:
+    message: list[object] = []
+    for _ in range(100_000):
+        message = [message]
+    return message
+
+
 @pytest.fixture
 def channel() -> str:
     return f"news-{uuid.uuid4()}"
@@ -196,6 +203,12 @@ def test_a_failure_is_0_unless_it_shall_be_raised(daemon: Daemon, caplog: pytest
         lambda: events.post("news", NO_JSON),
         lambda: events.post(3, 1),  # type: ignore[arg-type]
         lambda: events.post("news", float("nan")),
+        lambda: events.post("news", 10**5000),
+        lambda: events.post("\ud800", 1),
+        lambda: max(events.publish(["news", "a\udfff"], 1)),
+        lambda: max(events.post_many([("\ud800", 1)])),
+        lambda: asyncio.run(events.apost("\ud800", 1)),
+        lambda: events.post("news", nested()),
         lambda: events.post("news", 1, key="k" * 1000),
     ],
 )

@@ -31,7 +31,7 @@ from oyez.django.queue import MOST_BYTES, QUEUED, Queue, QueueFull
 from oyez.django.sender import Sender
 from tests.daemon import KEY, Daemon
 from tests.django.conftest import site_of
-from tests.django.test_events import NOWHERE, messages
+from tests.django.test_events import NOWHERE, messages, nested
 from tests.inbox import PATIENCE_S, Inbox
 
 ROOT = Path(__file__).parent.parent.parent
@@ -233,7 +233,7 @@ def test_it_is_bounded_in_bytes_too() -> None:
 
 @pytest.mark.parametrize(
     "post",
-    [Post("news", object()), Post("news", float("inf")), Post(3, 1)],  # type: ignore[arg-type]
+    [Post("news", object()), Post("news", float("inf")), Post("news", nested()), Post("\ud800", 1), Post(3, 1)],  # type: ignore[arg-type]
 )
 def test_what_is_no_json_is_refused_at_once(post: Post) -> None:
     queue = queue_to(Backend())

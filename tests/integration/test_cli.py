@@ -14,6 +14,7 @@ from typing import IO, Protocol
 
 import pytest
 
+from tests.api import publish
 from tests.daemon import KEY, Daemon
 from tests.inbox import PATIENCE_S, Inbox
 from tests.proxy import Proxy
@@ -199,6 +200,9 @@ def test_url_and_key_of_the_judge_site_are_honoured(daemon: Daemon) -> None:
         (["post", "cli", "[" * 100_000], 2, "nested too deeply"),
         (["post", "cli", "@/nowhere"], 2, "cannot be read"),
         (["post", "cli"], 2, "Missing argument"),
+        (["post", "cli-\udcff", "1"], 2, "not UTF-8"),
+        (["post", "cli", "1", "--also", "\udcff"], 2, "not UTF-8"),
+        (["listen", "cli", "cli-\udcff"], 2, "not UTF-8"),
         (["last", "--url", "127.0.0.1"], 2, "http://host:port"),
         (["listen", "cli", "--since", "yesterday"], 2, "--since"),
         (["post", "cli", "1", "--url", NOWHERE], 3, "cannot connect"),
@@ -337,14 +341,16 @@ def test_listen_survives_a_restart_of_the_daemon(own_daemon: Daemon, start: Star
     assert heard() == before + after
 
 
-def test_deeply_nested_event_does_not_end_the_listening(daemon: Daemon) -> None:
+def test_message_that_python_cannot_read_does_not_end_the_listening(daemon: Daemon) -> None:
     since = str(daemon.last())
-    nested = "[" * 512 + "]" * 512  # no daemon lets more through
-    assert oyez("post", "cli-deep", nested, **on(daemon)).returncode == 0
+    messages = ["[" * 512 + "]" * 512, "9" * 5000]  # no daemon lets deeper ones through
+    for message in messages:
+        publish(daemon, f'{{"channel":"cli-strange","message":{message}}}')
     for form in ([], ["--json"]):
-        done = oyez("listen", "cli-deep", "--since", since, "--count", "1", *form, **on(daemon))
+        done = oyez("listen", "cli-strange", "--since", since, "--count", "2", *form, **on(daemon))
         assert (done.returncode, done.stderr) == (0, "")
-        assert nested in done.stdout
+        lines = done.stdout.splitlines()
+        assert all(message in line for message, line in zip(messages, lines, strict=True))
 
 
 def test_interrupt_ends_with_130_and_no_word(daemon: Daemon, start: Start) -> None:

@@ -8,7 +8,8 @@ from itertools import islice
 
 import pytest
 
-from oyez.client import NO_MESSAGE, Event, Listener, Poster, Refused, alisten, listen
+from oyez.client import NO_MESSAGE, Event, Listener, Poster, Refused, Unreadable, alisten, listen
+from tests.api import publish
 from tests.conftest import StartDaemon
 from tests.daemon import KEY, Daemon
 from tests.inbox import PATIENCE_S, Inbox
@@ -90,6 +91,27 @@ def test_large_and_strange_messages_come_whole(daemon: Daemon, poster: Poster) -
         ids = [poster.post("follow-strange", message) for message in messages]
         given = list(islice(events, len(ids)))
     assert given == [Event(*each) for each in zip(ids, ["follow-strange"] * len(ids), messages, strict=True)]
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, '{"a":[-1%s]}' % ("0" * 5000)], ids=["number", "inside"])
+def test_message_that_python_cannot_read_costs_its_event_only(daemon: Daemon, poster: Poster, text: str) -> None:
+    since = poster.last()
+    event_id = publish(daemon, f'{{"channel":"follow-poison","message":{text}}}')["id"]
+    after = poster.post("follow-poison", "after")
+
+    async def follow() -> list[object]:
+        async with alisten(daemon.url, "follow-poison", since) as events:
+            return [await anext(events) for _ in range(2)]
+
+    with listen(daemon.url, "follow-poison", since) as events:
+        given = list(islice(events, 2))
+    assert given == asyncio.run(asyncio.wait_for(follow(), PATIENCE_S))
+    unreadable, whole = given
+    assert isinstance(unreadable, Event)
+    assert (unreadable.id, unreadable.channel) == (event_id, "follow-poison")
+    assert isinstance(unreadable.message, Unreadable)
+    assert unreadable.message.text == text
+    assert whole == Event(after, "follow-poison", "after")
 
 
 def test_without_a_position_the_newest_come_first(daemon: Daemon, poster: Poster) -> None:

@@ -1,5 +1,6 @@
 """Does a call of the poster end in time and with the right error, whatever the other side does?"""
 
+import asyncio
 import json
 import os
 import socket
@@ -15,7 +16,17 @@ from pathlib import Path
 
 import pytest
 
-from oyez.client import BadAnswer, Poster, PosterError, Refused, TimedOut, Unauthorized, Unreachable
+from oyez.client import (
+    AsyncPoster,
+    BadAnswer,
+    BadEvent,
+    Poster,
+    PosterError,
+    Refused,
+    TimedOut,
+    Unauthorized,
+    Unreachable,
+)
 from oyez.client.sockets import idle_time_s
 from oyez.errors import ConfigError
 from tests.peer import Behaviour, Peer, Start, always, answer, peers
@@ -315,6 +326,23 @@ def test_unix_socket(tmp_path: Path) -> None:
     with Poster(f"http+unix://{tmp_path}/oyez.sock", "k") as poster:
         assert [poster.post("news", 3), poster.last()] == [3, 5]
     peer.close()
+
+
+@pytest.mark.parametrize(("channel", "kind"), [("\ud800", ValueError), ("a\udfffb", ValueError), (7, TypeError)])
+def test_channel_that_is_no_text_is_not_sent(channel: str, kind: type[Exception]) -> None:
+    poster, asynchronous = Poster("http://127.0.0.1:1", "k"), AsyncPoster("http://127.0.0.1:1", "k")
+    calls: list[Callable[[], object]] = [
+        lambda: poster.post(channel, 1),
+        lambda: poster.publish(["news", channel], 1),
+        lambda: asyncio.run(asynchronous.post(channel, 1)),
+        lambda: asyncio.run(asynchronous.publish([channel], 1)),
+    ]
+    for call in calls:
+        with pytest.raises(kind, match="channel"):
+            call()
+    with pytest.raises(BadEvent, match="channel") as caught:
+        poster.post_many([("news", 1), (channel, 1)])
+    assert caught.value.index == 1
 
 
 @pytest.mark.parametrize("message", [object(), {1, 2}, float("nan"), {"a": float("inf")}, b"bytes"])

@@ -1,5 +1,6 @@
 """Does a listener carry on over whatever a link does, give nothing twice, and end when it is told to?"""
 
+import json
 import socket
 import ssl
 import threading
@@ -11,7 +12,19 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from oyez.client import NO_MESSAGE, BadAnswer, Event, Gap, Listener, Refused, TimedOut, Unreachable, listen
+from oyez.client import (
+    NO_MESSAGE,
+    BadAnswer,
+    Event,
+    Gap,
+    Listener,
+    Refused,
+    TimedOut,
+    Unreachable,
+    Unreadable,
+    alisten,
+    listen,
+)
 from oyez.errors import ConfigError
 from tests.peer import Peer, Start, answer, peers
 from tests.unit.streams import HEAD, event, full, gap, links, status
@@ -196,18 +209,73 @@ def test_refused_channels_end_the_iteration(start: Start, patient: bool) -> None
     assert list(listener) == []
 
 
+NUMBER, NESTED = "9" * 5000, "[" * 100_000 + "]" * 100_000
+TAIL = ',"message":'
+
+
+@pytest.mark.parametrize(
+    ("channel", "text"),
+    [
+        ("news", NUMBER),
+        ("news", "-" + NUMBER),
+        ("news", NESTED),
+        ("news", '{"a":[1,{"b":' + NUMBER + "}]}"),
+        ('é\\"\ud800' + TAIL + "1}", NUMBER),
+        ("news", "1,"),
+    ],
+    ids=["number", "negative", "nested", "inside", "channel", "broken"],
+)
+def test_message_that_cannot_be_read_costs_its_event_only(start: Start, channel: str, text: str) -> None:
+    data = f'{{"id":8,"channel":{json.dumps(channel)},"message":{text}}}'
+    peer = start(links(HEAD + status(5) + event(7) + f"id: 8\ndata: {data}\n\n".encode() + event(9)))
+    before, unreadable, after = take(listen(peer.url, "news"), 3)
+    assert isinstance(unreadable, Event)
+    assert (unreadable.id, unreadable.channel) == (8, channel)
+    assert isinstance(unreadable.message, Unreadable)
+    assert unreadable.message.text == text
+    assert unreadable.message.reason
+    assert not unreadable.message
+    assert (before, after) == (Event(7, "news", None), Event(9, "news", None))
+
+
 @pytest.mark.parametrize(
     "data",
-    [b"{", b"[]", b'{"id":"8","channel":"news"}', b'{"id":8}', b'{"id":8,"channel":8}', b"[" * 5000, b"9" * 5000],
-    ids=lambda data: data[:12].decode(),
-)
-def test_unreadable_record_is_an_error_and_the_position_is_behind_it(start: Start, data: bytes) -> None:
-    peer = start(links(HEAD + status(5) + event(7) + b"id: 8\ndata: " + data + b"\n\n"))
-    listener = listen(peer.url, "news")
+    ["{", "[]", "7", '{"id":"8","channel":"news"}', '{"id":8}', '{"id":8,"channel":8}', NESTED, NUMBER,
+     f'{{"id":{NUMBER},"channel":"news"}}', r'{"id":8,"channel":"\x","message":1}'],
+    ids=lambda data: data[:12],
+)  # fmt: skip
+def test_record_that_is_no_event_at_all_has_the_id_of_the_stream(start: Start, data: str) -> None:
+    no_id = f"data: {data}\n\n".encode()  # it has that of the one before it
+    peer = start(links(HEAD + status(7) + no_id + f"id: 8\ndata: {data}\n\n".encode() + event(9)))
+    unreadable, after = take(listen(peer.url, "news"), 2)
+    assert isinstance(unreadable, Event)
+    assert (unreadable.id, unreadable.channel) == (8, "")
+    assert isinstance(unreadable.message, Unreadable)
+    assert unreadable.message.text == data
+    assert after == Event(9, "news", None)
+
+
+def test_what_is_no_utf8_is_read_with_marks_in_its_place(start: Start) -> None:
+    data = b'id: 8\ndata: {"id":8,"channel":"news","message":"a\xff\xed\xa0\x80b"}\n\n'
+    peer = start(links(HEAD + status(7) + data + event(9)))
+    assert take(listen(peer.url, "news"), 2) == [Event(8, "news", "a\ufffd\ufffd\ufffd\ufffdb"), Event(9, "news", None)]
+
+
+@pytest.mark.parametrize("record", [b"event: status\ndata: {\n\n", b'event: gap\ndata: {"channel":"news"}\n\n'])
+def test_other_records_that_no_daemon_writes_are_an_error(start: Start, record: bytes) -> None:
+    listener = listen(start(links(HEAD + status(5) + event(7) + record)).url, "news")
     assert next(listener) == Event(7, "news", None)
     with pytest.raises(BadAnswer):
         next(listener)
-    assert listener.position == 8
+    assert listener.position == 7
+
+
+@pytest.mark.parametrize("channels", ["\ud800", ["news", "a\udfffb"]])
+def test_channel_that_is_no_text_is_a_value_error(channels: str | list[str]) -> None:
+    with pytest.raises(ValueError, match="no text that UTF-8 can write"):
+        listen("http://127.0.0.1:1", channels)
+    with pytest.raises(ValueError, match="surrogate"):
+        alisten("http://127.0.0.1:1", channels)
 
 
 def in_thread(listener: Listener, begun: threading.Event | None = None) -> tuple[threading.Thread, list[Event | Gap]]:

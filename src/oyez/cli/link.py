@@ -25,6 +25,7 @@ _OPEN_TIMEOUT_S = 10.0
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 10.0
 _MAX_FRAME_BYTES = 2**26  # far above what senders may post
+_MOST_DIGITS = 16  # of an id, which is below 2^53
 _PATH = "/socket.io/?EIO=4&transport=websocket"
 
 
@@ -210,5 +211,5 @@ def _text(body: dict[str, Json], name: str) -> str:
 
 
 def _number(body: dict[str, Json], name: str) -> int | None:
-    value = json.loads(bytes(body[name])) if name in body else None
-    return value if isinstance(value, int) else None
+    text = bytes(body[name]) if name in body else b""
+    return int(text) if len(text) <= _MOST_DIGITS and text.isdigit() else None

@@ -37,6 +37,7 @@ def listen(
 
     For scripts: [bold]oyez listen news --since $(oyez last) --json --count 1 | jq .message[/bold]
     """
+    options.require_text(channel)
     show = _show_json if as_json else _show_colours if sys.stdout.isatty() else _show_plain
     seen, away = 0, False
     for arrival in follow(url, channel, since):

@@ -3,6 +3,7 @@
 It must not know what the commands do with them.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,15 @@ def _flag(key: str, metavar: str | None = None, *, switch: bool = False) -> Opti
     default = f" Default: {entry.default}." if entry.default else ""
     option: OptionInfo = typer.Option(name, metavar=metavar, help=entry.rule.doc + choices + default)
     return option
+
+
+def require_text(channels: Iterable[str]) -> None:
+    """Require names that UTF-8 can write; what a terminal of another encoding gives is none. Raises BadParameter."""
+    for name in channels:
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise typer.BadParameter(f"{name!a} is not UTF-8", param_hint="CHANNEL") from error
 
 
 # Flags stay texts until `load` reads them: a wrong one is then explained like a wrong line in the file.

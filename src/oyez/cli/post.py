@@ -48,6 +48,7 @@ def post(
     Many at once, JSON in each line: [bold]oyez post news @events.jsonl --lines[/bold]
     """
     channels = [channel, *(also or ())]
+    options.require_text(channels)
     with Poster(url, key) as poster:
         if lines:
             _post_lines(poster, channels, Lines(message, _as_text if text else _parse, skip_blank=not text))

@@ -6,7 +6,17 @@ It must not know the server's side.
 from oyez.client.async_listener import AsyncListener, alisten
 from oyez.client.async_poster import AsyncPoster
 from oyez.client.errors import BadAnswer, BadEvent, PosterError, Refused, TimedOut, Unauthorized, Unreachable
-from oyez.client.events import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, NO_MESSAGE, Event, Gap, NoMessage, Post, Postable
+from oyez.client.events import (
+    MAX_BATCH_BYTES,
+    MAX_BATCH_EVENTS,
+    NO_MESSAGE,
+    Event,
+    Gap,
+    NoMessage,
+    Post,
+    Postable,
+    Unreadable,
+)
 from oyez.client.listener import Listener, listen
 from oyez.client.poster import BATCH_TIMEOUT_S, CALL_TIMEOUT_S, Poster
 from oyez.client.sockets import CONNECT_TIMEOUT_S
@@ -35,6 +45,7 @@ __all__ = [
     "TimedOut",
     "Unauthorized",
     "Unreachable",
+    "Unreadable",
     "alisten",
     "listen",
     "parse_target",

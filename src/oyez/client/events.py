@@ -30,6 +30,23 @@ NO_MESSAGE = NoMessage.NO_MESSAGE
 """Stands where a message would, in an event that has none; None is a message, the JSON value null."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Stands where a message would, in an event whose message Python cannot read here and now; it is false.
+
+    Attributes:
+        text: the message as it came: JSON, such as a number of more than 4,300 digits.
+        reason: why it cannot be read.
+
+    """
+
+    text: str
+    reason: str
+
+    def __bool__(self) -> bool:
+        return False
+
+
 class Post(NamedTuple):
     """An event to be posted; a plain tuple of the first two or of all three does as well.
 
@@ -49,7 +66,7 @@ Postable = Post | tuple[str, object] | tuple[str, object, str]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event of a channel; `message` is the JSON value as Python has it, or NO_MESSAGE."""
+    """An event of a channel; `message` is the JSON value as Python has it, NO_MESSAGE, or Unreadable."""
 
     id: int
     channel: str
@@ -71,6 +88,17 @@ class Batch:
 
     body: bytes
     count: int
+
+
+def check_channel(name: object) -> str:
+    """Return a channel's name, if it is a text that UTF-8 can write. Raises TypeError or ValueError."""
+    if not isinstance(name, str):
+        raise TypeError("the name of a channel must be a string")
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"the channel {name!a} is no text that UTF-8 can write: it has a lone surrogate") from error
+    return name
 
 
 def new_key() -> str:
@@ -112,9 +140,9 @@ def _join(pending: list[bytes]) -> Batch:
 def _encode_item(index: int, item: Postable) -> bytes:
     try:
         post = Post(*item)  # what it is made of is looked at next
-        if not (isinstance(post.channel, str) and isinstance(post.key, str)):
-            raise TypeError("channel and key must be strings")
-        return encode_post({"channel": post.channel}, post.message, post.key)
+        if not isinstance(post.key, str):
+            raise TypeError("the key must be a string")
+        return encode_post({"channel": check_channel(post.channel)}, post.message, post.key)
     except (TypeError, ValueError) as error:
         raise BadEvent(index, str(error)) from error
 

@@ -5,6 +5,7 @@ It must not know what happens when the connection ends, but for the reason that 
 
 import http.client
 import json
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from urllib3.response import BaseHTTPResponse
 
 from oyez.client.errors import BadAnswer, TimedOut, Unreachable
 from oyez.client.event_stream import EventStream, Record, TooLong
-from oyez.client.events import NO_MESSAGE, Event, Gap
+from oyez.client.events import NO_MESSAGE, Event, Gap, Unreadable
 from oyez.client.failures import explain, refusal
 from oyez.client.sockets import connect, cut, until
 from oyez.client.target import Target
@@ -27,6 +28,10 @@ _CHUNK_BYTES = 65_536
 _MAX_REFUSAL_BYTES = 65_536
 _MOST_DIGITS = 16  # of an id, which is below 2^53
 _MAX_RECORD_BYTES = 2**26  # far above what back ends may post
+
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+# An event as the daemon writes it: where the message stands can be told without reading it.
+_EVENT = re.compile(r'\{"id":(\d{1,16}),"channel":("(?:[^"\\]|\\.)*"),"message":(.*)\}', re.ASCII | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +46,8 @@ class NoRoom(Unreachable):
     """The daemon has no room now, and has said when to ask again (`Link.retry_s`)."""
 
 
-class Unreadable(BadAnswer):
-    """A record is not what the daemon writes, or more than this side can read; it would be the same another time."""
+class BadRecord(BadAnswer):
+    """A record is not what the daemon writes; it would be the same another time."""
 
 
 class Link:
@@ -122,7 +127,7 @@ class Link:
         try:
             yield from self._stream.feed(data)
         except TooLong as error:
-            raise Unreadable(f"a record of the stream is longer than {_MAX_RECORD_BYTES} bytes") from error
+            raise BadRecord(f"a record of the stream is longer than {_MAX_RECORD_BYTES} bytes") from error
 
     def _check(self, answer: BaseHTTPResponse) -> None:
         if answer.status != 200:
@@ -134,18 +139,33 @@ class Link:
     def _understand(self, record: Record) -> Arrival | None:
         if record.type not in {"message", "gap", "status"}:
             return None
+        if record.type == "message":
+            return self._read_event(record.data)
         try:
             body = json.loads(record.data)
-            if record.type == "message":
-                return Event(_number(body["id"]), _text(body["channel"]), body.get("message", NO_MESSAGE))
             if record.type == "gap":
                 return Gap(_text(body["channel"]), _number(body["from"]), _number(body["oldest"]))
             is_ready = body["status"] == "success"
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise Unreadable(f"a record of the stream cannot be read ({error}): {record.data[:80]}") from error
+        except _UNREADABLE as error:
+            raise BadRecord(f"a record of the stream cannot be read ({error}): {record.data[:80]}") from error
         if is_ready:
             return Ready()
         raise NoRoom(f"{self._target} has no room for another listener")
+
+    def _read_event(self, data: str) -> Event | None:
+        """Read an event. What is wrong with it costs this one only, if it has an id at all; else it is passed over."""
+        try:
+            body = json.loads(data)
+            return Event(_number(body["id"]), _text(body["channel"]), body.get("message", NO_MESSAGE))
+        except _UNREADABLE as error:
+            reason = str(error)
+        parts = _EVENT.fullmatch(data)
+        try:
+            if parts is not None:
+                return Event(int(parts[1]), json.loads(parts[2]), Unreadable(parts[3], reason))
+        except ValueError:  # the name is no text
+            pass
+        return None if self.position is None else Event(self.position, "", Unreadable(data, reason))
 
 
 def _number(value: object) -> int:

@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Self
 
 from oyez.client.errors import PosterError, Refused
-from oyez.client.events import Event, Gap
-from oyez.client.link import Link, NoRoom, Ready, Unreadable
+from oyez.client.events import Event, Gap, check_channel
+from oyez.client.link import BadRecord, Link, NoRoom, Ready
 from oyez.client.target import Target
 
 SILENCE_S = 45.0  # three of the heartbeats that the daemon sends
@@ -46,7 +46,7 @@ def listen(
         patient: try for ever to make the first connection too. Else it has to work, or the iteration raises.
         silence_s: a link that brings nothing for so long is given up. The daemon sends a sign of life every 15 s.
 
-    Raises ConfigError for a URL that is none.
+    Raises ConfigError for a URL that is none, TypeError or ValueError for a channel that is no text.
     """
     return Listener(url, channels, since, patient=patient, silence_s=silence_s)
 
@@ -63,9 +63,11 @@ class Listener:
     One thread iterates. `close`, from any thread, ends the iteration: at once, or if a connection is being made, within
     the 10 s that it may take.
 
+    An event whose message Python cannot read comes too, with `Unreadable` in the message's place.
+
     Raises, when iterated over: Refused, when the daemon does not take the channels (or a proxy the path); BadAnswer,
-    for a record that cannot be read (`position` is behind it then); before the first link is up, any PosterError. An
-    error ends the iteration; `position` says where another listener would have to begin.
+    for a record that no daemon writes; before the first link is up, any PosterError. An error ends the iteration;
+    `position` says where another listener would have to begin.
     """
 
     def __init__(
@@ -78,7 +80,8 @@ class Listener:
         silence_s: float = SILENCE_S,
     ) -> None:
         self._target = Target(url)
-        self._channels = [channels] if isinstance(channels, str) else list(channels)
+        names = [channels] if isinstance(channels, str) else list(channels)
+        self._channels = [check_channel(name) for name in names]
         self._position = since or None
         self._gaps: dict[str, Gap] = {}  # the newest of each channel
         self._was_ready = patient
@@ -172,7 +175,7 @@ class Listener:
         except NoRoom:
             self._pauses.restart(link.retry_s or _PAUSE_AT_CAPACITY_S)
             raise
-        except Unreadable:
+        except BadRecord:
             self._position = link.position or self._position
             raise
         finally:
@@ -224,4 +227,4 @@ def _may_pass(error: PosterError) -> bool:
     """Tell whether another try may go better."""
     if isinstance(error, Refused):
         return error.status >= 500 or error.status in _PASSING
-    return not isinstance(error, Unreadable)
+    return not isinstance(error, BadRecord)

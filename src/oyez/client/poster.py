@@ -17,6 +17,7 @@ from oyez.client.events import (
     NO_MESSAGE,
     Batch,
     Postable,
+    check_channel,
     encode_post,
     gather,
     new_key,
@@ -58,10 +59,11 @@ class Poster:
     def post(self, channel: str, message: object = NO_MESSAGE, *, key: str = "", timeout_s: float | None = None) -> int:
         """Post any JSON value to a channel and return the id of the event.
 
-        Raises TypeError or ValueError when the message is not JSON, PosterError when it could not be posted.
+        Raises TypeError or ValueError when the message is not JSON or the channel no text that UTF-8 can write,
+        PosterError when it could not be posted.
         """
         began = time.monotonic()
-        body = encode_post({"channel": channel}, message, key or new_key())
+        body = encode_post({"channel": check_channel(channel)}, message, key or new_key())
         return _read_id(self._call(Request("POST", _PUBLISH, body), began, timeout_s))
 
     def publish(
@@ -151,7 +153,7 @@ class Poster:
 def _listed(channels: Iterable[str]) -> list[str]:
     if isinstance(channels, str):  # its letters would be taken for channels
         raise TypeError("channels must be several texts; for one there is post")
-    return list(channels)
+    return [check_channel(name) for name in channels]
 
 
 def _batch_request(batch: Batch, key: str) -> Request:

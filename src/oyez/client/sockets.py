@@ -152,10 +152,14 @@ def connect(target: Target, timeout_s: float) -> tuple[HTTPConnection, socket.so
 def cut(sock: socket.socket) -> None:
     """End a connection from any thread: one that waits in it wakes up at once and finds its end.
 
-    Below TLS, whose own `shutdown` must not be called while another thread reads.
+    Below TLS, whose own `shutdown` must not be called while another thread reads. What eventlet puts in the place of a
+    plain socket is none, and has the method in each object.
     """
     with suppress(OSError):
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        if isinstance(sock, socket.SocketType):
+            socket.SocketType.shutdown(sock, socket.SHUT_RDWR)
+        else:
+            sock.shutdown(socket.SHUT_RDWR)
 
 
 def _tls() -> ssl.SSLContext:

@@ -15,7 +15,7 @@ from typing import TypeVar
 from django.db import transaction
 
 from oyez.client import Post, Postable, PosterError, TimedOut
-from oyez.client.events import new_key
+from oyez.client.events import check_channel, new_key
 from oyez.django import wiring
 from oyez.django.queue import QUEUED
 from oyez.django.site import is_used
@@ -137,13 +137,16 @@ def _check_time(left_s: float | None) -> None:
 
 def _check_post(item: Postable) -> Post:
     post = Post(*item)
-    if not (isinstance(post.channel, str) and isinstance(post.key, str)):
-        raise TypeError("channel and key must be strings")
+    check_channel(post.channel)
+    if not isinstance(post.key, str):
+        raise TypeError("the key must be a string")
     return post if post.key else post._replace(key=new_key())  # it may be tried more than once, and is to come once
 
 
 def _complain(error: Exception, lost: int, *, raise_errors: bool | None) -> None:
     """Raise the error that is being handled, if its caller wants to have it; else let the log have it."""
+    if isinstance(error, RecursionError):  # by whichever backend wrote it as JSON
+        error = ValueError("the message is nested too deeply")
     if raise_errors or (raise_errors is None and wiring.raises_errors()):
         raise error
     wiring.losses().add(lost, error)

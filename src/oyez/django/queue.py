@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from oyez.client import MAX_BATCH_BYTES, NO_MESSAGE, Post, PosterError
-from oyez.client.events import encode_json, new_key
+from oyez.client.events import check_channel, encode_json, new_key
 from oyez.django.losses import Losses
 from oyez.django.outage import FIRST_PAUSE_S, LONGEST_PAUSE_S, is_away, may_pass
 from oyez.django.sender import Sender
@@ -219,10 +219,8 @@ class Queue:
 
 
 def _freeze(post: Post) -> _Waiting:
-    if not (isinstance(post.channel, str) and isinstance(post.key, str)):
-        raise TypeError("channel and key must be strings")
     message = None if post.message is NO_MESSAGE else encode_json(post.message)
-    return _Waiting(post.channel, message, post.key)
+    return _Waiting(check_channel(post.channel), message, post.key)
 
 
 def _size(item: _Waiting) -> int:

@@ -36,7 +36,7 @@ def dump(data: bytes) -> Iterator[str]:
 def _is_json(text: str) -> bool:
     """Tell JSON, where line breaks and tabs can stand outside of strings only."""
     try:
-        json.loads(text)
+        json.loads(text, parse_int=str)  # of any length
     except (ValueError, RecursionError):
         return False
     return True
