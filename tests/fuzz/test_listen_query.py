@@ -15,6 +15,7 @@ from tests.fuzz import fuzz
 pieces = st.sampled_from(
     [b"a", b"|", b"%7C", b"%7c", b"%", b"%4", b"%zz", b"%ff", b"%C3%A9", b"%00", b"%0A", b"/", b"+", b"&", b"=", b";",
      b"?", b"#", b"channel=", b"channels=", b"last=", b"notify=1", b"nowait=1",
+     b"lastEventId=", b"last-event_ID=", b"callback=",
      b"5", b"1e400", b"\xff", b"\xc3\xa9", b"%ED%A0%80"]
 )  # fmt: skip
 targets = st.lists(pieces, max_size=12).map(b"".join) | st.binary(max_size=20)
@@ -37,10 +38,10 @@ def check(parse: Callable[[], ListenQuery]) -> None:
     assert query.start is None or 1 <= query.start <= commands.MAX_SAFE_INTEGER
 
 
-@given(targets, targets)
+@given(targets, targets, headers)
 @fuzz
-def test_polls(path: bytes, query: bytes) -> None:
-    check(lambda: parse_poll(path, query, max_channels=3, max_length=5))
+def test_polls(path: bytes, query: bytes, last_event_id: str | None) -> None:
+    check(lambda: parse_poll(path, query, last_event_id, max_channels=3, max_length=5))
 
 
 @given(targets, headers)
@@ -59,7 +60,7 @@ def test_what_is_escaped_is_found_again(channels: list[str], separator: str, saf
         return
     joined = separator.join(short)
     for path in (quote(joined, safe=safe), separator.join(quote(name, safe=safe) for name in short)):
-        found = parse_poll(path.encode(), b"last=7&notify=1&nowait=1", max_channels=3, max_length=5)
+        found = parse_poll(path.encode(), b"last=7&notify=1&nowait=1", None, max_channels=3, max_length=5)
         assert found == ListenQuery(short, 7, notify=True, nowait=True)
     for fields in ([("channel", name) for name in short], [("channels", joined)]):
         query = urlencode([*fields, ("last", "7")]).encode()
@@ -82,4 +83,4 @@ def test_queries_without_end_are_refused(many: bytes) -> None:
     with pytest.raises(ProtocolError):
         parse_stream(many, None, max_channels=3, max_length=5)
     with pytest.raises(ProtocolError):
-        parse_poll(b"a", many, max_channels=3, max_length=5)
+        parse_poll(b"a", many, None, max_channels=3, max_length=5)

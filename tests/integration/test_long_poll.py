@@ -274,9 +274,9 @@ def test_events_go_before_a_gap_that_may_wait(daemon: Daemon, poster: RawPoster)
 # --- mistakes ---------------------------------------------------------------------------------------------------------
 
 BAD_TARGETS = [
-    "/channels/", "/channels/?last=5", "/channels/|", "/channels/%7C", "/channels/a|", "/channels/|a", "/channels/a||b",
+    "/channels/", "/channels/?last=5", "/channels/|", "/channels/%7C",
     "/channels/%", "/channels/a%4", "/channels/%zz", "/channels/a%", "/channels/%ff", "/channels/%C3|a",
-    "/channels/a?last=%", "/channels/a?last=%zz", "/channels/a?last=%ff", "/channels/a?" + "&".join("x" * 101),
+    "/channels/a?last=%", "/channels/a?last=%zz", "/channels/a?last=%ff",
     "/channels/" + "x" * 101, "/channels/" + quote("😀" * 51), "/channels/" + "|".join("abcdefghijk"),
     "/channels/%ed%a0%80", "/channels/a?last=1&x=%C3%28",
 ]  # fmt: skip

@@ -20,7 +20,7 @@ from oyez.hub.publication import Channel, EventId
 from oyez.hub.subscriber import Subscription
 from oyez.net.body import until_disconnected
 from oyez.wire import commands, listen_query
-from oyez.wire.listen_query import ListenQuery
+from oyez.wire.listen_query import ListenQuery, WordedError
 
 PREFIX = "/channels/"
 
@@ -71,12 +71,14 @@ class LongPollEndpoint:
             query = listen_query.parse_poll(
                 request.scope["raw_path"].partition(PREFIX.encode())[2],
                 request.scope["query_string"],
+                request.headers.get("Last-Event-ID"),
                 max_channels=limits.max_channels,
                 max_length=limits.max_channel_length,
             )
         except ProtocolError as error:
             self._house.note("bad-request", f"a long poll: {error}")
-            return Response("400 Bad Request", 400, media_type="text/plain")
+            words = f"400 Bad Request: {error}" if isinstance(error, WordedError) else "400 Bad Request"
+            return Response(words, 400, media_type="text/plain")
         if not self._house.take_seat(lambda: self._house.peers.of_request(request)):
             self._house.note("at-capacity", "a long poll over the limit is refused")
             return _later(_RETRY_AFTER_S)

@@ -6,6 +6,7 @@ Knows requests and the protocol's error answers. Must not know what messages mea
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
+from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
@@ -22,12 +23,13 @@ from oyez.net.gate import FrameReceiver
 from oyez.net.handshake import Handshake, Refusal
 from oyez.net.origins import Origins
 from oyez.net.peer import Peers
-from oyez.wire import engineio
+from oyez.wire import engineio, http_fields
 
 _RETRY_AFTER_S = 30
 
-# Clients of this protocol need a hundred characters; a longer query is read as an empty one.
-_LONGEST_QUERY = 1000
+# In octets. Clients of this protocol need a hundred; what a site adds may be as long as proxies take.
+_LONGEST_QUERY = 8000
+_LONGEST_REMEMBERED = 500
 
 _TRANSPORTS = ("polling", "websocket")
 
@@ -53,6 +55,8 @@ _BAD_METHOD = _Refused(2, "Bad handshake method")
 _BAD_REQUEST = _Refused(3, "Bad request")
 _FORBIDDEN = _Refused(4, "Forbidden", 403)
 _BAD_VERSION = _Refused(5, "Unsupported protocol version")
+_TOO_LONG = _Refused(3, f"Bad request: the query is too long, {_LONGEST_QUERY} octets at most", 414)
+_JSONP = _Refused(3, "Bad request: JSONP is not spoken, ask by XMLHttpRequest or WebSocket")
 _AT_CAPACITY = _Refused(6, "Server at capacity", 503)  # ours; clients treat any refusal as one to come back from
 
 
@@ -86,13 +90,12 @@ class EngineHttp:
 
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
         """Choose the session that a WebSocket opens or upgrades."""
-        query = _parse_query(handshake.query)
-        refused, link = self._check(query, "GET", handshake.first(b"origin"))
-        if refused is None and _first(query, "transport") != "websocket":
+        refused, link = self._check(handshake.query, "GET", handshake.first(b"origin"))
+        if refused is None and _first(_parse_query(handshake.query), "transport") != "websocket":
             refused = _BAD_REQUEST
         if refused is not None:
             self._server.note("bad-handshake", refused.message)
-            return Refusal(refused.status, "Bad Request", refused.body())
+            return Refusal(refused.status, HTTPStatus(refused.status).phrase, refused.body())
         if link is None:
             find = self._peers.of_handshake(handshake)
             if not self._may_open(find):
@@ -118,8 +121,9 @@ class EngineHttp:
     async def _respond(self, request: Request) -> Response | None:
         if request.method == "OPTIONS":
             return _preflight(request)
-        query = _parse_query(request.scope["query_string"].decode("latin-1"))
-        refused, link = self._check(query, request.method, request.headers.get("Origin"))
+        asked = request.scope["query_string"].decode("latin-1")
+        refused, link = self._check(asked, request.method, request.headers.get("Origin"))
+        query = _parse_query(asked) if refused is None else {}
         if refused is None and (_first(query, "transport") == "websocket" or (link and link.polling is None)):
             refused = _BAD_REQUEST  # a plain request where a WebSocket is named, or already carries the session
         if refused is not None:
@@ -134,14 +138,14 @@ class EngineHttp:
             return await self._post(link, request, mark)
         return Response(status_code=400 if request.method == "HEAD" else 500)
 
-    def _check(
-        self, query: Mapping[str, list[str]], method: str, origin: str | None
-    ) -> tuple[_Refused | None, EngineLink | None]:
+    def _check(self, asked: str, method: str, origin: str | None) -> tuple[_Refused | None, EngineLink | None]:
         """Judge a request in the order in which the original does: transport, session, method, version."""
-        if _first(query, "transport") not in _TRANSPORTS:
-            return _UNKNOWN_TRANSPORT, None
-        if not self._origins.allows(origin):
-            return _FORBIDDEN, None
+        query = _parse_query(asked) if len(asked) <= _LONGEST_QUERY else None
+        if query is None:
+            return _TOO_LONG, None
+        refused = self._check_transport(query, origin)
+        if refused is not None:
+            return refused, None
         if "sid" in query:
             link = self._server.links.get(_first(query, "sid"))
             if link is not None:
@@ -154,6 +158,15 @@ class EngineHttp:
         if _first(query, "EIO") != engineio.PROTOCOL:
             return _BAD_VERSION, None
         return None, None
+
+    def _check_transport(self, query: Mapping[str, list[str]], origin: str | None) -> _Refused | None:
+        if _first(query, "transport") not in _TRANSPORTS:
+            return _UNKNOWN_TRANSPORT
+        if not self._origins.allows(origin):
+            return _FORBIDDEN
+        if "j" in query or "callback" in query:  # such a page would wait for a script, and never be told why
+            return _JSONP
+        return None
 
     def _open(self, request: Request) -> Response:
         peer = self._peers.of_request(request)
@@ -198,7 +211,7 @@ class EngineHttp:
             link.close(engineio.NOOP)
 
     async def _post(self, link: EngineLink, request: Request, mark: str) -> Response | None:
-        if request.headers.get("Content-Type", "").startswith("application/octet-stream"):
+        if http_fields.media_type(request.headers.get("Content-Type", "")) == "application/octet-stream":
             link.close()
             return _error(_BAD_REQUEST)
         try:
@@ -240,7 +253,7 @@ class _Dismissed:
 
 
 def _parse_query(query: str) -> Mapping[str, list[str]]:
-    return _remembered_query(query) if len(query) <= _LONGEST_QUERY else {}
+    return _remembered_query(query) if len(query) <= _LONGEST_REMEMBERED else parse_qs(query)
 
 
 @lru_cache(maxsize=1024)  # most handshakes ask with the same words

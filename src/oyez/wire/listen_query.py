@@ -13,7 +13,14 @@ from oyez.wire import commands
 SEPARATOR = "|"
 
 _MOST_FIELDS = 100
+# By these, libraries ask for a script that calls them back.
+_OF_SCRIPTS = frozenset(("callback", "jsonp"))
+
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+
+
+class WordedError(ProtocolError):
+    """One that pages of old never cause, so that its words may stand where those expect others."""
 
 
 class ListenQuery(NamedTuple):
@@ -28,26 +35,31 @@ class ListenQuery(NamedTuple):
     """It wants an answer at once even if there is nothing to tell."""
 
 
-def parse_poll(path: bytes, query: bytes, *, max_channels: int, max_length: int) -> ListenQuery:
+def parse_poll(
+    path: bytes, query: bytes, last_event_id: str | None, *, max_channels: int, max_length: int
+) -> ListenQuery:
     """Read ``a|b`` and ``last=N&notify=1&nowait=1``.
 
     Args:
         path: what stands behind ``/channels/``, as it came: browsers write the separator as it is, or escape it.
         query: likewise.
+        last_event_id: the header.
         max_channels: how many may be named.
         max_length: of a name, in UTF-16 units.
 
     Raises:
         ProtocolError: there is no channel, one too many, or one that cannot be; or the escapes cannot be read.
     """
-    fields = dict(_parse_fields(query))
+    pairs = _parse_fields(query)
+    fields = dict(pairs)
     names = _unescape(path).split(SEPARATOR)
     checked = _checked(names, max_channels, max_length)
-    return ListenQuery(checked, _start(fields), _is_set(fields, "notify"), _is_set(fields, "nowait"))
+    start = _start(pairs, last_event_id)
+    return ListenQuery(checked, start, _is_set(fields, "notify"), _is_set(fields, "nowait"))
 
 
 def parse_stream(query: bytes, last_event_id: str | None, *, max_channels: int, max_length: int) -> ListenQuery:
-    """Read ``channel=a&channel=b`` or ``channels=a|b``, and the position: the header if there is one, else ``last=N``.
+    """Read ``channel=a&channel=b`` or ``channels=a|b``, and ``last=N``.
 
     Raises:
         ProtocolError: as for `parse_poll`.
@@ -55,19 +67,22 @@ def parse_stream(query: bytes, last_event_id: str | None, *, max_channels: int, 
     pairs = _parse_fields(query)
     names = [value for name, value in pairs if name == "channel"]
     names += [part for name, value in pairs if name == "channels" for part in value.split(SEPARATOR)]
-    fields = dict(pairs)
-    if last_event_id:
-        fields["last"] = last_event_id
-    return ListenQuery(_checked(names, max_channels, max_length), _start(fields), notify=True, nowait=False)
+    start = _start(pairs, last_event_id)
+    return ListenQuery(_checked(names, max_channels, max_length), start, notify=True, nowait=False)
 
 
 def _parse_fields(query: bytes) -> list[tuple[str, str]]:
     if _BAD_ESCAPE.search(query):
         raise ProtocolError("a percent sign in the query is not followed by two hexadecimal digits")
+    if query.count(b"&") >= _MOST_FIELDS:
+        raise WordedError(f"the query is too long: {_MOST_FIELDS} parameters at most")
     try:
-        return parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
-    except ValueError as error:  # UnicodeDecodeError is one too
-        raise ProtocolError("the query cannot be read: it is not UTF-8, or has too many fields") from error
+        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError as error:
+        raise ProtocolError("the query is not UTF-8") from error
+    if any(name in _OF_SCRIPTS and value for name, value in pairs):
+        raise WordedError("JSONP is not spoken: ask by fetch, which pages of other origins may do as well")
+    return pairs
 
 
 def _unescape(path: bytes) -> str:
@@ -80,8 +95,8 @@ def _unescape(path: bytes) -> str:
 
 
 def _checked(names: list[str], max_channels: int, max_length: int) -> list[str]:
-    names = list(dict.fromkeys(names))
-    if names in ([], [""]):
+    names = [name for name in dict.fromkeys(names) if name]
+    if not names:
         raise ProtocolError("no channel is named")
     if len(names) > max_channels:
         raise ProtocolError(commands.too_many_subscriptions(max_channels).message)
@@ -91,8 +106,20 @@ def _checked(names: list[str], max_channels: int, max_length: int) -> list[str]:
     return names
 
 
-def _start(fields: dict[str, str]) -> int | None:
-    return commands.read_position(fields.get("last", ""))
+def _start(pairs: list[tuple[str, str]], last_event_id: str | None) -> int | None:
+    """Find the position, where it was said last. What is no position does not count.
+
+    The header is set by a browser when it comes back; the parameter of its name by scripts that stand in for
+    EventSource, likewise; ``last`` stays what it was when the page was made.
+    """
+    of_scripts = [value for name, value in pairs if _is_last_event_id(name)]
+    said = [last_event_id or "", *reversed(of_scripts), dict(pairs).get("last", "")]
+    return next(filter(None, map(commands.read_position, said)), None)
+
+
+def _is_last_event_id(name: str) -> bool:
+    """Know ``lastEventId``, ``last_event_id``, ``Last-Event-ID``: scripts that stand in for EventSource say it so."""
+    return name.replace("-", "").replace("_", "").lower() == "lasteventid"
 
 
 def _is_set(fields: dict[str, str], name: str) -> bool:
