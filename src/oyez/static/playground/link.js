@@ -71,14 +71,14 @@ export class Link {
 
   /* The door follows the channels: what was posted until now is a replay, whatever the door. */
   async joined() {
-    this.pause = FIRST_PAUSE_MS;
-    this.isLive = true;
-    this.on.state("live", "live");
     const turn = this.turn;
     const newest = await askNewest();
     if (turn !== this.turn) return;
     this.replayedTo = newest;
     this.reached(this.opened);     // had history anything of that time, it would be here by now
+    this.pause = FIRST_PAUSE_MS;
+    this.isLive = true;
+    this.on.state("live", "live");
   }
 
   event(data) {
