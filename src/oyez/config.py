@@ -186,9 +186,12 @@ def _read_text(path: Path, key: str, origin: str = "", *, most_bytes: int = -1) 
     """Read the file that a setting names."""
     try:
         with path.open("rb") as file:
-            text = saved_text.decode(file.read(most_bytes))
-    except OSError as error:
-        raise ConfigError(key, str(path), f"a file that can be read ({error.strerror}{origin})") from error
+            content = file.read(most_bytes)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(key, str(path), f"a file that can be read ({reason}{origin})") from error
+    try:
+        text = saved_text.decode(content)
     except ValueError as error:
         raise ConfigError(key, str(path), f"a file of {error}{origin}") from error
     if "\0" in text:

@@ -75,4 +75,5 @@ def _toml(value: object) -> str:
         return f"[{', '.join(map(_toml, value))}]"
     if isinstance(value, float):
         return repr(value)
-    return json.dumps(value)  # text, boolean and integer are written alike in both languages
+    # Text, boolean and integer are written alike in both languages, but for letters that JSON escapes in two halves.
+    return json.dumps(value, ensure_ascii=False)

@@ -10,7 +10,8 @@ from oyez.cli import options
 from oyez.cli.contact.failures import BadModule
 from oyez.cli.contact.place import url_of
 from oyez.cli.diagnosis.report import JsonReport, Report, take_steps
-from oyez.cli.diagnosis.site import Site, import_settings
+from oyez.cli.diagnosis.settings_module import ask_python, import_settings
+from oyez.cli.diagnosis.site import Site
 from oyez.cli.diagnosis.walk import Walk
 from oyez.cli.exits import ExitCode
 from oyez.config import load
@@ -26,6 +27,12 @@ def doctor(
             metavar="MODULE",
             help="The site's settings, such as dmoj.settings, found from the current folder.",
             show_default=False,
+        ),
+    ] = None,
+    python: Annotated[
+        Path | None,
+        typer.Option(
+            "--python", metavar="PATH", help="The site's own Python, if this one has not got the site's libraries."
         ),
     ] = None,
     public_url: Annotated[
@@ -47,7 +54,7 @@ def doctor(
 ) -> None:
     """Walk the way of an event from the site's post to the browser, and name each wrong setting with its cure.
 
-    In the site's folder, with the site's Python: [bold]oyez doctor --django-settings dmoj.settings[/bold]
+    In the site's folder: [bold]oyez doctor --django-settings dmoj.settings --python /srv/site/venv/bin/python[/bold]
 
     Where the daemon is, as its user: [bold]oyez doctor --config /etc/oyez.toml --public-url https://judge.example[/bold]
 
@@ -59,15 +66,15 @@ def doctor(
         given |= _ask_daemon(context, config)
     else:  # what was typed wins over the module, and that over the environment
         given = {name: value if _source(context, name) == "COMMANDLINE" else "" for name, value in given.items()}
-        site = _read_site(django_settings)
+        site = _read_site(django_settings, python)
     site = site.overridden(**given)
     is_well = take_steps(Walk(site).steps(), JsonReport() if as_json else Report())
     raise typer.Exit(ExitCode.OK if is_well else ExitCode.REFUSED)
 
 
-def _read_site(module: str) -> Site:
+def _read_site(module: str, python: Path | None) -> Site:
     try:
-        return import_settings(module)
+        return import_settings(module) if python is None else ask_python(python, module)
     except BadModule as error:
         raise typer.BadParameter(str(error), param_hint="'--django-settings'") from error
 

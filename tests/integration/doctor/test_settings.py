@@ -1,6 +1,8 @@
 """Does the doctor read sites' settings, and see what is wrong with them before anything is tried?"""
 
 import json
+import sys
+import venv
 from pathlib import Path
 
 import pytest
@@ -92,6 +94,26 @@ def test_settings_that_cannot_be_imported(tmp_path: Path, source: str | None, hi
     assert (done.returncode, done.stdout) == (2, "")
     assert hint in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_site_with_a_python_of_its_own(site_daemon: Daemon, tmp_path: Path) -> None:
+    venv.create(tmp_path / "venv", symlinks=True)
+    (library,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
+    (library / "a_library_of_the_site.py").write_text("")
+    settings = lqdoj_settings(site_daemon.url, site_daemon.url)
+    lines = [f"{name} = {value!r}\n" for name, value in settings.items()]
+    write(tmp_path, "import a_library_of_the_site\nprint('hello')\n" + "".join(lines))
+    asked = ("--django-settings", MODULE, "--python")
+    done = run(tmp_path, *asked, str(tmp_path / "venv/bin/python"), "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["steps"][0]["note"] == "Socket.IO, 4 settings"
+    for python, complaint in (
+        (sys.executable, "No module named 'a_library_of_the_site'"),
+        ("/nowhere", "cannot be run"),
+    ):
+        done = run(tmp_path, *asked, python)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        assert complaint in done.stderr
 
 
 def test_settings_that_print_do_not_spoil_the_json(site_daemon: Daemon, tmp_path: Path) -> None:

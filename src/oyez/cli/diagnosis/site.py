@@ -3,15 +3,11 @@
 Knows the names of the settings, of LQDOJ sites and of DMOJ sites. Must not know the network.
 """
 
-import importlib
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from oyez.auth import WELL_KNOWN_KEYS
-from oyez.cli.contact.failures import BadModule
 from oyez.cli.contact.place import Place, parse_place, resolve
 from oyez.cli.diagnosis.findings import Finding, Outcome, found
 from oyez.config import DEVELOPMENT_KEY
@@ -61,7 +57,7 @@ OPTIONS = SOCKETIO._replace(post="--url", public="--public-url", key="--key")
 _SSL = "_SSL"
 _POLL_EXAMPLE = "/channels/"
 # Settings that say that pages are served over TLS.
-_SIGNS_OF_TLS = ("DMOJ_SSL", "SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE")
+SIGNS_OF_TLS = ("DMOJ_SSL", "SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,32 +133,10 @@ class Site:
             return None
 
 
-def import_settings(module: str) -> Site:
-    """Import a settings module from the current folder, or from where Python finds it. Raises BadModule."""
-    sys.path.insert(0, "")
-    try:
-        with redirect_stdout(sys.stderr):  # our own output may be JSON
-            imported = importlib.import_module(module)
-    except (Exception, SystemExit) as error:  # it is the site's code
-        raise BadModule(_explain(module, error)) from error
-    return read_site(imported)
-
-
 def read_site(settings: object) -> Site:
     """Take the settings of interest from a module, or from Django's own object."""
-    wanted = [name for name in dir(settings) if name.startswith("EVENT_DAEMON_") or name in _SIGNS_OF_TLS]
+    wanted = [name for name in dir(settings) if name.startswith("EVENT_DAEMON_") or name in SIGNS_OF_TLS]
     return Site({name: getattr(settings, name) for name in wanted})
-
-
-def _explain(module: str, error: BaseException) -> str:
-    text = f"{module} cannot be imported: {type(error).__name__}: {error}."
-    if isinstance(error, ModuleNotFoundError) and module.startswith(error.name or "?"):
-        return f"{text} Run the command in the site's folder (the one with manage.py), and name the module with dots."
-    if isinstance(error, ModuleNotFoundError):
-        return f"{text} Run the command with the site's own Python, where its libraries are."
-    if isinstance(error, NameError):
-        return f"{text} Name the site's main settings (such as dmoj.settings), not a file that these read."
-    return text
 
 
 def check_settings(site: Site) -> Outcome:
@@ -224,7 +198,7 @@ def _check_public_place(site: Site, name: str, place: Place) -> Iterator[Finding
             "public-url-local", name, f"{name} leads to the machine of each browser", example=dialect.public_example
         )
     elif not place.secure and len(site.public_names()) == 1:
-        signs = [sign for sign in _SIGNS_OF_TLS if site.values.get(sign)]
+        signs = [sign for sign in SIGNS_OF_TLS if site.values.get(sign)]
         if signs:
             example = Place(secure=True, host=place.host, port=443, path=place.path).url(scheme=_scheme(dialect))
             seen = f"{name} has no TLS, but the pages have it, as {signs[0]} says"
