@@ -19,13 +19,13 @@ TEXTS: dict[str, bytes] = {
     "nothing": b"null",
     "an empty text": b'""',
     "what looks like an event": rb'{"id":1,"channel":"x","message":"\ud800","_placeholder":true,"num":0}',
-    "512 levels": b"[" * 512 + b"]" * 512,
-    "512 levels around a lone surrogate": b'{"a":' * 512 + rb'"\ud800"' + b"}" * 512,
+    "900 levels": b"[" * 900 + b"]" * 900,
+    "900 levels around a lone surrogate": b'{"a":' * 900 + rb'"\ud800"' + b"}" * 900,
 }
 
 NO_JSON: dict[str, bytes] = {
-    "513 levels": b"[" * 513 + b"]" * 513,
-    "513 levels around a lone surrogate": b'{"a":' * 513 + rb'"\ud800"' + b"}" * 513,
+    "901 levels": b"[" * 901 + b"]" * 901,
+    "901 levels around a lone surrogate": b'{"a":' * 901 + rb'"\ud800"' + b"}" * 901,
     "too many levels for anybody": b"[" * 4000 + b"]" * 4000,
     "no number": b"NaN",
     "no number beside a lone surrogate": rb'["\ud800",NaN]',

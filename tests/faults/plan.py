@@ -55,8 +55,8 @@ _ONLY_FOR = {
     Kind.CLOCK_BACK: {"memory", "sqlite", "amqp"},
 }
 _LONGEST_S = {Kind.STOP: 4.0, Kind.SILENCE: 12.0, Kind.STALL: 6.0, Kind.DISK_FULL: 2.0, Kind.OUTAGE: 4.0}
-_SECONDS_BACK = (2.0, 60.0, 3600.0)
 _DAY_S = 86_400.0
+_SECONDS_BACK = (2.0, 60.0, 3600.0, 400 * _DAY_S)  # and forth again: more than events are kept for
 
 
 @dataclass(frozen=True, slots=True)

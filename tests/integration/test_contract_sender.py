@@ -111,19 +111,22 @@ def test_message_passes_as_the_text_that_it_is(sender: Sender, channel: str, fol
     )
 
 
-@pytest.mark.parametrize("text", ['"\\ud800"', '["\\udfff",1e400,1.5]', '{"\\ud800":"\\ud83d\\ude00"}'])
+@pytest.mark.parametrize(
+    "text",
+    ['"\\ud800"', '["\\udfff",1e400,1.50]', '{"\\ud800":"\\ud83d\\ude00"}', '["\\ud800",' + "9" * 5000 + "]"],
+    ids=lambda text: text[:16],
+)
 def test_lone_surrogates_arrive_as_escapes(sender: Sender, channel: str, follower: Link, text: str) -> None:
     sender.send(f'421["post",{{"channel":"{channel}","message":{text}}}]')
     assert str(sender.receive()).startswith('431[{"status":"success"')
     packet = str(follower.receive())
-    assert "\\ud" in packet
-    assert json.loads(packet[2:])[1]["message"] == json.loads(text.replace("1e400", "null"))
+    assert packet.endswith(f',"message":{text}}}]')
 
 
 BROKEN = [
     "01", "1.", ".5", "+1", "-", "1e", "tru", "NaN", "Infinity", "-Infinity", "[1,]", '{"a":1,}', "{a:1}", "'x'", "1 2",
-    "", '"\x01"', '"\x1e"', '"\t"', '"\\q"', '"\\u12"', '["\\ud800",NaN]', '"\\ud800" 1', "[" * 1100 + "]" * 1100,
-    '{"a":' * 4500 + "1" + "}" * 4500, '"\\ud800",' + "[" * 4500 + "]" * 4500, '["\\ud800",' + "9" * 5000 + "]",
+    "", '"\x01"', '"\x1e"', '"\t"', '"\\q"', '"\\u12"', '["\\ud800",NaN]', '"\\ud800" 1', "[" * 901 + "]" * 901,
+    '{"a":' * 4500 + "1" + "}" * 4500, '"\\ud800",' + "[" * 4500 + "]" * 4500,
 ]  # fmt: skip
 
 

@@ -167,6 +167,17 @@ def test_a_full_socket_is_told_once_it_drains(connect: Callable[[], Peer]) -> No
     assert peer.socket.written == b"onetwothree"
 
 
+def test_who_cannot_go_on_once_it_drains_is_cut_off(
+    connect: Callable[[], Peer], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    peer = connect()
+    monkeypatch.setattr(peer.messages, "drained", lambda: 1 / 0)
+    peer.connection.pause_writing()
+    peer.connection.resume_writing()
+    assert peer.socket.ended, "it would wait for ever for what it missed"
+    assert caplog.text.count("ZeroDivisionError") == 1
+
+
 def test_the_end_is_told_once(connect: Callable[[], Peer], gate: Gate) -> None:
     peer = connect()
     assert len(gate.connections) == 1

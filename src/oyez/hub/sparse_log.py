@@ -1,6 +1,6 @@
 """A log for errors of ours that may happen to ten thousand listeners at once: one traceback tells enough.
 
-Knows when the last one was written. Must not know what fails.
+Knows what was written, and when. Must not know what fails.
 """
 
 import logging
@@ -10,7 +10,7 @@ _INTERVAL_S = 1.0
 
 
 class SparseLog:
-    """Writes to a logger, once a second at most.
+    """Writes to a logger, each thing once a second at most.
 
     Args:
         logger: where to write.
@@ -20,11 +20,11 @@ class SparseLog:
     def __init__(self, logger: logging.Logger, clock: Callable[[], float]) -> None:
         self._logger = logger
         self._clock = clock
-        self._written_at = float("-inf")
+        self._written_at: dict[str, float] = {}
 
     def exception(self, what: str) -> None:
         """Write what an error that is being handled has cost, with its traceback."""
         now = self._clock()
-        if now - self._written_at >= _INTERVAL_S:
-            self._written_at = now
+        if now - self._written_at.get(what, float("-inf")) >= _INTERVAL_S:
+            self._written_at[what] = now
             self._logger.exception("%s", what)

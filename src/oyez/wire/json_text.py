@@ -20,7 +20,7 @@ from oyez.wire.json_walk import Json, Parts, walk_array, walk_object
 
 __all__ = ["Json", "Parts"]
 
-MAX_DEPTH = 512
+MAX_DEPTH = 900
 """Levels of a message. The interpreter's own limit, about a thousand, depends on what surrounds a message and on who
 reads it: this one is the same at every door."""
 
