@@ -5,6 +5,7 @@ Knows addresses and the header X-Forwarded-For. Must not know what anyone is all
 
 import re
 from collections.abc import Callable, Sequence
+from enum import Enum
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
@@ -16,6 +17,14 @@ FarEnd = tuple[str, int]
 """The other end of a socket as the system names it, address and port; the address is empty for a Unix socket."""
 
 
+class Proxy(Enum):
+    """What is known of a proxy between a client and the daemon."""
+
+    NONE = "none"
+    NAMES = "names"  # the client, in a header that is believed
+    HIDES = "hides"  # it; or nobody believes this proxy: the client's address is the proxy's
+
+
 class Peer(NamedTuple):
     """Who is at the other end, as far as it can be told."""
 
@@ -25,6 +34,8 @@ class Peer(NamedTuple):
     """Whether a trusted proxy, if there is one, said for whom it asks in a way that could be read."""
     doubt: str = ""
     """Why it is not proved that the request was made on this machine, in words; empty: it is proved."""
+    proxy: Proxy = Proxy.NONE
+    """Whether a proxy stands in between, as far as it shows, and says for whom it asks."""
     socket: str = ""
     """The socket's other end, which may be a proxy: ``192.0.2.1:40312``; empty for a Unix socket."""
 

@@ -142,6 +142,33 @@ def test_a_real_key_is_good_from_everywhere(daemon: Daemon) -> None:
             pass
 
 
+@pytest.mark.parametrize(
+    ("headers", "address", "proxy", "doubt"),
+    [
+        ({"Host": "localhost"}, "127.0.0.1", "none", False),
+        ({"X_Forwarded_For": "[2001:db8::9]:80"}, "2001:db8::9", "names", True),
+        ({"X_Forwarded_For": "unknown"}, "127.0.0.1", "hides", True),
+        ({"X_Real_IP": "203.0.113.9"}, "127.0.0.1", "hides", True),
+    ],
+    ids=str,
+)
+def test_who_holds_the_key_may_ask_who_it_is(
+    daemon: Daemon, headers: Headers, address: str, proxy: str, *, doubt: bool
+) -> None:
+    with Link(daemon.port, {"role": "sender", "token": daemon.key}, **headers) as link:
+        host, port = link.link.getsockname()
+        link.emit("who-am-i", ack=7)
+        answer = json.loads(str(link.receive()).removeprefix("437"))[0]
+        assert bool(answer.pop("doubt")) is doubt
+        assert answer == {"status": "success", "address": address, "socket": f"{host}:{port}", "proxy": proxy}
+
+
+def test_who_does_not_hold_the_key_is_told_nothing(daemon: Daemon) -> None:
+    with Link(daemon.port, {"role": "client"}) as link:
+        link.emit("who-am-i", ack=7)
+        link.check_nothing_more()
+
+
 def test_the_page_of_development_has_the_key_where_it_is_proved_to_be_shown_here(start_daemon: StartDaemon) -> None:
     daemon = start_daemon("--dev")
 

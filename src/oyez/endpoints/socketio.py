@@ -252,6 +252,12 @@ class SocketIOApp:
         answer = commands.success_with_id(self._endpoint.hub.last_id())
         self._answer(packet.ack_id, "last-response", answer)
 
+    def _tell_caller(self, packet: Packet) -> None:
+        peer = self._link.find_peer()
+        address = None if peer.address is None else str(peer.address)
+        answer = commands.success_with_caller(address, peer.socket, peer.proxy.value, peer.doubt)
+        self._answer(packet.ack_id, "who-am-i-response", answer)
+
     def _answer(self, ack_id: int | None, event: str, answer: bytes) -> None:
         """Acknowledge if that was asked for, else emit an event."""
         if ack_id is None:
@@ -303,6 +309,7 @@ _HANDLERS: dict[Role, dict[str | None, Callable[[SocketIOApp, Packet], None]]] =
     Role.SENDER: {
         "post": SocketIOApp._post,
         "last-msg": SocketIOApp._tell_sender_last_id,
+        "who-am-i": SocketIOApp._tell_caller,
     },
     Role.LISTENER: {
         "start-msg": SocketIOApp._start_from,

@@ -10,7 +10,17 @@ from functools import partial
 
 from starlette.requests import Request
 
-from oyez.address import FarEnd, FindPeer, Network, Peer, find_client, is_loopback, parse_address
+from oyez.address import (
+    FarEnd,
+    FindPeer,
+    Network,
+    Peer,
+    Proxy,
+    find_client,
+    is_loopback,
+    is_within,
+    parse_address,
+)
 from oyez.net.handshake import Handshake
 from oyez.net.locality import BY_PROXY, FORWARDED_FOR, FROM_AFAR, RawHeaders, find_doubt
 
@@ -61,7 +71,15 @@ def _find_behind_proxy(find_far_end: Callable[[], FarEnd | None], entries: str, 
     if far_end is None:
         return _GONE
     address, named = find_client(far_end[0], entries, trusted)
-    return Peer(address, named, BY_PROXY, _written(far_end))
+    proxy = Proxy.NAMES
+    if not named or not entries.strip(", ") or (far_end[0] and not _is_trusted(far_end[0], trusted)):
+        proxy = Proxy.HIDES
+    return Peer(address, named, BY_PROXY, proxy, _written(far_end))
+
+
+def _is_trusted(far_end: str, trusted: tuple[Network, ...]) -> bool:
+    address = parse_address(far_end)
+    return address is not None and is_within(address, trusted)
 
 
 def _find_direct(find_far_end: Callable[[], FarEnd | None], doubt: str) -> Peer:

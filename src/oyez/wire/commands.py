@@ -1,7 +1,7 @@
 """The commands of the event dialects as typed values, and the replies to them.
 
-Knows post, last-msg, start-msg and set-filter: what may stand in them and the words of every answer. Must not know
-which transport carries them, or what they do.
+Knows post, last-msg, who-am-i, start-msg and set-filter: what may stand in them and the words of every answer. Must
+not know which transport carries them, or what they do.
 """
 
 import re
@@ -24,6 +24,12 @@ SUCCESS = b'{"status":"success"}'
 def success_with_id(event_id: int) -> bytes:
     """Answer a post or last-msg."""
     return b'{"status":"success","id":%d}' % event_id
+
+
+def success_with_caller(address: str | None, socket: str, proxy: str, doubt: str) -> bytes:
+    """Answer who-am-i: ``{"status":"success","address":"203.0.113.9","socket":"127.0.0.1:5","proxy":"names",…}``."""
+    caller = {"address": address, "socket": socket, "proxy": proxy, "doubt": doubt}
+    return msgspec.json.encode({"status": "success", **caller})
 
 
 class CommandError(NamedTuple):

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus, InvalidURI
 from websockets.http11 import Response
 from websockets.sync.client import ClientConnection, connect
 
@@ -29,6 +29,14 @@ class Link:
         self._connection = connection
         self._place = place
         self.until = until
+
+    @property
+    def own_end(self) -> str:
+        """This end of the connection, ``192.0.2.1:40312``; empty for a Unix socket."""
+        name = self._connection.local_address
+        if not isinstance(name, tuple):
+            return ""
+        return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
 
     def send(self, text: str) -> None:
         """Send a text frame."""
@@ -79,6 +87,10 @@ def _shake_hands(link: socket.socket, place: Place, target: str, until: float) -
         )
     except InvalidStatus as error:
         raise NotOpened(_answer(error.response)) from error
+    except InvalidURI as error:  # the library follows redirects, and this one leads to no WebSocket
+        if isinstance(error.__context__, InvalidStatus):
+            raise NotOpened(_answer(error.__context__.response)) from error
+        raise
     except InvalidMessage as error:
         if time.monotonic() >= until or isinstance(error.__cause__, TimeoutError):
             raise silent(place) from error

@@ -66,6 +66,11 @@ _NGINX_UPGRADE = (
     'proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";'
 )
 
+_NGINX_VISITOR = (
+    "proxy_set_header Host $host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; "
+    "proxy_set_header X-Forwarded-Proto $scheme;"
+)
+
 KINDS = {
     # The site's settings
     "events-off": _Kind("Set {setting} = True in the site's settings, and restart the site and the bridge."),
@@ -210,6 +215,15 @@ KINDS = {
         Weight.WARNING,
     ),
     "metrics-exposed": _Kind("Remove /metrics from nginx's locations for the host in {setting}.", Weight.WARNING),
+    "stranger-posts": _Kind(
+        "Choose a long random {post_key}, and give it to the site and to the daemon alike: whoever reaches {setting} "
+        f"can forge events. Then add to nginx's location {{path}}: {_NGINX_VISITOR}"
+    ),
+    "visitor-hidden": _Kind(
+        f"Add to nginx's location {{path}}, where {{setting}} leads: {_NGINX_VISITOR} If they are there, name the "
+        "proxy's address in the daemon's setting http.trusted_proxies.",
+        Weight.WARNING,
+    ),
     "post-exposed": _Kind(
         "Remove {path} from nginx's locations unless back ends on other machines post through {setting}: only the key "
         "stands between anyone and the posts. auth.sender_addresses in the daemon's settings is another lock.",

@@ -8,12 +8,17 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+from oyez.cli.contact.failures import Kind
 from oyez.cli.contact.place import Place
 from oyez.cli.diagnosis.browser import PollDoor, RawDoor, SocketIODoor
 from oyez.cli.diagnosis.findings import Outcome, Weight
 from oyez.cli.diagnosis.posting import PostSide
 from oyez.cli.diagnosis.side_doors import BackDoors, StreamDoor
 from oyez.cli.diagnosis.site import RAW, Site, check_settings, is_for_tls
+from oyez.cli.diagnosis.strangers import Stranger
+
+# With these there is nobody at the public address who could be asked for more.
+_NOT_REACHED = frozenset(f"public-{kind}" for kind in Kind)
 
 Check = Callable[[], Outcome]
 
@@ -33,6 +38,7 @@ class Walk:
         self._post = PostSide(site)
         self._names = site.public_names()
         self._working = set(self._names)
+        self._reached = set(self._names)
 
     def steps(self) -> Iterator[Step]:
         """Give the steps in order, each to be taken before the next is asked for."""
@@ -43,6 +49,10 @@ class Walk:
         for name, place in places.items():
             for title, check in self._public_steps(name, place):
                 yield Step(title, partial(self._take, name, check))
+        for name in [name for name in places if name in self._reached][:1]:
+            stranger = Stranger(self._post, name, places[name])
+            yield Step("Posts of strangers", stranger.try_to_post)
+            yield Step("Who visitors are to the daemon", stranger.look)
         for name in [name for name in places if name in self._working][:1]:
             yield Step("Event streams", StreamDoor(self._post, name, places[name]).deliver)
             yield Step("What else is public", BackDoors(self._post, name, places[name]).look)
@@ -68,6 +78,8 @@ class Walk:
         outcome = check()
         if outcome.weight is Weight.ERROR:
             self._working.discard(name)
+            if any(finding.code in _NOT_REACHED for finding in outcome.findings):
+                self._reached.discard(name)
             if self._is_spare(name, outcome):
                 return _softened(outcome)
         return outcome
