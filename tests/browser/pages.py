@@ -1,5 +1,6 @@
 """The site whose pages the browsers show, and socket.io-client in one of them, as a `Client` of the scenarios."""
 
+import re
 from collections.abc import Sequence
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -7,7 +8,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Self
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Error, Page
 
 import oyez
 from tests.clients.javascript import IMPATIENCE, NODE, TRANSPORTS
@@ -16,6 +17,22 @@ from tests.inbox import PATIENCE_S, Heard, Inbox
 BUNDLE = NODE / "node_modules" / "socket.io-client-4.7" / "dist" / "socket.io.min.js"  # the version that sites load
 SITE = Path(__file__).parent / "site"
 STATIC = Path(oyez.__file__).parent / "django" / "static"  # as Django's static files would serve it
+
+
+# What Firefox calls an error of the page, when a link is lost or refused. Chromium does not.
+OF_A_LINK = re.compile("can’t establish a connection|was interrupted")
+
+
+def note_errors(page: Page) -> list[str]:
+    """Note what the page raises from now on."""
+    errors: list[str] = []
+
+    def note(error: Error) -> None:
+        if not OF_A_LINK.search(error.message):
+            errors.append(str(error))
+
+    page.on("pageerror", note)
+    return errors
 
 
 class Site:

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
 from tests.browser.accessibility import complaints
+from tests.browser.pages import note_errors
 from tests.browser.playground import (
     DOORS,
     SUB_DEMO,
@@ -34,9 +35,6 @@ NO_REPLAY = {"history.replay_without_start": 0}
 
 # How much of a field can be seen only by scrolling.
 HIDDEN = "field => [field.scrollWidth - field.clientWidth, field.scrollHeight - field.clientHeight]"
-
-# What Firefox calls an error of the page, when a link is lost or refused. Chromium does not.
-OF_A_LINK = re.compile("can’t establish a connection|was interrupted")
 
 Visit = Callable[[Daemon | Nginx], Page]
 
@@ -65,8 +63,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
 
         def visit(daemon: Daemon | Nginx) -> Page:
             page = visited.enter_context(browser.new_page())
-            errors: list[str] = []
-            page.on("pageerror", lambda error: None if OF_A_LINK.search(str(error)) else errors.append(str(error)))
+            errors = note_errors(page)
             page.goto(daemon.url)
             for number in (SUB_DEMO, TWO, THREE):
                 expect(state(page, number)).to_have_text("live")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.pages import PageInbox, Site
+from tests.browser.pages import PageInbox, Site, note_errors
 from tests.conftest import MANY_CLIENTS, StartDaemon
 from tests.daemon import Daemon
 from tests.integration.dialects import POLL_LISTENER, POST_LISTENER, RawListener, RawPoster, poll_port, post_port
@@ -41,8 +41,7 @@ def poster(dmoj: Daemon) -> Iterator[RawPoster]:
 @pytest.fixture
 def page(browser: Browser, site: Site) -> Iterator[Page]:
     page = browser.new_page()
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
+    errors = note_errors(page)
     page.goto(f"{site.url}/raw.html")
     yield page
     page.close()
@@ -78,6 +77,7 @@ def test_dmojs_receiver_gets_what_it_missed_and_what_comes(
     assert {heard.name for heard in inbox.heard()} <= {"message", "pageshow", "visibility"}  # no poll, and no end
 
 
+@pytest.mark.firefox
 def test_dmojs_receiver_polls_when_its_websocket_does_not_open(
     page: Page, inbox: PageInbox, dmoj: Daemon, poster: RawPoster
 ) -> None:
@@ -110,6 +110,7 @@ def test_dmojs_receiver_is_told_when_the_daemon_stops(page: Page, inbox: PageInb
 # --- VNOJ -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.firefox
 def test_vnojs_dispatcher_loses_nothing_while_its_filter_grows_and_its_link_is_cut(
     page: Page, inbox: PageInbox, dmoj: Daemon, poster: RawPoster
 ) -> None:
@@ -145,6 +146,7 @@ def events(inbox: PageInbox, count: int) -> list[Any]:
     return inbox.wait("message", count)
 
 
+@pytest.mark.firefox
 def test_eventsource_gets_all_when_its_link_was_cut_and_word_of_what_is_gone(
     page: Page, inbox: PageInbox, dmoj: Daemon, poster: RawPoster
 ) -> None:
@@ -193,6 +195,7 @@ def test_eventsource_comes_back_after_a_restart_and_is_told_of_the_gap(
     assert events(inbox, 2) == expected
 
 
+@pytest.mark.firefox
 def test_eventsource_that_finds_no_room_is_told_so_and_will_come_again(
     page: Page, inbox: PageInbox, start_daemon: StartDaemon
 ) -> None:
