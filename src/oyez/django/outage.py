@@ -144,8 +144,8 @@ def is_away(error: PosterError) -> bool:
     """
     cause = error.__cause__ if isinstance(error, NotTried) else error
     if isinstance(cause, Refused):
-        is_about_key = isinstance(cause, Unauthorized) or bool(cause.code)
-        return cause.status >= HTTPStatus.INTERNAL_SERVER_ERROR or (cause.status in _PASSING and not is_about_key)
+        is_about_key = cause.status == HTTPStatus.TOO_MANY_REQUESTS and bool(cause.code)  # too many wrong ones
+        return not is_about_key and (cause.status >= HTTPStatus.INTERNAL_SERVER_ERROR or cause.status in _PASSING)
     return isinstance(cause, Unreachable | TimedOut | BadAnswer)
 
 
