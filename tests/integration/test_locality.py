@@ -113,6 +113,18 @@ def test_no_host_and_two_hosts_prove_nothing(guarded: Daemon, door: str, hosts: 
     assert status in (b"400", b"401", b"429")
 
 
+@pytest.mark.parametrize(
+    ("target", "host", "is_here"),
+    [("http://judge.example", "127.0.0.1", False), ("http://localhost:15100", "judge.example", True)],
+)
+def test_a_host_in_the_target_counts_instead_of_the_header(
+    guarded: Daemon, target: str, host: str, *, is_here: bool
+) -> None:
+    link = dial(post_port(guarded))
+    link.sendall(f"GET {target}/api/last HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+    assert (read_to_end(link).split()[1] == b"200") is is_here
+
+
 def test_the_refusal_names_its_cause_and_tells_no_secret(guarded: Daemon) -> None:
     def refuse(port: int, key: str | None, **headers: str) -> str:
         shown = None if key is None else f"Bearer {key}"

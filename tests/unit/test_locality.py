@@ -1,10 +1,13 @@
 """Is it proved that a request was made on this machine, or does anything in it speak against that?"""
 
+import asyncio
+import socket
+
 import pytest
 
 from oyez.address import FarEnd, parse_networks
 from oyez.net.locality import BY_PAGE, BY_PROXY, FROM_AFAR, REPEATED, WITHOUT_HOST
-from oyez.net.peer import Peers
+from oyez.net.peer import Peers, far_end_of
 
 PEERS = Peers(parse_networks(["127.0.0.1"]), ["Events.Internal", "box."])
 HERE: FarEnd = ("127.0.0.1", 5)
@@ -60,6 +63,15 @@ def test_of_a_socket_that_is_closed_nothing_is_proved() -> None:
     peer = PEERS.finder([(b"host", b"localhost")], lambda: None)()
     assert (peer.local, peer.named, peer.address) == (False, False, None)
     assert str(peer) == "an address that could not be told"
+
+
+def test_a_socket_whose_other_end_is_gone_is_no_unix_socket() -> None:
+    """The system names no other end of a TCP socket that was reset, and never one of a Unix socket."""
+    for family, far_end in ((socket.AF_UNIX, ("", 0)), (socket.AF_INET, None), (socket.AF_INET6, None)):
+        with socket.socket(family) as unconnected:
+            assert far_end_of(asyncio.BaseTransport({"peername": None, "socket": unconnected})) == far_end
+    assert far_end_of(asyncio.BaseTransport({"peername": ("fe80::1%eth0", 5, 0, 2)})) == ("fe80::1%eth0", 5)
+    assert far_end_of(asyncio.BaseTransport()) is None
 
 
 @pytest.mark.parametrize(

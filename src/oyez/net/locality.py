@@ -49,7 +49,7 @@ _OTHER_SITES = (b"cross-site", b"same-site")
 
 BY_PROXY = "it came through a proxy"
 BY_PAGE = "it came from a page of another site"
-WITHOUT_HOST = "its header Host does not name this machine"
+WITHOUT_HOST = "its header Host does not name this machine, as localhost or one of auth.local_hosts does"
 REPEATED = "it has a header twice that may be there once"
 FROM_AFAR = "it came from another machine"
 
