@@ -34,7 +34,7 @@ def refused(path: Path) -> str:
     """Start a daemon that cannot have its file; gives what it says."""
     done = serve_in_vain("--port", "0", "--broker", url(path))
     assert (done.returncode, done.stdout) == (2, "")
-    assert f"oyez: broker = '{url(path)}': " in done.stderr
+    assert f"oyez: broker = '{url(path)}' cannot be had: " in done.stderr
     assert "Traceback" not in done.stderr
     return done.stderr
 

@@ -108,7 +108,7 @@ def explain(error: OyezError) -> str:
     if isinstance(error, UnknownSettingError):
         return f"there is no setting {error.key}; {error.expected}"
     if isinstance(error, UnusableError):
-        return f"{error.key} = {error.value!r}: {error.expected}"
+        return f"{error.key} = {error.value!r} cannot be had: {error.expected}"
     if isinstance(error, ConfigError):
         return f"{error.key} = {error.value!r} is wrong: expected {error.expected}"
     if isinstance(error, Unauthorized):
