@@ -1,6 +1,7 @@
 """Does the tutorial work as it is written? Its files are written and its commands run, and Chromium looks at the page.
 
-What is changed: the ports, which are free ones here, and the judge, which needs less time for a case.
+What is changed: the ports, which are free ones here, the judge, which needs less time for a case, and the place that
+Oyez is installed from: it is installed already.
 """
 
 import os
@@ -19,6 +20,7 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.browser.accessibility import complaints
 from tests.inbox import PATIENCE_S
 from tests.ports import free_port
 from tests.sandbox import environment
@@ -54,6 +56,7 @@ class Reader:
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         }
         text = TUTORIAL.read_text("utf-8").replace("15100", str(daemon_port)).replace("sleep(1)", "sleep(0.25)")
+        text = text.replace("/path/to/oyez[", "oyez[")
         self.blocks = [Block(*found.groups()) for found in BLOCK.finditer(text)]
 
     def follow(self, until: str = "") -> None:
@@ -70,7 +73,6 @@ class Reader:
         place = PLACE.search(block.told)
         assert place, f"nobody knows where this belongs: {block.told}"
         file = self.folder / place[2]
-        file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("a" if place[3] else "w", encoding="utf-8") as output:
             output.write(block.code)
 
@@ -100,6 +102,11 @@ class Reader:
                 return
             assert time.monotonic() < deadline, f"{line} does not listen"
             time.sleep(0.05)  # it says on a terminal when it is ready; this reader tries the door
+
+    def grade(self, line: str) -> "subprocess.Popen[str]":
+        """Let the judge begin; what it says is kept."""
+        command = ["sh", "-c", f"exec {line} 2>&1"]
+        return subprocess.Popen(command, cwd=self.folder, env=self.env, text=True, stdout=subprocess.PIPE)
 
     def press_ctrl_c(self, line: str) -> None:
         process = self.running.pop(line)
@@ -141,15 +148,26 @@ def test_tutorial_leads_to_live_verdicts_that_survive_the_daemon(reader: Reader,
     page.goto(f"{reader.site}/submission/2/")
     expect(state).to_have_text("live", timeout=SLOW_MS)
     (grade,) = reader.blocks.pop(0).code.splitlines()
-    judge = subprocess.Popen(grade.split(), cwd=reader.folder, env=reader.env)
+    judge = reader.grade(grade)
     expect(passed).to_have_text(re.compile("[2-9]"), timeout=SLOW_MS)
     reader.press_ctrl_c("oyez serve --dev")
     expect(state).to_have_text(re.compile("reconnecting|stale"), timeout=SLOW_MS)
-    reader.follow()  # the daemon is started again; nothing else is left to do
-    assert judge.wait(2 * PATIENCE_S) == 0
+    (start,) = reader.blocks.pop(0).code.splitlines()
+    assert reader.blocks == []
+    reader.type(start)
+    assert "the daemon is not there; no event is lost so far" in judge.communicate(timeout=2 * PATIENCE_S)[0]
+    assert judge.returncode == 0
     expect(verdict).to_have_text("Accepted", timeout=SLOW_MS)
     expect(passed).to_have_text("10")
     expect(state).to_have_text("live", timeout=SLOW_MS)
+    assert complaints(page) == []
+
+    reader.press_ctrl_c(start)  # once more, and the judge ends first
+    assert "events are not posted (" in reader.grade(grade).communicate(timeout=2 * PATIENCE_S)[0]
+    expect(state).to_have_text("stale", timeout=SLOW_MS)
+    page.evaluate("document.querySelector('#verdict').textContent = 'old'")
+    reader.type(start)
+    expect(verdict).to_have_text("Accepted", timeout=SLOW_MS)
     page.close()
     with urllib.request.urlopen(f"{reader.site}/static/oyez/event.js") as script:
         assert script.status == 200  # from Django's own static files

@@ -12,23 +12,23 @@ export function linesFor(door, channels, last, place) {
   return [lines, remark];
 }
 
-const NO_STREAM = "curl cannot speak that; this is the same as an event stream, through the same proxies.";
+const AS_A_STREAM = "curl cannot speak what this door speaks: these are the same events as a stream";
 const FROM_CHECKOUT = "It comes with Oyez: pip install, with the path of the checkout.";
 
 const WRITERS = {
   "event.js": {
     page: (channels) => [receiverPage(channels)],
-    curl: (channels) => [streamCurl(below("sse"), channels), NO_STREAM],
+    curl: (channels) => [streamCurl(below("sse"), channels), `${AS_A_STREAM}, below the same path.`],
     Python: (channels) => [clientPython(channels), FROM_CHECKOUT],
   },
   "Socket.IO": {
     page: (channels) => [socketioPage(channels), "The first line is the site's copy of socket.io-client, version 4."],
-    curl: (channels) => [streamCurl(below("sse"), channels), NO_STREAM],
+    curl: (channels) => [streamCurl(below("sse"), channels), `${AS_A_STREAM}, below the same path.`],
     Python: (channels) => [socketioPython(channels), "It needs: pip install 'python-socketio[client]'"],
   },
   "raw WebSocket": {
     page: (channels) => [rawPage(channels)],
-    curl: (channels) => [streamCurl(beside("sse"), channels), NO_STREAM],
+    curl: (channels) => [streamCurl(beside("sse"), channels), `${AS_A_STREAM}.`],
     Python: (channels) => [rawPython(channels), "It needs: pip install websockets"],
   },
   "event stream": {
