@@ -233,8 +233,8 @@ def test_the_log_is_told_once_a_minute_and_no_key(caplog: pytest.LogCaptureFixtu
             events.post("news", 1)
     wiring.losses().tell()
     waiting, lost, *more = [record.getMessage() for record in caplog.records]
-    assert waiting.startswith("the daemon is not there; no event is lost so far: Unreachable")
-    assert lost.startswith("events are not posted (21 since")
+    assert waiting.startswith("the daemon cannot be asked or posted to; no event is lost so far: Unreachable")
+    assert lost.startswith("events are not posted (21 so far): Unreachable")
     assert "127.0.0.1:1" in waiting
     assert not more
     assert "top secret" not in caplog.text

@@ -17,6 +17,7 @@ class Losses:
 
     def __init__(self) -> None:
         self._count = 0
+        self._told_count = 0
         self._told_at: float | None = None
         self._error: BaseException | None = None
         self._lock = threading.Lock()
@@ -31,7 +32,7 @@ class Losses:
                 return
             self._told_at = now
             lost, self._count = self._count, 0
-        _tell(lost, error)
+        self._tell(lost, error)
 
     def tell(self) -> None:
         """Write the line about what was lost since the last one now, if there is anything to tell."""
@@ -39,12 +40,14 @@ class Losses:
             lost, self._count = self._count, 0
             error = self._error
         if lost and error is not None:
-            _tell(lost, error)
+            self._tell(lost, error)
 
-
-def _tell(lost: int, error: BaseException) -> None:
-    why = f"{type(error).__name__}: {error}"
-    if lost:
-        logger.warning("events are not posted (%d since the last such line): %s", lost, why)
-    else:
-        logger.warning("the daemon is not there; no event is lost so far: %s", why)
+    def _tell(self, lost: int, error: BaseException) -> None:
+        why = f"{type(error).__name__}: {error}"
+        if lost:
+            since = "since the last such line" if self._told_count else "so far"
+            logger.warning("events are not posted (%d %s): %s", lost, since, why)
+        else:
+            since = "since then" if self._told_count else "so far"
+            logger.warning("the daemon cannot be asked or posted to; no event is lost %s: %s", since, why)
+        self._told_count += lost

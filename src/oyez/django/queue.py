@@ -129,7 +129,7 @@ class Queue:
             self._waiting.clear()
             self._has_ended = True
         if left:
-            self._losses.add(left, TimeoutError(f"the process ended {DRAIN_S:g} s ago"))
+            self._losses.add(left, TimeoutError(f"the process ends, and they waited {DRAIN_S:g} s more in vain"))
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._run, name="oyez-queue", daemon=True)
