@@ -22,7 +22,7 @@ from oyez.settings import ENVIRONMENT_PREFIX, Entry, Settings, fields_of
 DEVELOPMENT_KEY = "oyez-development"
 """The key of a daemon in development mode that was given none and listens on loopback. Everyone knows it."""
 
-_MADE_UP_KEY_BYTES = 12  # short enough to be typed on a phone
+_MADE_UP_KEY_BYTES = 8  # short enough to be typed on a phone, and nothing in it that a shell or an option could mistake
 
 Sources = dict[str, str]
 """Dotted name of a setting -> where its value came from, in words; absent when it is the default."""
@@ -170,7 +170,7 @@ def _make_development_key(layer: _Layer) -> tuple[str, str]:
     host, uds = (str(layer.get(name, (_CATALOGUE[name].default, ""))[0]) for name in ("host", "uds"))
     if uds or is_loopback(host):
         return DEVELOPMENT_KEY, "development mode"
-    return secrets.token_urlsafe(_MADE_UP_KEY_BYTES), "development mode, made up for this start"
+    return secrets.token_hex(_MADE_UP_KEY_BYTES), "development mode, made up for this start"
 
 
 def _read_key(path: str, where: str) -> str:

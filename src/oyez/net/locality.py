@@ -51,7 +51,7 @@ BY_PROXY = "it came through a proxy"
 BY_PAGE = "it came from a page of another site"
 WITHOUT_HOST = "its header Host does not name this machine, as localhost or one of auth.local_hosts does"
 REPEATED = "it has a header twice that may be there once"
-FROM_AFAR = "it came from another machine"
+FROM_AFAR = "it came over the network, not over loopback"
 
 
 def find_doubt(headers: RawHeaders, http_version: str, local_hosts: frozenset[str]) -> str:
