@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -61,6 +61,15 @@ class Peer(NamedTuple):
 
 FindPeer = Callable[[], Peer]
 """Asking the system for an address is not free, and for most sessions nobody needs it."""
+
+
+class Note(Protocol):
+    """Counts what a peer did wrong: a reason, a detail for the log, and who tells which peer, if that is known."""
+
+    def __call__(self, reason: str, detail: str, find_peer: FindPeer | None = None, /) -> None:
+        """Count one."""
+        ...
+
 
 # A chain of a dozen proxies; what is longer was made up, and only its end counts.
 _LONGEST_REMEMBERED = 500

@@ -97,8 +97,14 @@ class Notes:
         self._clock = clock
         self._logged: dict[str, tuple[float, int]] = {}
 
-    def __call__(self, reason: str, detail: str) -> None:
-        """Count one more of ``reason``; ``detail`` is for the log and has to be free of secrets."""
+    def __call__(self, reason: str, detail: str, find_peer: Callable[[], object] | None = None, /) -> None:
+        """Count one more of ``reason``.
+
+        Args:
+            reason: one of a few.
+            detail: for the log; has to be free of secrets.
+            find_peer: tells who it was; asked only if there is a line in the log.
+        """
         self.counts[reason] += 1
         now = self._clock()
         last, count_then = self._logged.get(reason, (-_NOTE_INTERVAL_S, 0))
@@ -108,7 +114,8 @@ class Notes:
         unlogged = self.counts[reason] - count_then - 1
         more = f" ({unlogged} more of this kind since the last line)" if unlogged > 0 and count_then else ""
         level = logging.WARNING if reason in _FOR_THE_OPERATOR else logging.INFO
-        logger.log(level, "%s: %s%s", reason, detail[:200], more)
+        who = f", from {find_peer()}" if find_peer is not None else ""
+        logger.log(level, "%s: %s%s%s", reason, detail[:200], who, more)
 
 
 class FailedAttempts:

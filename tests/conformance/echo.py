@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from websockets.protocol import Protocol as FrameProtocol
 
+from oyez.address import FindPeer
 from oyez.net.engineio import EngineLink, EngineServer, EngineSettings
 from oyez.net.engineio_http import EngineHttp
 from oyez.net.gate import FrameReceiver, IdleSocket, OpenSocket, StreamReceiver
@@ -146,7 +147,7 @@ class Gate:
     def admit_stream(self, request: Handshake) -> StreamReceiver | Refusal:
         return Refusal(404, "Not Found", b"{}")
 
-    def note(self, reason: str, detail: str) -> None:
+    def note(self, reason: str, detail: str, find_peer: FindPeer | None = None, /) -> None:
         """The suites break rules on purpose."""
 
 

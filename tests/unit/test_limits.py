@@ -72,6 +72,21 @@ def test_notes_are_logged_from_the_first_second_on(caplog: pytest.LogCaptureFixt
     assert len(caplog.records) == 1
 
 
+def test_a_note_says_who_it_was_and_asks_only_for_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    asked: list[str] = []
+
+    def find_peer() -> str:
+        asked.append("asked")
+        return "203.0.113.9"
+
+    note = Notes(Clock(1000.0))
+    with caplog.at_level(logging.INFO):
+        for _ in range(3):
+            note("refused-command", "bad-command", find_peer)
+    assert [record.getMessage() for record in caplog.records] == ["refused-command: bad-command, from 203.0.113.9"]
+    assert len(asked) == 1
+
+
 @pytest.mark.parametrize(
     ("reason", "level"), [("refused-command", "INFO"), ("bad-request", "INFO"), ("auth-failed", "WARNING")]
 )

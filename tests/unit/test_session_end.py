@@ -4,7 +4,7 @@ from itertools import cycle
 
 import pytest
 
-from oyez.address import Peer
+from oyez.address import FindPeer, Peer
 from oyez.auth import PostPolicy
 from oyez.endpoints.session import FilterLimits
 from oyez.endpoints.socketio import SocketIOEndpoint, SocketIOLimits
@@ -37,7 +37,7 @@ class Door:
         )
         self.engine = EngineServer(EngineSettings(), ticker, self.endpoint.open_app, self.note)
 
-    def note(self, reason: str, detail: str) -> None:
+    def note(self, reason: str, detail: str, find_peer: FindPeer | None = None, /) -> None:
         self.notes.append(reason)
 
     def open(self) -> EngineLink:

@@ -63,7 +63,7 @@ class PostingEndpoint:
 
     def _admit(self, find_peer: FindPeer, *, needs_key: bool) -> FrameReceiver | Refusal:
         if not self.house.may_open(find_peer):
-            self.house.note("at-capacity", "a WebSocket over the limit is refused")
+            self.house.note("at-capacity", "a WebSocket over the limit is refused", find_peer)
             return _AT_CAPACITY
         return RawPoster(self, find_peer, needs_key=needs_key)
 
@@ -121,7 +121,7 @@ class RawPoster:
         slot: list[bytes] = []
         self._unanswered.append(slot)
         if len(self._unanswered) > _MOST_UNANSWERED and self._connection is not None:
-            self._endpoint.house.note("refused-command", "too many requests before their replies")
+            self._endpoint.house.note("refused-command", "too many requests before their replies", self._find_peer)
             self._connection.close(1008)  # RFC 6455 §7.4.1: against the policy
             return
         if isinstance(request, CommandError):
@@ -167,7 +167,7 @@ class RawPoster:
             self._refuse(slot, raw_commands.syntax_error(error))
             return
         if command is None or not commands.is_channel(command.channel, self._endpoint.house.filter.max_channel_length):
-            self._endpoint.house.note("refused-command", commands.INVALID_CHANNEL_IN_POST.code)
+            self._endpoint.house.note("refused-command", commands.INVALID_CHANNEL_IN_POST.code, self._find_peer)
             self._reply(slot, raw_commands.INVALID_CHANNEL)
             return
         post = Post(Channel(command.channel), command.message)
@@ -219,7 +219,7 @@ class RawPoster:
     # Replies
 
     def _refuse(self, slot: list[bytes], error: CommandError) -> None:
-        self._endpoint.house.note("refused-command", error.code)
+        self._endpoint.house.note("refused-command", error.code, self._find_peer)
         self._reply(slot, error.encode())
 
     def _refuse_stranger(self, slot: list[bytes]) -> None:
@@ -243,7 +243,7 @@ class RawPoster:
     def tick(self, now: float) -> None:
         """No key was shown in time."""
         if self._connection is not None and not self._may_post:
-            self._endpoint.house.note("connect-timeout", "no key was shown in time")
+            self._endpoint.house.note("connect-timeout", "no key was shown in time", self._find_peer)
             self._connection.close(1008)
 
     def _plan_end(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from oyez.address import FindPeer
+from oyez.address import FindPeer, Note
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId
 from oyez.hub.subscriber import Subscription
@@ -44,7 +44,7 @@ class House:
     hub: Hub
     seats: Seats
     ticker: Ticker
-    note: Callable[[str, str], None]
+    note: Note
     filter: FilterLimits
     origins: Origins
     peers: Peers

@@ -11,6 +11,7 @@ from functools import partial
 from random import uniform
 
 from oyez import auth
+from oyez.address import Note
 from oyez.auth import PostPolicy, Verdict
 from oyez.endpoints.encodings import SOCKETIO_FRAMES, SOCKETIO_PACKETS
 from oyez.endpoints.session import FilterLimits, ListenerSession
@@ -67,7 +68,7 @@ class SocketIOEndpoint:
         *,
         policy: PostPolicy,
         failures: FailedAttempts,
-        note: Callable[[str, str], None],
+        note: Note,
     ) -> None:
         self.hub = hub
         self.limits = limits
@@ -125,7 +126,7 @@ class SocketIOApp:
     def alarm(self) -> None:
         """No CONNECT came in time, or the wait at capacity is over: close the transport, without a DISCONNECT."""
         if self._role is Role.NOBODY:
-            self._endpoint.note("connect-timeout", "no CONNECT in time")
+            self._endpoint.note("connect-timeout", "no CONNECT in time", self._link.find_peer)
         self._link.close(engineio.NOOP)
 
     def closed(self) -> None:
@@ -197,7 +198,7 @@ class SocketIOApp:
         endpoint = self._endpoint
         if not endpoint.seats.take():
             self._role = Role.WAITING
-            endpoint.note("at-capacity", f"{endpoint.seats.taken} listeners are connected")
+            endpoint.note("at-capacity", f"{endpoint.seats.taken} listeners are connected", self._link.find_peer)
             self._join()
             self._refuse(commands.AT_CAPACITY)
             self._link.set_alarm(uniform(*_HOLD_AT_CAPACITY_S))  # noqa: S311 - spread, not secret
@@ -231,7 +232,7 @@ class SocketIOApp:
     def _post(self, packet: Packet) -> None:
         command = commands.parse_post(_argument(packet))
         if command is None or not commands.is_channel(command.channel, self._endpoint.limits.filter.max_channel_length):
-            self._endpoint.note("refused-command", commands.INVALID_CHANNEL_IN_POST.code)
+            self._endpoint.note("refused-command", commands.INVALID_CHANNEL_IN_POST.code, self._link.find_peer)
             self._answer(packet.ack_id, "error", commands.INVALID_CHANNEL_IN_POST.encode())
             return
         post = Post(Channel(command.channel), command.message, packet.attachments)
@@ -290,7 +291,7 @@ class SocketIOApp:
         self._refuse(commands.UNAUTHORIZED)
 
     def _refuse(self, error: CommandError) -> None:
-        self._endpoint.note("refused-command", error.code)
+        self._endpoint.note("refused-command", error.code, self._link.find_peer)
         self._emit("error", error.encode())
 
     def _emit(self, event: str, argument: bytes) -> None:

@@ -50,11 +50,12 @@ class WebSocketEndpoint:
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
         """Judge a handshake."""
         house = self.house
+        find_peer = house.peers.of_handshake(handshake)
         if not house.origins.allows(handshake.first(b"origin")):
-            house.note("bad-handshake", "a page of an origin that may not listen")
+            house.note("bad-handshake", "a page of an origin that may not listen", find_peer)
             return _FORBIDDEN
-        if not house.take_seat(house.peers.of_handshake(handshake)):
-            house.note("at-capacity", "a WebSocket over the limit is refused")
+        if not house.take_seat(find_peer):
+            house.note("at-capacity", "a WebSocket over the limit is refused", find_peer)
             return _AT_CAPACITY
         return RawListener(self)
 

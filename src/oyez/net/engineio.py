@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from oyez.address import FindPeer
+from oyez.address import FindPeer, Note
 from oyez.errors import ProtocolError
 from oyez.net.candidate import Candidate
 from oyez.net.connection import WebSocketConnection
@@ -85,7 +85,7 @@ class EngineServer:
         settings: EngineSettings,
         ticker: Ticker,
         open_app: Callable[["EngineLink"], EngineApp],
-        note: Callable[[str, str], None],
+        note: Note,
     ) -> None:
         self.settings = settings
         self.ticker = ticker
@@ -161,7 +161,7 @@ class EngineLink:
         elif self.polling is not None:
             self.polling.send(packet)
             if self.polling.hopeless:
-                self._server.note("unread-answers", "a client that never polls")
+                self._server.note("unread-answers", "a client that never polls", self.find_peer)
                 self.close()
 
     def send_binary(self, data: bytes) -> None:
@@ -230,7 +230,7 @@ class EngineLink:
             return
         if action is Action.END:
             if data != engineio.CLOSE:
-                self._server.note("bad-packet", "an Engine.IO packet out of place")
+                self._server.note("bad-packet", "an Engine.IO packet out of place", self.find_peer)
             final_packet = engineio.NOOP if data == engineio.CLOSE else engineio.CLOSE
             self.close(final_packet)  # Engine.IO 4, "Close": a poll that is pending beside a "1" gets a noop
             return
@@ -343,7 +343,7 @@ class EngineLink:
             if action is Action.PING:
                 self._ping()
             elif action is Action.END:
-                self._server.note("ping-timeout", "no pong in time")
+                self._server.note("ping-timeout", "no pong in time", self.find_peer)
                 self.close(engineio.NOOP)
         if self.is_open:
             self._plan_tick()
@@ -371,7 +371,7 @@ class EngineLink:
     # Ends
 
     def _fail(self, detail: str) -> None:
-        self._server.note("bad-packet", detail)
+        self._server.note("bad-packet", detail, self.find_peer)
         self.close()
 
     def _end(self) -> None:
