@@ -48,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "address", "auth", "client", "config", "errors", "outlet", "saved_text", "server", "settings", "state_folder",
         "terminal_text", "wire", "__version__",
     },
-    "django": {"client", "errors", "auth.WELL_KNOWN_KEYS"},
+    "django": {"client", "errors", "address.is_loopback", "auth.WELL_KNOWN_KEYS"},
     "testing": {"errors", "hub.publication", "hub.broker"},
     "__main__": {"cli"},
     "__init__": set(),

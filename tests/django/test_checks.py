@@ -64,6 +64,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [  # settings, id, the setting th
     ({**DMOJ, "EVENT_DAEMON_POLL": None}, "W007", "EVENT_DAEMON_POLL"),
     ({**LQDOJ, "EVENT_DAEMON_PUBLIC_URL": "wss://judge.example/event/"}, "W008", "EVENT_DAEMON_PUBLIC_URL"),
     ({**LQDOJ, "EVENT_DAEMON_PUBLIC_URL": "http://localhost:15100"}, "W009", "EVENT_DAEMON_PUBLIC_URL"),
+    ({**LQDOJ, "EVENT_DAEMON_PUBLIC_URL": "http://127.0.0.53:15100"}, "W009", "EVENT_DAEMON_PUBLIC_URL"),
     ({**LQDOJ, "EVENT_DAEMON_PUBLC_URL_SSL": "https://judge.example"}, "W010", "EVENT_DAEMON_PUBLIC_URL_SSL"),
     ({**DMOJ, "EVENT_DAEMON_URL": "http://127.0.0.1:15100", "EVENT_DAEMON_KEY": "k"}, "I001", "EVENT_DAEMON_POST"),
 ]  # fmt: skip

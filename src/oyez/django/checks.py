@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning  # noqa: A004 - their names in Django
 from django.utils.module_loading import import_string
 
+from oyez.address import is_loopback
 from oyez.auth import WELL_KNOWN_KEYS
 from oyez.client import parse_target
 from oyez.django import site
@@ -21,7 +22,6 @@ from oyez.errors import ConfigError
 _EXAMPLE_URL = "http://127.0.0.1:15100"
 _EXAMPLE_PUBLIC_URL = "https://judge.example"
 _SIGNS_OF_TLS = ("DMOJ_SSL", "SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE")
-_LOCAL = frozenset(("localhost", "127.0.0.1", "::1"))
 _PUBLIC_NAMES = (site.PUBLIC_URL, site.PUBLIC_URL + site.SSL, site.GET, site.GET + site.SSL)
 # Names that sites have for purposes of their own.
 _SITES_OWN = tuple(f"{site.PREFIX}{word}_KEY" for word in ("SUBMISSION", "CONTEST", "TICKET", "NOTIFICATION"))
@@ -225,7 +225,7 @@ def _is_url(value: str) -> bool:
 
 
 def _is_local(value: str) -> bool:
-    return value.startswith("http+unix:") or (_split(value)[1] or "").removesuffix(".") in _LOCAL
+    return value.startswith("http+unix:") or is_loopback(_split(value)[1])
 
 
 def _authority(value: object) -> tuple[str | None, int | None]:
