@@ -13,6 +13,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,19 +39,17 @@ class _Request(NamedTuple):
     settle: Settle
 
 
-class _Writing(NamedTuple):
-    """A request that is being written: the events that it becomes, and their rows."""
+class _Job(NamedTuple):
+    """What the writer writes in one transaction: the events of some requests, in their order, and when that was."""
 
-    settle: Settle
+    requests: list[_Request]
     publications: list[Publication]
     rows: list[Row]
-
-
-class _Job(NamedTuple):
-    """What the writer writes in one transaction, and when it was put together."""
-
-    batch: list[_Writing]
     moment: Moment
+
+
+Errors = list[BrokerError | None] | None
+"""For each request of a job, what went wrong with it; None: nothing did."""
 
 
 class SqliteBroker:
@@ -155,43 +154,52 @@ class SqliteBroker:
             events += len(request.posts)
         del self._waiting[: len(requests)]
         now = self._now()
-        self._given = max(self._given, EventId(as_id(now.wall_s, 1000) - 1))
-        batch = []
+        try:
+            job = self._make_job(requests, now)
+        except Exception:
+            logger.exception("a post is refused after an error of ours")
+            job = self._make_job(self._refuse_unwritable(requests, now), now)
+        if job.publications:
+            self._given = job.publications[-1].id
+        self._jobs.put(job)
+
+    def _make_job(self, requests: list[_Request], now: Moment) -> _Job:
+        """Give posts their ids, and write them down for the file."""
+        first = max(self._given + 1, as_id(now.wall_s, 1000))
+        publications = [
+            Publication(EventId(first + offset), post.channel, post.message, post.attachments, now.steady_s)
+            for offset, post in enumerate(post for request in requests for post in request.posts)
+        ]
+        now_ms = now.wall_ms
+        return _Job(requests, publications, [as_row(publication, now_ms) for publication in publications], now)
+
+    def _refuse_unwritable(self, requests: list[_Request], now: Moment) -> list[_Request]:
+        """Refuse the requests that cannot be written down, and give the others."""
+        others = []
         for request in requests:
             try:
-                batch.append(self._begin(request, now))
-            except Exception as error:
-                logger.exception("a post is refused after an error of ours")
+                self._make_job([request], now)
+                others.append(request)
+            except Exception as error:  # noqa: BLE001 - it was logged
                 _settle(request.settle, BrokerError(f"an error of ours: {error}", temporary=False))
-        self._jobs.put(_Job(batch, now))
+        return others
 
-    def _begin(self, request: _Request, now: Moment) -> _Writing:
-        """Give the posts of a request their ids, and write them down for the file."""
-        first = self._given + 1
-        publications = [
-            Publication(EventId(event_id), post.channel, post.message, post.attachments, now.steady_s)
-            for event_id, post in enumerate(request.posts, first)
-        ]
-        rows = [as_row(publication, now.wall_ms) for publication in publications]
-        self._given = EventId(self._given + len(rows))
-        return _Writing(request.settle, publications, rows)
-
-    def _written(self, batch: list[_Writing], errors: Sequence[BrokerError | None]) -> None:
-        """Deliver and settle a batch; called in the event loop when its transaction is over."""
-        kept = [
-            publication
-            for writing, error in zip(batch, errors, strict=True)
-            if error is None
-            for publication in writing.publications
-        ]
+    def _written(self, job: _Job, errors: Errors) -> None:
+        """Deliver and settle what was written; called in the event loop when its transaction is over."""
+        kept = job.publications if errors is None else _find_kept(job, errors)
         if kept:  # else nothing was written, and nothing was learnt
             self._last = kept[-1].id
             self._hand_over(kept)
             self._welcome()
-        for writing, error in zip(batch, errors, strict=True):
+        ids = [publication.id for publication in job.publications]
+        begin = 0
+        for number, request in enumerate(job.requests):
+            end = begin + len(request.posts)
+            error = None if errors is None else errors[number]
             if error is not None and error.temporary:
                 self._complain(error)
-            _settle(writing.settle, error or [publication.id for publication in writing.publications])
+            _settle(request.settle, error or ids[begin:end])
+            begin = end
         self._writing = bool(self._waiting)
         if self._writing:
             self._write_next()
@@ -243,7 +251,7 @@ class SqliteBroker:
                 if job is None:
                     break
                 self._look_for_step(job.moment)
-                self._loop.call_soon_threadsafe(self._written, job.batch, self._insert_all(job.batch))
+                self._loop.call_soon_threadsafe(self._written, job, self._insert_all(job))
             except queue.Empty:
                 wait_s = 0.0
             if wait_s <= 0:  # under load too, or the file would grow for as long as that lasts
@@ -251,22 +259,23 @@ class SqliteBroker:
                 trim_at = time.monotonic() + (_TRIM_PAUSE_S if more else _TRIM_INTERVAL_S)
         self._file.close()
 
-    def _insert_all(self, batch: list[_Writing]) -> list[BrokerError | None]:
-        """Write a batch in one transaction; gives for each request what went wrong.
+    def _insert_all(self, job: _Job) -> Errors:
+        """Write a job in one transaction.
 
         What the file itself refuses is the same for all. Where an error of ours is in the way, each request has a
         transaction of its own, so that one that cannot be written costs no other.
         """
         try:
-            error = self._insert([row for writing in batch for row in writing.rows])
-            return [error] * len(batch)
+            error = self._insert(job.rows)
+            return None if error is None else [error] * len(job.requests)
         except Exception:
             logger.exception("posts are written one by one after an error of ours")
-        return [self._insert_alone(writing) for writing in batch]
+        rows = iter(job.rows)
+        return [self._insert_alone(list(islice(rows, len(request.posts)))) for request in job.requests]
 
-    def _insert_alone(self, writing: _Writing) -> BrokerError | None:
+    def _insert_alone(self, rows: list[Row]) -> BrokerError | None:
         try:
-            return self._insert(writing.rows)
+            return self._insert(rows)
         except Exception as error:
             logger.exception("a post is refused after an error of ours")
             return BrokerError(f"an error of ours: {error}", temporary=False)
@@ -313,3 +322,10 @@ def _as_publications(newest_first: list[Row], now: Moment) -> list[Publication]:
     while newest_first:
         publications.append(as_publication(newest_first.pop(), now.steady_s, now.wall_ms))
     return publications
+
+
+def _find_kept(job: _Job, errors: list[BrokerError | None]) -> list[Publication]:
+    """Give the events of the requests with which nothing went wrong."""
+    rest = iter(job.publications)
+    runs = [list(islice(rest, len(request.posts))) for request in job.requests]
+    return [publication for run, error in zip(runs, errors, strict=True) if error is None for publication in run]
