@@ -203,6 +203,7 @@ def test_tabs_that_do_not_know_where_they_are_share_a_stream_too(
         tabs = [open_page(way="shared stream") for _ in range(2)]
         for tab in tabs:
             tab.follow(host.url, [channel], 0)
+            tab.until("receiver._feed.isLive() && receiver._feed.link.waits")  # on what its leader says
         expected += host.post(channel, "after")
         for tab in tabs:
             assert tab.events(len(expected)) == expected

@@ -28,9 +28,11 @@ const MOST_ROOMS = 3; // of the six connections that a browser has to a host
 
 // A transport of event.js: the connection is that of the leader, who may be in this tab.
 export async function openShare(feed, link, ways, Feed) {
-  for (let room = 1; room <= MOST_ROOMS && feed.link === link; room++) {
+  if (feed.link !== link) return; // given up while this file was on its way
+  for (let room = 1; room <= MOST_ROOMS; room++) {
     if (!knowsPositions(feed)) return findPositions(feed, link, ways[0]);
     await enter(feed, link, ways, Feed, `oyez ${room} ${ways[0][1]}`);
+    if (feed.link !== link) return;
     link.covered = [];
     feed.report("cover");
   }
@@ -40,15 +42,11 @@ const knowsPositions = (feed) => feed.channels.every((channel) => feed.position(
 
 // Have a connection of one's own for as long as it takes to learn the position: others cannot go back to an unknown one.
 async function findPositions(feed, link, [open, url]) {
-  const { report } = feed;
-  feed.report = (kind, data) => {
-    report(kind, data);
-    if (knowsPositions(feed)) feed.connect();
-  };
+  const looking = setInterval(() => feed.link === link && knowsPositions(feed) && feed.connect(), 200);
   try {
     await open(feed, link, url);
   } finally {
-    feed.report = report;
+    clearInterval(looking);
   }
 }
 
