@@ -122,13 +122,13 @@ def check_ports(address, ports):
     held = []
     try:
         for variable, port in ports.items():
-            held.append(_listen(address, port, variable))
+            held.append(_listen(address, port, variable, set(ports.values())))
     finally:
         for listener in held:
             listener.close()
 
 
-def _listen(address, port, variable):
+def _listen(address, port, variable, wanted):
     try:
         return _open(address, port)
     except OSError as error:
@@ -138,12 +138,12 @@ def _listen(address, port, variable):
             ) from error
         if error.errno != errno.EADDRINUSE:
             raise CannotStartError(f"Port {port} of {address} cannot be had: {error.strerror}.") from error
-        return _recommend_another(address, port, variable)
+        return _recommend_another(address, port, variable, wanted)
 
 
-def _recommend_another(address, port, variable):
+def _recommend_another(address, port, variable, wanted):
     cure = f"Stop what listens there, or take another port: make example {variable}=…"
-    for other in range(port + 1, min(port + NEIGHBOURS, 65535) + 1):
+    for other in sorted(set(range(port + 1, min(port + NEIGHBOURS, 65535) + 1)) - wanted):
         with suppress(OSError), _open(address, other):
             cure = cure.replace("…", str(other))
             break

@@ -258,6 +258,15 @@ def test_a_filter_can_be_changed(page: Page, dev_daemon: Daemon, door: str) -> N
     expect(added).to_have_count(0)
 
 
+@through_each_door
+def test_channels_may_have_names_that_mean_something_in_an_address(page: Page, dev_daemon: Daemon, door: str) -> None:
+    use(page, SUB_DEMO, door)
+    for name in (".", "..", "a/b?c=d&e#f%7C", "'"):
+        follow(page, SUB_DEMO, name)
+        dev_daemon.post(name, name)
+        expect(messages(page, SUB_DEMO).first).to_have_text(f'"{name}"')
+
+
 @pytest.mark.firefox
 @pytest.mark.parametrize("door", ["Socket.IO", "event stream"])
 def test_channels_that_are_refused_leave_those_before(page: Page, dev_daemon: Daemon, door: str) -> None:

@@ -162,4 +162,6 @@ def test_lines_go_with_the_door_the_channels_and_what_came(browser: Browser, sta
     expect(pre).to_contain_text(f"?last={event_id}'")
     follow(page, SUB_DEMO, "news, sub_demo")
     expect(pre).to_contain_text("/channels/news%7Csub_demo?")
+    follow(page, SUB_DEMO, "..")
+    expect(pre).to_contain_text("/channels/..%7C?")
     page.close()

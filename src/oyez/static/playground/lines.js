@@ -3,11 +3,13 @@
 
 import { address, settings } from "./daemon.js";
 import { receiverAddresses } from "./receiver.js";
+import { NOT_POLLED, canBePolled, escaped, pollPath } from "./requests.js";
 
 export const PLACES = ["page", "curl", "Python"];
 
 /* Give [lines, remark] for a listener's door, channels and newest id, in one of the places. */
 export function linesFor(door, channels, last, place) {
+  if (door === "long poll" && !canBePolled(channels)) return ["", `None: ${NOT_POLLED}.`];
   const [lines, remark = ""] = WRITERS[door][place](channels, last);
   return [lines, remark];
 }
@@ -49,10 +51,8 @@ const beside = (path) => new URL(path, address).href;
 const below = (path) => new URL(settings.socketio + path, address).href;
 const socketAddress = () => new URL(settings.websocket, address).href.replace(/^http/, "ws");
 
-/* encodeURIComponent leaves an apostrophe, with which text in a shell would end. */
-const escaped = (name) => encodeURIComponent(name).replace(/'/g, "%27");
 const streamed = (url, channels) => `${url}?${channels.map((name) => `channel=${escaped(name)}`).join("&")}`;
-const polled = (channels) => beside("channels/") + channels.map(escaped).join("%7C");
+const polled = (channels) => address + pollPath(channels);
 
 /* JSON is JavaScript and Python too. In a page, a text must not end the script that it is in. */
 const python = (value) => Array.isArray(value) ? `[${value.map(python).join(", ")}]` : JSON.stringify(value);

@@ -7,8 +7,6 @@ const TOO_MANY_HELD = `a browser has six HTTP connections for one daemon, an eve
   `and posts need some too; have ${MOST_HELD} such listeners at most`;
 const holding = new Set();
 
-const isDots = (name) => name === "." || name === "..";
-
 function hold(door) {
   if (holding.size < MOST_HELD) holding.add(door);
   return holding.has(door);
@@ -61,6 +59,15 @@ export class StreamDoor {
   }
 }
 
+export const NOT_POLLED = "in a long poll, | separates channels";
+export const canBePolled = (channels) => !channels.some((name) => name.includes("|"));
+
+/* encodeURIComponent leaves an apostrophe, with which text in a shell would end. */
+export const escaped = (name) => encodeURIComponent(name).replace(/'/g, "%27");
+
+/* Give the path of a poll. Whoever sends it takes . and .. out, but not with a separator behind. */
+export const pollPath = (channels) => `channels/${channels.map(escaped).join("%7C")}`.replace(/\/\.\.?$/, "$&%7C");
+
 /* One request after the other, each answered by one event. The first one is answered at once, as a sign of life. */
 export class PollDoor {
   constructor(link) {
@@ -70,11 +77,9 @@ export class PollDoor {
 
   connect(channels, last) {
     this.close();
-    const problem = channels.some((name) => name.includes("|")) ? "in a long poll, | separates channels"
-      : channels.some(isDots) ? "a browser takes . and .. out of an address"
-      : hold(this) ? "" : TOO_MANY_HELD;
-    if (problem) return this.link.refused(problem);
-    this.path = `channels/${channels.map(encodeURIComponent).join("|")}`;
+    if (!canBePolled(channels)) return this.link.refused(NOT_POLLED);
+    if (!hold(this)) return this.link.refused(TOO_MANY_HELD);
+    this.path = pollPath(channels);
     this.last = last;
     this.end = new AbortController();
     this.loop(this.end.signal);
