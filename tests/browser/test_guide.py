@@ -1,0 +1,42 @@
+"""Do the scripts that a page may paste to listen without a library work as they are printed?"""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.pages import Site, note_errors
+from tests.daemon import Daemon
+from tests.integration.links import eventually, metrics
+from tests.pages import snippets
+
+GUIDE = "docs/how-to/listen-without-a-library.md"
+CALL = '\nlisten(["sub_demo"], NEWEST, (event) => console.log(event.channel, event.id, event.message));'
+
+
+@pytest.fixture
+def page(browser: Browser, site: Site) -> Iterator[Page]:
+    page = browser.new_page()
+    errors = note_errors(page)
+    page.goto(f"{site.url}/elsewhere.html")
+    yield page
+    page.close()
+    assert errors == []
+
+
+SCRIPTS = {
+    "EventSource": snippets(GUIDE, "html")[0].replace("<script>", "").replace("</script>", ""),
+    "fetch": snippets(GUIDE, "js")[0] + CALL,
+    "WebSocket": snippets(GUIDE, "js")[1],
+}
+
+
+@pytest.mark.parametrize("kind", SCRIPTS)
+def test_the_script_hears_what_is_posted(kind: str, page: Page, own_daemon: Daemon) -> None:
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    script = SCRIPTS[kind].replace("127.0.0.1:15100", f"127.0.0.1:{own_daemon.port}")
+    page.add_script_tag(content=script.replace("NEWEST", str(own_daemon.last())))
+    eventually(lambda: page.evaluate("1") and metrics(own_daemon.port)["oyez_listeners"] == 1, "listener")
+    own_daemon.post("sub_demo", "hear ye")
+    eventually(lambda: page.evaluate("1") and any("hear ye" in line for line in said), "event in the page")
