@@ -12,6 +12,7 @@ from oyez.hub.publication import Channel, EventId, Post, Publication
 from oyez.hub.subscriber import Subscription
 from oyez.net.gate import FrameReceiver, OpenSocket
 from oyez.net.handshake import Handshake, Refusal
+from oyez.net.origins import Origins
 from oyez.net.ticker import Ticker
 
 
@@ -243,6 +244,7 @@ class Gate:
     def __init__(self, max_message_bytes: int = 10_000) -> None:
         self.ticker = Ticker(clock=Clock())
         self.parsers: list[FrameProtocol] = []
+        self.origins = Origins()
         self.connections: set[OpenSocket] = set()
         self.notes: list[str] = []
         self.receivers: list[Messages] = []

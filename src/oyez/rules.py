@@ -43,8 +43,11 @@ class Rule:
 
     def expected(self, default: object, value: object = None) -> str:
         """Say in words which values are right for a setting with this default, instead of the given one."""
-        if self.problem is not None and isinstance(value, str):
-            return self.problem(value) or self.form
+        if self.problem is not None:
+            texts = value if isinstance(value, tuple) else (value,)
+            problems = [self.problem(text) for text in texts if isinstance(text, str)]
+            if any(problems) or isinstance(value, str):
+                return next(filter(None, problems), self.form)
         if self.choices:
             return "one of " + ", ".join(self.choices)
         if isinstance(default, bool):
@@ -110,11 +113,6 @@ def is_network(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def is_origin(text: str) -> bool:
-    """Accept what a browser sends as Origin (RFC 6454 §6.1), or a star."""
-    return text == "*" or re.fullmatch(r"https?://[^\s/?#]+", text) is not None
 
 
 def is_host_name(text: str) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from oyez.broker_url import FORMS
+from oyez.origin import problem_of_pattern
 from oyez.rules import (
     DAY_S,
     KEY_FORM,
@@ -20,7 +21,6 @@ from oyez.rules import (
     is_host_name,
     is_mount,
     is_network,
-    is_origin,
     is_path,
     is_socket_path,
     problem_of_broker,
@@ -145,8 +145,8 @@ class HttpSettings:
     allowed_origins: tuple[str, ...] = setting(
         ("*",),
         "Sites whose pages may listen; * is any.",
-        valid=is_origin,
-        form="* or origins, such as https://judge.example",
+        problem=problem_of_pattern,
+        form="* or origins, such as https://judge.example or https://*.judge.example",
     )
     trusted_proxies: tuple[str, ...] = setting(
         ("127.0.0.1", "::1"), "Proxies whose word on a peer's address is taken.", valid=is_network, form=NETWORKS

@@ -24,6 +24,7 @@ from oyez.net.engineio_http import EngineHttp
 from oyez.net.gate import FrameReceiver, IdleSocket, OpenSocket, StreamReceiver
 from oyez.net.handshake import Handshake, Refusal
 from oyez.net.http import HttpServer, bind_tcp
+from oyez.net.origins import Origins
 from oyez.net.session_id import new_session_id
 from oyez.net.ticker import Ticker
 from oyez.settings import LimitSettings
@@ -129,6 +130,7 @@ class Gate:
     limits: LimitSettings = field(default_factory=LimitSettings)
     max_sockets: int = 1000
     keep_alive_s: float = 75.0
+    origins: Origins = field(default_factory=Origins)
     idle: dict[IdleSocket, None] = field(default_factory=dict)
     max_message_bytes: int = MAX_PAYLOAD_BYTES
     connections: set[OpenSocket] = field(default_factory=set)

@@ -55,8 +55,9 @@ class LongPollEndpoint:
         if response is None:
             return  # nobody is there any more
         response.headers["Cache-Control"] = "no-store"
-        response.headers["Access-Control-Expose-Headers"] = _GAP_HEADER
-        response.headers.update(self._house.origins.headers(request.headers.get("Origin")))
+        if request.method != "OPTIONS":
+            response.headers["Access-Control-Expose-Headers"] = _GAP_HEADER
+            response.headers.update(self._house.origins.headers(request.headers.get("Origin")))
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response | None:
@@ -64,8 +65,7 @@ class LongPollEndpoint:
             self._house.note("bad-request", "a long poll by a page of an origin that may not listen")
             return Response("403 Forbidden", 403, media_type="text/plain")
         if request.method == "OPTIONS":  # a page that adds a header asks before
-            asked = request.headers.get("Access-Control-Request-Headers", "")
-            return Response(status_code=204, headers={"Access-Control-Allow-Headers": asked} if asked else None)
+            return self._house.origins.preflight(request, "GET,HEAD,POST")
         limits = self._house.filter
         try:
             query = listen_query.parse_poll(

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from oyez.net.origins import Origins
+from oyez.wire import http_fields
 
 # Django's static files come from this folder too: there is one source.
 _FOLDER = ("django", "static", "oyez")
@@ -44,10 +45,13 @@ class ScriptEndpoint:
 
     def routes(self) -> list[Route]:
         """Give the paths."""
-        return [Route(prefix + name, self._show) for prefix in ("/", self._below) for name in _TYPES]
+        paths = [prefix + name for prefix in ("/", self._below) for name in _TYPES]
+        return [Route(path, self._show, methods=["GET", "HEAD", "OPTIONS"]) for path in paths]
 
     async def _show(self, request: Request) -> Response:
-        file = self._files[request.url.path.rpartition("/")[2]]
+        if request.method == "OPTIONS":
+            return self._origins.preflight(request, "GET,HEAD")
+        file = self._files[request.scope["path"].rpartition("/")[2]]
         headers = self._origins.headers(request.headers.get("Origin"))
         vary = ", ".join(filter(None, ("Accept-Encoding", headers.get("Vary"))))
         headers |= {
@@ -56,9 +60,9 @@ class ScriptEndpoint:
             "Vary": vary,
             "X-Content-Type-Options": "nosniff",
         }
-        if file.tag in request.headers.get("If-None-Match", ""):
+        if http_fields.names_tag(file.tag, *request.headers.getlist("If-None-Match")):
             return Response(status_code=304, headers=headers)
-        if "gzip" in request.headers.get("Accept-Encoding", ""):
+        if http_fields.prefers_gzip(*request.headers.getlist("Accept-Encoding")):
             return Response(file.packed, media_type=file.kind, headers=headers | {"Content-Encoding": "gzip"})
         return Response(file.content, media_type=file.kind, headers=headers)
 

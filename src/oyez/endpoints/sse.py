@@ -36,6 +36,13 @@ _RETRY_AT_CAPACITY_MS = (15_000, 45_000)
 _HEARTBEATS_UNREAD = 3
 
 
+_HEADERS = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-store, no-transform",
+    "X-Accel-Buffering": "no",  # nginx and those who copy it pass each record on at once
+}
+
+
 class EventStreamEndpoint:
     """What all streams share; ``paths`` are where they begin."""
 
@@ -47,18 +54,17 @@ class EventStreamEndpoint:
 
     def routes(self) -> list[Route]:
         """Give the paths for what is no GET: a GET gets its socket for itself, see `admit`."""
-        methods = ["OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
+        methods = ["HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
         return [Route(path, self._answer_others, methods=methods) for path in self.paths]
 
     async def _answer_others(self, request: Request) -> Response:
-        headers = self.house.origins.headers(request.headers.get("Origin"))
-        if request.method != "OPTIONS":
-            return Response(
-                _error("method-not-allowed", "A stream is asked for by GET"), 405, headers | {"Allow": "GET"}
-            )
-        # Fetch asks before it sends this header to another origin; EventSource does not need to.
-        headers |= {"Access-Control-Allow-Methods": "GET", "Access-Control-Allow-Headers": "Last-Event-ID"}
-        return Response(status_code=204, headers=headers)
+        origins, origin = self.house.origins, request.headers.get("Origin")
+        if request.method == "OPTIONS":  # fetch asks before it sends a header; EventSource does not need to
+            answer = origins.preflight(request, "GET")
+            answer.headers.setdefault("Access-Control-Allow-Headers", "Last-Event-ID")
+            return answer
+        words = _error("method-not-allowed", "A stream is asked for by GET")
+        return Response(words, 405, origins.headers(origin) | {"Allow": "GET"}, media_type="application/json")
 
     def admit(self, request: Handshake) -> StreamReceiver | Refusal:
         """Judge a request."""
@@ -205,14 +211,7 @@ class _PutOff:
 
 
 def _head(cors: dict[str, str]) -> bytes:
-    headers = {
-        "Content-Type": "text/event-stream; charset=utf-8",
-        "Cache-Control": "no-store, no-transform",
-        "X-Accel-Buffering": "no",  # nginx and those who copy it pass each record on at once
-        "Connection": "close",
-        **cors,
-    }
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    lines = "".join(f"{name}: {value}\r\n" for name, value in {**_HEADERS, "Connection": "close", **cors}.items())
     return f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode("latin-1")
 
 

@@ -196,15 +196,16 @@ class WebSocketConnection(TakenSocket):
         """Answer the request that asked for the upgrade: its target and its headers, names in lower case."""
         path, _, query = target.decode("latin-1").partition("?")
         handshake = Handshake(path, query, headers, self)
+        cors = self._gate.origins.headers(handshake.first(b"origin"))
         try:
-            answer = accept(handshake)
+            answer = accept(handshake, cors)
         except BadHandshake as error:
             self._gate.note("bad-handshake", str(error))
             self._refuse(error.answer)
             return
         receiver = self._gate.admit(handshake)
         if isinstance(receiver, Refusal):
-            self._refuse(receiver.serialize())
+            self._refuse(receiver.serialize(cors))
             return
         self._receiver = receiver
         self._hold_answers()

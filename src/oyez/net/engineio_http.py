@@ -4,7 +4,7 @@ Knows requests and the protocol's error answers. Must not know what messages mea
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import NamedTuple
@@ -66,7 +66,7 @@ class EngineHttp:
     Args:
         server: the sessions.
         peers: how clients are told apart.
-        allowed_origins: pages that may connect; ``*`` for all.
+        origins: whose pages may connect.
         body_timeout_s: how long the body of a POST may take.
         may_open: whether there is room for one more session.
     """
@@ -76,13 +76,13 @@ class EngineHttp:
         server: EngineServer,
         *,
         peers: Peers | None = None,
-        allowed_origins: Sequence[str] = ("*",),
+        origins: Origins | None = None,
         body_timeout_s: float = 30.0,
         may_open: Callable[[FindPeer], bool] = lambda _: True,
     ) -> None:
         self._server = server
         self._peers = peers or Peers()
-        self._origins = Origins(allowed_origins)
+        self._origins = origins or Origins()
         self._body_timeout_s = body_timeout_s
         self._may_open = may_open
 
@@ -115,12 +115,13 @@ class EngineHttp:
         if response is None:
             return
         response.headers["Cache-Control"] = "no-store"
-        response.headers.update(self._origins.headers(request.headers.get("Origin")))
+        if request.method != "OPTIONS":
+            response.headers.update(self._origins.headers(request.headers.get("Origin")))
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response | None:
         if request.method == "OPTIONS":
-            return _preflight(request)
+            return self._origins.preflight(request, "GET,POST")
         asked = request.scope["query_string"].decode("latin-1")
         refused, link = self._check(asked, request.method, request.headers.get("Origin"))
         query = _parse_query(asked) if refused is None else {}
@@ -271,12 +272,3 @@ def _error(refused: _Refused, headers: dict[str, str] | None = None) -> Response
 
 def _text(payload: bytes) -> Response:
     return Response(payload, headers={"Content-Type": "text/plain; charset=UTF-8"})
-
-
-def _preflight(request: Request) -> Response:
-    """Answer a browser that asks before it posts from another origin."""
-    headers = {"Access-Control-Allow-Methods": "GET,POST", "Vary": "Access-Control-Request-Headers"}
-    asked = request.headers.get("Access-Control-Request-Headers")
-    if asked:
-        headers["Access-Control-Allow-Headers"] = asked
-    return Response(status_code=204, headers=headers)

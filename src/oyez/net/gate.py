@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from websockets.protocol import Protocol as FrameProtocol
 
 from oyez.net.handshake import Handshake, Refusal
+from oyez.net.origins import Origins
 from oyez.net.ticker import Ticker
 
 if TYPE_CHECKING:
@@ -109,6 +110,11 @@ class Gate(Protocol):
     @property
     def connections(self) -> set[OpenSocket]:
         """All sockets that are no longer HTTP's."""
+        ...
+
+    @property
+    def origins(self) -> Origins:
+        """Whose pages may read what is answered to a request for a socket."""
         ...
 
     def admit(self, handshake: Handshake) -> "FrameReceiver | Refusal":

@@ -4,7 +4,7 @@ Knows RFC 6455's opening handshake. Must not know who takes the connection.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from websockets.datastructures import Headers
@@ -31,8 +31,7 @@ _ACCEPTED = (
     "Upgrade: websocket\r\n"
     "Connection: Upgrade\r\n"
     "Sec-WebSocket-Accept: %s\r\n"
-    "%s"
-    "Access-Control-Allow-Origin: *\r\n\r\n"
+    "%s%s\r\n"
 )
 
 _KEY_CHARACTERS = 24  # RFC 6455 §4.1: 16 bytes in base64
@@ -64,15 +63,15 @@ class Refusal(NamedTuple):
     body: bytes
     retry_after_s: int | None = None
 
-    def serialize(self) -> bytes:
-        """Give the bytes."""
+    def serialize(self, cors: Mapping[str, str]) -> bytes:
+        """Return the bytes; ``cors`` are the headers for the page that asks."""
         headers = Headers()
         headers["Content-Type"] = "application/json"
         if self.retry_after_s is not None:
             headers["Retry-After"] = str(self.retry_after_s)
         headers["Content-Length"] = str(len(self.body))
         headers["Connection"] = "close"
-        return _serialize(Response(self.status, self.reason, headers, self.body))
+        return _serialize(Response(self.status, self.reason, headers, self.body), cors)
 
 
 class BadHandshake(Exception):  # noqa: N818 - an answer to give, not a failure of ours
@@ -83,18 +82,19 @@ class BadHandshake(Exception):  # noqa: N818 - an answer to give, not a failure 
         self.answer = answer
 
 
-def accept(handshake: Handshake) -> bytes:
-    """Give the answer that accepts a handshake.
+def accept(handshake: Handshake, cors: Mapping[str, str]) -> bytes:
+    """Give the answer that accepts a handshake; ``cors`` are the headers for the page that asks.
 
     Raises:
         BadHandshake: it breaks RFC 6455 §4.2.1.
     """
     key = _plain_key(handshake.headers)
-    accepted = _judge_words(handshake) if key is None else accept_key(key)
-    return (_ACCEPTED % (accepted, _choose_subprotocol(handshake))).encode()
+    accepted = _judge_words(handshake, cors) if key is None else accept_key(key)
+    lines = "".join([f"{name}: {value}\r\n" for name, value in cors.items()])
+    return (_ACCEPTED % (accepted, _choose_subprotocol(handshake, cors), lines)).encode()
 
 
-def _judge_words(handshake: Handshake) -> str:
+def _judge_words(handshake: Handshake, cors: Mapping[str, str]) -> str:
     """Let the library judge; to what else the client would upgrade, and its subprotocols, are nothing to it."""
     headers = Headers()
     for name, value in handshake.headers:
@@ -105,11 +105,11 @@ def _judge_words(handshake: Handshake) -> str:
     try:
         accepted, _, _ = _judge.process_request(request)
     except InvalidHandshake as error:
-        raise BadHandshake(str(error), _serialize(_judge.accept(request))) from error
+        raise BadHandshake(str(error), _serialize(_judge.accept(request), cors)) from error
     return accepted
 
 
-def _choose_subprotocol(handshake: Handshake) -> str:
+def _choose_subprotocol(handshake: Handshake, cors: Mapping[str, str]) -> str:
     """Name the subprotocol that the client wants most: here they all mean the same, but browsers want one back."""
     lines = handshake.all(b"sec-websocket-protocol")
     if not lines:
@@ -118,7 +118,7 @@ def _choose_subprotocol(handshake: Handshake) -> str:
         offered = read_subprotocols(*lines)
     except ProtocolError as error:
         refusal = Refusal(400, "Bad Request", b'{"code":"bad-request","message":"%b"}' % str(error).encode())
-        raise BadHandshake(str(error), refusal.serialize()) from error
+        raise BadHandshake(str(error), refusal.serialize(cors)) from error
     return f"Sec-WebSocket-Protocol: {offered[0]}\r\n" if offered else ""
 
 
@@ -144,6 +144,6 @@ def _plain_key(headers: Sequence[tuple[bytes, bytes]]) -> str | None:
     return key.decode("ascii") if plain else None
 
 
-def _serialize(response: Response) -> bytes:
-    response.headers["Access-Control-Allow-Origin"] = "*"
+def _serialize(response: Response, cors: Mapping[str, str]) -> bytes:
+    response.headers.update(cors)
     return response.serialize()

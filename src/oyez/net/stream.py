@@ -33,9 +33,10 @@ class StreamConnection(TakenSocket):
     def begin(self, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """Answer a request: its target and its headers, names in lower case."""
         path, _, query = target.decode("latin-1").partition("?")
-        receiver = self._gate.admit_stream(Handshake(path, query, headers, self))
+        request = Handshake(path, query, headers, self)
+        receiver = self._gate.admit_stream(request)
         if isinstance(receiver, Refusal):
-            self._transport.write(receiver.serialize())
+            self._transport.write(receiver.serialize(self._gate.origins.headers(request.first(b"origin"))))
             self.close()
             return
         self._receiver = receiver

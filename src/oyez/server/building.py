@@ -225,7 +225,7 @@ class Building:
         socketio_http = EngineHttp(
             self.engine,
             peers=self.house.peers,
-            allowed_origins=settings.http.allowed_origins,
+            origins=self.house.origins,
             body_timeout_s=settings.limits.body_timeout_s,
             may_open=self._may_open,
         )
@@ -236,6 +236,7 @@ class Building:
             settings.limits.max_sender_message_bytes,
             self.notes,
             settings.http.keep_alive_s,
+            self.house.origins,
             below={settings.socketio.path: socketio_http.admit},
             streams=dict.fromkeys(self.streams.paths, self.streams.admit),
         )

@@ -11,6 +11,7 @@ from websockets.protocol import Protocol as FrameProtocol
 from oyez.limits import Notes
 from oyez.net.gate import FrameReceiver, IdleSocket, OpenSocket, StreamReceiver
 from oyez.net.handshake import Handshake, Refusal
+from oyez.net.origins import Origins
 from oyez.net.ticker import Ticker
 from oyez.settings import LimitSettings
 
@@ -34,6 +35,7 @@ class Doorway:
     max_message_bytes: int
     note: Notes
     keep_alive_s: float = 75.0
+    origins: Origins = field(default_factory=Origins)
     parsers: list[FrameProtocol] = field(default_factory=list)
     connections: set[OpenSocket] = field(default_factory=set)
     idle: dict[IdleSocket, None] = field(default_factory=dict)

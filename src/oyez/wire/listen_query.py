@@ -75,7 +75,7 @@ def _parse_fields(query: bytes) -> list[tuple[str, str]]:
     if _BAD_ESCAPE.search(query):
         raise ProtocolError("a percent sign in the query is not followed by two hexadecimal digits")
     if query.count(b"&") >= _MOST_FIELDS:
-        raise WordedError(f"the query is too long: {_MOST_FIELDS} parameters at most")
+        raise WordedError(f"the query is too long: it has too many fields, {_MOST_FIELDS} are the most")
     try:
         pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict")
     except UnicodeDecodeError as error:
@@ -107,14 +107,14 @@ def _checked(names: list[str], max_channels: int, max_length: int) -> list[str]:
 
 
 def _start(pairs: list[tuple[str, str]], last_event_id: str | None) -> int | None:
-    """Find the position, where it was said last. What is no position does not count.
+    """Find the position, where it was said last.
 
     The header is set by a browser when it comes back; the parameter of its name by scripts that stand in for
     EventSource, likewise; ``last`` stays what it was when the page was made.
     """
     of_scripts = [value for name, value in pairs if _is_last_event_id(name)]
-    said = [last_event_id or "", *reversed(of_scripts), dict(pairs).get("last", "")]
-    return next(filter(None, map(commands.read_position, said)), None)
+    said = [last_event_id, *reversed(of_scripts), dict(pairs).get("last")]
+    return commands.read_position(next(filter(None, said), ""))
 
 
 def _is_last_event_id(name: str) -> bool:
