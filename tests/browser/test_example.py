@@ -53,6 +53,7 @@ def tab(page: Page, address: str) -> Page:
     return tab
 
 
+@pytest.mark.slow
 # One test, for the example takes seconds to start.
 def test_example_lives_and_comes_through_the_daemons_death(page: Page, tmp_path: Path) -> None:
     with Example(tmp_path, busy=30) as example:

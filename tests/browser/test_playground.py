@@ -201,7 +201,6 @@ def test_a_restart_is_survived_and_its_gap_is_shown_once(visit: Visit, start_dae
     expect(gap).to_have_count(1)
 
 
-@pytest.mark.firefox
 @pytest.mark.parametrize("door", ["raw WebSocket", "event stream"])
 def test_a_crash_is_noticed(visit: Visit, start_daemon: StartDaemon, door: str) -> None:
     daemon = start_daemon("--dev")
@@ -241,7 +240,6 @@ def test_a_change_of_door_keeps_the_position(page: Page, dev_daemon: Daemon, bef
     expect(counts(page, SUB_DEMO)).to_have_text("4 events · 0 gaps")
 
 
-@pytest.mark.firefox
 @through_each_door
 def test_a_filter_can_be_changed(page: Page, dev_daemon: Daemon, door: str) -> None:
     page.get_by_role("button", name="Add a listener").click()
@@ -267,7 +265,6 @@ def test_channels_may_have_names_that_mean_something_in_an_address(page: Page, d
         expect(messages(page, SUB_DEMO).first).to_have_text(f'"{name}"')
 
 
-@pytest.mark.firefox
 @pytest.mark.parametrize("door", ["Socket.IO", "event stream"])
 def test_channels_that_are_refused_leave_those_before(page: Page, dev_daemon: Daemon, door: str) -> None:
     use(page, SUB_DEMO, door)

@@ -129,6 +129,7 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
         reader.put_away()
 
 
+@pytest.mark.slow
 def test_tutorial_leads_to_live_verdicts_that_survive_the_daemon(reader: Reader, browser: Browser) -> None:
     reader.follow(until="python manage.py grade")
     page = browser.new_page()
