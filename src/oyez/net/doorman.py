@@ -18,7 +18,7 @@ from oyez.errors import ProtocolError
 from oyez.net.connection import WebSocketConnection
 from oyez.net.gate import HttpGate
 from oyez.net.http_connection import HttpConnection
-from oyez.wire.http_target import check_host, read_target
+from oyez.wire.http_target import check_host
 
 # RFC 9112 §3 and §5, without anything that two parsers could read in two ways.
 _PLAIN_REQUEST = re.compile(rb"GET (/[!-~]*) HTTP/1\.1\r\n((?:[A-Za-z0-9-]+: [ -~]*\r\n)+)\r\n")
@@ -96,16 +96,16 @@ def _read_plain_request(data: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]] 
     if _WEBSOCKET not in data or _BODY.search(data):
         return None
     request = _PLAIN_REQUEST.fullmatch(data)
-    if request is None:
+    if request is None or b"%" in request[1] or b"#" in request[1]:
         return None
     headers = [(name.lower(), value.strip(b" ")) for name, value in _HEADER.findall(request[2])]
     if (b"upgrade", b"websocket") not in headers or not _asks_to_upgrade(headers):
         return None
     try:
         check_host(headers)
-        return read_target(b"GET", request[1]).path, headers
     except ProtocolError:
         return None
+    return request[1], headers
 
 
 def _asks_to_upgrade(headers: list[tuple[bytes, bytes]]) -> bool:
