@@ -118,6 +118,20 @@ def test_channels_are_taken_as_texts_and_what_can_be_none_is_refused(
     assert page.events(3) == expected
 
 
+@pytest.mark.parametrize("name", [".", "..", "a|b", "a/b?c#d%", "é ☃"])
+@over_every_way
+def test_a_channel_may_have_any_name(open_page: OpenPage, daemon: Daemon, way: str, name: str) -> None:
+    page = open_page(way=way)
+    page.receive(daemon.url, [name], daemon.last())
+    if way == "long poll" and "|" in name:  # which separates channels there: better not live than live with others
+        page.until("receiver._feed.fails > 3")
+        assert page.inbox.of("state") == []
+    else:
+        page.live()
+        expected = daemon.post(name, 1)
+        assert page.events(1) == expected
+
+
 def test_an_option_that_there_is_not_is_named_and_changes_nothing(open_page: OpenPage, daemon: Daemon) -> None:
     page = open_page()
     page.run("void (console.error = (...words) => hear('console', words[1]))")

@@ -158,7 +158,7 @@
           this.way = way;
           this.connect();
         };
-      } catch {} // a policy may forbid it
+      } catch {} // by a policy
     }
 
     wake() {
@@ -223,9 +223,10 @@
 
   async function openPoll(feed, link, url) {
     const channels = feed.channels;
-    const path = url + channels.map(encodeURIComponent).join("|");
+    const path = [url, ...channels.map(encodeURIComponent)].join("|");
+    if (path.includes("%7C")) return; // would part it
     while (feed.link === link) {
-      // The first one only asks who is there.
+      // The first only asks who is there.
       const nowait = +(link.brief || !link.since);
       const answer = await get(feed, link, `${path}?notify=1&nowait=${nowait}&last=${feed.start(channels)}`);
       const data = await answer.json();
