@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "saved_text": set(),
     "environment": set(),
     "metrics": set(),
+    "borrowed": set(),
     "outlet": set(),
     "logs": {"outlet", "terminal_text"},
     "static": set(),
