@@ -151,6 +151,30 @@ def test_broken_link_is_tried_once_more_with_the_same_request(start: Start, call
     assert first == second
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        b"HTTP/1.1 200 O",
+        b"HTTP/1.1 200 OK\r\nContent-Ty",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n",
+        b'HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n{"id"',
+        b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n{"id"',
+        b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 8\r\n\r\n<html",
+    ],
+)
+@pytest.mark.parametrize("call", [post, last])
+def test_link_that_breaks_within_an_answer_is_tried_once_more(start: Start, part: bytes, call: Call) -> None:
+    def break_off_first(peer: Peer, connection: socket.socket) -> None:
+        peer.read_request(connection.makefile("rb"))
+        connection.sendall(part if len(peer.requests) == 1 else answer({"id": 7}))
+
+    peer = start(break_off_first)
+    with Poster(peer.url, "k") as poster:
+        assert call(poster) == 7
+    first, second = peer.requests
+    assert first == second
+
+
 def test_post_that_may_have_arrived_is_uncertain_though_the_daemon_is_gone_at_the_second_try(start: Start) -> None:
     def die(peer: Peer, connection: socket.socket) -> None:
         peer.read_request(connection.makefile("rb"))
@@ -260,6 +284,7 @@ def test_kept_connection_that_breaks_under_a_call_is_replaced(start: Start) -> N
         (answer({}), BadAnswer),
         (answer({"id": "7"}), BadAnswer),
         (answer({"id": True}), BadAnswer),
+        (answer({"id": -1}), BadAnswer),
         (answer(b"[" * 60_000), BadAnswer),
         (answer(b" " * 100_000 + b'{"id":7}'), BadAnswer),
         (answer({"code": "unavailable", "message": "Stopping"}, "503 Service Unavailable"), Refused),

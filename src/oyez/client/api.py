@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ProtocolError
 
 from oyez.client.errors import BadAnswer, PosterError, TimedOut
 from oyez.client.failures import explain, is_unsent, may_repeat, read_object, refusal
@@ -93,7 +93,7 @@ class Api:
     def _ask(self, request: Request, timeout_s: float) -> tuple[int, bytes]:
         """Return the status and the body of the answer, of which no more is read than it takes to see that it is long.
 
-        Raises HTTPError.
+        Raises HTTPError, also for an answer that ends too early.
         """
         answer = self._connections().urlopen(
             request.method,
@@ -109,7 +109,12 @@ class Api:
             decode_content=False,
         )
         try:
-            return answer.status, answer.read(request.max_answer_bytes + 1)
+            content = answer.read(request.max_answer_bytes + 1)
+            if len(content) <= request.max_answer_bytes:
+                answer.read(1)  # at the end it raises IncompleteRead if more was announced
+            if not content and answer.length_remaining is None and not answer.chunked:
+                raise ProtocolError("it ended within the head of an answer")
+            return answer.status, content
         finally:
             answer.close()  # a connection that was read to the answer's end is back in the pool by now
 

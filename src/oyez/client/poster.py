@@ -176,6 +176,6 @@ def _read_ids(answer: dict[str, object], count: int) -> list[int]:
 
 
 def _checked(ids: object, count: int, answer: dict[str, object], *, posting: bool) -> list[int]:
-    if isinstance(ids, list) and len(ids) == count and all(type(each) is int for each in ids):
+    if isinstance(ids, list) and len(ids) == count and all(type(each) is int and each >= 0 for each in ids):
         return ids
     raise BadAnswer(f"the answer does not hold {count} ids: {str(answer)[:80]}", uncertain=posting)
