@@ -19,19 +19,22 @@ class Losses:
         self._count = 0
         self._told_count = 0
         self._told_at: float | None = None
-        self._error: BaseException | None = None
+        self._error: BaseException | None = None  # the newest that lost an event
         self._lock = threading.Lock()
 
     def add(self, count: int, error: BaseException) -> None:
         """Count events that are lost, or 0 for a call that failed and lost none: its events wait, or it had none."""
         with self._lock:
-            self._count += count
-            self._error = error
+            if count:
+                self._count += count
+                self._error = error
             now = time.monotonic()
             if self._told_at is not None and now - self._told_at < _PAUSE_S:
                 return
             self._told_at = now
             lost, self._count = self._count, 0
+            if lost:
+                error = self._error or error
         self._tell(lost, error)
 
     def tell(self) -> None:
