@@ -1,5 +1,6 @@
 """What tests share: a daemon, a proxy in front of it, and the clients' runtimes."""
 
+import itertools
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -30,6 +31,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Move into a sandbox; workers of a parallel run are in that of the process that started them."""
     if not hasattr(config, "workerinput"):
         config.add_cleanup(Sandbox().close)
+
+
+numbers = itertools.count(1)
 
 
 class StartDaemon(Protocol):
@@ -105,6 +109,14 @@ def rabbitmq(tmp_path_factory: pytest.TempPathFactory, certificate: Path) -> Ite
     """A RabbitMQ node with many tests before and after this one; a test that stops it starts it again."""
     with RabbitMQ(tmp_path_factory.mktemp("rabbitmq"), certificate) as rabbitmq:
         yield rabbitmq
+
+
+@pytest.fixture
+def exchange(rabbitmq: RabbitMQ) -> str:
+    """An exchange of the test's own."""
+    name = f"events-{next(numbers)}"
+    rabbitmq.declare(name)
+    return name
 
 
 @pytest.fixture

@@ -4,19 +4,26 @@ Every test runs in Chromium; those that are marked `firefox` run in Firefox as w
 """
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.browsers import BROWSERS
-from tests.browser.pages import Site
+from tests.browser.pages import Site, note_errors
+from tests.browser.playground import SUB_DEMO, THREE, TWO, Visit, state
 from tests.browser.receiver import OpenPage, ReceiverPage
 from tests.conftest import MANY_CLIENTS
 from tests.daemon import Daemon
 from tests.integration.dialects import POLL_LISTENER
+from tests.nginx import Nginx
 
 # Histories that are soon too short, polls and heartbeats that a test can wait for.
 SHORT = {"history.size": 20, "http.long_poll_timeout_s": 1.0, "http.stream_heartbeat_s": 1.0}
+
+
+# Of one daemon that many tests share, a page is not to show what was before it.
+NO_REPLAY = {"history.replay_without_start": 0}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -56,3 +63,37 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def open_page(context: BrowserContext, site: Site) -> OpenPage:
     return lambda **options: ReceiverPage(context, site, **options)
+
+
+@pytest.fixture(scope="module")
+def shared_dev_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    with Daemon(tmp_path_factory.mktemp("daemon"), "--dev", settings=NO_REPLAY) as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def dev_daemon(shared_dev_daemon: Daemon) -> Daemon:
+    """A daemon with other tests' events, which a page does not begin with."""
+    assert shared_dev_daemon.process.poll() is None, shared_dev_daemon.stderr
+    return shared_dev_daemon
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visit]:
+    """Opens a daemon's page, to be closed with the test; it must not have raised an error."""
+    with ExitStack() as visited:
+
+        def visit(daemon: Daemon | Nginx) -> Page:
+            page = visited.enter_context(browser.new_page())
+            errors = note_errors(page)
+            page.goto(daemon.url)
+            for number in (SUB_DEMO, TWO, THREE):
+                expect(state(page, number)).to_have_text("live")
+            visited.callback(lambda: expect_none(errors))
+            return page
+
+        yield visit
+
+
+def expect_none(errors: list[str]) -> None:
+    assert errors == []

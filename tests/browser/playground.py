@@ -4,6 +4,7 @@
 """
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect, sync_playwright
@@ -11,6 +12,10 @@ from playwright.sync_api import Locator, Page, expect, sync_playwright
 from tests.browser.browsers import open_chromium
 from tests.daemon import Daemon
 from tests.inbox import PATIENCE_S
+from tests.nginx import Nginx
+
+Visit = Callable[[Daemon | Nginx], Page]
+"""Opens the page of a daemon, or of a proxy before one."""
 
 expect.set_options(timeout=PATIENCE_S * 1000)
 

@@ -1,20 +1,17 @@
 """Does the page of the development mode show a person what the daemon does?"""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.accessibility import complaints
-from tests.browser.pages import note_errors
 from tests.browser.playground import (
     DOORS,
     SUB_DEMO,
     THREE,
     TWO,
+    Visit,
     counts,
     door_of,
     follow,
@@ -27,59 +24,14 @@ from tests.browser.playground import (
 )
 from tests.conftest import StartDaemon
 from tests.daemon import Daemon
-from tests.integration.links import eventually, metrics
 from tests.nginx import FORWARDED, UPGRADE, Nginx, location, pass_to
 
-# Of one daemon that many tests share, a page is not to show what was before it.
-NO_REPLAY = {"history.replay_without_start": 0}
-
-# How much of a field can be seen only by scrolling.
-HIDDEN = "field => [field.scrollWidth - field.clientWidth, field.scrollHeight - field.clientHeight]"
-
-Visit = Callable[[Daemon | Nginx], Page]
-
-HELD_BACK_S = 20.0  # by Firefox
-
 through_each_door = pytest.mark.parametrize("door", DOORS)
-
-
-@pytest.fixture(scope="module")
-def shared_dev_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    with Daemon(tmp_path_factory.mktemp("daemon"), "--dev", settings=NO_REPLAY) as daemon:
-        yield daemon
-
-
-@pytest.fixture
-def dev_daemon(shared_dev_daemon: Daemon) -> Daemon:
-    """A daemon with other tests' events, which a page does not begin with."""
-    assert shared_dev_daemon.process.poll() is None, shared_dev_daemon.stderr
-    return shared_dev_daemon
-
-
-@pytest.fixture
-def visit(browser: Browser) -> Iterator[Visit]:
-    """Opens a daemon's page, to be closed with the test; it must not have raised an error."""
-    with ExitStack() as visited:
-
-        def visit(daemon: Daemon | Nginx) -> Page:
-            page = visited.enter_context(browser.new_page())
-            errors = note_errors(page)
-            page.goto(daemon.url)
-            for number in (SUB_DEMO, TWO, THREE):
-                expect(state(page, number)).to_have_text("live")
-            visited.callback(lambda: expect_none(errors))
-            return page
-
-        yield visit
 
 
 @pytest.fixture
 def page(visit: Visit, dev_daemon: Daemon) -> Page:
     return visit(dev_daemon)
-
-
-def expect_none(errors: list[str]) -> None:
-    assert errors == []
 
 
 @pytest.mark.firefox
@@ -329,108 +281,3 @@ def test_a_door_that_is_closed_is_not_offered(visit: Visit, start_daemon: StartD
         expect(door_of(page, number)).to_have_value(door)
         expect(messages(page, number)).to_have_text(["1"])
     expect(door_of(page, SUB_DEMO).get_by_role("option")).to_have_text(offered)
-
-
-@pytest.mark.parametrize("door", ["long poll"])
-def test_markup_stays_text(page: Page, door: str) -> None:
-    markup = '<img src=x onerror="document.title = 1"><b>bold</b>'
-    use(page, SUB_DEMO, door)
-    follow(page, SUB_DEMO, markup)
-    post(page, markup, '{"type": "<img src=x onerror=\'document.title = 1\'>"}')
-    shown = messages(page, SUB_DEMO)
-    expect(shown).to_have_text(['{"type": "<img src=x onerror=\'document.title = 1\'>"}'])
-    expect(listener(page, SUB_DEMO).locator(".channel")).to_have_text(markup)
-    expect(page.locator("img, b")).to_have_count(0)
-    expect(page).to_have_title("Oyez playground")
-
-
-@pytest.mark.parametrize(
-    ("channel", "message", "complaint"),
-    [
-        ("sub_demo", "{'type': 1}", "This is not JSON"),
-        ("sub_demo", "hello", 'A text needs "quotes"'),
-        ("sub_demo", "", "Write a message"),
-        ("", "1", "Name a channel"),
-        ("x" * 101, "1", "invalid-channel"),
-    ],
-)
-def test_what_cannot_be_posted_is_explained(page: Page, channel: str, message: str, complaint: str) -> None:
-    post(page, channel, message)
-    expect(page.locator("#outcome")).to_contain_text(complaint)
-    expect(messages(page, THREE)).to_have_count(0)
-
-
-@pytest.mark.parametrize("door", ["raw WebSocket", "long poll"])
-def test_a_burst_arrives_whole(page: Page, door: str) -> None:
-    use(page, THREE, door)
-    page.get_by_role("button", name="Post 50 times").click()
-    expect(counts(page, THREE)).to_have_text("50 events · 0 gaps")
-
-
-@pytest.mark.firefox
-def test_the_posts_of_a_burst_do_not_wait_for_each_other_in_the_browser(page: Page) -> None:
-    """What waits for a free connection would show the wait as if it were the daemon's."""
-    under_way = most = 0
-
-    def count(request: Request, change: int) -> None:
-        nonlocal under_way, most
-        if request.url.endswith("/api/publish"):
-            under_way += change
-            most = max(most, under_way)
-
-    page.on("request", lambda request: count(request, 1))
-    page.on("requestfinished", lambda request: count(request, -1))
-    page.get_by_role("button", name="Post 50 times").click()
-    expect(page.locator("#outcome")).to_contain_text("Posted 50 events")
-    assert most == 1
-    expect(listener(page, THREE).locator(".took")).to_have_text([re.compile(r"^\d+\.\d m?s$")] * 50)
-
-
-@pytest.mark.firefox
-def test_names_are_shown_whole(page: Page) -> None:
-    names = [f"{letter * 40}-{letter * 40}" for letter in "abc"]
-    for width in (1280, 390):
-        page.set_viewport_size({"width": width, "height": 800})
-        for number, channel in enumerate(names):
-            follow(page, THREE, ", ".join(names[: number + 1]))
-            post(page, channel, "1")
-        expect(listener(page, THREE).locator(".channel").first).to_have_text(names[-1])
-        for shown in (page.get_by_label("Channel", exact=True), listener(page, THREE).get_by_role("textbox")):
-            assert shown.evaluate(HIDDEN) == [0, 0]
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        for each in listener(page, THREE).locator(".channel").all():
-            assert (
-                each.evaluate("e => e.getBoundingClientRect().right - e.closest('ol').getBoundingClientRect().right")
-                <= 0
-            )
-
-
-def test_everybody_can_use_the_page(page: Page) -> None:
-    follow(page, THREE, "x" * 101)  # which is refused, and told
-    post(page, "sub_demo", '{"type": "test-case"}')
-    for each in page.get_by_text("Lines to paste").all():
-        each.click()
-    expect(counts(page, TWO)).to_have_text("1 event · 0 gaps")
-    press(page, TWO, "Cut link")
-    assert complaints(page) == []
-
-
-@pytest.mark.firefox
-@pytest.mark.parametrize("door", ["event stream", "long poll"])
-def test_tabs_do_not_wait_for_each_others_requests(visit: Visit, start_daemon: StartDaemon, door: str) -> None:
-    """A browser that takes the second request for a repetition of the first holds it back: the daemon sees one."""
-    daemon = start_daemon("--dev")
-    tabs = [visit(daemon), visit(daemon)]
-    for tab in tabs:
-        use(tab, SUB_DEMO, door)
-    all_here = len(tabs) * len((SUB_DEMO, TWO, THREE))
-    eventually(lambda: metrics(daemon.port)["oyez_listeners"] == all_here, "listeners", within_s=HELD_BACK_S / 2)
-    (event,) = daemon.post("sub_demo", "heard")
-    for tab in tabs:
-        expect(listener(tab, SUB_DEMO).locator(".id")).to_have_text(f"id {event['id']}")
-
-
-def test_rows_are_bounded(page: Page, dev_daemon: Daemon) -> None:
-    dev_daemon.post("sub_demo", *range(200))
-    expect(counts(page, SUB_DEMO)).to_have_text("200 events · 0 gaps")
-    expect(messages(page, SUB_DEMO)).to_have_text([str(number) for number in reversed(range(100, 200))])
