@@ -9,7 +9,7 @@ from tests.conformance.conftest import Echo
 from tests.raw import NO_CODE, Closed
 
 INTERVAL_S, TIMEOUT_S = 0.3, 0.2
-SLACK_S = 1.0  # of a busy machine; early it may never be
+SLACK_S = 5.0  # of a busy machine; early it may never be
 
 
 def seconds(act: Callable[[], object]) -> float:
@@ -88,10 +88,13 @@ def test_any_packet_pushes_the_timeout_out_once(hasty: Echo) -> None:
 
 
 def test_pong_that_nobody_asked_for_delays_the_next_ping(hasty: Echo) -> None:
-    with hasty.open() as websocket:
-        began = time.monotonic()
-        wait_until(began + 0.15)
-        websocket.send("3")
-        sent = time.monotonic()
-        check_ping(str(websocket.receive()))
-        assert time.monotonic() - sent >= INTERVAL_S - 0.01
+    sent = began = 0.0
+    while sent - began >= INTERVAL_S or not began:  # again, if a busy machine let the first ping be due meanwhile
+        with hasty.open() as websocket:
+            began = time.monotonic()
+            wait_until(began + 0.15)
+            websocket.send("3")
+            sent = time.monotonic()
+            check_ping(str(websocket.receive()))
+            pinged = time.monotonic()
+    assert pinged - sent >= INTERVAL_S - 0.01

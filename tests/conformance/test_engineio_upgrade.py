@@ -42,7 +42,7 @@ def test_pending_poll_gets_a_noop_soon_and_again(echo: Echo) -> None:
         began = time.monotonic()
         assert pending.answer().error == (200, "6")
         assert session.get().error == (200, "6")  # a client may have polled once more before its probe was answered
-        assert time.monotonic() - began < 5.0  # without one, until the next ping, a minute later
+        assert time.monotonic() - began < 20  # without one, until the next ping, a minute later
         websocket.send("5", "4x")
         assert websocket.receive() == "4x"
 

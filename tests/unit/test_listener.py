@@ -296,7 +296,7 @@ def closes_at_once(listener: Listener, thread: threading.Thread) -> None:
     listener.close()
     thread.join(PATIENCE_S)
     assert not thread.is_alive()
-    assert time.monotonic() - before < 3
+    assert time.monotonic() - before < 20  # it would wait 45 s for a sign of life
 
 
 def test_close_ends_a_wait_for_events(start: Start) -> None:
