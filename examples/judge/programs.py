@@ -142,12 +142,13 @@ def _listen(address, port, variable, wanted):
 
 
 def _recommend_another(address, port, variable, wanted):
+    by = ", perhaps by `make run`" if variable == "DAEMON_PORT" else ""
     cure = f"Stop what listens there, or take another port: make example {variable}=…"
     for other in sorted(set(range(port + 1, min(port + NEIGHBOURS, 65535) + 1)) - wanted):
         with suppress(OSError), _open(address, other):
             cure = cure.replace("…", str(other))
             break
-    raise CannotStartError(f"Port {port} of {address} is taken; by `make run`?\n{cure}")
+    raise CannotStartError(f"Port {port} of {address} is taken{by}.\n{cure}")
 
 
 def _open(address, port):

@@ -75,7 +75,7 @@ def load_with_sources(file: Path | None, environ: Mapping[str, str], flags: Mapp
     settings = _with_values(Settings(), {key: value for key, (value, _) in checked.items()}, "")
     _cross_check(settings)
     sources = {key: where for key, (_, where) in checked.items() if where}
-    return Loaded(settings, sources, tuple(_unknown_variables(environ)))
+    return Loaded(settings, sources, (*_unknown_variables(environ), *_ports_without_host(sources)))
 
 
 def _from_file(path: Path) -> _Layer:
@@ -121,6 +121,13 @@ def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
     for name in sorted(environ):
         if name.startswith(ENVIRONMENT_PREFIX) and name not in names and not is_from_platform(name, environ[name]):
             yield f"the environment variable {name} is no setting and is passed over; {_nearest(name, names)}"
+
+
+def _ports_without_host(sources: Sources) -> Iterator[str]:
+    """Name the further listeners that somebody has given a port, and no address without which nothing listens."""
+    for section in ("post_listener", "poll_listener"):
+        if f"{section}.port" in sources and not {f"{section}.host", f"{section}.uds"} & sources.keys():
+            yield f"{section}.port is set, and no {section}.host: nothing listens there"
 
 
 def _from_flags(flags: Mapping[str, object]) -> _Layer:

@@ -156,7 +156,10 @@ def test_tutorial_leads_to_live_verdicts_that_survive_the_daemon(reader: Reader,
     (start,) = reader.blocks.pop(0).code.splitlines()
     assert reader.blocks == []
     reader.type(start)
-    assert "the daemon is not there; no event is lost so far" in judge.communicate(timeout=2 * PATIENCE_S)[0]
+    assert (
+        "the daemon cannot be asked or posted to; no event is lost so far"
+        in judge.communicate(timeout=2 * PATIENCE_S)[0]
+    )
     assert judge.returncode == 0
     expect(verdict).to_have_text("Accepted", timeout=SLOW_MS)
     expect(passed).to_have_text("10")

@@ -133,6 +133,13 @@ def test_no_password_of_a_url_is_shown(command: str, url: str) -> None:
         assert part not in done.stdout + done.stderr
 
 
+def test_the_form_of_a_url_is_told_whole() -> None:
+    done = oyez("check-config", "--broker", "amqp://me:hush@mq/v")
+    assert done.returncode == 2
+    assert "broker = 'amqp://***@mq/v' is wrong" in done.stderr
+    assert "amqp://user:password@host:5672/vhost?exchange=NAME" in done.stderr
+
+
 def test_names_in_the_environment_and_in_files(tmp_path: Path) -> None:
     file = tmp_path / "oyez.toml"
     file.write_text('"\\u001b[31m" = 1\n', "utf-8")

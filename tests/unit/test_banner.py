@@ -24,7 +24,7 @@ SETTINGS = Settings(key=KEY, dev=True)
 )
 def test_settings_can_be_pasted(address: str, url: str) -> None:
     lines = [plain(*line) for line in banner.banner(SETTINGS, address)]
-    assert f"Address  {address}" in lines
+    assert f"Address  {url}" in lines
     assert any(line.startswith(f"Page     {url}/") for line in lines)
     pasted: dict[str, object] = {}
     exec("\n".join(line for line in lines if " = " in line), pasted)
@@ -40,8 +40,9 @@ def test_settings_can_be_pasted(address: str, url: str) -> None:
 def test_what_is_everywhere_is_shown_where_others_can_open_it(address: str, loopback: str) -> None:
     def page(key: str) -> str:
         lines = [plain(*line) for line in banner.banner(Settings(key=key, dev=True), address)]
-        assert f"Address  {address}" in lines
-        return next(line for line in lines if line.startswith("Page")).split()[1]
+        shown = next(line for line in lines if line.startswith("Page")).split()[1]
+        assert f"Address  {shown.rstrip('/')}" in lines
+        return shown
 
     from_afar = urlsplit(page(KEY))
     assert from_afar.port is None or from_afar.port == 80

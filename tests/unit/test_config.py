@@ -318,5 +318,29 @@ def test_fields_of_lists_the_tree_and_masks_the_key() -> None:
     assert (entries["key_file"].flag, entries["dev"].kind) == ("--key-file", "boolean")
 
 
+def test_wrong_values_are_shown_as_they_are_typed(tmp_path: Path) -> None:
+    file = tmp_path / "oyez.toml"
+    assert explain(refused(write(file, "port = true"))).startswith("port = true is wrong: ")
+    addresses = explain(refused(write(file, "[auth]\nsender_addresses = ['10.0.0', '::1']")))
+    assert addresses.startswith("auth.sender_addresses = ['10.0.0', '::1'] is wrong: ")
+
+
+@pytest.mark.parametrize(
+    ("toml", "warned"),
+    [
+        (
+            "[post_listener]\nport = 15101",
+            ["post_listener.port is set, and no post_listener.host: nothing listens there"],
+        ),
+        ("[poll_listener]\nport = 0", ["poll_listener.port is set, and no poll_listener.host: nothing listens there"]),
+        ("[post_listener]\nport = 1\nhost = '127.0.0.1'", []),
+        ("[post_listener]\nport = 15101\nhost = ''", []),  # as check-config --all writes it
+        ("[poll_listener]\nuds = '/run/poll'", []),
+    ],
+)
+def test_port_without_a_host_draws_a_warning(tmp_path: Path, toml: str, warned: list[str]) -> None:
+    assert list(load_with_sources(write(tmp_path / "oyez.toml", toml), {}, {}).warnings) == warned
+
+
 def test_every_default_obeys_its_own_rule() -> None:
     assert [entry.key for entry in fields_of(Settings()) if not entry.rule.accepts(entry.default, entry.default)] == []

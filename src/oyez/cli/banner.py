@@ -40,7 +40,7 @@ def banner(settings: Settings, address: str) -> Iterator[list[Part]]:
     else:
         is_known = settings.key in WELL_KNOWN_KEYS
         url = _reachable(address, from_afar=not is_known)
-        yield _row("Address", address, "bold")
+        yield _row("Address", url, "bold")
         yield _row("Page", f"{url}/", "bold underline", "post an event, see it arrive")
         yield _row("Key", settings.key, "", "known to everyone, so it counts on this machine only" if is_known else "")
         yield []

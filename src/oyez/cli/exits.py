@@ -110,7 +110,7 @@ def explain(error: OyezError) -> str:
     if isinstance(error, UnusableError):
         return f"{error.key} = {error.value!r} cannot be had: {error.expected}"
     if isinstance(error, ConfigError):
-        return f"{error.key} = {error.value!r} is wrong: expected {error.expected}"
+        return f"{error.key} = {_as_typed(error.value)} is wrong: expected {error.expected}"
     if isinstance(error, Unauthorized):
         return f"{error}; the key is given by --key or OYEZ_KEY"
     if isinstance(error, PosterError) and error.uncertain:
@@ -119,3 +119,10 @@ def explain(error: OyezError) -> str:
     if exit_code_of(error) is ExitCode.UNREACHABLE and _NOBODY.search(words):
         return f"{words}; is a daemon running there? oyez serve --dev starts one"
     return words
+
+
+def _as_typed(value: object) -> str:
+    """Write a wrong value as settings files and the environment have it, not as Python does."""
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(_as_typed, value))}]"
+    return str(value).lower() if isinstance(value, bool) else repr(value)

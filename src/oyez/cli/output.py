@@ -17,7 +17,8 @@ import typer
 from oyez.cli.exits import ExitCode
 from oyez.terminal_text import printable
 
-_PASSWORD = re.compile(r"(?<=://)[^\s/@:]*:\S*(?=@)")  # and the name before it
+# And the name before it; but not what stands for both where the form of such a URL is told.
+_PASSWORD = re.compile(r"(?<=://)(?!user:password@host:5672/)[^\s/@:]*:\S*(?=@)")
 
 
 def set_up() -> None:

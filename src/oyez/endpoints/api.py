@@ -214,7 +214,7 @@ class _Below(BaseRoute):
 def _why_refused(key: str | None, peer: Peer, *, trusted: bool) -> str:
     """Say what a client may know: of its own request all, of the daemon's key nothing."""
     if key in WELL_KNOWN_KEYS and peer.doubt:
-        return f"This key is public knowledge, and counts on the daemon's own machine only: {peer.doubt}"
+        return f"This key is public knowledge, and counts on the daemon's own machine at most: {peer.doubt}"
     if trusted and key is None and peer.doubt:
         return f"The key is needed, since the request may be another machine's or page's: {peer.doubt}"
     return "The key is missing or wrong"
