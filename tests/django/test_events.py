@@ -19,6 +19,7 @@ from tests.api import history
 from tests.conftest import StartDaemon
 from tests.daemon import Daemon
 from tests.django.conftest import site_of
+from tests.inbox import PATIENCE_S
 from tests.integration.dialects import POST_LISTENER, post_port
 
 NOWHERE = "http://127.0.0.1:1"
@@ -87,13 +88,26 @@ def test_asynchronous_code_has_the_same_calls(site: Daemon, channel: str) -> Non
     assert messages(site, channel) == [1, 2, 3, 4]
 
 
-def test_an_asynchronous_call_that_gets_no_thread_in_time_is_no_outage(site: Daemon) -> None:
-    held = threading.Event()
-    with override_settings(EVENT_DAEMON_TIMEOUT=0.1):
+def test_an_asynchronous_call_that_gets_no_thread_in_time_is_no_outage_and_its_event_waits(
+    site: Daemon, channel: str
+) -> None:
+    async def post_while_all_threads_are_held() -> int:
+        held = threading.Event()
         for _ in range(events._THREADS):
-            events._executor().submit(held.wait, 0.3)
-        with pytest.raises(TimedOut, match="no thread"):
-            asyncio.run(events.apost("news", 1, raise_errors=True))
+            events._executor().submit(held.wait)
+        posted = asyncio.create_task(events.apost(channel, 1, raise_errors=True))
+        await asyncio.sleep(0.2)  # so that its time is over
+        held.set()
+        return await posted
+
+    with override_settings(EVENT_DAEMON_TIMEOUT=0.1):
+        assert asyncio.run(post_while_all_threads_are_held()) == events.QUEUED
+        assert not wiring.current().sender.outage.is_on
+        assert events.flush(PATIENCE_S)
+        assert messages(site, channel) == [1]
+    with override_settings(EVENT_DAEMON_TIMEOUT=0.1, EVENT_DAEMON_QUEUE=0):
+        with pytest.raises(TimedOut, match="used up"):
+            asyncio.run(post_while_all_threads_are_held())
         assert not wiring.current().sender.outage.is_on
 
 

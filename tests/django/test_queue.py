@@ -51,9 +51,9 @@ class Backend:
 
     def post(self, posts: Sequence[Post], *, key: str, timeout_s: float) -> list[int]:
         self.keys.append(key)
-        assert self.may_go_on.wait(PATIENCE_S)
         if self.troubles:
             raise self.troubles.pop(0)
+        assert self.may_go_on.wait(PATIENCE_S)
         for post in posts:
             if post.channel == "bad":
                 raise Refused(400, "invalid-channel", "bad")
@@ -104,9 +104,9 @@ def test_events_wait_for_a_daemon_that_is_away_in_their_order_and_before_later_o
 
 def test_what_comes_while_others_wait_goes_behind_them() -> None:
     backend = Backend(Unreachable("away"))
+    backend.may_go_on.clear()  # the attempt after that hangs
     queue = queue_to(backend)
     assert queue.post([Post("news", 1)]) == [QUEUED]
-    backend.may_go_on.clear()  # the next attempt hangs
     assert queue.post([Post("news", 2), Post("news", 3)]) == [QUEUED, QUEUED]
     backend.may_go_on.set()
     assert queue.flush(PATIENCE_S)
@@ -374,6 +374,27 @@ def test_a_process_that_ends_posts_what_waits(daemon: Daemon) -> None:
     assert messages(daemon, "ending")[-1] == 2999
 
 
+ENDING_WITH_A_POST = """
+import atexit, sys
+from django.conf import settings
+settings.configure(EVENT_DAEMON_USE=True, EVENT_DAEMON_URL=sys.argv[1], EVENT_DAEMON_KEY=sys.argv[2])
+from oyez.django import events, queue
+queue.DRAIN_S = 20.0
+atexit.register(lambda: print(events.post("ending", "late"), flush=True))
+"""
+
+
+def test_what_is_posted_at_the_very_end_waits_too(own_daemon: Daemon) -> None:
+    own_daemon.stop()
+    arguments = [sys.executable, "-c", ENDING_WITH_A_POST, own_daemon.url, KEY]
+    with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == f"{QUEUED}\n"
+        own_daemon.start()
+    assert process.returncode == 0
+    assert messages(own_daemon, "ending") == ["late"]
+
+
 FORKING = """
 import os, sys, time
 from django.conf import settings
@@ -397,6 +418,26 @@ def test_what_a_process_leaves_is_counted_though_a_line_was_just_written_and_by_
     )  # fmt: skip
     lines = [line for line in ended.stderr.splitlines() if "events are not posted" in line]
     assert ["(1 " in line or "(10 " in line for line in lines] == [True, True], ended.stderr
+
+
+MULTIPROCESSING = """
+import multiprocessing, sys
+from django.conf import settings
+settings.configure(EVENT_DAEMON_USE=True, EVENT_DAEMON_URL=sys.argv[1], EVENT_DAEMON_KEY="a key")
+from oyez.django import events, queue
+queue.DRAIN_S = 0.1
+child = multiprocessing.get_context("fork").Process(target=lambda: events.post_many([("news", 1), ("news", 2)]))
+child.start()
+child.join()
+"""
+
+
+def test_what_a_child_of_multiprocessing_leaves_is_counted() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", MULTIPROCESSING, NOWHERE],
+        check=True, cwd=ROOT, timeout=20, capture_output=True, text=True,
+    )  # fmt: skip
+    assert "events are not posted (2 so far)" in ended.stderr
 
 
 def test_a_process_ends_soon_though_the_daemon_is_away() -> None:

@@ -13,11 +13,18 @@ _FORKERS = ("multiprocessing.util", "billiard.util")
 
 
 def call_at_end(call: Callable[[], object]) -> None:
-    """Make a call when this process ends in an orderly way: maybe more than once, and also in what is forked from it.
+    """Make a call when this process ends in an orderly way, and in what is forked from it: maybe more than once.
+
+    It comes after all calls that others have registered since, so that what they post is there.
+    """
+    atexit.register(call)
+
+
+def call_at_end_of_children(call: Callable[[], object]) -> None:
+    """Make a call when this process ends, if it is one of those that end past what Python calls at its end.
 
     Celery and the like are only looked for among the modules that are loaded: what did not load them is not theirs.
     """
-    atexit.register(call)
     for name in _FORKERS:
         forker = sys.modules.get(name)
         if forker is not None:

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from django.db import transaction
 
-from oyez.client import Post, Postable, PosterError, TimedOut
+from oyez.client import Post, Postable, PosterError
 from oyez.client.events import check_channel, new_key
 from oyez.django import wiring
 from oyez.django.queue import QUEUED
@@ -27,7 +27,6 @@ __all__ = [
 ]  # fmt: skip
 
 _THREADS = 8
-_LEAST_S = 0.01  # a call with less time than that left would be cut off half-way
 
 _threads: tuple[int, ThreadPoolExecutor] | None = None  # with the process they belong to
 
@@ -112,7 +111,6 @@ async def alast(*, raise_errors: bool | None = None) -> int:
 
 def _post(posts: Sequence[Postable], *, raise_errors: bool | None, timeout_s: float | None = None) -> list[int]:
     try:
-        _check_time(timeout_s)
         return wiring.current().post([_check_post(post) for post in posts], timeout_s=timeout_s)
     except Exception as error:  # noqa: BLE001 - no page may fail because an event does
         ids = error.ids if isinstance(error, PosterError) else ()
@@ -122,17 +120,10 @@ def _post(posts: Sequence[Postable], *, raise_errors: bool | None, timeout_s: fl
 
 def _last(timeout_s: float | None, *, raise_errors: bool | None) -> int:
     try:
-        _check_time(timeout_s)
         return wiring.current().sender.last(timeout_s=timeout_s)
     except Exception as error:  # noqa: BLE001 - as above
         _complain(error, 0, raise_errors=raise_errors)
         return wiring.position()
-
-
-def _check_time(left_s: float | None) -> None:
-    """Raise TimedOut when the wait for a thread has used up the time: no failure of the daemon's, thus no outage."""
-    if left_s is not None and left_s < _LEAST_S:
-        raise TimedOut("no thread was free in time")
 
 
 def _check_post(item: Postable) -> Post:

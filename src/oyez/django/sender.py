@@ -11,6 +11,7 @@ from oyez.django.backends import Backend
 from oyez.django.outage import Outage
 
 _CLOCK_MARGIN_S = 60.0  # by how much the clocks of the site and of the daemon may differ
+_LEAST_S = 0.01  # a call with less time than that left would be cut off half-way
 
 
 class Sender:
@@ -31,7 +32,7 @@ class Sender:
         """
         if not posts:
             return []
-        limit_s = self.timeout_s if timeout_s is None else timeout_s
+        limit_s = self._limit(timeout_s)
         if not tries_anyway:
             limit_s = self.outage.check(limit_s)
         deadline = time.monotonic() + limit_s
@@ -52,10 +53,9 @@ class Sender:
 
     def last(self, *, timeout_s: float | None = None) -> int:
         """Return the newest id. Raises PosterError."""
-        limit_s = self.timeout_s if timeout_s is None else timeout_s
         if self.backend.knows_last:
-            return self.backend.last(timeout_s=limit_s)
-        limit_s = self.outage.check(limit_s)
+            return self.backend.last(timeout_s=self.timeout_s)
+        limit_s = self.outage.check(self._limit(timeout_s))
         try:
             newest = self.backend.last(timeout_s=limit_s)
         except PosterError as error:
@@ -71,6 +71,14 @@ class Sender:
         It is the id that this process saw last: all up to it happened before the page's data is read.
         """
         return self._seen or clock_position()
+
+    def _limit(self, timeout_s: float | None) -> float:
+        """Tell how long a call may take. Raises TimedOut if that is nothing: no failure of the backend's."""
+        if timeout_s is None:
+            return self.timeout_s
+        if timeout_s < _LEAST_S:
+            raise TimedOut("the time was used up before anybody was asked")
+        return timeout_s
 
     def _remember(self, error: PosterError, given_s: float | None) -> None:
         """Begin an outage; but one who had little time left says nothing of the daemon by running out of it."""

@@ -3,7 +3,6 @@
 It must not know what is posted. They are made anew after a fork, and when a test changes the settings.
 """
 
-import atexit
 import os
 import sys
 import threading
@@ -16,7 +15,7 @@ from django.utils.module_loading import import_string
 
 from oyez.client import Post
 from oyez.django.backends import Backend
-from oyez.django.endings import call_at_end
+from oyez.django.endings import call_at_end, call_at_end_of_children
 from oyez.django.losses import Losses
 from oyez.django.queue import Queue
 from oyez.django.sender import Sender, clock_position
@@ -140,9 +139,9 @@ def _build(settings: SiteSettings) -> Wiring:
     threads = has_threads()
     sender = Sender(build_backend(settings), timeout_s=settings.timeout_s, has_threads=threads)
     queue = Queue(sender, _process.losses, settings.queue) if settings.queue and threads else None
-    if queue is not None and not _process.is_end_noted:
+    if not _process.is_end_noted:
         _process.is_end_noted = True
-        call_at_end(_post_what_waits)
+        call_at_end_of_children(_end)
     return Wiring(settings, sender, _process.losses, queue)
 
 
@@ -160,19 +159,17 @@ def _follow_settings(*, setting: str, **_: object) -> None:
             wiring.close()
 
 
-def _post_what_waits() -> None:
+def _end() -> None:
+    """Post what waits, and tell what was lost and no line has told yet."""
+    if _process.id != os.getpid():
+        return
     wiring = _process.wiring
-    if wiring is not None and wiring.queue is not None and _process.id == os.getpid():
+    if wiring is not None and wiring.queue is not None:
         wiring.queue.close()
+    _process.losses.tell()
 
 
-def _tell_losses() -> None:
-    """Tell at the end what no line has told yet; queues have ended by then, as they register later."""
-    if _process.id == os.getpid():
-        _process.losses.tell()
-
-
-atexit.register(_tell_losses)
+call_at_end(_end)
 if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_forget_parent)
 setting_changed.connect(_follow_settings, dispatch_uid="oyez")
