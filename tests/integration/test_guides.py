@@ -98,6 +98,12 @@ def test_replacing_the_three_ports_of_a_dmoj_site(machine: Path, start_daemon: S
         (post,) = [line for line in snippets(DMOJ, "sh") if line.startswith("echo")]
         run(post.replace("/opt/oyez/bin/oyez", OYEZ).replace("15101", str(post_port(daemon))))
         assert json.loads(waiting.answer().body)["message"] == "hear ye"
+        settings.write_text(document.replace("15100", str(daemon.port)).replace("15101", str(post_port(daemon))))
+        (doctor,) = [line for line in snippets(DMOJ, "sh") if " doctor " in line]
+        doctor = doctor.replace("/etc/oyez/oyez.toml", str(settings)).replace(
+            "wss://judge.example", f"ws://127.0.0.1:{nginx.port}"
+        )
+        assert "ok       WebSocket at --public-url: an event came" in run(doctor.replace("/opt/oyez/bin/oyez", OYEZ))
 
 
 @pytest.mark.parametrize("page", [LQDOJ, DMOJ])

@@ -5,7 +5,7 @@ import pytest
 from oyez.cli.contact.place import parse_place, resolve
 from oyez.cli.diagnosis.posting import PostSide
 from oyez.cli.diagnosis.public import Door
-from oyez.cli.diagnosis.site import RAW, SOCKETIO, Site, check_settings
+from oyez.cli.diagnosis.site import OPTIONS, RAW, SOCKETIO, Site, check_settings
 from oyez.errors import ConfigError
 
 
@@ -62,7 +62,7 @@ def test_the_names_of_the_settings_tell_what_a_site_speaks() -> None:
     ],
 )
 def test_development_on_one_machine_draws_no_warnings(url: str, public_url: str, key: str, codes: set[str]) -> None:
-    site = Site({}, is_whole=False).overridden(url=url, public_url=public_url, key=key)
+    site = Site({}, OPTIONS).overridden(url=url, public_url=public_url, key=key)
     findings = check_settings(site).findings
     assert {finding.code for finding in findings} == codes
     assert {finding.setting for finding in findings} <= {"--key", "--public-url"}

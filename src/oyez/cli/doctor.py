@@ -11,7 +11,7 @@ from oyez.cli.contact.failures import BadModule
 from oyez.cli.contact.place import url_of
 from oyez.cli.diagnosis.report import JsonReport, Report, take_steps
 from oyez.cli.diagnosis.settings_module import ask_python, import_settings
-from oyez.cli.diagnosis.site import Site
+from oyez.cli.diagnosis.site import OPTIONS, RAW_OPTIONS, Site
 from oyez.cli.diagnosis.walk import Walk
 from oyez.cli.exits import ExitCode
 from oyez.config import load
@@ -62,8 +62,10 @@ def doctor(
     """
     given = {"url": url, "public_url": public_url or "", "key": key}
     if django_settings is None:
-        site = Site({}, is_whole=False)
-        given |= _ask_daemon(context, config)
+        own = _ask_daemon(context, config)
+        posts_raw = own.get("url", "").startswith("ws:")
+        site = Site({}, RAW_OPTIONS if posts_raw else OPTIONS)
+        given |= own
     else:  # what was typed wins over the module, and that over the environment
         given = {name: value if _source(context, name) == "COMMANDLINE" else "" for name, value in given.items()}
         site = _read_site(django_settings, python)
@@ -80,11 +82,16 @@ def _read_site(module: str, python: Path | None) -> Site:
 
 
 def _ask_daemon(context: typer.Context, config: Path | None) -> dict[str, str]:
-    """Read in the daemon's own settings what was not given; the key for no other address than theirs."""
+    """Read in the daemon's own settings what was not given; the key for no other address than theirs.
+
+    Without a key posts are taken at the post listener only, so that is the address then, with ``ws:``.
+    """
     if _source(context, "url") != "DEFAULT" and config is None:
         return {}
     settings = load(config, os.environ, {})
     own = {"url": url_of(settings), "key": settings.key}
+    if settings.post_listener.host and not settings.key and _source(context, "key") == "DEFAULT":
+        own["url"] = url_of(settings.post_listener).replace("http:", "ws:", 1)
     return {name: value for name, value in own.items() if _source(context, name) == "DEFAULT"}
 
 

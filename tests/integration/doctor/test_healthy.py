@@ -98,6 +98,18 @@ def test_settings_of_the_daemon_are_enough(start_daemon: StartDaemon, tmp_path: 
         assert "ok       The key, and a post: event " in done.stdout
 
 
+def test_settings_without_a_key_lead_to_the_post_listener(site_daemon: Daemon, tmp_path: Path) -> None:
+    posters = port_of(site_daemon, "posters")
+    settings = f"port = {site_daemon.port}\n[post_listener]\nhost = '127.0.0.1'\nport = {posters}\n"
+    (tmp_path / "oyez.toml").write_text(settings)
+    done = run(tmp_path, "--config", "oyez.toml", "--public-url", f"ws://127.0.0.1:{site_daemon.port}/event/")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "  The options: public-url-local" in done.stdout
+    assert f"it answers at ws://127.0.0.1:{posters} (" in done.stdout
+    assert "ok       WebSocket at --public-url: an event came" in done.stdout
+    assert "EVENT_DAEMON" not in done.stdout
+
+
 def test_key_of_the_daemon_is_shown_to_no_other_address(site_daemon: Daemon, tmp_path: Path) -> None:
     (tmp_path / "key").write_text(KEY)
     done = run(tmp_path, "--url", site_daemon.url, OYEZ_KEY_FILE="key")

@@ -11,7 +11,7 @@ from urllib3.util import Url
 from oyez.address import is_loopback
 from oyez.client import parse_target
 from oyez.errors import ConfigError
-from oyez.settings import Settings
+from oyez.settings import ListenerSettings, Settings
 
 _DEFAULT_PORTS = {False: 80, True: 443}
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - of addresses that stand for all of a machine
@@ -60,7 +60,7 @@ def parse_place(url: str) -> Place:
     return _place_of(target)
 
 
-def url_of(settings: Settings) -> str:
+def url_of(settings: Settings | ListenerSettings) -> str:
     """Write the address at which a daemon with these settings is to be met from this machine."""
     if settings.uds:
         return f"http+unix://{settings.uds}"

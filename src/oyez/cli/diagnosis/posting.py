@@ -16,7 +16,7 @@ from oyez.cli.contact.place import Place
 from oyez.cli.contact.web_socket import opened
 from oyez.cli.diagnosis import raw, socketio
 from oyez.cli.diagnosis.findings import Finding, Outcome, found
-from oyez.cli.diagnosis.site import RAW, Site
+from oyez.cli.diagnosis.site import Site
 from oyez.errors import OyezError
 
 _DEFAULT_PORT = "15100 if not set otherwise"
@@ -50,7 +50,7 @@ class PostSide:
             return Outcome(f"{self.name} holds no address", skipped=True)
         began = time.monotonic()
         try:
-            finding = self._reach_raw(self.place) if self.site.dialect is RAW else self._reach_socketio(self.place)
+            finding = self._reach_raw(self.place) if self.site.dialect.is_raw else self._reach_socketio(self.place)
         except Trouble as trouble:
             return self._failed(self._unreachable(self.place, trouble))
         self.answers = finding is None or finding.code == "other-daemon"
@@ -82,7 +82,7 @@ class PostSide:
 
     def _call(self, command: str, argument: Mapping[str, object] | None) -> int:
         assert self.place is not None
-        call = self._call_raw if self.site.dialect is RAW else self._call_socketio
+        call = self._call_raw if self.site.dialect.is_raw else self._call_socketio
         event_id = call(self.place, command, argument).get("id")
         return event_id if isinstance(event_id, int) else 0
 
@@ -137,7 +137,7 @@ class PostSide:
         )
 
     def _unreachable(self, place: Place, trouble: Trouble) -> Finding:
-        port = _DEFAULT_RAW_PORT if self.site.dialect is RAW else _DEFAULT_PORT
+        port = _DEFAULT_RAW_PORT if self.site.dialect.is_raw else _DEFAULT_PORT
         words = {"port_hint": port, "host_hint": _host_hint(place)}
         return found(f"daemon-{trouble.kind}", self.name, str(trouble), **words)
 
@@ -160,7 +160,7 @@ class PostSide:
         return self.site.dialect.post_example
 
     def _url(self, place: Place | None) -> str:
-        return place.url(scheme="ws" if self.site.dialect is RAW else "http") if place else self.name
+        return place.url(scheme="ws" if self.site.dialect.is_raw else "http") if place else self.name
 
     def _failed(self, finding: Finding) -> Outcome:
         return Outcome(finding.seen, (finding,))

@@ -28,6 +28,7 @@ class Dialect(NamedTuple):
     schemes: tuple[str, ...]
     post_example: str
     public_example: str
+    is_raw: bool = False
 
 
 SOCKETIO = Dialect(
@@ -49,10 +50,12 @@ RAW = Dialect(
     ("ws", "wss"),
     "ws://127.0.0.1:15101/",
     "wss://judge.example/event/",
+    is_raw=True,
 )
 
 # The options of the command, for whoever has no settings of a site.
 OPTIONS = SOCKETIO._replace(post="--url", public="--public-url", key="--key")
+RAW_OPTIONS = RAW._replace(post="--url", public="--public-url", poll="", key="--key")
 
 _SSL = "_SSL"
 _POLL_EXAMPLE = "/channels/"
@@ -62,16 +65,21 @@ SIGNS_OF_TLS = ("DMOJ_SSL", "SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSR
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The settings by their names, and those that are no settings but options of the command (`is_whole` False)."""
+    """The settings by their names, or what stands for them: options of the command, by the names in `options`."""
 
     values: Mapping[str, object]
-    is_whole: bool = True
+    options: Dialect | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether these are a site's settings."""
+        return self.options is None
 
     @property
     def dialect(self) -> Dialect:
         """What the site speaks. LQDOJ's names win: some of its sites still have DMOJ's as well."""
-        if not self.is_whole:
-            return OPTIONS
+        if self.options is not None:
+            return self.options
         has_socketio = any(name in self.values for name in (SOCKETIO.post, SOCKETIO.public))
         has_raw = any(name in self.values for name in (RAW.post, RAW.public))
         return RAW if has_raw and not has_socketio else SOCKETIO
@@ -165,7 +173,7 @@ def _check_post(site: Site) -> Iterator[Finding]:
 
 def _check_key(site: Site) -> Iterator[Finding]:
     name = site.dialect.key
-    needs_key = site.dialect is not RAW  # the raw door may have an address of its own, without a key
+    needs_key = not site.dialect.is_raw  # the raw door may have an address of its own, without a key
     if site.key is None and needs_key and not site.posts_to_rabbitmq:
         yield found("key-missing", name, f"{name} is not set, or is no text")
     if site.key in WELL_KNOWN_KEYS and not site.is_in_development:
@@ -188,7 +196,7 @@ def _check_public(site: Site) -> Iterator[Finding]:
 
 def _check_public_place(site: Site, name: str, place: Place) -> Iterator[Finding]:
     dialect = site.dialect
-    if dialect is not RAW and place.path.strip("/"):
+    if not dialect.is_raw and place.path.strip("/"):
         example = place.url("", scheme="http")
         yield found("namespace-trap", name, f"{name} has the path {place.path!r}", example=example)
     if site.is_in_development:
@@ -229,4 +237,4 @@ def is_for_tls(name: str) -> bool:
 
 
 def _scheme(dialect: Dialect) -> str:
-    return "ws" if dialect is RAW else "http"
+    return "ws" if dialect.is_raw else "http"

@@ -14,7 +14,7 @@ from oyez.cli.diagnosis.browser import PollDoor, RawDoor, SocketIODoor
 from oyez.cli.diagnosis.findings import Outcome, Weight
 from oyez.cli.diagnosis.posting import PostSide
 from oyez.cli.diagnosis.side_doors import BackDoors, StreamDoor
-from oyez.cli.diagnosis.site import RAW, Site, check_settings, is_for_tls
+from oyez.cli.diagnosis.site import Site, check_settings, is_for_tls
 from oyez.cli.diagnosis.strangers import Stranger
 
 # With these there is nobody at the public address who could be asked for more.
@@ -60,7 +60,7 @@ class Walk:
             yield Step("The public address", lambda: Outcome("none is known", skipped=True))
 
     def _public_steps(self, name: str, place: Place) -> Iterator[tuple[str, Check]]:
-        if self._site.dialect is not RAW:
+        if not self._site.dialect.is_raw:
             door = SocketIODoor(self._post, name, place)
             yield f"Socket.IO at {name}", door.reach
             yield "Delivery by WebSocket", door.deliver_by_websocket
