@@ -28,7 +28,8 @@ NO_REPLAY = {"history.replay_without_start": 0}
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "browser" in metafunc.fixturenames:
-        names = list(BROWSERS) if metafunc.definition.get_closest_marker("firefox") else ["chromium"]
+        others = [pytest.param(name, marks=pytest.mark.slow) for name in BROWSERS if name != "chromium"]
+        names = ["chromium", *(others if metafunc.definition.get_closest_marker("firefox") else [])]
         metafunc.parametrize("browser", names, indirect=True, scope="module")
 
 

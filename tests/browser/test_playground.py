@@ -24,6 +24,7 @@ from tests.browser.playground import (
 )
 from tests.conftest import StartDaemon
 from tests.daemon import Daemon
+from tests.integration.links import SUCCESS, eventually, listen, metrics
 from tests.nginx import FORWARDED, UPGRADE, Nginx, location, pass_to
 
 through_each_door = pytest.mark.parametrize("door", DOORS)
@@ -258,10 +259,16 @@ def test_posts_keep_a_connection_free(page: Page) -> None:
     ],
 )
 def test_a_full_house_is_told(visit: Visit, start_daemon: StartDaemon, door: str, told: str) -> None:
-    page = visit(start_daemon("--dev", settings={"limits.max_connections": 3}))
+    daemon = start_daemon("--dev", settings={"limits.max_connections": 8})  # room for the looks of the page's beginning
+    page = visit(daemon)
+    eventually(lambda: metrics(daemon.port)["oyez_listeners"] == 3, "the page's listeners alone")
+    others = [listen(daemon.port, "x") for _ in range(5)]
+    assert {other.receive() for other in others} == {SUCCESS}
     page.get_by_role("button", name="Add a listener").click()
     door_of(page, 3).select_option(door)
     expect(state(page, 3)).to_contain_text(told)
+    for other in others:
+        other.drop()
 
 
 def test_configured_paths_are_used(visit: Visit, start_daemon: StartDaemon) -> None:

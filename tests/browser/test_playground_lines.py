@@ -16,6 +16,8 @@ from tests.conftest import StartDaemon
 from tests.daemon import Daemon
 from tests.inbox import PATIENCE_S, Inbox
 
+pytestmark = pytest.mark.slow
+
 PLACES = ["page", "curl", "Python"]
 CHANNELS = ["sub_demo", """it's "50%" <b>&</script>\\ $HOME `id` ☃ 🎈 #1?"""]
 

@@ -4,9 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.daemon import Daemon
 from tests.django.test_events import messages
 from tests.inbox import PATIENCE_S
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent.parent
 WAYS = ("a line", "a signal", "a child", "Celery")

@@ -18,6 +18,8 @@ from tests.peer import Peer, peers
 from tests.sandbox import environment
 from tests.websocket_server import Behaviour, WebSocketServer, websocket_server
 
+pytestmark = pytest.mark.slow
+
 # --- lines and frames -------------------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,8 @@ from tests.conftest import StartDaemon
 from tests.console import UNTIL_THE_END, StartConsole, run, url
 from tests.daemon import KEY, Daemon
 
+pytestmark = pytest.mark.slow
+
 SENDER = json.dumps({"role": "sender", "token": KEY})
 
 

@@ -12,6 +12,8 @@ from tests.console import Console, StartConsole, url
 from tests.daemon import KEY
 from tests.inbox import PATIENCE_S, Inbox
 
+pytestmark = pytest.mark.slow
+
 
 def listening(one: Console) -> int:
     note = one.note()

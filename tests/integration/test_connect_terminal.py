@@ -15,6 +15,8 @@ from tests.sandbox import environment
 from tests.terminal import CTRL_A, CTRL_C, CTRL_D, ENTER, UP, Terminal
 from tests.websocket_server import WebSocketServer, websocket_server
 
+pytestmark = pytest.mark.slow
+
 Open = Callable[..., Terminal]
 
 

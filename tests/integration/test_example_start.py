@@ -17,6 +17,8 @@ from tests.inbox import PATIENCE_S
 from tests.ports import free_ports
 from tests.sandbox import environment
 
+pytestmark = pytest.mark.slow
+
 END = "It died 3 times right after its start."
 
 

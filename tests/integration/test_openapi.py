@@ -13,6 +13,8 @@ from tests.conftest import MANY_CLIENTS, StartDaemon
 from tests.daemon import Daemon
 from tests.raw import request
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent.parent
 
 # All phases that schemathesis has and all checks that it makes by default; the same requests in every run.

@@ -27,6 +27,8 @@ from tests.raw import request
 from tests.sandbox import environment
 from tests.terminal import Terminal
 
+pytestmark = pytest.mark.slow
+
 SOCKETIO = ("--only", "socketio", "--only", "polling", "--only", "upgrade")
 A_RUN_S = 60.0
 

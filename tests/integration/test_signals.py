@@ -55,9 +55,11 @@ def test_what_nohup_ignores_stays_ignored(start_daemon: StartDaemon) -> None:
 
 def test_what_runs_in_the_background_of_a_terminal_may_write_to_it(tmp_path: Path) -> None:
     serve = [sys.executable, "-m", "oyez", "serve", "--port", "0", "--broker", f"sqlite://{tmp_path}/events.sqlite3"]
-    script = f"set -m; stty tostop; {shlex.join(serve)} & jobs -p; sleep 60"
+    script = f"set -m; stty tostop; {shlex.join(serve)} & jobs -p; read -r"
     with Terminal(["setsid", "--ctty", "--wait", "bash", "-c", script], environment()) as terminal:
         terminal.wait("listening on")
         pid = re.findall(r"^(\d+)$", terminal.text, re.MULTILINE)
         os.kill(int(pid[0]), signal.SIGTERM)
         terminal.wait("stopped")
+        terminal.type("\n")
+        terminal.process.wait(PATIENCE_S)

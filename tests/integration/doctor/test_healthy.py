@@ -6,6 +6,8 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from oyez.cli.diagnosis.findings import KINDS
 from tests.conftest import StartDaemon
 from tests.daemon import KEY, Daemon
@@ -25,6 +27,8 @@ from tests.integration.test_cli import OYEZ
 from tests.integration.test_nginx import port_of
 from tests.nginx import Nginx, dmoj, lqdoj, streams
 from tests.sandbox import environment
+
+pytestmark = pytest.mark.slow
 
 # --- sites that are all right -----------------------------------------------------------------------------------------
 

@@ -24,6 +24,8 @@ from tests.integration.doctor.sites import (
 from tests.integration.test_nginx import port_of
 from tests.nginx import location, lqdoj, pass_to
 
+pytestmark = pytest.mark.slow
+
 # --- the daemon, from where the site is -------------------------------------------------------------------------------
 
 

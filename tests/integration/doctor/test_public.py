@@ -19,6 +19,8 @@ from tests.integration.links import listen
 from tests.integration.test_nginx import port_of
 from tests.nginx import FORWARDED, UPGRADE, Nginx, dmoj, location, lqdoj, pass_to, streams
 
+pytestmark = pytest.mark.slow
+
 Layout = Callable[[Daemon], str]
 
 
