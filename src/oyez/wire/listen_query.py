@@ -110,16 +110,20 @@ def _start(pairs: list[tuple[str, str]], last_event_id: str | None) -> int | Non
     """Find the position, where it was said last.
 
     The header is set by a browser when it comes back; the parameter of its name by scripts that stand in for
-    EventSource, likewise; ``last`` stays what it was when the page was made.
+    EventSource, likewise; ``last`` stays what it was when the page was made. What names no event is passed over: some
+    write ``null`` as long as they have none.
     """
     of_scripts = [value for name, value in pairs if _is_last_event_id(name)]
-    said = [last_event_id, *reversed(of_scripts), dict(pairs).get("last")]
-    return commands.read_position(next(filter(None, said), ""))
+    said = filter(None, [last_event_id, *reversed(of_scripts), dict(pairs).get("last")])
+    return next((position for position in map(commands.read_position, said) if position is not None), None)
 
 
 def _is_last_event_id(name: str) -> bool:
-    """Know ``lastEventId``, ``last_event_id``, ``Last-Event-ID``: scripts that stand in for EventSource say it so."""
-    return name.replace("-", "").replace("_", "").lower() == "lasteventid"
+    """Know ``lastEventId``, ``last_event_id``, ``Last-Event-ID`` and ``evs_last_event_id``.
+
+    Scripts that stand in for EventSource say it so.
+    """
+    return name.lower().removeprefix("evs_").replace("-", "").replace("_", "") == "lasteventid"
 
 
 def _is_set(fields: dict[str, str], name: str) -> bool:
