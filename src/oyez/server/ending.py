@@ -7,6 +7,7 @@ take, logs the usual way, opens a file, or waits for what it writes for longer t
 """
 
 import faulthandler
+import math
 import os
 import threading
 import time
@@ -32,6 +33,7 @@ class Ending:
         self._reading, self._writing = os.pipe()
         os.set_blocking(self._writing, False)  # stacks that are more than a pipe holds are cut off
         os.set_blocking(self._reading, False)
+        self._ends_at = math.inf
 
     def end(self, code: int, why: str) -> None:
         """End now, with a word of why and of what each thread was doing."""
@@ -46,8 +48,14 @@ class Ending:
         self.end_silently_within(seconds + 2 * _LAST_WORDS_S)
 
     def end_silently_within(self, seconds: float) -> None:
-        """See to it even if no thread of Python's can run, as at the interpreter's own end, which waits for others."""
-        faulthandler.dump_traceback_later(seconds, file=self._nowhere, exit=True)
+        """See to it even if no thread of Python's can run, as at the interpreter's own end, which waits for others.
+
+        Of several times the earliest counts.
+        """
+        ends_at = time.monotonic() + seconds
+        if ends_at < self._ends_at:
+            self._ends_at = ends_at
+            faulthandler.dump_traceback_later(seconds, file=self._nowhere, exit=True)
 
     def _end_after(self, seconds: float, why: str) -> None:
         time.sleep(seconds)
