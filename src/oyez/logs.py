@@ -99,7 +99,7 @@ class Log(logging.Handler):
 
     def _describe_loss(self, lines: int) -> bytes:
         what = "1 line of this log was" if lines == 1 else f"{lines} lines of this log were"
-        return self._encode(_make_record(logging.WARNING, f"{what} dropped: nobody read it"))
+        return self._encode(_make_record(logging.WARNING, f"{what} dropped, since this stream took no more"))
 
     def _encode(self, record: logging.LogRecord) -> bytes:
         return (self.format(record) + "\n").encode(self._encoding, "backslashreplace")

@@ -52,6 +52,7 @@ class Outlet:
         self._waiting: SimpleQueue[bytes | None] = SimpleQueue()
         # Each number is written by one side only.
         self._bytes_taken = self._bytes_done = self._refused = self._failed = self._told = 0
+        self._is_torn = False
         self._thread = threading.Thread(target=self._write_all, name=name, daemon=True)
         self._thread.start()
 
@@ -91,13 +92,16 @@ class Outlet:
             self._told = dropped
 
     def _write(self, text: bytes) -> bool:
-        """Write a text, for however long that takes; False if it could not be."""
-        rest = memoryview(text)
+        """Write a text, for however long that takes; False if it could not be, or only its beginning."""
+        rest = memoryview(b"\n" + text if self._is_torn and text else text)  # nothing is to go on what was broken off
         while rest and self._descriptor is not None:
             try:
-                rest = rest[os.write(self._descriptor, rest) :]
+                written = os.write(self._descriptor, rest)
             except BlockingIOError:  # another process that has this stream made it so
                 select.select([], [self._descriptor], [])
             except OSError:  # nobody will read it any more, or the disk is full
                 return False
+            else:
+                rest = rest[written:]
+                self._is_torn = bool(rest)
         return not rest

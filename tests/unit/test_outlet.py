@@ -2,9 +2,11 @@
 
 import fcntl
 import os
+import resource
 import select
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -124,6 +126,27 @@ def test_a_full_disk_costs_the_text_only() -> None:
     outlet.finish(PATIENCE_S)
     os.close(full)
     assert outlet.dropped == 1
+
+
+def test_what_a_full_disk_broke_off_is_a_line_of_its_own(tmp_path: Path) -> None:
+    file = os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def tell_and_make_room(texts: int) -> bytes:
+        if outlet.dropped == 2:
+            resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+        return tell(texts)
+
+    outlet = Outlet(file, "test", describe_loss=tell_and_make_room)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5, unlimited[1]))
+    try:
+        for text in (b"1\n", b"23456\n", b"7\n"):
+            outlet.put(text)
+        outlet.finish(PATIENCE_S)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+        os.close(file)
+    assert (tmp_path / "log").read_bytes() == b"1\n234\n" + tell(2)
 
 
 def test_without_a_stream_nothing_is_written_anywhere() -> None:
