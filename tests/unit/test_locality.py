@@ -77,7 +77,8 @@ def test_a_socket_whose_other_end_is_gone_is_no_unix_socket() -> None:
 @pytest.mark.parametrize(
     "header",
     ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-real-ip", "forwarded", "via",
-     "cf-connecting-ip", "true-client-ip", "x-client-ip"],
+     "x-forwarded-client-cert", "x-forward-for", "forwarded-for", "cf-connecting-ip", "true-client-ip", "x-client-ip",
+     "client-ip", "x-nginx-proxy"],
 )  # fmt: skip
 @pytest.mark.parametrize("value", ["", "127.0.0.1", "garbage"])
 def test_what_a_proxy_says_that_it_passed_on_is_not(header: str, value: str) -> None:

@@ -22,13 +22,15 @@ FORWARDED_FOR = b"x-forwarded-for"
 _PROXY_HEADERS = frozenset(
     name.encode()
     for name in (
-        "forwarded", "via", "x-forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto",
-        "x-forwarded-port", "x-forwarded-server", "x-forwarded-by", "x-forwarded-prefix", "x-forwarded-scheme",
-        "x-forwarded-ssl", "x-original-forwarded-for", "x-original-host", "x-scheme", "x-real-ip", "x-client-ip",
-        "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip", "cf-ray", "cdn-loop", "fastly-client-ip",
-        "fly-client-ip", "x-azure-clientip", "x-envoy-external-address", "x-appengine-user-ip",
+        "via", "x-original-host", "x-scheme", "x-real-ip", "x-remote-ip", "x-remote-addr", "x-client-ip", "client-ip", "proxy-client-ip", "wl-proxy-client-ip",
+        "x-proxyuser-ip", "x-originating-ip", "x-cluster-client-ip", "x-nginx-proxy", "true-client-ip",
+        "cf-connecting-ip", "cf-ray", "cf-visitor", "cdn-loop", "fastly-client-ip", "fly-client-ip",
+        "x-azure-clientip", "x-azure-socketip", "x-envoy-external-address", "x-appengine-user-ip",
     )
 )  # fmt: skip
+
+# Forwarded, X-Forwarded-For, some twenty companions of that, and misspellings: whatever has this in its name.
+_FORWARD = b"forward"
 
 # Who connects to these connects to the own machine.
 _ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - nothing listens here
@@ -63,7 +65,7 @@ def find_doubt(headers: RawHeaders, http_version: str, local_hosts: frozenset[st
         local_hosts: names of this machine besides localhost, in lower case.
     """
     found = dict(headers)
-    if http_version == "1.0" or not _PROXY_HEADERS.isdisjoint(found):
+    if http_version == "1.0" or not _PROXY_HEADERS.isdisjoint(found) or _FORWARD in b" ".join(found):
         return BY_PROXY
     connection, host = found.get(b"connection", b""), found.get(b"host", b"")
     if connection.lower() in _CONNECTION_BY_NGINX and _is_nginx(connection, [name for name, _ in headers]):
