@@ -42,6 +42,7 @@ def test_pages_of_named_sites_may_read_every_answer_with_credentials(named: Daem
         with Stream(named.port, target, Origin=origin) as stream:
             check_named(stream.headers, origin)
     check_named(request(named.port, "GET", "/sse", Origin=origin).headers, origin)
+    check_named(request(named.port, "POST", POLL, Origin=origin, Content_Encoding="gzip").headers, origin)
     for target in SOCKETS:
         with WebSocket(named.port, target, Origin=origin) as link:
             assert link.status == 101

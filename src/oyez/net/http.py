@@ -50,7 +50,7 @@ class HttpServer:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)  # accepted ones inherit it
         self._upgraded = gate.connections
         config = uvicorn.Config(
-            Preliminaries(app, gate.keep_alive_s),
+            Preliminaries(app, gate.keep_alive_s, gate.origins),
             http=cast(type[asyncio.Protocol], partial(Doorman, gate)),
             ws=cast(type[asyncio.Protocol], WebSocketConnection),  # never made by uvicorn, see `Doorman`
             lifespan="off",

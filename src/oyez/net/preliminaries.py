@@ -9,6 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from oyez.net.origins import Origins
 from oyez.wire import http_fields
 from oyez.wire.http_target import ASTERISK
 
@@ -22,16 +23,20 @@ class Preliminaries:
     Args:
         app: what is behind it.
         keep_alive_s: how long a connection is kept for another request, as clients are told.
+        origins: whose pages may read why a request is refused here.
     """
 
-    def __init__(self, app: ASGIApp, keep_alive_s: float) -> None:
+    def __init__(self, app: ASGIApp, keep_alive_s: float, origins: Origins) -> None:
         self._app = app
+        self._origins = origins
         self._keep_alive = f"timeout={int(keep_alive_s)}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         headers = Headers(scope=scope)
-        app = _judge(scope, headers) or self._app
+        answer = _judge(scope, headers)
+        if answer is not None:
+            answer.headers.update(self._origins.headers(headers.get("Origin")))
         if "accept-encoding" in headers:
             _simplify_accept_encoding(scope, headers)
         is_kept: Callable[[], bool] = scope[IS_KEPT]
@@ -43,7 +48,7 @@ class Preliminaries:
                     answered["Keep-Alive"] = self._keep_alive
             await send(message)
 
-        await app(scope, receive, send_on)
+        await (answer or self._app)(scope, receive, send_on)
 
 
 def _judge(scope: Scope, headers: Headers) -> Response | None:
