@@ -116,11 +116,12 @@ def _from_environment(environ: Mapping[str, str]) -> _Layer:
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
-    """Name the variables that look like settings and are none; not their values, which may be secrets."""
+    """Name the variables that look like settings, in whatever case, and are none; not their values: perhaps secrets."""
     names = [*_VARIABLES, *_NOT_SETTINGS]
     for name in sorted(environ):
-        if name.startswith(ENVIRONMENT_PREFIX) and name not in names and not is_from_platform(name, environ[name]):
-            yield f"the environment variable {name} is no setting and is passed over; {_nearest(name, names)}"
+        meant = name.upper()
+        if meant.startswith(ENVIRONMENT_PREFIX) and name not in names and not is_from_platform(name, environ[name]):
+            yield f"the environment variable {name} is no setting and is passed over; {_nearest(meant, names)}"
 
 
 def _ports_without_host(sources: Sources) -> Iterator[str]:

@@ -78,8 +78,9 @@ class Rule:
         """Return the value as it may be shown: no key, and no password within a URL."""
         if self.secret:
             return MASK if value else ""
-        # To the last @: whoever forgot to escape one in the password does not want the rest of it shown.
-        return re.sub(r"(://[^/@:]*:).*@", rf"\1{MASK}@", value) if isinstance(value, str) else value
+        # To the last @: whoever forgot to escape one in the password does not want the rest of it shown, nor does who
+        # forgot a slash or the scheme.
+        return re.sub(r"^((?:\w+:/{1,2})?[^/@:]*:(?!//)).*@", rf"\1{MASK}@", value) if isinstance(value, str) else value
 
 
 def setting(

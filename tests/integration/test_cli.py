@@ -123,10 +123,10 @@ def test_check_config_prints_the_settings_of_ones_own(tmp_path: Path) -> None:
 
 def test_check_config_prints_a_whole_file_that_serve_would_take(tmp_path: Path) -> None:
     file = tmp_path / "oyez.toml"
-    done = oyez("check-config", "--all", "--port", "7", "--uds", "/run/é\U0001f600\x9b", OYEZ_KEY="hush")
+    done = oyez("check-config", "--all", "--port", "7", "--uds", "/run/é\U0001f600\U000e0001\x9b", OYEZ_KEY="hush")
     file.write_text(done.stdout, "utf-8")
     assert tomllib.loads(done.stdout)["socketio"]["ping_interval_s"] == 25.0
-    assert tomllib.loads(done.stdout)["uds"] == "/run/é\U0001f600\x9b"
+    assert tomllib.loads(done.stdout)["uds"] == "/run/é\U0001f600\U000e0001\x9b"
     again = oyez("check-config", "--config", str(file), OYEZ_PROT="1")
     assert again.returncode == 0
     assert f"port = 7  # file {file}\n" in again.stdout

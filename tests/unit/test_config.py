@@ -106,6 +106,7 @@ def test_variables_of_a_container_platform_are_passed_over(service: str) -> None
         ("OYEZ_NAME", "judge", "did you mean"),
         ("OYEZ_ZZZZZZZZZZZZZZZZZZZZZZ", "1", "check-config --all lists them all"),
         ("OYEZ_WEB_PORT", "80", "did you mean"),
+        ("oyez_key", "Zq7", "did you mean OYEZ_KEY?"),
     ],
 )
 def test_any_other_variable_that_is_no_setting_draws_a_warning(name: str, value: str, hint: str) -> None:
@@ -301,6 +302,9 @@ def test_no_error_tells_a_secret(environ: dict[str, str]) -> None:
 @pytest.mark.parametrize("password", ["hush", "hu/sh", "hu@sh", "h:u@s/h?"])
 def test_password_in_a_broker_url_is_masked(password: str) -> None:
     assert refused(broker=f"amqp://judge:{password}@mq/ws").value == "amqp://judge:***@mq/ws"
+    assert refused(broker=f"amqp:/judge:{password}@mq/ws").value == "amqp:/judge:***@mq/ws"
+    assert refused(broker=f"amqp:judge:{password}@mq/ws").value == "amqp:***@mq/ws"
+    assert refused(broker=f"judge:{password}@mq/ws").value == "judge:***@mq/ws"
 
 
 def test_name_that_is_no_setting_is_told_without_its_value(tmp_path: Path) -> None:

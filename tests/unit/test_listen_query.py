@@ -5,7 +5,15 @@ import pytest
 from oyez.errors import ProtocolError
 from oyez.wire.listen_query import WordedError, parse_poll, parse_stream
 
-SPELLINGS = ["lastEventId", "last_event_id", "Last-Event-ID", "last-event-id", "lasteventid", "LAST_EVENT_ID", "evs_last_event_id"]
+SPELLINGS = [
+    "lastEventId",
+    "last_event_id",
+    "Last-Event-ID",
+    "last-event-id",
+    "lasteventid",
+    "LAST_EVENT_ID",
+    "evs_last_event_id",
+]
 
 
 def positions(query: str, header: str | None = None) -> set[int | None]:
@@ -27,8 +35,8 @@ def test_scripts_name_their_position_in_many_ways(name: str) -> None:
         ("", None, None), ("last=5", None, 5), ("last=5", "7", 7), ("last=9", "7", 7), ("last=5", "", 5),
         ("last=5&lastEventId=7", "8", 8), ("lastEventId=9", "8", 8), ("lastEventId=5&lastEventId=7", None, 7),
         ("lastEventId=5&last_event_id=6&lastEventId=7", None, 7), ("Last-Event-ID=5&lastEventId=4", None, 4),
-        ("last=5", "abc", 5), ("last=5", "0", 5), ("last=5&lastEventId=", None, 5), ("lastEventId=null", "undefined", None),
-        ("last=5&lastEventId=7", "", 7),
+        ("last=5", "abc", 5), ("last=5", "0", 5), ("last=5&lastEventId=", None, 5),
+        ("last=5&lastEventId=7", "", 7), ("lastEventId=null", "undefined", None),
         ("last=5&lastEventId=null", None, 5), ("last=5&lastEventId=7&lastEventId=", None, 7), ("last=5", "%37", 5),
         ("lastEventId=%37", None, 7), ("last=5", " 7 ", 7), ("_=1719&t=5&lastEvent=4&eventId=3&last_id=2", None, None),
     ],

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from itertools import groupby
 from typing import Annotated
@@ -13,6 +14,8 @@ from oyez.cli import options
 from oyez.cli.output import complain, print_line
 from oyez.config import Sources, load_with_sources
 from oyez.settings import Entry, Settings, fields_of
+
+_ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 
 
 def check_config(
@@ -76,4 +79,9 @@ def _toml(value: object) -> str:
     if isinstance(value, float):
         return repr(value)
     # Text, boolean and integer are written alike in both languages, but for letters that JSON escapes in two halves.
-    return json.dumps(value, ensure_ascii=False)
+    return _ASTRAL.sub(_escape, json.dumps(value, ensure_ascii=False))
+
+
+def _escape(found: re.Match[str]) -> str:
+    letter = found[0]
+    return letter if letter.isprintable() else f"\\U{ord(letter):08x}"

@@ -22,10 +22,10 @@ FORWARDED_FOR = b"x-forwarded-for"
 _PROXY_HEADERS = frozenset(
     name.encode()
     for name in (
-        "via", "x-original-host", "x-scheme", "x-real-ip", "x-remote-ip", "x-remote-addr", "x-client-ip", "client-ip", "proxy-client-ip", "wl-proxy-client-ip",
-        "x-proxyuser-ip", "x-originating-ip", "x-cluster-client-ip", "x-nginx-proxy", "true-client-ip",
-        "cf-connecting-ip", "cf-ray", "cf-visitor", "cdn-loop", "fastly-client-ip", "fly-client-ip",
-        "x-azure-clientip", "x-azure-socketip", "x-envoy-external-address", "x-appengine-user-ip",
+        "via", "x-original-host", "x-scheme", "x-real-ip", "x-remote-ip", "x-remote-addr", "x-client-ip", "client-ip",
+        "proxy-client-ip", "wl-proxy-client-ip", "x-proxyuser-ip", "x-originating-ip", "x-cluster-client-ip",
+        "x-nginx-proxy", "true-client-ip", "cf-connecting-ip", "cf-ray", "cf-visitor", "cdn-loop", "fastly-client-ip",
+        "fly-client-ip", "x-azure-clientip", "x-azure-socketip", "x-envoy-external-address", "x-appengine-user-ip",
     )
 )  # fmt: skip
 
