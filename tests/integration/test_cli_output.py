@@ -10,7 +10,7 @@ from threading import Thread
 import pytest
 from websockets.sync.server import ServerConnection, serve
 
-from tests.daemon import Daemon
+from tests.daemon import KEY, Daemon
 from tests.inbox import PATIENCE_S
 from tests.integration.test_cli import OYEZ, oyez
 from tests.peer import Start as StartPeer
@@ -186,3 +186,10 @@ def test_output_that_cannot_be_written(daemon: Daemon) -> None:
         )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr == f"oyez: the output cannot be written: {os.strerror(28)}\n"
+
+
+@pytest.mark.parametrize("command", [["last"], ["listen", "news"], ["post", "news", "1"]])
+def test_tls_that_nobody_speaks_is_told_without_openssls_words(daemon: Daemon, command: list[str]) -> None:
+    done = oyez(*command, OYEZ_URL=f"https://127.0.0.1:{daemon.port}", OYEZ_KEY=KEY)
+    assert done.returncode == 3
+    assert done.stderr.endswith("no TLS is spoken there, as the daemon itself speaks none: write http:// or ws://\n")

@@ -159,7 +159,7 @@ def test_a_subprotocol_that_was_not_asked_for_is_no_websocket_to_us(start_peer: 
         (["ws://localhost:1"], 3, "cannot connect to localhost:1: Connection refused"),
         (["ws://nowhere.invalid"], 3, "the name is not known"),
         (["http+unix:///nowhere.sock:/"], 3, "No such file or directory"),
-        (["--listen", "0", "--host", "192.0.2.1"], 3, "cannot listen on 192.0.2.1"),
+        (["--listen", "0", "--host", "192.0.2.1"], 3, "cannot listen on 192.0.2.1:0: Cannot assign requested address"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else None,
 )

@@ -10,6 +10,7 @@ from oyez.errors import ConfigError, OyezError, UnknownSettingError, UnusableErr
 
 _ERROR_NUMBER = re.compile(r"\[Errno \d+\] ")  # what Python puts before the system's words
 
+_NO_TLS = re.compile(r"\[SSL: WRONG_VERSION_NUMBER\].*")  # OpenSSL's word for an answer that is no TLS
 _NOBODY = re.compile("connection refused|no such file", re.IGNORECASE)
 
 
@@ -118,7 +119,7 @@ def explain(error: OyezError) -> str:
     words = _ERROR_NUMBER.sub("", str(error))
     if exit_code_of(error) is ExitCode.UNREACHABLE and _NOBODY.search(words):
         return f"{words}; is a daemon running there? oyez serve --dev starts one"
-    return words
+    return _NO_TLS.sub("no TLS is spoken there, as the daemon itself speaks none: write http:// or ws://", words)
 
 
 def _as_typed(value: object) -> str:

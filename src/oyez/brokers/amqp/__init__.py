@@ -25,6 +25,8 @@ def open_amqp(url: AmqpUrl, limits: Limits, note: Note) -> Broker:
         from oyez.brokers.amqp.broker import AmqpBroker  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise UnusableError(
-            "broker", f"amqp://{url.server}", f"its library is not installed ({error}): pip install 'oyez[amqp]'"
+            "broker",
+            f"amqp://{url.server}",
+            f"its library is not installed ({error}): pip install '/path/to/oyez[amqp]', with the path of a checkout",
         ) from error
     return AmqpBroker(url, limits, note)

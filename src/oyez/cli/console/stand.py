@@ -5,6 +5,8 @@ Knows many links. Must not know what a screen is made of.
 
 import asyncio
 import contextlib
+import errno
+import os
 from collections.abc import Callable, Sequence
 
 from websockets.asyncio.server import Server, ServerConnection, broadcast, serve
@@ -40,7 +42,9 @@ class Stand:
         try:
             server = await self._open(host, port, subprotocols)
         except OSError as error:
-            raise LinkError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+            number = error.errno or 0  # asyncio's own words tell the address once more
+            reason = os.strerror(number) if number in errno.errorcode else error.strerror
+            raise LinkError(f"cannot listen on {host}:{port}: {reason}") from error
         async with server:
             self._screen.note(f"listening on {_address_of(server)}")
             talking = asyncio.create_task(talk.run())
