@@ -174,6 +174,17 @@ def test_post_prints_the_id_of_what_it_posted(
     assert json.loads(heard.stdout) == {"id": int(done.stdout), "channel": "cli-post", "message": message}
 
 
+@pytest.mark.parametrize("written", ["1.10", "1e400", '{"a":1, "a":1.0}', "8" * 5000, '["\\ud800", 1E2]', '"\\u00e9"'])
+def test_json_is_posted_as_the_text_that_it_is(daemon: Daemon, tmp_path: Path, written: str) -> None:
+    since = str(daemon.last())
+    file = tmp_path / "events.jsonl"
+    file.write_text(f" {written}\t\n" * 2)
+    assert oyez("post", "cli-as-is", written, **on(daemon)).returncode == 0
+    assert oyez("post", "cli-as-is", f"@{file}", "--lines", **on(daemon)).returncode == 0
+    heard = oyez("listen", "cli-as-is", "--since", since, "--count", "3", "--json", **on(daemon))
+    assert [line.partition('"message":')[2] for line in heard.stdout.splitlines()] == [written + "}"] * 3
+
+
 def test_post_reads_a_file(daemon: Daemon, tmp_path: Path) -> None:
     file = tmp_path / "event.json"
     file.write_text('{"from": "file"}', "utf-8")

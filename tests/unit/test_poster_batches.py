@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from oyez.client import NO_MESSAGE, BadAnswer, BadEvent, Post, Postable, Poster, Refused, Unreachable
+from oyez.client import NO_MESSAGE, BadAnswer, BadEvent, JsonText, Post, Postable, Poster, Refused, Unreachable
 from tests.peer import Behaviour, Peer, Start, always, answer, peers
 
 IDS = 1000
@@ -173,6 +173,29 @@ def test_message_to_several_channels_is_one_request(start: Start) -> None:
     assert first == {"channels": ["a", "b"], "message": {"x": 1}}
     assert second == {"channels": ["a", "b"]}
     assert third == {"channels": ["a"], "message": None, "key": "once"}
+
+
+def test_what_is_json_already_is_sent_as_the_text_that_it_is(start: Start) -> None:
+    peer = start(always(answer({"id": 1, "ids": [1, 2]})))
+    text = JsonText('{"a":1.10, "a":1e400, "b":"\\ud800", "é":[]}')
+    with Poster(peer.url, "k") as poster:
+        poster.post("news", text, key="once")
+        poster.publish(["a", "b"], text, key="once")
+        poster.post_many([("news", text), ("news", JsonText("9" * 5000), "once")])
+    first, second, third = (body.decode() for _, _, body in peer.requests)
+    assert first == f'{{"channel":"news","key":"once","message":{text.text}}}'
+    assert second == f'{{"channels":["a","b"],"key":"once","message":{text.text}}}'
+    assert f'{{"channel":"news","message":{text.text}}},' in third
+    assert f'"key":"once","message":{"9" * 5000}}}]}}' in third
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "nope", "NaN", '["-Infinity", -Infinity]', "1 2", '1,"key":"x"', "1}", "\ufeff1", '"\ud800"', "[" * 100_000],
+)
+def test_what_is_no_json_cannot_be_said_to_be(text: str) -> None:
+    with pytest.raises(ValueError, match=r"Expecting|Extra data|no JSON value|surrogates|nested too deeply"):
+        JsonText(text)
 
 
 def test_post_without_a_message(start: Start) -> None:

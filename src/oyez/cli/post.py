@@ -1,13 +1,11 @@
 """`oyez post`: post one event, or one for each line."""
 
-import json
-import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -15,7 +13,7 @@ from oyez import saved_text
 from oyez.cli import options
 from oyez.cli.lines import Lines
 from oyez.cli.output import complain, print_line
-from oyez.client import BadEvent, Poster, PosterError
+from oyez.client import BadEvent, JsonText, Poster, PosterError
 
 
 def post(
@@ -148,20 +146,6 @@ def _read(message: str) -> str:
 
 def _parse(content: str) -> object:
     try:
-        value: object = json.loads(content, parse_constant=_refuse_constant, parse_float=_read_finite)
-    except RecursionError as error:
-        raise typer.BadParameter("the JSON is nested too deeply", param_hint="'MESSAGE'") from error
+        return JsonText(content)
     except ValueError as error:
         raise typer.BadParameter(f"not JSON: {error}. --text posts it as a text.", param_hint="'MESSAGE'") from error
-    return value
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON value")
-
-
-def _read_finite(number: str) -> float:
-    value = float(number)
-    if math.isinf(value):
-        raise ValueError(f"{number[:20]} is too large a number")
-    return value

@@ -8,13 +8,14 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from oyez.client.errors import BadEvent
 
 MAX_BATCH_EVENTS = 10_000
 MAX_BATCH_BYTES = 8 * 2**20
 _HEAD, _TAIL = b'{"events":[', b"]}"
+_TOO_DEEP = "the message is nested too deeply"
 
 
 class NoMessage(enum.Enum):
@@ -47,11 +48,28 @@ class Unreadable:
         return False
 
 
+@dataclass(frozen=True, slots=True)
+class JsonText:
+    """A message that is JSON already: it is posted as the text that it is, whatever Python would make of it.
+
+    Raises ValueError for what is no JSON.
+    """
+
+    text: str
+
+    def __post_init__(self) -> None:
+        try:
+            _scan(self.text)
+            self.text.encode()
+        except RecursionError as error:
+            raise ValueError(_TOO_DEEP) from error
+
+
 class Post(NamedTuple):
     """An event to be posted; a plain tuple of the first two or of all three does as well.
 
     Attributes:
-        message: any JSON value, or NO_MESSAGE.
+        message: any JSON value, JsonText, or NO_MESSAGE.
         key: makes a repetition harmless: within five minutes the daemon answers the same key with the first id.
 
     """
@@ -111,8 +129,10 @@ def encode_post(where: dict[str, object], message: object, key: str) -> bytes:
 
     Raises TypeError or ValueError when the message is not JSON.
     """
-    body = where if message is NO_MESSAGE else {**where, "message": message}
-    return encode_json({**body, "key": key} if key else body)
+    members = {**where, "key": key} if key else where
+    if isinstance(message, JsonText):
+        return b'%b,"message":%b}' % (encode_json(members).removesuffix(b"}"), message.text.encode())
+    return encode_json(members if message is NO_MESSAGE else {**members, "message": message})
 
 
 def gather(posts: Iterable[Postable], max_events: int, max_bytes: int) -> Iterator[Batch]:
@@ -159,4 +179,12 @@ def encode_json(value: object) -> bytes:
         except UnicodeEncodeError:  # a lone surrogate: legal in JSON, but only as an escape
             return write(escaped=True)
     except RecursionError as error:
-        raise ValueError("the message is nested too deeply") from error
+        raise ValueError(_TOO_DEEP) from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON value")
+
+
+# Numbers are not looked into: they may have any length.
+_scan = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=str, parse_float=str).decode
