@@ -20,7 +20,7 @@ _OPAQUE_CURE = f'"{OPAQUE}", which is what browsers send for such a page'
 _WITHOUT_ORIGIN = ("file", "data", "blob", "about", "javascript")
 # Browsers keep these letters (UTS 46); the older rules that Python knows would write others for them.
 _AMBIGUOUS = frozenset("\u00df\u03c2\u200c\u200d")
-_LONGEST = 300  # a host has 253 characters at most
+LONGEST = 300  # a host has 253 characters at most
 
 
 class Origin(NamedTuple):
@@ -42,7 +42,7 @@ def parse_origin(text: str) -> Origin:
     Raises:
         ValueError: it can be none; the words say what would be right.
     """
-    match = _FORM.fullmatch(text.lower()) if len(text) <= _LONGEST else None
+    match = _FORM.fullmatch(text.lower()) if len(text) <= LONGEST else None
     if match is None:
         raise ValueError(_cure(text))
     scheme = match["scheme"]
@@ -96,7 +96,7 @@ def _cure(text: str) -> str:
         return "an origin without a user's name"
     host = re.split(r"[/?#]", rest, maxsplit=1)[0]
     if host != rest and host:
-        return f"an origin without a path: {scheme}://{host}"[:_LONGEST]
+        return f"an origin without a path: {scheme}://{host}"[:LONGEST]
     return "an origin, such as https://judge.example or https://*.judge.example"
 
 

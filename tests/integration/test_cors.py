@@ -38,6 +38,7 @@ def test_pages_of_named_sites_may_read_every_answer_with_credentials(named: Daem
     for target in PAGES_DOORS + REFUSED:
         check_named(request(named.port, "GET", target, Origin=origin).headers, origin)
     check_named(request(poll_port(named), "GET", "/channels/x?nowait=1", Origin=origin).headers, origin)
+    check_named(request(named.port, "GET", POLL + "&x=" + "x" * 17_000, Origin=origin).headers, origin)
     for target in ("/sse?channel=x", "/socket.io/sse?channel=x"):
         with Stream(named.port, target, Origin=origin) as stream:
             check_named(stream.headers, origin)

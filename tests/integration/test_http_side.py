@@ -243,6 +243,13 @@ def test_bodies_in_a_coding_are_refused_in_words(house: Daemon, coding: str, sta
     assert status == 200 or json.loads(answer.body)["code"] == "unsupported-coding"
 
 
+@pytest.mark.parametrize("head", [HEALTH, "GET /sse?channel=x HTTP/1.1\r\n\r\n", upgrade_request("/event/").decode()])
+@pytest.mark.parametrize(("length", "is_served"), [(16_000, True), (17_000, False)])
+def test_a_head_in_one_piece_is_held_to_the_same_bound(house: Daemon, head: str, length: int, is_served: bool) -> None:
+    (answer,) = ask(house.port, head.removesuffix("\r\n") + f"Cookie: {'x' * length}\r\n\r\n")
+    assert (answer.status < 300) if is_served else (answer.status == 431)
+
+
 # --- connections that are kept ----------------------------------------------------------------------------------------
 
 

@@ -27,8 +27,17 @@ _GRACE_S = 1.0
 # a little later.
 _KEPT_LONGER_S = 2.0
 
+_HEADER_FRAME = len(": \r\n")
+
 # Requests that may wait for the answer to the one before.
 _MOST_PIPELINED = 16
+
+
+class _HeadTooLongError(ProtocolError):
+    """The head of a request has more bytes than it may."""
+
+    def __init__(self) -> None:
+        super().__init__("headers that are too long")
 
 
 class HttpConnection(HttpToolsProtocol):
@@ -74,12 +83,11 @@ class HttpConnection(HttpToolsProtocol):
         try:
             self._parse(data)
         except httptools.HttpParserError as error:
-            reason = error.__context__ if isinstance(error.__context__, ProtocolError) else "not HTTP"
             if not self._stream_asked:  # what comes behind its request is nothing to anybody
-                self._refuse(b"400 Bad Request", str(reason))
+                self._refuse_broken(error.__context__)
                 return
         if self._in_headers and self._header_bytes > self._gate.limits.max_header_bytes:
-            self._refuse(b"431 Request Header Fields Too Large", "headers that are too long")
+            self._refuse_broken(_HeadTooLongError())
         elif self._stream_asked and not self.transport.is_closing():
             self._hand_over(StreamConnection(self._gate))
 
@@ -181,6 +189,7 @@ class HttpConnection(HttpToolsProtocol):
         """
         self._in_headers = False
         self._in_body = True
+        self._check_length()
         self._read_target()
         if self.parser.should_upgrade():
             return  # `_parse` decides what becomes of it
@@ -191,6 +200,12 @@ class HttpConnection(HttpToolsProtocol):
                 raise ProtocolError("a stream asked for before the answer to the request before")
             return  # no task is begun for it
         self._begin_answer()
+
+    def _check_length(self) -> None:
+        """Hold a head that came in one piece to the same bound as one that trickles in."""
+        length = len(self.url) + sum([len(name) + len(value) + _HEADER_FRAME for name, value in self.headers])
+        if length > self._gate.limits.max_header_bytes:
+            raise _HeadTooLongError
 
     def _read_target(self) -> None:
         method = self.parser.get_method()
@@ -253,6 +268,11 @@ class HttpConnection(HttpToolsProtocol):
         ticker = self._gate.ticker
         ticker.set(self, ticker.clock() + delay_s)
 
+    def _refuse_broken(self, reason: BaseException | None) -> None:
+        """Refuse what the parser stopped at."""
+        status = b"431 Request Header Fields Too Large" if isinstance(reason, _HeadTooLongError) else b"400 Bad Request"
+        self._refuse(status, str(reason) if isinstance(reason, ProtocolError) else "not HTTP")
+
     def _refuse(self, status: bytes, detail: str) -> None:
         """Answer what cannot be served, and close; if answers to earlier requests are due, the next is the last."""
         self._gate.note("bad-request", detail)
@@ -261,12 +281,20 @@ class HttpConnection(HttpToolsProtocol):
         elif not self.transport.is_closing():
             self._gate.ticker.clear(self)
             if not (self._unanswered and self._unanswered[0].response_started):
-                head = (
-                    b"HTTP/1.1 %b\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d"
-                )
-                body = detail.encode("ascii", "backslashreplace")
-                self.transport.write(head % (status, len(body)) + b"\r\n\r\n" + body)
+                self.transport.write(self._write_refusal(status, detail))
             self.transport.close()
+
+    def _write_refusal(self, status: bytes, detail: str) -> bytes:
+        origin = next(iter(self._all(b"origin")), None) if self.headers else None
+        body = detail.encode("ascii", "backslashreplace")
+        fields = {
+            "Connection": "close",
+            "Content-Type": "text/plain; charset=utf-8",
+            "Content-Length": str(len(body)),
+            **self._gate.origins.headers(origin),
+        }
+        lines = "".join([f"{name}: {value}\r\n" for name, value in fields.items()])
+        return b"HTTP/1.1 %b\r\n%b\r\n%b" % (status, lines.encode("latin-1"), body)
 
     def _end_with_answer(self) -> None:
         """Close with the answer that is due; it says so, and who has asked for more asks again (RFC 9112 §9.3.2)."""

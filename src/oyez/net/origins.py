@@ -9,7 +9,7 @@ from functools import lru_cache
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oyez.origin import ANY, OPAQUE, parse_origin, parse_pattern
+from oyez.origin import ANY, LONGEST, OPAQUE, parse_origin, parse_pattern
 from oyez.wire import http_fields
 
 # How long a browser remembers that it may ask, in seconds.
@@ -50,7 +50,7 @@ class Origins:
         return parsed in self._exact or any(map(parsed.is_below, self._above))
 
     def _is_named(self, origin: str | None) -> bool:
-        return not self._for_all and origin is not None and self._names(origin)
+        return not self._for_all and origin is not None and len(origin) <= LONGEST and self._names(origin)
 
     def allows(self, origin: str | None) -> bool:
         """Tell whether a page may listen; whoever names no origin is no page."""
