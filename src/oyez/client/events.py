@@ -8,9 +8,10 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from oyez.client.errors import BadEvent
+from oyez.json_scan import SCANNER
 
 MAX_BATCH_EVENTS = 10_000
 MAX_BATCH_BYTES = 8 * 2**20
@@ -59,7 +60,7 @@ class JsonText:
 
     def __post_init__(self) -> None:
         try:
-            _scan(self.text)
+            SCANNER.decode(self.text)
             self.text.encode()
         except RecursionError as error:
             raise ValueError(_TOO_DEEP) from error
@@ -180,11 +181,3 @@ def encode_json(value: object) -> bytes:
             return write(escaped=True)
     except RecursionError as error:
         raise ValueError(_TOO_DEEP) from error
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON value")
-
-
-# Numbers are not looked into: they may have any length.
-_scan = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=str, parse_float=str).decode

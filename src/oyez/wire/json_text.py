@@ -11,11 +11,12 @@ import json
 import re
 from collections.abc import Collection, Generator
 from itertools import accumulate
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from oyez.errors import ProtocolError
+from oyez.json_scan import refuse_constant
 from oyez.wire.json_walk import Json, Parts, walk_array, walk_object
 
 __all__ = ["Json", "Parts"]
@@ -130,7 +131,7 @@ def decode(data: bytes) -> object:
     """
     try:
         # As text: given bytes, the library would guess UTF-16 and others, which nothing else here would read.
-        return json.loads(data.decode(), parse_constant=_refuse_constant, parse_int=_read_integer)
+        return json.loads(data.decode(), parse_constant=refuse_constant, parse_int=_read_integer)
     except RecursionError as error:
         raise ProtocolError("JSON is nested too deeply") from error
     except ValueError as error:  # JSONDecodeError, bad UTF-8
@@ -143,10 +144,6 @@ def encode_string(text: str) -> bytes:
         return msgspec.json.encode(text)
     except UnicodeEncodeError:
         return json.dumps(text).encode()
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ProtocolError(f"{name} is not JSON")
 
 
 def _read_integer(digits: str) -> int | float:

@@ -6,14 +6,14 @@ Knows the marks between values. Must not know what a value means, nor change it.
 may have 16 MiB: others may go on meanwhile.
 """
 
-import json
 import re
 from collections.abc import Collection, Generator
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import msgspec
 
 from oyez.errors import ProtocolError
+from oyez.json_scan import SCANNER
 
 Json = msgspec.Raw
 """The text of one JSON value, known to be valid."""
@@ -44,13 +44,13 @@ def walk_object(text: str, lists: Collection[str]) -> Generator[None, None, Part
     while more:
         if text[at : at + 1] != '"':
             raise ProtocolError(f"a name is expected at character {at}")
-        name, at = _scan(text, at)
+        name, at = SCANNER.raw_decode(text, at)
         begin = _expect(text, _skip(text, at), ":")
         parts.lists.pop(name, None)  # of a repeated name the last counts
         if name in lists and text[begin : begin + 1] == "[":
             parts.lists[name], at = yield from _walk_elements(text, begin)
         else:
-            _, at = _scan(text, begin)
+            _, at = SCANNER.raw_decode(text, begin)
         parts.members[name] = Json(text[begin:at].encode())
         at, more = _go_on(text, at, "}")
     _expect_end(text, at)
@@ -68,7 +68,7 @@ def _walk_elements(text: str, at: int) -> Generator[None, None, tuple[list[Json]
     elements: list[Json] = []
     at, more = _enter(text, at, "[", "]")
     while more:
-        begin, (_, at) = at, _scan(text, at)
+        begin, (_, at) = at, SCANNER.raw_decode(text, at)
         elements.append(Json(text[begin:at].encode()))
         at, more = _go_on(text, at, "]")
         if len(elements) % _ELEMENTS_PER_SLICE == 0:
@@ -105,11 +105,3 @@ def _skip(text: str, at: int) -> int:
     match = _SPACE.match(text, at)
     assert match is not None
     return match.end()
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ProtocolError(f"{name} is not JSON")
-
-
-# Numbers are not looked into: they may have any length.
-_scan = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=str, parse_float=str).raw_decode

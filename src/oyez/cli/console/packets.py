@@ -6,9 +6,9 @@ Knows texts only. Must not know sockets or what the packets lead to.
 import json
 import re
 from collections.abc import Iterator
-from typing import NoReturn
 
 from oyez.errors import OyezError, ProtocolError
+from oyez.json_scan import SCANNER
 from oyez.wire import engineio, json_text, socketio
 from oyez.wire.json_text import Json
 from oyez.wire.socketio import PacketType
@@ -109,7 +109,7 @@ def read_values(text: str) -> list[bytes]:
             place += 1
             continue
         try:
-            _, end = _DECODER.raw_decode(text, place)
+            _, end = SCANNER.raw_decode(text, place)
         except RecursionError as error:
             raise BadLine("the JSON is nested too deeply") from error
         except ValueError as error:
@@ -124,10 +124,3 @@ def read_auth(text: str) -> bytes:
     data = text.strip().encode()
     json_text.split_object(data)
     return data
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON value")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=str, parse_float=str)  # of any length
