@@ -17,7 +17,7 @@ from oyez.address import is_loopback
 from oyez.environment import is_from_platform
 from oyez.errors import ConfigError, UnknownSettingError
 from oyez.rules import KEY_FORM, from_text, problem_of_broker, problem_of_key
-from oyez.settings import ENVIRONMENT_PREFIX, Entry, Settings, fields_of
+from oyez.settings import ENVIRONMENT_PREFIX, Entry, ListenerSettings, Settings, fields_of
 
 DEVELOPMENT_KEY = "oyez-development"
 """The key of a daemon in development mode that was given none and listens on loopback. Everyone knows it."""
@@ -218,7 +218,22 @@ def _with_values(node: T, values: Mapping[str, object], prefix: str) -> T:
     return dataclasses.replace(node, **changes)  # type: ignore[type-var]
 
 
+def _check_addresses(settings: Settings) -> None:
+    """Refuse two doors at one address. What is the same in other words, the system finds."""
+    taken: set[object] = set()
+    doors: dict[str, Settings | ListenerSettings]
+    doors = {"": settings, "post_listener.": settings.post_listener, "poll_listener.": settings.poll_listener}
+    for prefix, door in doors.items():
+        address = door.uds or (door.host, door.port)
+        if address in taken:
+            name, value = ("uds", door.uds) if door.uds else ("port", door.port)
+            raise ConfigError(prefix + name, value, "an address of its own, which no other door has")
+        if door.uds or (door.host and door.port):
+            taken.add(address)
+
+
 def _cross_check(settings: Settings) -> None:
+    _check_addresses(settings)
     problem = problem_of_broker(settings.broker)  # the default's too: not every user has a folder to keep events in
     if problem:
         raise ConfigError("broker", settings.broker, problem)

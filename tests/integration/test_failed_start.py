@@ -7,6 +7,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from tests.inbox import PATIENCE_S
+from tests.ports import free_port
+from tests.sandbox import environment
 
 PROGRAM = """
 import errno, sys
@@ -43,6 +45,22 @@ def test_a_port_that_another_takes_meanwhile_is_explained(tmp_path: Path) -> Non
     done = start(tmp_path, "OSError(errno.EADDRINUSE, 'Address already in use')")
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("oyez: port = 0 cannot be had: 127.0.0.1:0 is taken")
+
+
+def test_an_address_within_another_is_explained(tmp_path: Path) -> None:
+    port = free_port()
+    done = subprocess.run(
+        [sys.executable, "-m", "oyez", "serve", "--port", str(port), "--broker", "memory://"],
+        env=environment({"OYEZ_POLL_LISTENER_HOST": "0.0.0.0", "OYEZ_POLL_LISTENER_PORT": str(port)}),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(
+        f"oyez: poll_listener.port = {port} cannot be had: 0.0.0.0:{port} is"
+    )
 
 
 def test_a_unix_socket_whose_daemon_hangs_is_not_waited_for(tmp_path: Path) -> None:

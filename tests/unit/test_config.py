@@ -288,6 +288,20 @@ def test_wrong_variables_are_explained(name: str, text: str, key: str, expected:
     assert expected in error.expected
 
 
+@pytest.mark.parametrize(
+    ("environ", "key"),
+    [
+        ({"OYEZ_POST_LISTENER_HOST": "127.0.0.1", "OYEZ_POST_LISTENER_PORT": "15100"}, "post_listener.port"),
+        ({"OYEZ_POST_LISTENER_HOST": "::1", "OYEZ_POLL_LISTENER_HOST": "::1", "OYEZ_POLL_LISTENER_PORT": "15101"},
+         "poll_listener.port"),
+        ({"OYEZ_UDS": "/run/oyez.sock", "OYEZ_POLL_LISTENER_UDS": "/run/oyez.sock"}, "poll_listener.uds"),
+    ],
+)  # fmt: skip
+def test_two_doors_at_one_address_are_refused(environ: dict[str, str], key: str) -> None:
+    assert refused(None, environ).key == key
+    assert load(None, environ | {"OYEZ_PORT": "0", "OYEZ_POLL_LISTENER_PORT": "0", "OYEZ_POLL_LISTENER_UDS": ""}, {})
+
+
 def test_wrong_flag_is_explained() -> None:
     error = refused(port="many")
     assert (error.key, error.value) == ("port", "many")

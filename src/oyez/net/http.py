@@ -46,7 +46,12 @@ class HttpServer:
         self._upgraded: set[OpenSocket] = set()
 
     async def listen(self, listener: socket.socket, app: ASGIApp, gate: HttpGate) -> None:
-        """Serve on a bound socket."""
+        """Serve on a bound socket.
+
+        Raises:
+            OSError: another one has bound the same address, and listens.
+        """
+        listener.listen(BACKLOG)  # uvloop would close the socket instead of telling that it cannot
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)  # accepted ones inherit it
         self._upgraded = gate.connections
         config = uvicorn.Config(
