@@ -1,4 +1,4 @@
-"""Do the scripts that a page may paste to listen without a library work as they are printed?"""
+"""Do the scripts that a page may paste work as they are printed?"""
 
 from collections.abc import Iterator
 
@@ -11,6 +11,7 @@ from tests.integration.links import eventually, metrics
 from tests.pages import snippets
 
 GUIDE = "docs/how-to/listen-without-a-library.md"
+STREAMS, CLIENT = "docs/reference/event-streams.md", "docs/reference/javascript.md"
 CALL = '\nlisten(["sub_demo"], NEWEST, (event) => console.log(event.channel, event.id, event.message));'
 
 
@@ -28,6 +29,7 @@ SCRIPTS = {
     "EventSource": snippets(GUIDE, "html")[0].replace("<script>", "").replace("</script>", ""),
     "fetch": snippets(GUIDE, "js")[0] + CALL,
     "WebSocket": snippets(GUIDE, "js")[1],
+    "stream": snippets(STREAMS, "js")[0],
 }
 
 
@@ -38,5 +40,20 @@ def test_the_script_hears_what_is_posted(kind: str, page: Page, own_daemon: Daem
     script = SCRIPTS[kind].replace("127.0.0.1:15100", f"127.0.0.1:{own_daemon.port}")
     page.add_script_tag(content=script.replace("NEWEST", str(own_daemon.last())))
     eventually(lambda: page.evaluate("1") and metrics(own_daemon.port)["oyez_listeners"] == 1, "listener")
-    own_daemon.post("sub_demo", "hear ye")
+    for channel in ("sub_demo", "news"):
+        own_daemon.post(channel, "hear ye")
+    eventually(lambda: page.evaluate("1") and any("hear ye" in line for line in said), "event in the page")
+
+
+@pytest.mark.parametrize("kind", [0, 1], ids=["constructor", "tag"])
+def test_the_elements_of_the_client_hear_what_is_posted(kind: int, page: Page, own_daemon: Daemon) -> None:
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    elements = snippets(CLIENT, "html")[kind].replace("https://judge.example", own_daemon.url)
+    elements = elements.replace('src="/static/oyez/', f'src="{own_daemon.url}/').replace(
+        "1795391142426", str(own_daemon.last())
+    )
+    page.set_content(f"<!doctype html><title>A page</title>{elements}")
+    eventually(lambda: page.evaluate("1") and metrics(own_daemon.port)["oyez_listeners"] == 1, "listener")
+    own_daemon.post("sub_123", "hear ye")
     eventually(lambda: page.evaluate("1") and any("hear ye" in line for line in said), "event in the page")
