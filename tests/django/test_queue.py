@@ -319,15 +319,20 @@ def test_a_closed_queue_posts_what_waits_and_says_what_it_could_not(
     assert "events are not posted (5 " in caplog.text
 
 
-def test_uwsgi_without_threads_has_no_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uwsgi_without_threads_has_no_queue_and_the_log_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     uwsgi = types.ModuleType("uwsgi")
     uwsgi.__dict__["opt"] = {b"http": b":8000"}
     monkeypatch.setitem(sys.modules, "uwsgi", uwsgi)
     with override_settings(EVENT_DAEMON_USE=True, EVENT_DAEMON_URL=NOWHERE):
         assert events.post("news", 1) == 0
+    assert "enable-threads" in caplog.messages[0]
+    caplog.clear()
     uwsgi.__dict__["opt"][b"enable-threads"] = True
     with override_settings(EVENT_DAEMON_USE=True, EVENT_DAEMON_URL=NOWHERE):
         assert events.post("news", 1) == events.QUEUED
+    assert "enable-threads" not in caplog.text
 
 
 def test_a_forked_process_has_a_queue_of_its_own_and_posts_nothing_of_its_parents(own_daemon: Daemon) -> None:

@@ -3,6 +3,7 @@
 It must not know what is posted. They are made anew after a fork, and when a test changes the settings.
 """
 
+import logging
 import os
 import sys
 import threading
@@ -19,8 +20,10 @@ from oyez.django.endings import call_at_end, call_at_end_of_children
 from oyez.django.losses import Losses
 from oyez.django.queue import Queue
 from oyez.django.sender import Sender, clock_position
-from oyez.django.site import BACKEND, PREFIX, SiteSettings, read_settings
+from oyez.django.site import BACKEND, BACKENDS, PREFIX, SiteSettings, read_settings
 from oyez.errors import ConfigError, OyezError
+
+logger = logging.getLogger("oyez.django")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,8 @@ def _build(settings: SiteSettings) -> Wiring:
     threads = has_threads()
     sender = Sender(build_backend(settings), timeout_s=settings.timeout_s, has_threads=threads)
     queue = Queue(sender, _process.losses, settings.queue) if settings.queue and threads else None
+    if settings.queue and not threads and settings.backend != BACKENDS["none"]:
+        logger.warning("no event waits while the daemon is away: uWSGI runs no threads without enable-threads")
     if not _process.is_end_noted:
         _process.is_end_noted = True
         call_at_end_of_children(_end)
