@@ -81,7 +81,7 @@ def load_with_sources(file: Path | None, environ: Mapping[str, str], flags: Mapp
 def _from_file(path: Path) -> _Layer:
     try:
         document = tomllib.loads(_read_text(path, "config"))
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # TOML's own is the former; so is that of a number without end
         raise ConfigError("config", str(path), f"a file in TOML ({error})") from error
     where = f"file {path}"
     layer: _Layer = {}

@@ -15,6 +15,7 @@ from oyez.broker_url import parse_broker_url
 
 MASK = "***"
 DAY_S = 86_400.0
+_LARGEST = 2**53 - 1  # of what has no limit of its own: more is a slip, and too much for a store
 NETWORKS = "addresses or networks, such as 10.0.0.0/8"
 KEY_FORM = "printable characters in one line, without a space at either end"
 
@@ -57,7 +58,8 @@ class Rule:
         if isinstance(default, str):
             return self.form or "a text"
         kind = "a whole number" if isinstance(default, int) else "a number"
-        span = f"at least {self.low:.15g}" if self.high is None else f"from {self.low:.15g} to {self.high:.15g}"
+        high = _LARGEST if self.high is None and isinstance(value, int) and value > _LARGEST else self.high
+        span = f"at least {self.low:.15g}" if high is None else f"from {self.low:.15g} to {high:.16g}"
         return f"{kind}{f' of {self.unit}' if self.unit else ''}, {span}"
 
     def accepts(self, default: object, value: object) -> bool:
@@ -65,7 +67,7 @@ class Rule:
         if type(value) is not type(default) and not (type(value) is int and isinstance(default, float)):
             return False
         if isinstance(value, int | float):  # a boolean passes, being 0 or 1
-            return self.low <= value and (self.high is None or value <= self.high)  # NaN fails, as it should
+            return self.low <= value <= (_LARGEST if self.high is None else self.high)  # NaN fails, as it should
         texts = value if isinstance(value, tuple) else (value,)
         return all(isinstance(text, str) and self._accepts_text(text) for text in texts)
 

@@ -261,6 +261,9 @@ def test_unusable_key_file(tmp_path: Path, content: bytes | None) -> None:
         ("[history]\nsizes = 3", "history.sizes", "did you mean history.size?"),
         ("zzzzzzzzzz = 1", "zzzzzzzzzz", "check-config --all lists them all"),
         ("port = ", "config", "a file in TOML"),
+        pytest.param("port = " + "9" * 5000, "config", "a file in TOML", id="digits"),
+        pytest.param("port = " + "[" * 5000, "config", "a file in TOML", id="brackets"),
+        ("[history]\nmax_bytes = 9007199254740992", "history.max_bytes", "from 1 to 9007199254740991"),
     ],
 )
 def test_wrong_files_are_explained(tmp_path: Path, toml: str, key: str, expected: str) -> None:
