@@ -100,8 +100,10 @@ class Queue:
         with self._changed:
             if self._end_at is not None:
                 raise RuntimeError("the queue is closed")
-            if len(self._waiting) + self._under_way + len(items) > self._max_events or self._bytes + size > MOST_BYTES:
-                raise QueueFull(f"{len(self._waiting) + self._under_way} events wait already")
+            waiting = len(self._waiting) + self._under_way
+            if waiting + len(items) > self._max_events or self._bytes + size > MOST_BYTES:
+                may = f"{self._max_events} events and {MOST_BYTES // 2**20} MiB may wait"
+                raise QueueFull(f"no room for {len(items)} more beside {waiting} that wait already: {may}")
             if self._thread is None:
                 self._start()
             self._waiting.extend(items)
