@@ -107,5 +107,5 @@ faults: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## kill, cut and starve 
 bench: $(VENV)/.run ## compare with the Node peer and the floor: make bench ROUNDS=5, SHORT=1 (see bench/README.md)
 	@$(BIN)/python -m bench.compare $(if $(SHORT),--short) $(call flag,rounds)
 
-clean: ## remove what make made
+clean: ## remove what make installed and cached; var/, the events, stays
 	rm -rf $(VENV) $(NODE_CLIENTS)/node_modules bench/peers/node/node_modules .mypy_cache .ruff_cache .pytest_cache

@@ -10,6 +10,7 @@ from tests.api import call
 from tests.conftest import StartDaemon
 from tests.integration.dialects import RECOVERED, RawListener
 from tests.integration.links import SUCCESS, eventually, listen, metrics
+from tests.pages import snippets
 from tests.proxy import Proxy
 from tests.rabbitmq import RabbitMQ
 from tests.sandbox import environment
@@ -56,6 +57,22 @@ def test_pages_see_what_sites_publish_and_learn_of_an_outage(
         events = [{"id": lqdoj.post("sub_1", "after"), "channel": "sub_1", "message": "after"}]
         assert page.messages(1) == raw.events(1) == events
     assert "guest:guest" not in daemon.stderr
+
+
+def test_the_lines_of_the_guide_declare_the_exchange_and_publish(rabbitmq: RabbitMQ, start_daemon: StartDaemon) -> None:
+    def run(block: str) -> None:
+        line = block.replace("python -c", f"{sys.executable} -c").replace("'ws'", "'guide'")
+        line = line.replace("amqp://oyez:a%20password@127.0.0.1:5672/%2F", rabbitmq.url(""))
+        subprocess.run(["bash", "-c", line], check=True, timeout=30, env=environment())
+
+    declare, publish = [block for block in snippets("docs/how-to/use-rabbitmq.md", "sh") if "pika" in block]
+    run(declare)
+    daemon = start_daemon("--broker", rabbitmq.url("guide"))
+    with listen(daemon.port, "news") as page:
+        assert page.receive() == SUCCESS
+        run(publish)
+        (event,) = page.messages(1)
+        assert event["message"] == "hear ye"
 
 
 def test_what_was_published_while_a_daemon_with_a_stream_was_away_is_replayed(

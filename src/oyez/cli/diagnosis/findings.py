@@ -66,10 +66,7 @@ _NGINX_UPGRADE = (
     'proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";'
 )
 
-_NGINX_VISITOR = (
-    "proxy_set_header Host $host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; "
-    "proxy_set_header X-Forwarded-Proto $scheme;"
-)
+_NGINX_VISITOR = "proxy_set_header Host $host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;"
 
 KINDS = {
     # The site's settings
