@@ -51,7 +51,7 @@ def test_a_post_arrives_and_its_id_is_returned(site: Daemon, channel: str) -> No
 
 
 def test_many_arrive_in_their_order(site: Daemon, channel: str) -> None:
-    ids = events.post_many([(channel, 1), (channel, None), (channel, "3", "a key")])
+    ids = events.post_many([(channel, 1), (channel, None), (channel, "3", f"key of {channel}")])
     assert ids == sorted(set(ids))
     assert 0 not in ids
     assert messages(site, channel) == [1, None, "3"]

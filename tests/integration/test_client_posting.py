@@ -119,7 +119,7 @@ def test_lost_answer_doubles_and_loses_nothing(daemon: Daemon, poster: Poster, s
     with Poster(start(losing_the_first_answer(daemon)).url, KEY) as there:
         ids = [there.post("lost", 1)]
     with Poster(start(losing_the_first_answer(daemon)).url, KEY) as there:
-        ids += there.post_many([("lost", 2), ("lost", 3, "a key")])
+        ids += there.post_many([("lost", 2), ("lost", 3, f"key of {since}")])
     with Poster(start(losing_the_first_answer(daemon)).url, KEY) as there:
         ids += there.publish(["lost", "lost-2"], 4)[:1]
 
