@@ -18,10 +18,13 @@ class ConfigError(OyezError):
     """
 
     def __init__(self, key: str, value: object, expected: str) -> None:
-        super().__init__(f"{key} = {value!r}: {expected}")
+        super().__init__(key, value, expected)
         self.key = key
         self.value = value
         self.expected = expected
+
+    def __str__(self) -> str:
+        return f"{self.key} = {_as_typed(self.value)} is wrong: expected {self.expected}"
 
 
 class UnknownSettingError(ConfigError):
@@ -30,9 +33,15 @@ class UnknownSettingError(ConfigError):
     def __init__(self, key: str, expected: str) -> None:
         super().__init__(key, "", expected)
 
+    def __str__(self) -> str:
+        return f"there is no setting {self.key}; {self.expected}"
+
 
 class UnusableError(ConfigError):
     """A setting that reads well, and cannot be had on this machine now; ``expected`` says why and what to do."""
+
+    def __str__(self) -> str:
+        return f"{self.key} = {self.value!r} cannot be had: {self.expected}"
 
 
 class ProtocolError(OyezError):
@@ -49,3 +58,10 @@ class BrokerError(OyezError):
     def __init__(self, message: str, *, temporary: bool) -> None:
         super().__init__(message)
         self.temporary = temporary
+
+
+def _as_typed(value: object) -> str:
+    """Write a wrong value as settings files and the environment have it, not as Python does."""
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(_as_typed, value))}]"
+    return str(value).lower() if isinstance(value, bool) else repr(value)

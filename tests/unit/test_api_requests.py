@@ -90,6 +90,7 @@ def test_a_body_that_is_no_object_is_bad_json(body: bytes) -> None:
     [
         ({}, "'channel', 'channels' and 'events'"),
         ({"message": 1}, "'channel', 'channels' and 'events'"),
+        ({"chanel": "a", "message": 1}, "there are: 'chanel', 'message'"),
         ({"channel": "a", "channels": []}, "One of"),
         ({"channel": "a", "mesage": 1}, "'mesage'"),
         ({"channel": "a", "\ud800" * 99: 1}, "has a member"),

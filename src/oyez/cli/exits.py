@@ -6,7 +6,7 @@ It must not know the commands.
 import re
 from enum import IntEnum
 
-from oyez.errors import ConfigError, OyezError, UnknownSettingError, UnusableError
+from oyez.errors import ConfigError, OyezError
 
 _ERROR_NUMBER = re.compile(r"\[Errno \d+\] ")  # what Python puts before the system's words
 
@@ -106,12 +106,6 @@ def explain(error: OyezError) -> str:
     """Put an error into words for the one who typed the command."""
     from oyez.client import PosterError, Unauthorized  # noqa: PLC0415 - as above
 
-    if isinstance(error, UnknownSettingError):
-        return f"there is no setting {error.key}; {error.expected}"
-    if isinstance(error, UnusableError):
-        return f"{error.key} = {error.value!r} cannot be had: {error.expected}"
-    if isinstance(error, ConfigError):
-        return f"{error.key} = {_as_typed(error.value)} is wrong: expected {error.expected}"
     if isinstance(error, Unauthorized):
         return f"{error}; the key is given by --key or OYEZ_KEY"
     if isinstance(error, PosterError) and error.uncertain:
@@ -120,10 +114,3 @@ def explain(error: OyezError) -> str:
     if exit_code_of(error) is ExitCode.UNREACHABLE and _NOBODY.search(words):
         return f"{words}; is a daemon running there? oyez serve --dev starts one"
     return _NO_TLS.sub("no TLS is spoken there, as the daemon itself speaks none: write http:// or ws://", words)
-
-
-def _as_typed(value: object) -> str:
-    """Write a wrong value as settings files and the environment have it, not as Python does."""
-    if isinstance(value, tuple | list):
-        return f"[{', '.join(map(_as_typed, value))}]"
-    return str(value).lower() if isinstance(value, bool) else repr(value)

@@ -188,7 +188,10 @@ def _split_body(body: bytes) -> Generator[None, None, Parts]:
 def _find_form(members: dict[str, Json]) -> str:
     named = [form for form in _FORMS if form in members]
     if len(named) != 1:
-        raise ApiError(400, "bad-request", "One of 'channel', 'channels' and 'events' is expected")
+        there_are = ", ".join(f"'{name[:50]}'" for name in list(members)[:5]) or "no members"
+        raise ApiError(
+            400, "bad-request", f"One of 'channel', 'channels' and 'events' is expected; there are: {there_are}"
+        )
     _check_members(members, _FORMS[named[0]], f"A request with '{named[0]}'")
     return named[0]
 
