@@ -216,7 +216,7 @@ def test_url_and_key_of_the_judge_site_are_honoured(daemon: Daemon) -> None:
         (["post", "cli", "1", "--also", "\udcff"], 2, "not UTF-8"),
         (["listen", "cli", "cli-\udcff"], 2, "not UTF-8"),
         (["last", "--url", "127.0.0.1"], 2, "http://host:port"),
-        (["listen", "cli", "--since", "yesterday"], 2, "--since"),
+        (["listen", "cli", "--since", "yesterday"], 2, "'--since': 'yesterday' is not a whole number; see oyez listen"),
         (["post", "cli", "1", "--url", NOWHERE], 3, "cannot connect"),
         (["last", "--url", NOWHERE], 3, "cannot connect"),
         (["listen", "cli", "--url", NOWHERE], 3, "Connection refused"),

@@ -66,8 +66,9 @@ def main() -> None:
         sys.exit(ExitCode.INTERRUPTED)
     except typer.TyperException as error:  # as a line of ours, not the library's box: it may quote what it likes
         command = " ".join(["oyez", *(name for name in sys.argv[1:2] if name in COMMANDS)])
-        if error.format_message():  # without any argument, the help has been shown
-            output.complain(f"{error.format_message().rstrip('.')}; see {command} --help")
+        if words := error.format_message().rstrip("."):  # without any argument, the help has been shown
+            words = words.replace("a valid int range", "a whole number").replace("a valid float range", "a number")
+            output.complain(f"{words}; see {command} --help")
         sys.exit(error.exit_code)
     except OyezError as error:
         output.complain(explain(error))
