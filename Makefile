@@ -86,7 +86,7 @@ test-fast: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## what takes less th
 
 test-slow: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## the rest: whole sites and tools, faults, a fresh clone, other versions
 	@$(BIN)/python tests/system_packages.py
-	@$(BIN)/python -m pytest -n 3 --dist worksteal -m slow
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m slow tests/test_fresh_clone.py tests  # the longest begins first
 	@$(MAKE) --no-print-directory --jobs=1 test-oldest-django test-versions
 
 test-oldest-django: $(VENV)/.dev $(OLDEST_DJANGO)/.done

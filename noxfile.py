@@ -40,6 +40,6 @@ def short(session: nox.Session) -> None:
 
 
 def _install(session: nox.Session, django: str) -> None:
-    session.install("-r", "requirements/dev.txt")
+    session.install("--no-compile", "-r", "requirements/dev.txt")
     session.install("--no-deps", "-e", ".")
     session.install(f"django=={django}.*")
