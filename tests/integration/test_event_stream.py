@@ -122,7 +122,7 @@ def test_position_may_stand_in_the_query(daemon: Daemon, poster: RawPoster, quer
         assert events(stream, 2) == posted[1:]
 
 
-@pytest.mark.parametrize(("header", "left"), [("%d", 1), ("", 2), ("abc", 3)])
+@pytest.mark.parametrize(("header", "left"), [("%d", 1), ("", 2), ("abc", 2)])
 def test_the_header_goes_before_the_query(daemon: Daemon, poster: RawPoster, header: str, left: int) -> None:
     channel = new_channel()
     posted = poster.post(channel, 1, 2, 3)
