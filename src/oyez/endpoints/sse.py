@@ -84,7 +84,7 @@ class EventStreamEndpoint:
             self.house.note("bad-request", f"a stream: {error}")
             return Refusal(400, "Bad Request", _error(commands.INVALID_FILTER.code, str(error)))
         head = _head(self.house.origins.headers(origin))
-        if not self.house.take_seat(self.house.peers.of_handshake(request)):
+        if not self.house.take_seat(self.house.peers.of_handshake_at_need(request)):
             self.house.note("at-capacity", "a stream over the limit is put off")
             return _PutOff(head)
         return EventStream(self, head, query)

@@ -50,7 +50,7 @@ class WebSocketEndpoint:
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
         """Judge a handshake."""
         house = self.house
-        find_peer = house.peers.of_handshake(handshake)
+        find_peer = house.peers.of_handshake_at_need(handshake)
         if not house.origins.allows(handshake.first(b"origin")):
             house.note("bad-handshake", "a page of an origin that may not listen", find_peer)
             return _FORBIDDEN

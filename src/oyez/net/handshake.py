@@ -52,7 +52,10 @@ class Handshake(NamedTuple):
 
     def first(self, name: bytes) -> str | None:
         """Give the first value of a header, named in lower case."""
-        return next(iter(self.all(name)), None)
+        for key, value in self.headers:
+            if key == name:
+                return value.decode("latin-1")
+        return None
 
 
 class Refusal(NamedTuple):
