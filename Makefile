@@ -76,7 +76,8 @@ $(VENV)/newest/.done: pyproject.toml | $(VENV)/.dev
 	@rm -rf $(@D)/oyez $(@D)/oyez-*
 	@touch $@
 
-test: ## install what the tests need, then run them all: ten minutes on two cores
+# What both parts need is a prerequisite here too: `make --jobs=2 check test` must not install it twice at once.
+test: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## install what the tests need, then run them all: ten minutes on two cores
 	@$(MAKE) --no-print-directory test-fast
 	@$(MAKE) --no-print-directory test-slow
 
