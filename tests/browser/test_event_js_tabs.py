@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 from tests.browser.receiver import THE_WAY, WAYS, OpenPage
 from tests.conftest import MANY_CLIENTS, StartDaemon
 from tests.daemon import Daemon
+from tests.integration.links import eventually
 from tests.proxy import Proxy
 from tests.raw import request
 from tests.scenarios import new_channel
@@ -24,12 +25,17 @@ def count_listeners(daemon: Daemon) -> int:
     return next(int(float(line.split()[1])) for line in metrics.splitlines() if line.startswith("oyez_listeners "))
 
 
+def expect_listeners(daemon: Daemon, count: int) -> None:
+    """Wait until so many are left: a tab that finds another's connection lets go of its own a moment later."""
+    eventually(lambda: count_listeners(daemon) == count, f"{count} listeners")
+
+
 @pytest.mark.firefox
 def test_tabs_share_a_connection_and_hand_it_over_without_loss_or_double(
     open_page: OpenPage, daemon: Daemon, proxy: Proxy
 ) -> None:
     common, own = new_channel(), [new_channel() for _ in range(3)]
-    before = count_listeners(daemon)
+    expect_listeners(daemon, 0)  # those of the tests before are gone
     expected: list[list[dict[str, object]]] = []
     tabs = []
     for n in range(3):
@@ -44,7 +50,7 @@ def test_tabs_share_a_connection_and_hand_it_over_without_loss_or_double(
     for tab, events in zip(tabs, expected, strict=True):
         assert tab.events(len(events)) == events
         assert tab.way == "openShare"
-    assert count_listeners(daemon) == before + 1
+    expect_listeners(daemon, 1)
 
     tabs[0].page.close()
     missed = daemon.post(common, *range(5))
@@ -72,11 +78,11 @@ def test_tabs_share_a_connection_and_hand_it_over_without_loss_or_double(
     for tab in tabs[1:]:
         assert tab.inbox.of("gap") == tab.inbox.of("error") == []
         assert tab.way == "openShare"
-    assert count_listeners(daemon) == before + 1
+    expect_listeners(daemon, 1)
 
 
 def test_a_tab_that_finds_no_room_in_the_shared_connection_shares_another(open_page: OpenPage, daemon: Daemon) -> None:
-    before = count_listeners(daemon)
+    expect_listeners(daemon, 0)  # those of the tests before are gone
     first, second, third = open_page(), open_page(), open_page()
     first.follow(daemon.url, [new_channel() for _ in range(8)], daemon.last(), share=True)
     channels = [new_channel() for _ in range(3)]
@@ -86,7 +92,7 @@ def test_a_tab_that_finds_no_room_in_the_shared_connection_shares_another(open_p
     for page in (second, third):
         assert page.events(1) == expected
     assert [page.way for page in (first, second, third)] == ["openShare"] * 3
-    assert count_listeners(daemon) == before + 2
+    expect_listeners(daemon, 2)
 
 
 def test_a_tab_whose_leader_hangs_has_its_own_connection(open_page: OpenPage, daemon: Daemon, proxy: Proxy) -> None:
@@ -174,13 +180,13 @@ def test_many_tabs_without_websockets_share_a_stream_and_leave_connections_for_t
     open_page: OpenPage, daemon: Daemon
 ) -> None:
     common, own = new_channel(), [new_channel() for _ in range(8)]
-    before = count_listeners(daemon)
+    expect_listeners(daemon, 0)  # those of the tests before are gone
     (first,) = daemon.post(common, "before")
     tabs = [open_page(way="shared stream") for _ in own]
     for tab, channel in zip(tabs, own, strict=True):
         tab.follow(daemon.url, [common, channel], first["id"] - 1)
         assert tab.way == "openShare"
-    assert count_listeners(daemon) == before + 1
+    expect_listeners(daemon, 1)
     for number, channel in enumerate(own):
         daemon.post(channel, number)
     (last,) = daemon.post(common, "after")
@@ -197,7 +203,7 @@ def test_tabs_that_do_not_know_where_they_are_share_a_stream_too(
 ) -> None:
     silent = start_daemon(settings=MANY_CLIENTS)  # without any event so far
     for host in (daemon, silent):
-        before = count_listeners(host)
+        expect_listeners(host, 0)  # those of the tests before are gone
         channel = new_channel()
         expected = daemon.post(channel, *range(30))[-20:] if host is daemon else []
         tabs = [open_page(way="shared stream") for _ in range(2)]
@@ -208,7 +214,7 @@ def test_tabs_that_do_not_know_where_they_are_share_a_stream_too(
         for tab in tabs:
             assert tab.events(len(expected)) == expected
             assert tab.way == "openShare"
-        assert count_listeners(host) == before + 1
+        expect_listeners(host, 1)
 
 
 @pytest.mark.firefox
@@ -277,7 +283,7 @@ def test_a_leader_that_is_hidden_goes_on_for_the_others(open_page: OpenPage, dae
 
 
 def test_tabs_outlive_one_that_crashes_and_have_its_room(open_page: OpenPage, daemon: Daemon) -> None:
-    before = count_listeners(daemon)
+    expect_listeners(daemon, 0)  # those of the tests before are gone
     start = daemon.last()
     channels = [new_channel() for _ in range(10)]
     crashed, page, other = (open_page(way="shared stream") for _ in range(3))
@@ -291,7 +297,7 @@ def test_tabs_outlive_one_that_crashes_and_have_its_room(open_page: OpenPage, da
     page.page.close()  # who led
     expected = daemon.post(channels[0], 1)
     assert again.events(1) == expected
-    assert count_listeners(daemon) == before + 2
+    expect_listeners(daemon, 2)
 
 
 def test_a_daemon_that_allows_fewer_channels_costs_nobody_the_shared_stream(

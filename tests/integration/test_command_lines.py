@@ -22,6 +22,8 @@ from tests.integration.links import eventually
 from tests.pages import snippets
 from tests.sandbox import environment
 
+pytestmark = pytest.mark.slow
+
 PAGES = [
     "README.md",
     "docs/reference/cli.md",

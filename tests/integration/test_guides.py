@@ -23,6 +23,8 @@ from tests.pages import snippets
 from tests.raw import Call
 from tests.sandbox import environment
 
+pytestmark = pytest.mark.slow
+
 ANY_LANGUAGE = "docs/how-to/post-from-any-language.md"
 LQDOJ, DMOJ = "docs/how-to/replace-lqdoj-daemon.md", "docs/how-to/replace-dmoj-daemon.md"
 OYEZ = f"{sys.executable} -m oyez"
