@@ -14,9 +14,9 @@ from typing import Any, Self
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
 
-from oyez.amqp_url import parse_amqp_url
-from oyez.brokers.amqp.broker import AmqpBroker
-from oyez.brokers.amqp.limits import Limits
+from oyez.brokers.rabbitmq.broker import AmqpBroker
+from oyez.brokers.rabbitmq.limits import Limits
+from oyez.config.rabbitmq_url import parse_amqp_url
 from oyez.errors import BrokerError
 from oyez.hub.history import History
 from oyez.hub.hub import Hub

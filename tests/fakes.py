@@ -10,8 +10,8 @@ from oyez.hub.history import Gap, History
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId, Post, Publication
 from oyez.hub.subscriber import Subscription
-from oyez.net.gate import FrameReceiver, OpenSocket
-from oyez.net.handshake import Handshake, Refusal
+from oyez.net.callbacks import FrameReceiver, OpenSocket
+from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.origins import Origins
 from oyez.net.ticker import Ticker
 

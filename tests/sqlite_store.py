@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from oyez.brokers.sqlite_file import Replay, SqliteFile
-from oyez.brokers.sqlite_rows import Row
+from oyez.brokers.sqlite.file import Replay, SqliteFile
+from oyez.brokers.sqlite.rows import Row
 from oyez.hub.publication import EventId
 
 NOW_MS = 1_800_000_000_000

@@ -12,9 +12,9 @@ import typer.main
 
 import oyez
 from oyez.cli import build_app
-from oyez.cli.diagnosis.findings import KINDS, Weight
+from oyez.cli.doctor.findings import KINDS, Weight
 from oyez.cli.exits import ExitCode
-from oyez.settings import Entry, Settings, fields_of
+from oyez.config.tree import Entry, Settings, fields_of
 from tests.daemon import Daemon
 
 ROOT = Path(__file__).parent.parent

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from oyez.config import load
+from oyez.config.load import load
 from tests.inbox import PATIENCE_S
 from tests.integration.links import eventually
 from tests.sandbox import environment

@@ -7,7 +7,7 @@ may change them. A test looks for each name in what is installed, also with the 
 from collections.abc import Mapping
 
 BORROWED: Mapping[str, tuple[str, ...]] = {
-    # The HTTP side is uvicorn's protocol, held to bounds of our own while a request comes in (net/http_connection).
+    # The HTTP side is uvicorn's protocol, held to bounds of our own while a request comes in (net/http/connection).
     "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol": (
         "client", "connection_lost", "connections", "cycle", "data_received", "flow", "headers", "on_body",
         "on_headers_complete", "on_message_begin", "on_message_complete", "on_response_complete", "parser", "pipeline",
@@ -18,12 +18,12 @@ BORROWED: Mapping[str, tuple[str, ...]] = {
     ),
     "uvicorn.protocols.http.flow_control:FlowControl": ("resume_reading",),
     "uvicorn.protocols.utils": ("is_ssl",),
-    # It is started and stopped by us, on sockets that we have bound (net/http).
+    # It is started and stopped by us, on sockets that we have bound (net/http/server).
     "uvicorn.config:Config": ("lifespan_class", "load"),
     "uvicorn.server:Server": ("lifespan", "main_loop", "server_state", "servers", "should_exit", "startup"),
     "uvicorn.server:ServerState": ("connections",),
-    # Frames are read by the library's protocol without its connection (net/connection), handshakes are judged by its
-    # server's (net/handshake).
+    # Frames are read by the library's protocol without its connection (net/websocket), handshakes are judged by its
+    # server's (net/http/handshake).
     "websockets.protocol:Protocol": (
         "close_rcvd", "close_sent", "current_size", "data_to_send", "eof_sent", "events_received", "fail", "parser_exc",
         "reader", "receive_data", "send_close", "state",
@@ -32,7 +32,7 @@ BORROWED: Mapping[str, tuple[str, ...]] = {
     "websockets.server:ServerProtocol": ("accept", "process_request"),
     "websockets.speedups": ("apply_mask",),
     "websockets.utils": ("accept_key",),
-    # Paths are taken as they are (server/building).
+    # Paths are taken as they are (server/assembly).
     "starlette.routing:Router": ("redirect_slashes",),
     # Errors of usage are a line of ours, and options are made from the tree of settings (cli).
     "typer.core:TyperCommand": ("collect_usage_pieces",),
@@ -41,7 +41,7 @@ BORROWED: Mapping[str, tuple[str, ...]] = {
     # Connections of the client are made and kept within the time of a call (client/sockets).
     "urllib3.connection:HTTPConnection": ("_new_conn", "getresponse", "is_connected", "sock", "timeout"),
     "urllib3.connectionpool:HTTPConnectionPool": ("ConnectionCls",),
-    # Posts to RabbitMQ are written many at a time, in the books of the library's channel (brokers/amqp).
+    # Posts to RabbitMQ are written many at a time, in the books of the library's channel (brokers/rabbitmq).
     "aiormq.channel:Channel": (
         "confirmations", "delivery_tag", "is_closed", "max_content_size", "message_id_delivery_tag", "write_queue",
     ),

@@ -18,16 +18,16 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from websockets.protocol import Protocol as FrameProtocol
 
-from oyez.address import FindPeer
-from oyez.net.engineio import EngineLink, EngineServer, EngineSettings
-from oyez.net.engineio_http import EngineHttp
-from oyez.net.gate import FrameReceiver, IdleSocket, OpenSocket, StreamReceiver
-from oyez.net.handshake import Handshake, Refusal
-from oyez.net.http import HttpServer, bind_tcp
+from oyez.access.peer import FindPeer
+from oyez.config.tree import LimitSettings
+from oyez.net.callbacks import FrameReceiver, IdleSocket, OpenSocket, StreamReceiver
+from oyez.net.engineio.http import EngineHttp
+from oyez.net.engineio.session import EngineLink, EngineServer, EngineSettings
+from oyez.net.engineio.session_id import new_session_id
+from oyez.net.http.handshake import Handshake, Refusal
+from oyez.net.http.server import HttpServer, bind_tcp
 from oyez.net.origins import Origins
-from oyez.net.session_id import new_session_id
 from oyez.net.ticker import Ticker
-from oyez.settings import LimitSettings
 from oyez.wire import engineio, json_text, socketio
 from oyez.wire.engineio_session import Timers
 from oyez.wire.socketio import Packet, PacketType

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from oyez.brokers import sqlite_file
 from oyez.brokers.memory import MemoryBroker
-from oyez.brokers.sqlite import SqliteBroker
-from oyez.brokers.sqlite_file import Bounds, Replay
+from oyez.brokers.sqlite import file
+from oyez.brokers.sqlite.broker import SqliteBroker
+from oyez.brokers.sqlite.file import Bounds, Replay
 from oyez.testing.broker_contract import BrokerContract, BrokerOutageContract
 from oyez.testing.stage import Clock
 
@@ -40,7 +40,7 @@ class TestSqlite(BrokerOutageContract):
 
     @pytest.fixture(autouse=True)
     def _locked_out_soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(sqlite_file, "_BUSY_TIMEOUT_S", 0.02)
+        monkeypatch.setattr(file, "_BUSY_TIMEOUT_S", 0.02)
 
     def break_store(self) -> None:
         self.other_program = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)

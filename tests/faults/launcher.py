@@ -23,7 +23,7 @@ def shift_clock(path: Path) -> None:
 
 def pretend_boot(boot: str) -> None:
     """Let the SQLite broker believe that the machine was started anew whenever this text changes."""
-    import oyez.brokers.sqlite_place as place  # noqa: PLC0415 - after the clock was set
+    import oyez.brokers.sqlite.place as place  # noqa: PLC0415 - after the clock was set
 
     place.boot_id = lambda: boot
 

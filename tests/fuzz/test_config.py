@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oyez import rules
-from oyez.config import load
+from oyez.config import rules
+from oyez.config.load import load
+from oyez.config.tree import Settings, fields_of
 from oyez.errors import ConfigError
-from oyez.settings import Settings, fields_of
 from tests.fuzz import fuzz
 
 ENTRIES = list(fields_of(Settings()))

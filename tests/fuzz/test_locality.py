@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oyez.address import parse_address, parse_networks
+from oyez.access.peer import parse_address, parse_networks
 from oyez.net.locality import find_doubt
 from oyez.net.peer import Peers
 from tests.fuzz import fuzz

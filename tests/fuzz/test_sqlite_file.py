@@ -9,8 +9,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oyez.brokers.sqlite import SqliteBroker
-from oyez.brokers.sqlite_file import Bounds, Replay
+from oyez.brokers.sqlite.broker import SqliteBroker
+from oyez.brokers.sqlite.file import Bounds, Replay
 from oyez.errors import BrokerError
 from oyez.hub.publication import MAX_EVENT_ID, Publication
 from tests.fakes import Clock

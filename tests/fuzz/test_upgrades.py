@@ -11,11 +11,11 @@ from starlette.types import Receive, Scope, Send
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from oyez.limits import Notes
-from oyez.net.http_connection import HttpConnection
+from oyez.access.capacity import Notes
+from oyez.config.tree import LimitSettings
+from oyez.net.http.connection import HttpConnection
 from oyez.net.ticker import Ticker
-from oyez.server.doorway import Doorway
-from oyez.settings import LimitSettings
+from oyez.server.routes import Doorway
 from tests.fakes import Clock, Socket
 from tests.fuzz import fuzz
 

@@ -74,7 +74,8 @@ class Bystanders:
 
 def noted_lines(daemon: Daemon) -> dict[str, int]:
     """Count the log's lines about peers by their kind."""
-    kinds = [line.split("oyez.limits: ")[1].split(":")[0] for line in daemon.log.of("line") if "oyez.limits: " in line]
+    logger = "oyez.access.capacity: "
+    kinds = [line.split(logger)[1].split(":")[0] for line in daemon.log.of("line") if logger in line]
     return {kind: kinds.count(kind) for kind in kinds}
 
 

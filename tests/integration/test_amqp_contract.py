@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from oyez.amqp_url import parse_amqp_url
-from oyez.brokers.amqp.broker import AmqpBroker
-from oyez.brokers.amqp.limits import Limits
+from oyez.brokers.rabbitmq.broker import AmqpBroker
+from oyez.brokers.rabbitmq.limits import Limits
+from oyez.config.rabbitmq_url import parse_amqp_url
 from oyez.testing.broker_contract import BrokerOutageContract
 from oyez.testing.stage import Clock
 from tests.proxy import Proxy

@@ -113,9 +113,9 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it() -> None:
         """
         import json, sys
         sys.modules["aio_pika"] = None  # as if it were not there
-        from oyez.amqp_url import parse_amqp_url
-        from oyez.brokers.amqp import open_amqp
-        from oyez.brokers.amqp.limits import Limits
+        from oyez.config.rabbitmq_url import parse_amqp_url
+        from oyez.brokers.rabbitmq import open_amqp
+        from oyez.brokers.rabbitmq.limits import Limits
         from oyez.errors import ConfigError
         try:
             open_amqp(parse_amqp_url("amqp://u:SECRET@mq/?exchange=ws"), Limits(1, 1, 1), print)

@@ -99,7 +99,7 @@ def test_a_server_that_is_not_there_yet_is_waited_for(
 def test_a_server_that_is_silent_at_the_start_is_waited_for(
     rabbitmq: RabbitMQ, exchange: str, server: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("oyez.brokers.amqp.link.ANSWER_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("oyez.brokers.rabbitmq.connection.ANSWER_TIMEOUT_S", 0.3)
     server.pause()
 
     async def scene() -> None:

@@ -136,7 +136,7 @@ def test_a_cut_loses_nothing(stream: Stream, server: Proxy) -> None:
 
 
 def test_a_stream_that_is_deleted_is_made_anew_with_a_gap(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("oyez.brokers.amqp.stream.ANSWER_TIMEOUT_S", 1.0)
+    monkeypatch.setattr("oyez.brokers.rabbitmq.stream.ANSWER_TIMEOUT_S", 1.0)
 
     async def scene() -> None:
         async with Site(stream.url()) as site, Site(stream.url()) as other:

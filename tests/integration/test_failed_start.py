@@ -12,7 +12,7 @@ from tests.sandbox import environment
 
 PROGRAM = """
 import errno, sys
-from oyez.net.http import HttpServer
+from oyez.net.http.server import HttpServer
 
 async def fail(*_):
     raise %s

@@ -57,7 +57,7 @@ def test_the_description_has_every_path_and_the_limits(daemon: Daemon) -> None:
 
 
 def test_the_description_has_every_error_code() -> None:
-    text = (ROOT / "src" / "oyez" / "static" / "openapi.json").read_text("utf-8")
+    text = (ROOT / "src" / "oyez" / "endpoints" / "api" / "openapi.json").read_text("utf-8")
     page = (ROOT / "docs" / "reference" / "api.md").read_text("utf-8")
     table = page[page.index("| API code |") :].split("\n\n")[0]
     codes = json.loads(text)["components"]["schemas"]["Error"]["properties"]["code"]["enum"]

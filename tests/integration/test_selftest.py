@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from oyez.cli.examination.findings import Door
+from oyez.cli.selftest.findings import Door
 from tests.clients.contract_peer import ContractPeer
 from tests.conftest import StartDaemon
 from tests.daemon import KEY, Daemon

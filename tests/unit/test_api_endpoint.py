@@ -10,15 +10,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message
 
-from oyez.auth import PostPolicy
+from oyez.access.capacity import FailedAttempts, Notes
+from oyez.access.keys import PostPolicy
 from oyez.brokers.memory import MemoryBroker
-from oyez.endpoints.api import ApiEndpoint
+from oyez.endpoints.api.routes import ApiEndpoint
 from oyez.errors import BrokerError
 from oyez.hub.broker import Settle
 from oyez.hub.history import History
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Post
-from oyez.limits import FailedAttempts, Notes
 from oyez.net.peer import Peers
 from oyez.wire.api_requests import PublishLimits
 

@@ -8,7 +8,7 @@ import pytest
 
 from oyez.cli import banner
 from oyez.cli.colours import plain
-from oyez.settings import Settings
+from oyez.config.tree import Settings
 
 KEY = 'it\'s "a" [bold]key'
 SETTINGS = Settings(key=KEY, dev=True)

@@ -14,7 +14,7 @@ from oyez.borrowed import BORROWED
 SOURCES = Path(oyez.__file__).parent
 # Our classes that are made of a library's, which hands them its own state.
 HEIRS = {
-    "net/http_connection.py": ("HttpConnection", "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol"),
+    "net/http/connection.py": ("HttpConnection", "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol"),
     "client/sockets.py": ("_Connection", "urllib3.connection:HTTPConnection"),
 }
 

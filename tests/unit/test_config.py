@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from oyez.cli.exits import explain
-from oyez.config import DEVELOPMENT_KEY, load, load_with_sources
+from oyez.config.load import DEVELOPMENT_KEY, load, load_with_sources
+from oyez.config.tree import Settings, fields_of
 from oyez.errors import ConfigError
-from oyez.settings import Settings, fields_of
 
 
 def write(path: Path, text: str) -> Path:

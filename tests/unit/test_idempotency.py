@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from oyez.endpoints.idempotency import Attempt, Key, KeyReused, KnownKeys, content_of, content_of_body
+from oyez.endpoints.api.idempotency import Attempt, Key, KeyReused, KnownKeys, content_of, content_of_body
 from oyez.hub.publication import EventId
 
 

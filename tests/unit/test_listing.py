@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from oyez.endpoints.listing import select_page
+from oyez.endpoints.api.listing import select_page
 from oyez.wire.json_text import run_through
 
 

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from oyez.address import FarEnd, parse_networks
+from oyez.access.peer import FarEnd, parse_networks
 from oyez.net.locality import BY_PAGE, BY_PROXY, FROM_AFAR, REPEATED, WITHOUT_HOST
 from oyez.net.peer import Peers, far_end_of
 

@@ -4,20 +4,20 @@ import json
 
 import pytest
 
-from oyez.address import Peer
-from oyez.auth import PostPolicy
+from oyez.access.capacity import FailedAttempts, Notes, Seats
+from oyez.access.keys import PostPolicy
+from oyez.access.peer import Peer
 from oyez.brokers.memory import MemoryBroker
+from oyez.endpoints.listener import FilterLimits, House
 from oyez.endpoints.posting import PostingEndpoint, PostingLimits, RawPoster
-from oyez.endpoints.session import FilterLimits, House
 from oyez.errors import BrokerError
 from oyez.hub.broker import Settle
 from oyez.hub.history import History
 from oyez.hub.hub import Hub
 from oyez.hub.publication import EventId
-from oyez.limits import FailedAttempts, Notes, Seats
-from oyez.net.connection import WebSocketConnection
 from oyez.net.origins import Origins
 from oyez.net.peer import Peers
+from oyez.net.websocket import WebSocketConnection
 from tests.fakes import Clock, Gate, Loop, Socket
 
 POST = b'{"command":"post","channel":"c","message":1}'

@@ -8,9 +8,9 @@ import pytest
 
 from oyez.brokers.clocks import HIGHEST_TIME, Moment, StepWatch, as_id, read_clocks
 from oyez.brokers.memory import MemoryBroker
-from oyez.brokers.sqlite import SqliteBroker
-from oyez.brokers.sqlite_ages import Ages, Step
-from oyez.brokers.sqlite_file import Bounds, Replay, SqliteFile
+from oyez.brokers.sqlite.ages import Ages, Step
+from oyez.brokers.sqlite.broker import SqliteBroker
+from oyez.brokers.sqlite.file import Bounds, Replay, SqliteFile
 from oyez.hub.publication import MAX_EVENT_ID, Channel, EventId, Post, Publication
 from oyez.testing.stage import Clock
 from tests.sqlite_store import NAME, NOW_MS, ids, opened, query, rows

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from oyez.brokers import sqlite_file
-from oyez.brokers.sqlite_file import Replay, SqliteFile
-from oyez.brokers.sqlite_place import boot_id
+from oyez.brokers.sqlite import file as sqlite_file
+from oyez.brokers.sqlite.file import Replay, SqliteFile
+from oyez.brokers.sqlite.place import boot_id
 from oyez.errors import BrokerError
 from tests.sqlite_store import NAME, NOW_MS, damage, ids, make, opened, query, rows
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from oyez.brokers import sqlite
-from oyez.brokers.sqlite import SqliteBroker
-from oyez.brokers.sqlite_file import Bounds, Replay, SqliteFile
-from oyez.brokers.sqlite_rows import Row, as_row
+from oyez.brokers.sqlite import broker as sqlite
+from oyez.brokers.sqlite.broker import SqliteBroker
+from oyez.brokers.sqlite.file import Bounds, Replay, SqliteFile
+from oyez.brokers.sqlite.rows import Row, as_row
 from oyez.hub.publication import Channel, EventId, Post, Publication
 from tests.sqlite_store import NAME, NOW_MS, ids, make, opened, query, rows
 

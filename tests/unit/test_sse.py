@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from oyez.endpoints.session import FilterLimits, House
+from oyez.access.capacity import Notes, Seats
+from oyez.endpoints.listener import FilterLimits, House
 from oyez.endpoints.sse import EventStream, EventStreamEndpoint
 from oyez.hub.publication import Channel
-from oyez.limits import Notes, Seats
-from oyez.net.gate import StreamReceiver
-from oyez.net.handshake import Handshake, Refusal
+from oyez.net.callbacks import StreamReceiver
+from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.origins import Origins
 from oyez.net.peer import Peers
 from oyez.net.stream import StreamConnection

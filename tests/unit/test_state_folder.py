@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from oyez import state_folder
-from oyez.broker_url import SqliteUrl, parse_broker_url
-from oyez.config import load
+from oyez.config import state_folder
+from oyez.config.broker_url import SqliteUrl, parse_broker_url
+from oyez.config.load import load
 from oyez.errors import ConfigError
 
 

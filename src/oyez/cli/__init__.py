@@ -14,7 +14,9 @@ from oyez.cli.exits import ExitCode, describe_endings, exit_code_of, explain
 from oyez.errors import OyezError
 
 COMMANDS = ("serve", "check-config", "post", "last", "listen", "connect", "doctor", "selftest")
-"""Each is a function in the file of its name, with an underscore for the hyphen."""
+"""Each is a function in the file of its name, with an underscore for the hyphen, or in `command` in its folder."""
+
+_FOLDERS = {"connect", "doctor", "selftest"}
 
 
 class _Command(TyperCommand):
@@ -50,9 +52,9 @@ def build_app(commands: Sequence[str] = COMMANDS) -> typer.Typer:
     app.callback()(_common)
     for name in commands:
         function = name.replace("-", "_")
-        app.command(name, cls=_Command, epilog=describe_endings(name))(
-            getattr(importlib.import_module(f"oyez.cli.{function}"), function)
-        )
+        file = f"{function}.command" if function in _FOLDERS else function
+        command = getattr(importlib.import_module(f"oyez.cli.{file}"), function)
+        app.command(name, cls=_Command, epilog=describe_endings(name))(command)
     return app
 
 

@@ -6,9 +6,9 @@ Knows settings and the terminal. Must not know the server.
 import socket
 from collections.abc import Iterator
 
-from oyez.auth import WELL_KNOWN_KEYS
+from oyez.access.keys import WELL_KNOWN_KEYS
 from oyez.cli.colours import Part, make_console, styled
-from oyez.settings import Settings
+from oyez.config.tree import Settings
 
 # An address that stands for all of a machine is none that a browser could go to. Behind it: networks that there are not
 # (RFC 5737, RFC 3849), on the way to which the system takes one of the machine's own addresses.

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from oyez.auth import Verdict
+from oyez.access.keys import Verdict
 from oyez.cli import options
 from oyez.cli.output import complain, print_line
-from oyez.config import Sources, load_with_sources
-from oyez.settings import Entry, Settings, fields_of
+from oyez.config.load import Sources, load_with_sources
+from oyez.config.tree import Entry, Settings, fields_of
 
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from typer.models import OptionInfo
 
-from oyez.settings import Settings, fields_of
+from oyez.config.tree import Settings, fields_of
 
 DEFAULT_URL = "http://127.0.0.1:15100"
 

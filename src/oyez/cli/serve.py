@@ -6,7 +6,7 @@ import sys
 import typer
 
 from oyez.cli import options
-from oyez.config import load_with_sources
+from oyez.config.load import load_with_sources
 from oyez.outlet import Outlet, descriptor_of
 
 

@@ -13,8 +13,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning  # noqa: A004 - their names in Django
 from django.utils.module_loading import import_string
 
-from oyez.address import is_loopback
-from oyez.auth import WELL_KNOWN_KEYS
+from oyez.access.keys import WELL_KNOWN_KEYS
+from oyez.access.peer import is_loopback
 from oyez.client import parse_target
 from oyez.django import site
 from oyez.errors import ConfigError

@@ -13,12 +13,12 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from oyez.endpoints.encodings import POLL_ANSWERS
-from oyez.endpoints.session import House
+from oyez.endpoints.listener import House
 from oyez.errors import ProtocolError
 from oyez.hub.history import Gap
 from oyez.hub.publication import Channel, EventId
 from oyez.hub.subscriber import Subscription
-from oyez.net.body import until_disconnected
+from oyez.net.http.body import until_disconnected
 from oyez.wire import commands, listen_query
 from oyez.wire.listen_query import ListenQuery, WordedError
 

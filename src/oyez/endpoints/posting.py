@@ -8,16 +8,16 @@ from collections import deque
 from dataclasses import dataclass
 from functools import partial
 
-from oyez import auth
-from oyez.address import FindPeer
-from oyez.auth import PostPolicy, Verdict
-from oyez.endpoints.session import House
+from oyez.access import keys
+from oyez.access.capacity import FailedAttempts
+from oyez.access.keys import PostPolicy, Verdict
+from oyez.access.peer import FindPeer
+from oyez.endpoints.listener import House
 from oyez.errors import BrokerError, ProtocolError
 from oyez.hub.publication import Channel, EventId, Post
-from oyez.limits import FailedAttempts
-from oyez.net.connection import WebSocketConnection
-from oyez.net.gate import FrameReceiver
-from oyez.net.handshake import Handshake, Refusal
+from oyez.net.callbacks import FrameReceiver
+from oyez.net.http.handshake import Handshake, Refusal
+from oyez.net.websocket import WebSocketConnection
 from oyez.wire import commands, raw_commands
 from oyez.wire.commands import CommandError
 from oyez.wire.raw_commands import Request
@@ -196,7 +196,7 @@ class RawPoster:
         if not self._needs_key and not endpoint.policy.key:  # there is nothing to compare with, and no need to
             self._reply(slot, commands.SUCCESS)
             return
-        verdict = auth.judge_poster(endpoint.policy, raw_commands.parse_key(request), peer)
+        verdict = keys.judge_poster(endpoint.policy, raw_commands.parse_key(request), peer)
         self._set_permission(verdict is Verdict.ALLOWED)
         if self._may_post:
             endpoint.house.ticker.clear(self)
@@ -204,7 +204,7 @@ class RawPoster:
             self._failures = 0
             self._reply(slot, commands.SUCCESS)
             return
-        endpoint.house.note("auth-failed", auth.explain_refusal(verdict, peer))
+        endpoint.house.note("auth-failed", keys.explain_refusal(verdict, peer))
         self._reply(slot, raw_commands.AUTH_FAILED.encode())
         self._failures += 1
         if endpoint.failures.add(peer.counted_as) and self._connection is not None:

@@ -10,19 +10,19 @@ from enum import Enum, auto
 from functools import partial
 from random import uniform
 
-from oyez import auth
-from oyez.address import Note
-from oyez.auth import PostPolicy, Verdict
+from oyez.access import keys
+from oyez.access.capacity import FailedAttempts, Seats
+from oyez.access.keys import PostPolicy, Verdict
+from oyez.access.peer import Note
 from oyez.endpoints.encodings import SOCKETIO_FRAMES, SOCKETIO_PACKETS
-from oyez.endpoints.session import FilterLimits, ListenerSession
+from oyez.endpoints.listener import FilterLimits, ListenerSession
 from oyez.errors import BrokerError
 from oyez.hub.history import Gap
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId, Post
 from oyez.hub.subscriber import Subscription
-from oyez.limits import FailedAttempts, Seats
-from oyez.net.engineio import EngineLink
-from oyez.net.session_id import new_session_id
+from oyez.net.engineio.session import EngineLink
+from oyez.net.engineio.session_id import new_session_id
 from oyez.wire import commands, engineio, json_text, socketio
 from oyez.wire.commands import CommandError
 from oyez.wire.json_text import Json
@@ -179,9 +179,9 @@ class SocketIOApp:
         endpoint = self._endpoint
         given = json_text.decode_string(token) if token is not None else None
         peer = self._link.find_peer()
-        verdict = auth.judge_poster(endpoint.policy, given, peer)
+        verdict = keys.judge_poster(endpoint.policy, given, peer)
         if verdict is not Verdict.ALLOWED:
-            endpoint.note("auth-failed", auth.explain_refusal(verdict, peer))
+            endpoint.note("auth-failed", keys.explain_refusal(verdict, peer))
             self._link.send_text(socketio.encode_connect_error("Authentication failed"))
             self._failures += 1
             if endpoint.failures.add(peer.counted_as):

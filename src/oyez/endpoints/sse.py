@@ -12,13 +12,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from oyez.endpoints.encodings import STREAM_RECORDS
-from oyez.endpoints.session import House
+from oyez.endpoints.listener import House
 from oyez.errors import ProtocolError
 from oyez.hub.history import Gap
 from oyez.hub.publication import Channel, EventId
 from oyez.hub.subscriber import Subscription
-from oyez.net.gate import StreamReceiver
-from oyez.net.handshake import Handshake, Refusal
+from oyez.net.callbacks import StreamReceiver
+from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.stream import StreamConnection
 from oyez.wire import commands, listen_query
 from oyez.wire.eventsource import encode_heartbeat, encode_record

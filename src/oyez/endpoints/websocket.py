@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from oyez.endpoints.encodings import RAW_FRAMES
-from oyez.endpoints.session import House, ListenerSession
+from oyez.endpoints.listener import House, ListenerSession
 from oyez.hub.history import Gap
 from oyez.hub.subscriber import Subscription
-from oyez.net.connection import WebSocketConnection
-from oyez.net.gate import FrameReceiver
-from oyez.net.handshake import Handshake, Refusal
+from oyez.net.callbacks import FrameReceiver
+from oyez.net.http.handshake import Handshake, Refusal
+from oyez.net.websocket import WebSocketConnection
 from oyez.wire import commands, raw_commands
 from oyez.wire.commands import CommandError
 from oyez.wire.raw_commands import Request

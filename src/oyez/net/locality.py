@@ -12,7 +12,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from oyez.address import is_loopback
+from oyez.access.peer import is_loopback
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 """Names in lower case, and values."""

@@ -9,7 +9,7 @@ from functools import lru_cache
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oyez.origin import ANY, LONGEST, OPAQUE, parse_origin, parse_pattern
+from oyez.access.origins import ANY, LONGEST, OPAQUE, parse_origin, parse_pattern
 from oyez.wire import http_fields
 
 # How long a browser remembers that it may ask, in seconds.

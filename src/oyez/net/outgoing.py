@@ -7,7 +7,7 @@ import asyncio
 import os
 from typing import cast
 
-from oyez.address import FarEnd
+from oyez.access.peer import FarEnd
 from oyez.net.peer import far_end_of
 
 # Answers that wait for a peer that reads nothing. Above that, nothing more is read from it.

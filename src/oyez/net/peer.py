@@ -10,7 +10,7 @@ from functools import partial
 
 from starlette.requests import Request
 
-from oyez.address import (
+from oyez.access.peer import (
     FarEnd,
     FindPeer,
     Network,
@@ -21,7 +21,7 @@ from oyez.address import (
     is_within,
     parse_address,
 )
-from oyez.net.handshake import Handshake
+from oyez.net.http.handshake import Handshake
 from oyez.net.locality import BY_PROXY, FORWARDED_FOR, FROM_AFAR, RawHeaders, find_doubt
 
 _GONE = Peer(None, named=False, doubt="its socket is closed", socket="?")

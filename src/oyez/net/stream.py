@@ -8,9 +8,9 @@ neither length nor chunks: it ends with the connection (RFC 9112 §6.3).
 import logging
 from collections.abc import Sequence
 
-from oyez.net.gate import HttpGate
-from oyez.net.handshake import Handshake, Refusal
-from oyez.net.taken import TakenSocket
+from oyez.net.callbacks import HttpGate
+from oyez.net.http.handshake import Handshake, Refusal
+from oyez.net.socket import TakenSocket
 
 logger = logging.getLogger(__name__)
 

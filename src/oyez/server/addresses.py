@@ -6,10 +6,10 @@ Knows what the system says of an address. Must not know who is served there.
 import errno
 import socket
 
-from oyez.address import is_loopback
+from oyez.access.peer import is_loopback
+from oyez.config.tree import ListenerSettings, Settings
 from oyez.errors import UnusableError
-from oyez.net.http import bind_tcp, bind_unix
-from oyez.settings import ListenerSettings, Settings
+from oyez.net.http.server import bind_tcp, bind_unix
 
 # What the system says -> which setting is to be changed, and how.
 _TCP_CURES = {

@@ -11,13 +11,13 @@ from contextlib import AsyncExitStack
 from typing import NamedTuple
 
 from oyez import __version__
-from oyez.auth import WELL_KNOWN_KEYS
+from oyez.access.keys import WELL_KNOWN_KEYS
+from oyez.config.tree import Settings
 from oyez.errors import BrokerError, ConfigError, UnusableError
-from oyez.net.http import HttpServer
+from oyez.net.http.server import HttpServer
 from oyez.server.addresses import Address, is_this_machines, name_of
-from oyez.server.building import Building, Entrance
+from oyez.server.assembly import Building, Entrance
 from oyez.server.housekeeping import keep_house
-from oyez.settings import Settings
 
 logger = logging.getLogger(__name__)
 

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 from oyez import logs
+from oyez.config.tree import Settings
 from oyez.logs import Log
 from oyez.server.daemon import Daemon
 from oyez.server.ending import Ending
 from oyez.server.signals import Signals
 from oyez.server.watchdog import Watchdog
-from oyez.settings import Settings
 
 logger = logging.getLogger("oyez.server")
 

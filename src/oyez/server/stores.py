@@ -5,17 +5,17 @@ Knows every broker by name. Must not know what a broker does inside.
 
 from collections.abc import Callable
 
-from oyez.amqp_url import AmqpUrl
-from oyez.broker_url import MemoryUrl, PluginUrl, parse_broker_url, plugins
-from oyez.brokers.amqp import open_amqp
-from oyez.brokers.amqp.limits import Limits
 from oyez.brokers.memory import MemoryBroker
-from oyez.brokers.sqlite import SqliteBroker
-from oyez.brokers.sqlite_file import Bounds, Replay
+from oyez.brokers.rabbitmq import open_amqp
+from oyez.brokers.rabbitmq.limits import Limits
+from oyez.brokers.sqlite.broker import SqliteBroker
+from oyez.brokers.sqlite.file import Bounds, Replay
+from oyez.config.broker_url import MemoryUrl, PluginUrl, parse_broker_url, plugins
+from oyez.config.rabbitmq_url import AmqpUrl
+from oyez.config.tree import Settings, fields_of
 from oyez.errors import UnusableError
 from oyez.hub.broker import Broker
 from oyez.hub.publication import OVERHEAD_BYTES
-from oyez.settings import Settings, fields_of
 from oyez.wire.commands import ENVELOPE_BYTES
 from oyez.wire.socketio import MAX_ATTACHMENTS
 

@@ -8,10 +8,10 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
 
-from oyez.cli.diagnosis.findings import Weight
-from oyez.cli.diagnosis.report import JsonReport
-from oyez.cli.diagnosis.site import Site
-from oyez.cli.diagnosis.walk import Walk
+from oyez.cli.doctor.findings import Weight
+from oyez.cli.doctor.report import JsonReport
+from oyez.cli.doctor.site import Site
+from oyez.cli.doctor.walk import Walk
 from tests.daemon import KEY
 from tests.inbox import PATIENCE_S
 from tests.integration.test_cli import OYEZ

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from oyez.cli.diagnosis.findings import KINDS
+from oyez.cli.doctor.findings import KINDS
 from tests.conftest import StartDaemon
 from tests.daemon import KEY, Daemon
 from tests.inbox import PATIENCE_S

@@ -11,10 +11,10 @@ from dataclasses import replace
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from oyez.cli.diagnosis.findings import Outcome, found
-from oyez.cli.diagnosis.report import JsonReport, Report, take_steps
-from oyez.cli.diagnosis.site import read_site
-from oyez.cli.diagnosis.walk import Step, Walk
+from oyez.cli.doctor.findings import Outcome, found
+from oyez.cli.doctor.report import JsonReport, Report, take_steps
+from oyez.cli.doctor.site import read_site
+from oyez.cli.doctor.walk import Step, Walk
 from oyez.client import Post
 from oyez.django import site
 from oyez.django.wiring import build_backend

@@ -1,0 +1,32 @@
+"""``amqp://``: events come from an exchange of RabbitMQ, whoever published them there.
+
+Knows whether the library for it is installed. Must not know what it is used for.
+"""
+
+from oyez.brokers.rabbitmq.limits import Limits, Note
+from oyez.config.rabbitmq_url import AmqpUrl
+from oyez.errors import UnusableError
+from oyez.hub.broker import Broker
+
+
+def open_amqp(url: AmqpUrl, limits: Limits, note: Note) -> Broker:
+    """Make the broker of a URL; it connects when it starts.
+
+    Args:
+        url: where, and what.
+        limits: how large things may be.
+        note: told of each bad record and each wrong clock: a reason, and a detail for the log.
+
+    Raises:
+        UnusableError: the library is not installed.
+    """
+    try:
+        # Here, since it is an extra: whoever does not use this broker need not have it, nor wait for its import.
+        from oyez.brokers.rabbitmq.broker import AmqpBroker  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise UnusableError(
+            "broker",
+            f"amqp://{url.server}",
+            f"its library is not installed ({error}): pip install '/path/to/oyez[amqp]', with the path of a checkout",
+        ) from error
+    return AmqpBroker(url, limits, note)

@@ -1,0 +1,241 @@
+"""``amqp://``: posts are published to an exchange, and whatever is published there is delivered.
+
+Knows when the exchange can be reached, and what becomes of posts meanwhile. Must not know AMQP.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+from oyez.brokers.rabbitmq.connection import Link
+from oyez.brokers.rabbitmq.exchange import ExchangeFeed, Feed
+from oyez.brokers.rabbitmq.ids import IdSequence
+from oyez.brokers.rabbitmq.intake import Intake
+from oyez.brokers.rabbitmq.limits import Limits, Note
+from oyez.brokers.rabbitmq.pending import UnderWay
+from oyez.brokers.rabbitmq.posting import Message
+from oyez.brokers.rabbitmq.stream import StreamFeed
+from oyez.config.rabbitmq_url import AmqpUrl
+from oyez.errors import BrokerError
+from oyez.hub.broker import Deliver, Lose, Settle
+from oyez.hub.publication import EventId, Post
+from oyez.wire import amqp_records
+
+logger = logging.getLogger(__name__)
+
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 5.0
+_SETTLE_TIMEOUT_S = 2.0
+_LOG_INTERVAL_S = 60.0
+
+T = TypeVar("T")
+
+
+class AmqpBroker:
+    """Reads one exchange, and publishes to it.
+
+    Args:
+        url: where, and what.
+        limits: how large things may be.
+        note: told of each bad record and each wrong clock.
+        clock: the hub's clock.
+        wall_clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        url: AmqpUrl,
+        limits: Limits,
+        note: Note,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._url = url
+        self._limits = limits
+        self._ids = IdSequence(url.skew_s)
+        self._under_way = UnderWay()
+        self._intake = Intake(self._ids, self._under_way, limits, note, clock=clock, wall_clock=wall_clock)
+        self._feed: Feed = (
+            ExchangeFeed(self._intake)
+            if url.stream is None
+            else StreamFeed(self._intake, url.stream, limits.replay_s, self._ids.allowance)
+        )
+        self._link: Link | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._last_problem = ("", 0.0)
+
+    @property
+    def available(self) -> bool:
+        """Whether RabbitMQ is there and takes posts."""
+        return self._link is not None and not self._link.is_blocked
+
+    async def start(self, deliver: Deliver, lose: Lose) -> EventId:
+        """Connect, and read back what a stream has. A server that cannot be reached is tried again and again."""
+        self._intake.open(deliver, lose)
+        link: Link | None = None
+        try:
+            link, horizon = await self._connect(self._feed.begin)
+        except BrokerError as error:
+            if not error.temporary:
+                raise
+            horizon = self._intake.skip_to_now()
+            logger.error("%s; posts are refused until it is there", error)
+        self._keeper = asyncio.create_task(self._keep(link))
+        return horizon
+
+    def publish(self, posts: Sequence[Post], settle: Settle) -> None:
+        """Publish posts; they are settled when RabbitMQ has confirmed them, and they have come back and been delivered.
+
+        AMQP has no batches: of posts that are settled with an error some may have been published.
+        """
+        if not self._intake.is_open:
+            raise RuntimeError("publish before start")
+        if not posts:
+            settle([])
+            return
+        problem = self._refusal()
+        if problem:
+            settle(BrokerError(problem, temporary=True))
+            return
+        now_us = self._intake.now_us()
+        ids = [EventId(self._ids.propose(now_us)) for _ in posts]
+        bodies = [
+            amqp_records.encode_record(event_id, post.channel, post.message, post.attachments)
+            for event_id, post in zip(ids, posts, strict=True)
+        ]
+        if max(map(len, bodies)) > self._limits.max_body_bytes:
+            settle(BrokerError(f"an event is larger than {self._limits.max_body_bytes} bytes", temporary=False))
+            return
+        numbers = self._under_way.add(posts, ids, settle, sum(map(len, bodies)))
+        assert self._link is not None
+        for number, body in zip(numbers, bodies, strict=True):
+            self._link.posting.publish(Message(number, self._intake.message_id(number), body))
+
+    def last_id(self) -> EventId:
+        """Give the newest id, or the time of the start in microseconds before the first event."""
+        return self._ids.last
+
+    def reach_back(self, start: EventId) -> EventId:
+        """Go back by as much as clocks may differ: posters' clocks give the ids, and ``start`` may be a clock's too."""
+        return self._ids.reach_back(start, self._intake.now_us())
+
+    async def stop(self) -> None:
+        """Settle what is under way, as far as that is possible soon, and close the connection."""
+        try:
+            if self._link is not None:
+                async with asyncio.timeout(_SETTLE_TIMEOUT_S):
+                    await self._under_way.idle()
+        except TimeoutError:
+            problem = f"RabbitMQ at {self._url.server} has not answered all posts"
+            logger.warning("%s", problem)
+            if self._link is not None:
+                self._link.lose(BrokerError(problem, temporary=True))  # it will not answer a good-bye either
+        finally:
+            link, self._link = self._link, None
+            self._under_way.fail_all(BrokerError("the daemon stops", temporary=True))
+            if self._keeper is not None:
+                self._keeper.cancel()
+            if link is not None:
+                await link.close()
+            if self._keeper is not None:
+                await asyncio.wait({self._keeper})
+
+    def _refusal(self) -> str:
+        """Say why no post would be taken now; nothing if it would."""
+        if self._link is None:
+            return f"RabbitMQ at {self._url.server} cannot be reached"
+        if self._link.is_blocked:
+            return f"RabbitMQ at {self._url.server} takes no posts: its memory or its disk is full"
+        return "" if self._under_way.has_room else "too many posts are under way"
+
+    def _answered(self, number: int, problem: str) -> None:
+        """Take RabbitMQ's answer to one post."""
+        if problem:
+            self._under_way.failed(number, BrokerError(f"RabbitMQ has not taken the post: {problem}", temporary=True))
+        else:
+            self._under_way.confirmed(number)
+
+    # The connection
+
+    async def _connect(self, read: Callable[[Link], Awaitable[T]]) -> tuple[Link, T]:
+        """Connect and begin to read; the link is the one that posts go to from then on.
+
+        Raises:
+            BrokerError: it cannot be done now.
+        """
+        link = Link(self._url, self._answered)
+        try:
+            await link.open()
+            result = await _unless_lost(link, read(link))
+        except BaseException:
+            await link.close()
+            raise
+        self._link = link
+        link.lost.add_done_callback(self._went_away)
+        return link, result
+
+    def _went_away(self, lost: "asyncio.Future[BrokerError]") -> None:
+        """Settle what is under way at once: nobody can say any more what becomes of it."""
+        if self._link is not None and self._link.lost is lost:
+            if self._link.is_unbound:
+                self._feed.missed()
+            self._link = None
+            self._log(str(lost.result()))
+            self._under_way.fail_all(BrokerError(f"RabbitMQ at {self._url.server} went away", temporary=True))
+
+    async def _keep(self, link: Link | None) -> None:
+        """Connect again whenever the connection is lost, whatever went wrong."""
+        while True:
+            try:
+                if link is not None:
+                    await asyncio.wait({link.lost})
+                    await link.close()
+                link = await self._reconnect()
+            except Exception:
+                logger.exception("RabbitMQ is tried again after an error of ours")
+                link = None
+                await asyncio.sleep(_LONGEST_PAUSE_S)
+
+    async def _reconnect(self) -> Link:
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            # Full jitter: many daemons would else come back at the same moments.
+            await asyncio.sleep(random.uniform(0, pause_s))  # noqa: S311  # no secret
+            try:
+                link, _ = await self._connect(self._feed.resume)
+            except BrokerError as error:
+                self._log(str(error))
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            else:
+                self._last_problem = ("", 0.0)
+                logger.info("RabbitMQ at %s is there again", self._url.server)
+                return link
+
+    def _log(self, problem: str) -> None:
+        """Log a problem that comes back every few seconds: when it changes, or after a while."""
+        text, logged = self._last_problem
+        now = time.monotonic()
+        if problem != text or now - logged >= _LOG_INTERVAL_S:
+            self._last_problem = (problem, now)
+            logger.warning("%s; posts are refused, and it is tried again", problem)
+
+
+async def _unless_lost(link: Link, reading: Awaitable[T]) -> T:
+    """Await a result, or the loss of the link that it comes over.
+
+    Raises:
+        BrokerError: the link is lost.
+    """
+    task = asyncio.ensure_future(reading)
+    either: list[asyncio.Future[Any]] = [task, link.lost]
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise link.lost.result()
+        return task.result()
+    finally:
+        task.cancel()

@@ -1,0 +1,241 @@
+"""One connection to RabbitMQ: channels, an exchange that is there, and the first sign that all this is gone.
+
+Knows the client library. Must not know events, or when to connect again.
+
+The library could reconnect by itself (its "robust" connection), but it would hide when: posts under way would wait for
+a server that is gone, and nobody could say between which two events a gap is.
+"""
+
+import asyncio
+import logging
+from asyncio import StreamReader, StreamWriter
+from collections.abc import Awaitable
+from typing import Any
+
+import aio_pika
+from aio_pika.abc import ConnectionParameter
+from aiormq.abc import AbstractChannel
+from aiormq.channel import Channel
+from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
+from yarl import URL
+
+from oyez.brokers.rabbitmq.errors import explain
+from oyez.brokers.rabbitmq.pamqp_patch import read_leniently
+from oyez.brokers.rabbitmq.posting import Answered, PostingChannel
+from oyez.config.rabbitmq_url import AmqpUrl
+from oyez.errors import BrokerError
+
+logger = logging.getLogger(__name__)
+
+ANSWER_TIMEOUT_S = 10.0
+_CLOSE_TIMEOUT_S = 2.0
+_BLOCK_LOOK_S = 1.0
+
+# What goes wrong is told by `explain`, once; the library would log each attempt with a traceback.
+for _name in ("aiormq", "aio_pika"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
+
+read_leniently()
+
+
+class Link:
+    """A connection: opened once, and closed for good.
+
+    Args:
+        url: the broker's.
+        answered: told what becomes of each post.
+
+    Attributes:
+        lost: done when the connection is of no use any more; its result says why.
+        is_blocked: whether the server is too full to take posts.
+        is_unbound: whether a post came back for want of any queue: the exchange was made anew, and ours is not bound.
+    """
+
+    posting: PostingChannel
+
+    def __init__(self, url: AmqpUrl, answered: Answered) -> None:
+        self.url = url
+        self.lost: asyncio.Future[BrokerError] = asyncio.get_running_loop().create_future()
+        self.is_blocked = False
+        self.is_unbound = False
+        self._queue: str | None = None
+        self._answered = answered
+        self._socket = _Socket()
+        try:
+            address = URL(url.url)
+        except ValueError as error:
+            raise BrokerError(f"amqp://{url.server} cannot be read as a URL", temporary=False) from error
+        self._connection = _Connection(
+            address, client_properties={"connection_name": "oyez"}, transport_factory=self._socket
+        )
+        self._watcher: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Connect and see that the exchange is there.
+
+        Raises:
+            BrokerError: it cannot be used; temporary if waiting may help.
+        """
+        await self.ask("connect", self._open())
+        self._watcher = asyncio.create_task(self._watch())
+
+    async def _open(self) -> None:
+        await self._connection.connect()
+        await self._check_exchange()
+        await self._check_permission_to_write()
+        self.posting = PostingChannel(
+            await self.open_channel(watched=True, confirms=True),
+            self.url.exchange,
+            "#",
+            self._answered,
+            self._unrouted,
+            failed=self._posting_failed,
+        )
+        assert self._connection.transport is not None
+        self._connection.transport.connection.closing.add_done_callback(self._closed)
+
+    async def ask(self, doing: str, answer: Awaitable[Any]) -> Any:
+        """Await an answer of the server, for so long as one may take.
+
+        Raises:
+            BrokerError: it is a refusal, or there was none.
+        """
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                return await answer
+        except Exception as error:
+            raise explain(error, self.url, doing) from error
+
+    async def open_channel(self, *, watched: bool = False, confirms: bool = False) -> AbstractChannel:
+        """Open a channel; the link is lost with one that is watched."""
+        if self._connection.transport is None:
+            raise ConnectionError("the connection is closed")
+        channel = await self._connection.transport.connection.channel(publisher_confirms=confirms)
+        if watched:
+            assert isinstance(channel, Channel)
+            channel.closing.add_done_callback(self._closed)
+            channel.on_consumer_cancel_callbacks.add(self._cancelled)
+        return channel
+
+    async def bind(self, doing: str, channel: AbstractChannel, queue: str) -> None:
+        """Let a queue have all that is published, and see to it that it stays so. Raises as `ask` does."""
+        await self.ask(doing, self._bind(channel, queue))
+        self._queue = queue
+
+    async def _bind(self, channel: AbstractChannel, queue: str) -> None:
+        await channel.queue_bind(queue, self.url.exchange, "#")
+
+    def lose(self, error: BrokerError) -> None:
+        """Give the link up."""
+        if not self.lost.done():
+            self.lost.set_result(error)
+
+    async def close(self) -> None:
+        """Say good-bye, and cut off a server that does not answer it."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+        if hasattr(self, "posting"):
+            self.posting.close()
+        is_lost = self.lost.done()
+        self.lose(BrokerError("the connection is closed", temporary=True))
+        try:
+            if self._connection.transport is not None and not is_lost:
+                async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                    await self._connection.transport.connection.close()
+        except Exception as error:  # noqa: BLE001  # whatever the library makes of it, the socket is cut
+            logger.debug("the connection to RabbitMQ did not end well: %r", error)
+        finally:
+            self._socket.abort()
+
+    def _closed(self, closing: "asyncio.Future[object]") -> None:
+        error = None if closing.cancelled() else closing.exception()
+        self.lose(explain(error, self.url, "read"))
+
+    def _cancelled(self, _: object) -> None:
+        self.lose(BrokerError(f"RabbitMQ at {self.url.server} has deleted the queue that is read", temporary=True))
+
+    async def _check_exchange(self) -> None:
+        channel = await self.open_channel()
+        if self._queue is None:
+            await channel.exchange_declare(self.url.exchange, passive=True)
+        else:  # it may have been deleted and made anew, and the binding is gone with the old one
+            await self._bind(channel, self._queue)
+        await channel.close()
+
+    async def _check_permission_to_write(self) -> None:
+        """Find out now, since a refused post takes its channel with it: undo what nobody did needs the same right."""
+        channel = await self.open_channel()
+        await channel.exchange_unbind(self.url.exchange, self.url.exchange, routing_key="oyez-nothing")
+        await channel.close()
+
+    def _unrouted(self) -> None:
+        self.is_unbound = True
+        self.lose(BrokerError(f"the exchange {self.url.exchange!r} at {self.url.server} was made anew", temporary=True))
+
+    def _posting_failed(self) -> None:
+        self.lose(BrokerError("posts could not be published after an error of ours", temporary=True))
+
+    async def _watch(self) -> None:
+        """Ask for a sign of life now and then: a silent server, a deleted exchange, one that takes no posts."""
+        assert self._connection.transport is not None
+        connection = self._connection.transport.connection
+        loop = asyncio.get_running_loop()
+        look_at = loop.time() + self.url.heartbeat_s
+        while True:
+            await asyncio.sleep(min(_BLOCK_LOOK_S, self.url.heartbeat_s))
+            if await self._look_for_block(connection.ready()) or loop.time() < look_at:
+                continue
+            look_at = loop.time() + self.url.heartbeat_s
+            try:
+                async with asyncio.timeout(self.url.heartbeat_s):
+                    await self._check_exchange()
+            except TimeoutError:
+                if await self._look_for_block(connection.ready()):
+                    continue
+                self.lose(BrokerError(f"no answer within {self.url.heartbeat_s} s", temporary=True))
+            except Exception as error:  # noqa: BLE001  # whatever it is, this link is no good
+                self.lose(explain(error, self.url, "read"))
+
+    async def _look_for_block(self, ready: Awaitable[Any]) -> bool:
+        """See whether RabbitMQ has told us that it takes no posts: its memory or its disk is full."""
+        asking = asyncio.ensure_future(ready)
+        done, _ = await asyncio.wait({asking}, timeout=0.001)
+        asking.cancel()
+        blocked = not done
+        if blocked and not self.is_blocked:
+            logger.warning("RabbitMQ at %s takes no posts: its memory or its disk is full", self.url.server)
+        self.is_blocked = blocked
+        return blocked
+
+
+class _Socket(TransportFactory):
+    """Makes the library's socket, and can cut it: the library would wait until a dead one takes its last bytes."""
+
+    def __init__(self) -> None:
+        self._writer: StreamWriter | None = None
+
+    async def create(self, url: URL, **options: Any) -> tuple[StreamReader, StreamWriter]:
+        factory = TLSTransportFactory() if url.scheme == "amqps" else TCPTransportFactory()
+        reader, self._writer = await factory.create(url, **options)
+        return reader, self._writer
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        if self._writer is not None:
+            self._writer.transport.abort()
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+class _Connection(aio_pika.Connection):
+    """The library's connection, which can be told how to make its socket."""
+
+    PARAMETERS = (
+        *aio_pika.Connection.PARAMETERS,
+        ConnectionParameter(name="transport_factory", parser=_as_it_is, is_kwarg=True),
+    )
+
+    def __del__(self) -> None:
+        """Leave alone what `Link.close` has closed: the library would do so again, and may wait for ever."""

@@ -1,0 +1,77 @@
+"""What is read of an exchange without a stream: everything from the moment on at which a queue is bound to it.
+
+Knows the queue. Must not know what its messages say.
+"""
+
+from typing import Protocol
+
+from aiormq.abc import AbstractChannel, DeliveredMessage
+
+from oyez.brokers.rabbitmq.connection import Link
+from oyez.brokers.rabbitmq.intake import Intake
+from oyez.hub.publication import EventId
+
+
+class Feed(Protocol):
+    """Where events come from."""
+
+    async def begin(self, link: Link) -> EventId:
+        """Read for the first time; gives the horizon: events up to it may be missing.
+
+        Raises:
+            BrokerError: it cannot be read; temporary if waiting may help.
+        """
+        ...
+
+    async def resume(self, link: Link) -> None:
+        """Read again after an outage, and tell of a loss if there may be one.
+
+        Raises:
+            BrokerError: it cannot be read.
+        """
+        ...
+
+    def missed(self) -> None:
+        """Take note that events passed by, though the connection was there: the next `resume` tells of a loss."""
+        ...
+
+
+class ExchangeFeed:
+    """A queue of this daemon alone, bound to the exchange; RabbitMQ deletes it with the connection."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+
+    async def begin(self, link: Link) -> EventId:
+        """Bind a queue and read it."""
+        channel, queue = await self._bind(link)
+        horizon = self._intake.skip_to_now()
+        await self._consume(link, channel, queue)
+        return horizon
+
+    async def resume(self, link: Link) -> None:
+        """Bind a new queue: whatever was published meanwhile has passed unseen."""
+        channel, queue = await self._bind(link)
+        self._intake.lose()  # the queue takes all that is published from now on, and nothing of it has been read yet
+        await self._consume(link, channel, queue)
+
+    def missed(self) -> None:
+        """Do nothing: each `resume` tells of a loss."""
+
+    async def _bind(self, link: Link) -> tuple[AbstractChannel, str]:
+        channel: AbstractChannel = await link.ask("open a channel", link.open_channel(watched=True))
+        declared = await link.ask("make a queue", channel.queue_declare("", exclusive=True, auto_delete=True))
+        queue = str(declared.queue)
+        await link.bind("bind a queue", channel, queue)
+        return channel, queue
+
+    async def _consume(self, link: Link, channel: AbstractChannel, queue: str) -> None:
+        async def receive(message: DeliveredMessage) -> None:
+            if link.lost.done():
+                return  # late: the next link's queue may have it too, and what it has not is told as a gap
+            try:
+                self._intake.take(message.header.properties.message_id, message.body)
+            except Exception:  # noqa: BLE001 - it is logged there
+                self._intake.lose_by_error()
+
+        await link.ask("read a queue", channel.basic_consume(queue, receive, no_ack=True))

@@ -1,0 +1,166 @@
+"""What becomes of a message: an event with an id that rises, or a note about a bad one.
+
+Knows records, ids and own posts. Must not know connections, queues or streams.
+"""
+
+import logging
+import time
+import uuid
+from collections.abc import Callable
+
+from oyez.brokers.clocks import as_id
+from oyez.brokers.rabbitmq.ids import US_PER_S, IdSequence
+from oyez.brokers.rabbitmq.limits import Limits, Note
+from oyez.brokers.rabbitmq.pending import UnderWay
+from oyez.errors import ProtocolError
+from oyez.hub.broker import Deliver, Lose
+from oyez.hub.publication import Channel, EventId, Publication
+from oyez.wire import amqp_records
+
+logger = logging.getLogger(__name__)
+
+_DAEMONS = "oyez-"
+
+
+class Intake:
+    """The one road from an exchange to the hub.
+
+    Args:
+        ids: the daemon's sequence.
+        under_way: own posts that are to come back.
+        limits: how large a record may be.
+        note: told of records that are passed over, and of wrong clocks.
+        clock: the hub's clock.
+        wall_clock: seconds since the epoch.
+
+    Attributes:
+        catching_up: events are older than this moment: how old, their ids say.
+        horizon: what has an id up to this one is not delivered.
+    """
+
+    def __init__(
+        self,
+        ids: IdSequence,
+        under_way: UnderWay,
+        limits: Limits,
+        note: Note,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._ids = ids
+        self._under_way = under_way
+        self._limits = limits
+        self._note = note
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._prefix = f"{_DAEMONS}{uuid.uuid4().hex}-"
+        self._deliver: Deliver | None = None
+        self._lose: Lose | None = None
+        self.catching_up = False
+        self.horizon = EventId(0)
+
+    def open(self, deliver: Deliver, lose: Lose) -> None:
+        """Say where events and losses go."""
+        self._deliver, self._lose = deliver, lose
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is anybody to deliver to."""
+        return self._deliver is not None
+
+    def now_us(self) -> int:
+        """Read the clock that ids are compared with."""
+        return as_id(self._wall_clock(), US_PER_S)
+
+    def message_id(self, number: int) -> str:
+        """Name an own post, to know it when it comes back."""
+        return f"{self._prefix}{number}"
+
+    def skip_to_now(self) -> EventId:
+        """Give no id any more that may be that of an event before this moment; gives the last such id."""
+        return self._ids.raise_to(self.now_us())
+
+    def skip_to_horizon(self) -> EventId:
+        """Give no id any more up to the horizon; gives the horizon."""
+        self._ids.raise_to(self.horizon)
+        return self.horizon
+
+    def lose(self) -> None:
+        """Tell that events before this moment may be missing."""
+        assert self._lose is not None
+        self._lose(self.skip_to_now())
+
+    def lose_by_error(self) -> None:
+        """Tell of a gap while an error of ours is handled, that came between an event and its listeners."""
+        logger.exception("an event is not delivered after an error of ours; listeners are told of a gap")
+        try:
+            self.lose()
+        except Exception:
+            logger.exception("listeners could not be told of a gap after an error of ours")
+
+    def read_id(self, body: bytes) -> int | None:
+        """Give the id that a poster gave; None if this is no event."""
+        try:
+            return self._parse(body).id
+        except ProtocolError:
+            return None
+
+    def take(self, message_id: str | None, body: bytes) -> None:
+        """Take the next message."""
+        if message_id is not None and message_id.startswith(self._prefix) and self._take_own(message_id):
+            return
+        try:
+            record = self._parse(body)
+        except ProtocolError as error:
+            self._note("bad-record", f"a message of the exchange holds no event: {error}")
+            return
+        # What daemons published before went up with the clock of then. Ours may have been set back since: the ids that
+        # listeners hold must not fall by that.
+        trusted = self.catching_up and message_id is not None and is_daemons(message_id)
+        event_id = self._give_id(record.id, trusted=trusted)
+        if event_id > self.horizon:
+            age = self._age(event_id) if self.catching_up else 0.0
+            self._hand_over(
+                Publication(event_id, Channel(record.channel), record.message, record.attachments, self._clock() - age)
+            )
+
+    def _parse(self, body: bytes) -> amqp_records.Record:
+        limits = self._limits
+        return amqp_records.parse_record(
+            body, max_channel_length=limits.max_channel_length, max_body_bytes=limits.max_body_bytes
+        )
+
+    def _take_own(self, message_id: str) -> bool:
+        """Take a post that came back as it was given to us; False if nobody waits for it any more."""
+        digits = message_id.removeprefix(self._prefix)
+        number = int(digits) if digits.isdecimal() and len(digits) < 20 else -1
+        found = self._under_way.find(number)
+        if found is None:
+            return False
+        post, given = found
+        event_id = self._give_id(given, trusted=True)
+        try:
+            self._hand_over(Publication(event_id, post.channel, post.message, post.attachments, self._clock()))
+        finally:
+            self._under_way.delivered(number, event_id)
+        return True
+
+    def _give_id(self, given: int, *, trusted: bool = False) -> EventId:
+        taken = self._ids.take(given, self.now_us(), trusted=trusted)
+        if taken.cut:
+            ahead_s = (given - self.now_us()) / US_PER_S
+            self._note("clock-ahead", f"a poster's clock is {ahead_s:.1f} s ahead, or the daemon's is behind")
+        return taken.id
+
+    def _age(self, event_id: EventId) -> float:
+        return min(max((self.now_us() - event_id) / US_PER_S, 0.0), self._limits.replay_s)
+
+    def _hand_over(self, publication: Publication) -> None:
+        assert self._deliver is not None
+        self._deliver([publication])
+
+
+def is_daemons(message_id: str) -> bool:
+    """Tell whether a message says that a daemon published it."""
+    return message_id.startswith(_DAEMONS)

@@ -1,0 +1,264 @@
+"""What is read of a stream of RabbitMQ: a queue that keeps what was read, so that it can be read again.
+
+Knows offsets, and which ids are complete. Must not know what events say.
+
+Where the stream ends cannot be asked. So a marker is published into it: when it comes, all before it has come.
+"""
+
+import asyncio
+import json
+import logging
+import math
+import uuid
+from typing import NamedTuple
+
+from aiormq.abc import AbstractChannel, DeliveredMessage
+from aiormq.exceptions import ChannelNotFoundEntity
+from pamqp import commands
+from pamqp.common import FieldValue
+
+from oyez.brokers.rabbitmq.connection import ANSWER_TIMEOUT_S, Link
+from oyez.brokers.rabbitmq.ids import US_PER_S
+from oyez.brokers.rabbitmq.intake import Intake, is_daemons
+from oyez.errors import BrokerError
+from oyez.hub.publication import EventId
+
+logger = logging.getLogger(__name__)
+
+_MARKER = "oyez-marker-"
+_OFFSET = "x-stream-offset"
+
+_PREFETCH = 1000
+_ASKING_S = 60
+_ACK_EVERY = 250
+
+# A new stream: whole segments are dropped, so what it keeps is longer than what is asked for by up to one of them.
+_KEEP_FACTOR = 2
+_LEAST_KEEP_S = 3600
+_MOST_BYTES = 1024**3
+_SEGMENT_BYTES = 16 * 1024**2
+
+
+class _Arrival(NamedTuple):
+    """A message of the stream."""
+
+    offset: int
+    message_id: str
+    body: bytes
+
+
+class StreamFeed:
+    """A stream that is bound to the exchange; several daemons may read the same.
+
+    Args:
+        intake: where events go.
+        name: the stream's.
+        replay_s: how old the events are that are read back at start.
+        skew_us: by how much clocks may differ.
+    """
+
+    def __init__(self, intake: Intake, name: str, replay_s: float, skew_us: int) -> None:
+        self._intake = intake
+        self._name = name
+        self._replay_s = replay_s
+        self._skew_us = skew_us
+        self._next_offset: int | None = None
+        self._begin_us = 0
+        self._first: _Arrival | None = None  # the oldest message, while none has been read at start
+        self._expects_offset = False
+        self._skipping = False
+        self._marker = ""
+        self._marker_came = asyncio.Event()
+        self._received = 0
+
+    async def begin(self, link: Link) -> EventId:
+        """Read back what is young enough, until the stream's end as it is now."""
+        begin_us = self._intake.now_us()
+        # Whatever was published before has an id that is lower than this by twice the skew at most: the poster's
+        # clock and RabbitMQ's may differ from ours.
+        since_us = begin_us - math.ceil(self._replay_s * US_PER_S) - 2 * self._skew_us
+        channel = await self._open(link)
+        first = await self._peek(link)
+        self._intake.catching_up = True
+        self._intake.horizon = EventId(max(since_us, 0) + 2 * self._skew_us)
+        self._first, self._begin_us = first, begin_us
+        # By RabbitMQ's own clock, whatever ours says; it goes on while we ask.
+        await self._consume(link, channel, f"{math.ceil((begin_us - since_us) / US_PER_S) + _ASKING_S}s")
+        await self._publish_marker(link)
+        await self._await_marker()
+        return self._intake.skip_to_horizon()
+
+    async def resume(self, link: Link) -> None:
+        """Go on after what was read last; tell of a loss if the stream has dropped what follows."""
+        self._first = None
+        channel = await self._open(link)
+        self._intake.catching_up = True
+        self._skipping = self._next_offset is None
+        self._expects_offset = not self._skipping
+        await self._consume(link, channel, "next" if self._next_offset is None else self._next_offset)
+        await self._publish_marker(link)
+        await self._await_marker()
+
+    def missed(self) -> None:
+        """Skip what the stream has up to its end of then: something is missing before it."""
+        self._next_offset = None
+
+    # The stream's end
+
+    async def _publish_marker(self, link: Link) -> None:
+        self._marker = f"{_MARKER}{uuid.uuid4().hex}"
+        self._marker_came.clear()
+        channel: AbstractChannel = await link.ask("open a channel", link.open_channel(confirms=True))
+        body = json.dumps({"time": self._intake.now_us()}).encode()
+        properties = commands.Basic.Properties(message_id=self._marker, app_id="oyez")
+        await link.ask(
+            f"publish to the stream {self._name!r}",
+            channel.basic_publish(body, routing_key=self._name, properties=properties, mandatory=True),
+        )
+        await link.ask("close a channel", channel.close())
+
+    async def _await_marker(self) -> None:
+        """Wait for the marker, for as long as there is anything that comes."""
+        while not self._marker_came.is_set():
+            received = self._received
+            try:
+                async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                    await self._marker_came.wait()
+            except TimeoutError:
+                if received == self._received:
+                    self._next_offset = None  # perhaps the stream was made anew by others, and has not come so far yet
+                    raise BrokerError(f"the stream {self._name!r} gives nothing", temporary=True) from None
+
+    # The queue
+
+    async def _open(self, link: Link) -> AbstractChannel:
+        """Give a channel to read the stream on; the stream is made if it is not there."""
+        looking: AbstractChannel = await link.ask("open a channel", link.open_channel())
+        try:
+            await link.ask("look for the stream", looking.queue_declare(self._name, passive=True))
+        except BrokerError as error:
+            if not isinstance(error.__cause__, ChannelNotFoundEntity):
+                raise
+            self._next_offset = None  # if there was one before, it is gone with all that it kept
+            looking = await link.ask("open a channel", link.open_channel())
+            await link.ask(
+                "make the stream", looking.queue_declare(self._name, durable=True, arguments=self._arguments())
+            )
+        await link.bind("bind the stream", looking, self._name)
+        await link.ask("close a channel", looking.close())
+        channel: AbstractChannel = await link.ask("open a channel", link.open_channel(watched=True))
+        await link.ask("read the stream", channel.basic_qos(prefetch_count=_PREFETCH))
+        return channel
+
+    def _arguments(self) -> dict[str, FieldValue]:
+        keep_s = max(math.ceil(self._replay_s * _KEEP_FACTOR), _LEAST_KEEP_S)
+        return {
+            "x-queue-type": "stream",
+            "x-max-age": f"{keep_s}s",
+            "x-max-length-bytes": _MOST_BYTES,
+            "x-stream-max-segment-size-bytes": _SEGMENT_BYTES,
+        }
+
+    async def _peek(self, link: Link) -> _Arrival:
+        """Publish a marker, and give the first message that the stream still has, which may be that one."""
+        channel: AbstractChannel = await link.ask("open a channel", link.open_channel())
+        first: asyncio.Future[_Arrival | None] = asyncio.get_running_loop().create_future()
+
+        async def take(message: DeliveredMessage) -> None:
+            if not first.done():
+                first.set_result(_read(message))
+
+        await link.ask("read the stream", channel.basic_qos(prefetch_count=1))
+        await link.ask("read the stream", channel.basic_consume(self._name, take, arguments={_OFFSET: "first"}))
+        await self._publish_marker(link)  # not before: what is no stream has refused to be read by offset
+        arrival = await link.ask("read the stream", first)
+        await link.ask("close a channel", channel.close())
+        if arrival is None:
+            raise self._no_stream()
+        assert isinstance(arrival, _Arrival)
+        return arrival
+
+    async def _consume(self, link: Link, channel: AbstractChannel, offset: int | str) -> None:
+        unacknowledged = 0
+
+        async def receive(message: DeliveredMessage) -> None:
+            nonlocal unacknowledged
+            if link.lost.done():
+                return  # late: the next link reads it again
+            arrival = _read(message)
+            if arrival is None:
+                link.lose(self._no_stream())
+                return
+            try:
+                self._receive(arrival)
+            except Exception:  # noqa: BLE001 - it is logged there
+                self._intake.lose_by_error()
+            unacknowledged += 1
+            if unacknowledged >= _ACK_EVERY and not channel.is_closed and message.delivery_tag is not None:
+                unacknowledged = 0
+                await channel.basic_ack(message.delivery_tag, multiple=True, wait=False)
+
+        await link.ask("read the stream", channel.basic_consume(self._name, receive, arguments={_OFFSET: offset}))
+
+    def _no_stream(self) -> BrokerError:
+        return BrokerError(f"the queue {self._name!r} is no stream: name another one", temporary=False)
+
+    # What comes
+
+    def _receive(self, arrival: _Arrival) -> None:
+        if self._first is not None:
+            self._intake.horizon = self._find_horizon(arrival, self._first)
+            self._first = None
+        elif self._expects_offset and arrival.offset != self._next_offset:
+            self._intake.lose()  # retention has dropped what follows, or the stream was made anew
+        self._expects_offset = False
+        self._received += 1
+        if not self._skipping:
+            self._next_offset = arrival.offset + 1
+        if arrival.message_id == self._marker:
+            self._reach_end(arrival)
+        elif not arrival.message_id.startswith(_MARKER) and not self._skipping:
+            self._intake.take(arrival.message_id, arrival.body)
+
+    def _reach_end(self, marker: _Arrival) -> None:
+        if self._skipping:  # what came before the marker may be a part of what was published while nobody read
+            self._skipping = False
+            self._next_offset = marker.offset + 1
+            self._intake.lose()
+        self._intake.catching_up = False
+        self._marker_came.set()
+
+    def _find_horizon(self, arrival: _Arrival, first: _Arrival) -> EventId:
+        """Find the id up to which events may be missing, at the first message that is read.
+
+        All from that one on is read. What came before it has ids that are lower, or higher by twice the skew at most;
+        if it was a daemon's, that holds whatever the clocks said, for daemons' ids rise. If there is none before it,
+        the stream may have dropped some, or have been made later.
+        """
+        horizon = self._intake.horizon
+        arrival_us = self._time_of(arrival)
+        if arrival.offset == first.offset:
+            return EventId(min(arrival_us + 2 * self._skew_us, max(arrival_us, self._begin_us)))
+        if arrival_us > self._begin_us + 2 * self._skew_us:  # a clock was ahead: what is not read may be so, too
+            return EventId(arrival_us - 1)
+        if is_daemons(arrival.message_id):
+            horizon = min(horizon, EventId(arrival_us - 1 + 2 * self._skew_us))
+        return min(horizon, EventId(self._begin_us))
+
+    def _time_of(self, arrival: _Arrival) -> int:
+        """Give its poster's clock, in microseconds, when a message was published; now, if it does not say."""
+        if arrival.message_id.startswith(_MARKER):
+            try:
+                time_us = json.loads(arrival.body)["time"]
+            except (ValueError, LookupError, TypeError):
+                return self._begin_us
+            return time_us if isinstance(time_us, int) else self._begin_us
+        given = self._intake.read_id(arrival.body)
+        return self._begin_us if given is None else given
+
+
+def _read(message: DeliveredMessage) -> _Arrival | None:
+    """Take a message apart; None if it has no offset, as those of other queues."""
+    properties = message.header.properties
+    offset = (properties.headers or {}).get(_OFFSET)
+    return _Arrival(offset, properties.message_id or "", message.body) if isinstance(offset, int) else None

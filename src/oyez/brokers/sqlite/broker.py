@@ -1,0 +1,331 @@
+"""``sqlite://``: events survive the process, in one file and without a service.
+
+Knows how ids are given, and when posts count as kept. Must not know SQL.
+
+All posts that arrive while a transaction is written go into the next one. So a lone post is written at once, and under
+load one transaction carries many. A thread of its own does the writing; the event loop hands it one batch at a time and
+keeps all the books, so nothing here needs a lock.
+"""
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from oyez.brokers.clocks import Moment, StepWatch, as_id, read_clocks
+from oyez.brokers.sqlite.file import Bounds, Replay, SqliteFile
+from oyez.brokers.sqlite.rows import Row, as_publication, as_row
+from oyez.errors import BrokerError
+from oyez.hub.broker import Deliver, Lose, Settle
+from oyez.hub.publication import EventId, Post, Publication
+
+logger = logging.getLogger(__name__)
+
+# Events of one transaction, so that a burst does not make the first of it wait for the last.
+_MOST_IN_A_BATCH = 10_000
+
+_TRIM_INTERVAL_S = 5.0
+_TRIM_PAUSE_S = 0.02  # between two rounds while there is more to drop, so that posts need not wait for all of it
+_COMPLAINT_INTERVAL_S = 20.0
+
+
+class _Request(NamedTuple):
+    posts: Sequence[Post]
+    settle: Settle
+
+
+class _Job(NamedTuple):
+    """What the writer writes in one transaction: the events of some requests, in their order, and when that was."""
+
+    requests: list[_Request]
+    publications: list[Publication]
+    rows: list[Row]
+    moment: Moment
+
+
+Errors = list[BrokerError | None] | None
+"""For each request of a job, what went wrong with it; None: nothing did."""
+
+
+class SqliteBroker:
+    """One file, one writer.
+
+    Args:
+        path: of the database.
+        synced: whether an acknowledged post survives the loss of power too, and not only that of the process.
+        bounds: what is kept at most.
+        replay: what is handed out at the start at most.
+        clock: seconds on the hub's steady scale.
+        wall_clock: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        synced: bool,
+        bounds: Bounds,
+        replay: Replay,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._path = path
+        self._synced = synced
+        self._bounds = bounds
+        self._replay = replay
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._last = EventId(0)
+        self._given = EventId(0)
+        self._waiting: list[_Request] = []
+        self._writing = False
+        self._stopping: asyncio.Future[None] | None = None
+        self._available = False
+        self._complained_at = self._warned_at = float("-inf")
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+
+    @property
+    def available(self) -> bool:
+        """Whether the last transaction could be written."""
+        return self._available and self._stopping is None
+
+    async def start(self, deliver: Deliver, lose: Lose) -> EventId:
+        """Open the file, hand out what it holds, and begin to write.
+
+        Raises:
+            BrokerError: the file cannot be used, and why.
+        """
+        self._deliver, self._lose = deliver, lose
+        self._loop = asyncio.get_running_loop()
+        now = self._now()
+        self._watch = StepWatch(now)
+        file = SqliteFile(self._path, synced=self._synced, now_ms=as_id(now.wall_s, 1000))
+        try:
+            horizon, last_id, rows = file.read(self._replay, now.wall_ms)
+            self._last = self._given = last_id
+            replayed = len(rows)
+            deliver(_as_publications(rows, now))
+        except BaseException:
+            file.close()
+            raise
+        logger.info("%s: %d events, %d of them replayed", self._path, file.count, replayed)
+        self._file = file
+        self._available = True
+        # Not a daemon thread: the interpreter waits for what is being written.
+        self._writer = threading.Thread(target=self._write_all, name="oyez-sqlite")
+        self._writer.start()
+        return horizon
+
+    def _now(self) -> Moment:
+        return read_clocks(self._clock, self._wall_clock)
+
+    # The event loop's side
+
+    def publish(self, posts: Sequence[Post], settle: Settle) -> None:
+        """Take posts; they are settled once their transaction is written."""
+        if self._stopping is not None:
+            settle(BrokerError("the store is closed", temporary=True))
+            return
+        self._waiting.append(_Request(posts, settle))
+        if not self._writing:
+            # At the end of this turn, so that all posts of one read go into one transaction.
+            self._writing = True
+            self._loop.call_soon(self._write_next)
+
+    def last_id(self) -> EventId:
+        """Give the newest id that is kept; before the first, the time at which the file was made, in milliseconds."""
+        return self._last
+
+    def reach_back(self, start: EventId) -> EventId:
+        """Take a client's word: no clock but this one gives ids."""
+        return start
+
+    def _write_next(self) -> None:
+        requests, events = [], 0
+        for request in self._waiting:
+            if events and events + len(request.posts) > _MOST_IN_A_BATCH:
+                break
+            requests.append(request)
+            events += len(request.posts)
+        del self._waiting[: len(requests)]
+        now = self._now()
+        try:
+            job = self._make_job(requests, now)
+        except Exception:
+            logger.exception("a post is refused after an error of ours")
+            job = self._make_job(self._refuse_unwritable(requests, now), now)
+        if job.publications:
+            self._given = job.publications[-1].id
+        self._jobs.put(job)
+
+    def _make_job(self, requests: list[_Request], now: Moment) -> _Job:
+        """Give posts their ids, and write them down for the file."""
+        first = max(self._given + 1, as_id(now.wall_s, 1000))
+        publications = [
+            Publication(EventId(first + offset), post.channel, post.message, post.attachments, now.steady_s)
+            for offset, post in enumerate(post for request in requests for post in request.posts)
+        ]
+        now_ms = now.wall_ms
+        return _Job(requests, publications, [as_row(publication, now_ms) for publication in publications], now)
+
+    def _refuse_unwritable(self, requests: list[_Request], now: Moment) -> list[_Request]:
+        """Refuse the requests that cannot be written down, and give the others."""
+        others = []
+        for request in requests:
+            try:
+                self._make_job([request], now)
+                others.append(request)
+            except Exception as error:  # noqa: BLE001 - it was logged
+                _settle(request.settle, BrokerError(f"an error of ours: {error}", temporary=False))
+        return others
+
+    def _written(self, job: _Job, errors: Errors) -> None:
+        """Deliver and settle what was written; called in the event loop when its transaction is over."""
+        kept = job.publications if errors is None else _find_kept(job, errors)
+        if kept:  # else nothing was written, and nothing was learnt
+            self._last = kept[-1].id
+            self._hand_over(kept)
+            self._welcome()
+        ids = [publication.id for publication in job.publications]
+        begin = 0
+        for number, request in enumerate(job.requests):
+            end = begin + len(request.posts)
+            error = None if errors is None else errors[number]
+            if error is not None and error.temporary:
+                self._complain(error)
+            _settle(request.settle, error or ids[begin:end])
+            begin = end
+        self._writing = bool(self._waiting)
+        if self._writing:
+            self._write_next()
+        elif self._stopping is not None:
+            self._stopping.set_result(None)
+
+    def _hand_over(self, publications: list[Publication]) -> None:
+        """Deliver events; if that fails, listeners are told of a gap: posters' answers must not hang on it."""
+        try:
+            self._deliver(publications)
+        except Exception:
+            logger.exception("events are kept and not delivered after an error of ours; listeners are told of a gap")
+            try:
+                self._lose(publications[-1].id)
+            except Exception:
+                logger.exception("listeners could not be told of a gap after an error of ours")
+
+    def _welcome(self) -> None:
+        if not self._available:
+            self._available = True
+            self._complained_at = float("-inf")
+            logger.info("posts are taken again")
+
+    def _complain(self, error: BrokerError) -> None:
+        self._available = False
+        now = self._clock()
+        if now - self._complained_at >= _COMPLAINT_INTERVAL_S:
+            self._complained_at = now
+            logger.error("posts are refused, since they cannot be kept: %s", error)
+
+    async def stop(self) -> None:
+        """Write what waits, settle it, and close the file; no other program that locks it is waited for."""
+        self._stopping = self._loop.create_future()
+        self._file.hurried = True
+        if self._writing:
+            await self._stopping
+        self._jobs.put(None)
+        await self._loop.run_in_executor(None, self._writer.join)
+
+    # The writer's side
+
+    def _write_all(self) -> None:
+        """Write batches until there is a None; keep the file within its bounds in between."""
+        trim_at = 0.0
+        while True:
+            wait_s = trim_at - time.monotonic()
+            try:
+                job = self._jobs.get(timeout=max(wait_s, 0))
+                if job is None:
+                    break
+                self._look_for_step(job.moment)
+                self._loop.call_soon_threadsafe(self._written, job, self._insert_all(job))
+            except queue.Empty:
+                wait_s = 0.0
+            if wait_s <= 0:  # under load too, or the file would grow for as long as that lasts
+                more = self._trim()
+                trim_at = time.monotonic() + (_TRIM_PAUSE_S if more else _TRIM_INTERVAL_S)
+        self._file.close()
+
+    def _insert_all(self, job: _Job) -> Errors:
+        """Write a job in one transaction.
+
+        What the file itself refuses is the same for all. Where an error of ours is in the way, each request has a
+        transaction of its own, so that one that cannot be written costs no other.
+        """
+        try:
+            error = self._insert(job.rows)
+            return None if error is None else [error] * len(job.requests)
+        except Exception:
+            logger.exception("posts are written one by one after an error of ours")
+        rows = iter(job.rows)
+        return [self._insert_alone(list(islice(rows, len(request.posts)))) for request in job.requests]
+
+    def _insert_alone(self, rows: list[Row]) -> BrokerError | None:
+        try:
+            return self._insert(rows)
+        except Exception as error:
+            logger.exception("a post is refused after an error of ours")
+            return BrokerError(f"an error of ours: {error}", temporary=False)
+
+    def _insert(self, rows: Sequence[Row]) -> BrokerError | None:
+        try:
+            self._file.insert(rows)
+        except BrokerError as error:
+            return BrokerError(str(error), temporary=True)  # without the traceback, which holds the rows
+        return None
+
+    def _look_for_step(self, now: Moment) -> None:
+        """Have the file remember when the clock was set: what is in it becomes no older by that."""
+        step_s = self._watch.look(now)
+        if step_s:
+            self._file.note_step(round(step_s * 1000))
+
+    def _trim(self) -> bool:
+        """Drop some old events; True when there may be more to drop."""
+        try:
+            now = self._now()
+            self._look_for_step(now)
+            return not self._file.hurried and self._file.trim(self._bounds, now.wall_ms)
+        except BrokerError as error:
+            if time.monotonic() - self._warned_at >= _COMPLAINT_INTERVAL_S:
+                self._warned_at = time.monotonic()
+                logger.warning("old events could not be dropped: %s", error)
+        except Exception:
+            logger.exception("old events could not be dropped after an error of ours")
+        return False
+
+
+def _settle(settle: Settle, outcome: list[EventId] | BrokerError) -> None:
+    """Answer a poster, whose errors are its own: all the others wait for the next lines."""
+    try:
+        settle(outcome)
+    except Exception:
+        logger.exception("a poster gets no answer after an error of ours")
+
+
+def _as_publications(newest_first: list[Row], now: Moment) -> list[Publication]:
+    """Give the events in rising order; the rows are used up, so that both are never there in full."""
+    publications = []
+    while newest_first:
+        publications.append(as_publication(newest_first.pop(), now.steady_s, now.wall_ms))
+    return publications
+
+
+def _find_kept(job: _Job, errors: list[BrokerError | None]) -> list[Publication]:
+    """Give the events of the requests with which nothing went wrong."""
+    rest = iter(job.publications)
+    runs = [list(islice(rest, len(request.posts))) for request in job.requests]
+    return [publication for run, error in zip(runs, errors, strict=True) if error is None for publication in run]

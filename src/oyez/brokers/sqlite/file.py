@@ -1,0 +1,392 @@
+"""The file behind ``sqlite://``: a table of events, written in transactions and kept within bounds.
+
+Knows SQL. Must not know ids' rules, event loops or threads: whoever opened a file is the only one to use it.
+"""
+
+import contextlib
+import math
+import os
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from oyez.brokers.sqlite import place
+from oyez.brokers.sqlite.ages import Ages, Step
+from oyez.brokers.sqlite.cures import START_ANEW, find_cure
+from oyez.brokers.sqlite.rows import Row, is_sound
+from oyez.errors import BrokerError
+from oyez.hub.publication import MAX_EVENT_ID, EventId
+
+T = TypeVar("T")
+
+SCHEMA_VERSION = 1
+_APPLICATION_ID = 0x4F59455A  # "OYEZ", for file(1)
+
+_SCHEMA = """
+    CREATE TABLE events (
+        id INTEGER PRIMARY KEY,
+        time_ms INTEGER NOT NULL,    -- since 1970
+        channel TEXT NOT NULL,
+        message TEXT,                -- JSON; NULL: the post had none
+        attachments BLOB             -- one after the other, each behind its length in 8 bytes
+    );
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+"""
+
+# One statement for many rows: each execution lets go of the interpreter's lock once and may wait for it afterwards, so
+# a row at a time would wait as often as there are rows. Few sizes, so that all of them stay prepared.
+_ROWS_AT_ONCE = (512, 128, 32, 8, 1)
+_ROW = "(?,?,?,?,?)"
+_INSERTS = {rows: f"INSERT INTO events VALUES {','.join([_ROW] * rows)}" for rows in _ROWS_AT_ONCE}  # noqa: S608 - no values
+
+_DROPPED_AT_ONCE = 1000
+_PAGES_FREED_AT_ONCE = 256
+_WAL_BYTES_KEPT = 16 * 2**20
+_NOTE_INTERVAL_MS = 600_000  # between two notes of the time: less than what counts of an absence
+_LOOK_INTERVAL_S = 1.0  # each look at the file system lets go of the interpreter's lock, and waits for it
+_BUSY_TIMEOUT_S = 5.0
+_BUSY_SLICE_S = 0.2  # of that time: how long a stop may have to wait for it
+
+# The second: SQLite names what is wrong with a damaged file, and Python cannot read that name.
+_READ_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+
+
+class Bounds(NamedTuple):
+    """What is kept at most."""
+
+    age_s: float
+    events: int
+    bytes: int
+    """Of pages in use."""
+
+
+class Replay(NamedTuple):
+    """How much of what is kept is handed out at the start: what history could not hold is not worth reading."""
+
+    age_s: float
+    events: int
+    """That are looked at."""
+    bytes: int
+    """Of messages and attachments."""
+    per_channel: int
+    """One more than history holds: the one that it drops tells it from where on the channel is complete."""
+
+
+class Kept(NamedTuple):
+    """What a file had when it was opened."""
+
+    horizon: EventId
+    """Events up to this id may be missing, though some are there."""
+    last_id: EventId
+    """The newest id; the horizon when that is higher."""
+    rows: list[Row]
+    """Newest first."""
+
+
+class SqliteFile:
+    """An open file, with the lock that keeps a second daemon away.
+
+    Args:
+        path: of the database; made if it is not there, with its folder.
+        synced: whether a transaction is on the disk before it counts, and not only in the system's memory.
+        now_ms: the time; a new file knows nothing of what was before.
+
+    Attributes:
+        hurried: wait no longer for programs that lock the file; may be set from another thread.
+
+    Raises:
+        BrokerError: it cannot be used, and why.
+    """
+
+    def __init__(self, path: Path, *, synced: bool, now_ms: int) -> None:
+        self.hurried = False
+        self._path = path
+        self._newest = EventId(0)
+        self._now_ms = now_ms
+        self._noted_ms: int | None = None
+        try:
+            self._path = path.resolve()  # through a symbolic link too, a file has one lock
+            if self._path.is_dir():
+                raise self._refuse("is a folder: name a file in it")
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            place.make_private(self._path)
+            self._lock = place.lock(self._path)
+        except (OSError, RuntimeError) as error:  # the latter: a link that leads to itself
+            raise BrokerError(
+                f"{path} cannot be opened ({getattr(error, 'strerror', None) or error}): let the daemon's user write"
+                " its folder, or name another path",
+                temporary=False,
+            ) from error
+        try:
+            self._database = sqlite3.connect(
+                self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=32
+            )
+        except sqlite3.Error as error:
+            os.close(self._lock)
+            raise self._explain(error, temporary=False) from error
+        try:
+            self._prepare(synced=synced, now_ms=now_ms)
+        except _READ_ERRORS as error:
+            self._let_go()
+            raise self._explain(error, temporary=False) from error
+        except BaseException:
+            self._let_go()
+            raise
+        self._place = place.find(self._path)
+        self._look_at = 0.0
+
+    def _prepare(self, *, synced: bool, now_ms: int) -> None:
+        database = self._database
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        self._check_owner(version)
+        if version > SCHEMA_VERSION:
+            raise self._refuse(
+                f"was written by a newer Oyez (schema {version}, this one knows {SCHEMA_VERSION}): upgrade, or name"
+                " another path"
+            )
+        if version == 0:
+            database.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before the first table, or never
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}")
+        database.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES_KEPT}")
+        if version == 0:
+            database.executescript(f"BEGIN; {_SCHEMA}")
+            database.execute("INSERT INTO meta VALUES ('horizon', ?), ('unsynced_boot', NULL)", (now_ms,))
+            database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            database.execute("COMMIT")
+        self.count: int = database.execute("SELECT count(*) FROM events").fetchone()[0]
+        self._open_session(synced=synced, now_ms=now_ms)
+        self._open_ages(now_ms)
+        database.execute(f"PRAGMA busy_timeout = {_BUSY_SLICE_S * 1000:.0f}")
+
+    def _check_owner(self, version: int) -> None:
+        """Let no other program's data be mistaken for ours; a file without any is as good as none."""
+        if version == 0:
+            ours = self._database.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,)
+        else:
+            ours = self._database.execute("PRAGMA application_id").fetchone() == (_APPLICATION_ID,)
+        if not ours:
+            raise self._refuse("holds another program's data: name another path")
+
+    def _open_session(self, *, synced: bool, now_ms: int) -> None:
+        """Note that the file is in use; find out whether its last user may have lost events with the power.
+
+        Without syncing, what a transaction wrote is in the system's memory until a checkpoint: it outlives the process,
+        and not the system. Then nobody knows how far it got, so nothing up to now is promised to be there.
+        """
+        unsynced_boot, boot = self._meta("unsynced_boot"), place.boot_id()
+        if unsynced_boot is not None and unsynced_boot != boot:
+            self._raise_horizon(max(now_ms, self.last_id()))
+        self._database.execute("UPDATE meta SET value = ? WHERE name = 'unsynced_boot'", (None if synced else boot,))
+
+    def _open_ages(self, now_ms: int) -> None:
+        """Find out how long nobody had the file; one of the first versions says so by its newest event alone."""
+        noted = self._database.execute("SELECT value FROM meta WHERE name = 'clock'").fetchone()
+        newest = self._database.execute("SELECT id, time_ms FROM events ORDER BY id DESC LIMIT 1").fetchone()
+        self._ages = Ages(noted[0] if noted else None)
+        self._newest, newest_ms = newest or (EventId(0), None)
+        if isinstance(newest_ms, int | None):  # else it is damaged, which is found when it is read
+            self._ages.note_absence(self._newest, newest_ms, now_ms)
+        self._note_time(now_ms)
+
+    def note_step(self, by_ms: int) -> None:
+        """Take note that the clock was set ahead by so much, after the newest event."""
+        self._ages.note_step(self._newest, by_ms)
+        self._noted_ms = None  # to be written soon, and again if that fails
+
+    def _note_time(self, now_ms: int) -> None:
+        self._ages.seen = Step(self._newest, now_ms)
+        self._database.execute("INSERT OR REPLACE INTO meta VALUES ('clock', ?)", (self._ages.dump(),))
+        self._now_ms = self._noted_ms = now_ms
+
+    def _meta(self, name: str) -> str | int | None:
+        row = self._database.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        if row is None:
+            raise self._refuse(f"lacks what every file of Oyez has: {START_ANEW}")
+        value: str | int | None = row[0]
+        return value
+
+    def _raise_horizon(self, to: int) -> None:
+        self._database.execute("UPDATE meta SET value = max(value, ?) WHERE name = 'horizon'", (to,))
+
+    def _refuse(self, what: str) -> BrokerError:
+        return BrokerError(f"{self._path} {what}", temporary=False)
+
+    def _explain(self, error: Exception, *, temporary: bool) -> BrokerError:
+        """Say what is wrong with the file, and what to do about it."""
+        code = getattr(error, "sqlite_errorcode", None)
+        if code is None:  # Python's own, of text that is no UTF-8; it would quote the event
+            return self._refuse(f"is damaged: {START_ANEW}")
+        cure = find_cure(code) or (None if temporary else START_ANEW)
+        return BrokerError(f"{self._path}: {error}{f'; {cure}' if cure else ''}", temporary=temporary)
+
+    def horizon(self) -> EventId:
+        """Give the id up to which events may be missing."""
+        horizon = self._meta("horizon")
+        if not isinstance(horizon, int) or not 0 <= horizon <= MAX_EVENT_ID:
+            raise self._refuse(f"is damaged: {START_ANEW}")
+        return EventId(horizon)
+
+    def last_id(self) -> EventId:
+        """Give the newest id; the horizon when that is higher."""
+        (newest,) = self._database.execute("SELECT max(id) FROM events").fetchone()
+        return max(EventId(newest or 0), self.horizon())
+
+    def read(self, replay: Replay, now_ms: int) -> Kept:
+        """Read the newest events.
+
+        Raises:
+            BrokerError: the file is damaged.
+        """
+        rows: list[Row] = []
+        size = 0
+        in_channel: Counter[str | bytes] = Counter()
+        since_ms = now_ms - replay.age_s * 1000
+        try:
+            horizon, last_id = self.horizon(), self.last_id()
+            newest_first = self._database.execute(
+                "SELECT id, time_ms, channel, message, attachments FROM events ORDER BY id DESC LIMIT ?",
+                (replay.events + 1,),
+            )
+            newer = last_id + 1
+            for number, values in enumerate(newest_first):
+                row = Row(*values)
+                if not (row.id < newer and is_sound(row)):
+                    raise self._refuse(f"is damaged: {START_ANEW}")
+                newer = row.id
+                if in_channel[row.channel] == replay.per_channel:
+                    continue
+                size += row.size
+                time_ms = self._ages.put_right(row.id, row.time_ms)
+                if time_ms < since_ms or number == replay.events or (size > replay.bytes and rows):
+                    horizon = max(horizon, row.id)
+                    break
+                in_channel[row.channel] += 1
+                rows.append(row._replace(time_ms=time_ms) if time_ms != row.time_ms else row)
+        except _READ_ERRORS as error:
+            raise self._explain(error, temporary=False) from error
+        return Kept(horizon, last_id, rows)
+
+    def insert(self, rows: Sequence[Row]) -> None:
+        """Add events, all or none; they are kept when this returns.
+
+        Raises:
+            BrokerError: they are not, for want of room perhaps; it may be tried again.
+        """
+        if time.monotonic() >= self._look_at:
+            self._check_place()
+        self._try(lambda: self._insert(rows))
+        self.count += len(rows)
+        if rows:
+            self._newest, self._now_ms = rows[-1].id, rows[-1].time_ms
+
+    def _check_place(self) -> None:
+        """Take nothing into a file that no later start would find."""
+        if place.find(self._path) != self._place:
+            raise BrokerError(
+                f"{self._path} was moved or deleted: put it back, or end this daemon and start another", temporary=True
+            )
+        self._look_at = time.monotonic() + _LOOK_INTERVAL_S
+
+    def _insert(self, rows: Sequence[Row]) -> None:
+        database = self._database
+        if len(rows) == 1:
+            database.execute(_INSERTS[1], rows[0])
+        else:
+            database.execute("BEGIN")
+            self._insert_in_transaction(rows)
+            database.execute("COMMIT")
+
+    def _try(self, write: Callable[[], T]) -> T:
+        """Write, and again for a while if another program locks the file; in slices, so that no stop waits for it."""
+        deadline = time.monotonic() + _BUSY_TIMEOUT_S
+        while True:
+            try:
+                return write()
+            except sqlite3.Error as error:
+                self._roll_back()
+                is_locked = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+                if not is_locked or self.hurried or time.monotonic() >= deadline:
+                    raise self._explain(error, temporary=True) from error
+            except BaseException:
+                self._roll_back()  # or the next transaction could not begin
+                raise
+
+    def _insert_in_transaction(self, rows: Sequence[Row]) -> None:
+        begin = 0
+        for size in _ROWS_AT_ONCE:
+            while len(rows) - begin >= size:
+                values = [value for row in rows[begin : begin + size] for value in row]
+                self._database.execute(_INSERTS[size], values)
+                begin += size
+
+    def _roll_back(self) -> None:
+        if self._database.in_transaction:
+            with contextlib.suppress(sqlite3.Error):
+                self._database.execute("ROLLBACK")
+
+    def trim(self, bounds: Bounds, now_ms: int) -> bool:
+        """Drop some of what is beyond the bounds, oldest first; True when there may be more.
+
+        Raises:
+            BrokerError: it could not be done; it may be tried again.
+        """
+        return self._try(lambda: self._trim(bounds, now_ms))
+
+    def _trim(self, bounds: Bounds, now_ms: int) -> bool:
+        self._now_ms = now_ms
+        if self._noted_ms is None or abs(now_ms - self._noted_ms) >= _NOTE_INTERVAL_MS:
+            self._note_time(now_ms)
+        oldest = self._database.execute(
+            "SELECT id, time_ms FROM events ORDER BY id LIMIT ?", (_DROPPED_AT_ONCE,)
+        ).fetchall()
+        self._ages.forget(oldest[0][0] if oldest else self._newest + 1)
+        drop_to = self._find_last_to_drop(oldest, bounds, now_ms)
+        if drop_to is None:
+            # A step for each page: only a script is stepped to its end, a statement without columns is not.
+            self._database.executescript(f"PRAGMA incremental_vacuum({_PAGES_FREED_AT_ONCE})")
+            return False
+        self._database.execute("BEGIN")
+        dropped = self._database.execute("DELETE FROM events WHERE id <= ?", (drop_to,)).rowcount
+        self._raise_horizon(drop_to)
+        self._database.execute("COMMIT")
+        self.count -= dropped
+        return True
+
+    def _find_last_to_drop(self, oldest: list[tuple[int, int]], bounds: Bounds, now_ms: int) -> int | None:
+        too_many = max(self.count - bounds.events, self._count_beyond(bounds.bytes))
+        earliest_ms = now_ms - bounds.age_s * 1000
+        last = None
+        for number, (event_id, time_ms) in enumerate(oldest, 1):
+            if number > too_many and self._ages.put_right(event_id, time_ms) >= earliest_ms:
+                break
+            last = event_id
+        return last
+
+    def _count_beyond(self, bound: int) -> int:
+        """Estimate how many events make a file too large, as if all were of one size; the next round corrects it."""
+        in_use = self._bytes_in_use()
+        return min(math.ceil(self.count * (1 - bound / in_use)), self.count - 1) if in_use > bound else 0
+
+    def _bytes_in_use(self) -> int:
+        pages, free, size = (
+            self._database.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return int((pages - free) * size)
+
+    def close(self) -> None:
+        """Write all into the database itself, and let go of it."""
+        with contextlib.suppress(sqlite3.Error):  # what it says then is that it was not closed, which is true
+            self._note_time(self._now_ms)
+            self._database.execute("UPDATE meta SET value = NULL WHERE name = 'unsynced_boot'")
+        self._let_go()
+
+    def _let_go(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self._database.close()
+        os.close(self._lock)

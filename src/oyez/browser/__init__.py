@@ -1,0 +1,1 @@
+"""What runs in browsers: the page of the development mode."""

@@ -1,0 +1,97 @@
+"""The way from the post to the browser, step by step.
+
+Knows the order. Must not know how a step is taken, nor how it is shown.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+from oyez.cli.doctor.browser import PollDoor, RawDoor, SocketIODoor
+from oyez.cli.doctor.findings import Outcome, Weight
+from oyez.cli.doctor.posting import PostSide
+from oyez.cli.doctor.side_doors import BackDoors, StreamDoor
+from oyez.cli.doctor.site import Site, check_settings, is_for_tls
+from oyez.cli.doctor.strangers import Stranger
+from oyez.cli.probe.failures import Kind
+from oyez.cli.probe.place import Place
+
+# With these there is nobody at the public address who could be asked for more.
+_NOT_REACHED = frozenset(f"public-{kind}" for kind in Kind)
+
+Check = Callable[[], Outcome]
+
+
+class Step(NamedTuple):
+    """One step; `check` takes it, and depends on the steps before."""
+
+    title: str
+    check: Check
+
+
+class Walk:
+    """The way through one site."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._post = PostSide(site)
+        self._names = site.public_names()
+        self._working = set(self._names)
+        self._reached = set(self._names)
+
+    def steps(self) -> Iterator[Step]:
+        """Give the steps in order, each to be taken before the next is asked for."""
+        yield Step("The site's settings" if self._site.is_whole else "The options", partial(check_settings, self._site))
+        yield Step(f"The daemon at {self._post.name}", self._post.reach)
+        yield Step("The key, and a post", self._post.try_key)
+        places = {name: place for name in self._names if (place := self._site.place(name)) is not None}
+        for name, place in places.items():
+            for title, check in self._public_steps(name, place):
+                yield Step(title, partial(self._take, name, check))
+        for name in [name for name in places if name in self._reached][:1]:
+            stranger = Stranger(self._post, name, places[name])
+            yield Step("Posts of strangers", stranger.try_to_post)
+            yield Step("Who visitors are to the daemon", stranger.look)
+        for name in [name for name in places if name in self._working][:1]:
+            yield Step("Event streams", StreamDoor(self._post, name, places[name]).deliver)
+            yield Step("What else is public", BackDoors(self._post, name, places[name]).look)
+        if not places:
+            yield Step("The public address", lambda: Outcome("none is known", skipped=True))
+
+    def _public_steps(self, name: str, place: Place) -> Iterator[tuple[str, Check]]:
+        if not self._site.dialect.is_raw:
+            door = SocketIODoor(self._post, name, place)
+            yield f"Socket.IO at {name}", door.reach
+            yield "Delivery by WebSocket", door.deliver_by_websocket
+            yield "Delivery by polling", door.deliver_by_polling
+            return
+        yield f"WebSocket at {name}", RawDoor(self._post, name, place).deliver
+        poll = self._site.poll_place(name)
+        if poll is not None:
+            poll_door = PollDoor(self._post, *poll)
+            yield f"Long poll at {poll[0]}", poll_door.reach
+            yield "Delivery by long poll", poll_door.deliver
+
+    def _take(self, name: str, check: Check) -> Outcome:
+        """Take a step at a public address; what is wrong with one that no page may use is a warning."""
+        outcome = check()
+        if outcome.weight is Weight.ERROR:
+            self._working.discard(name)
+            if any(finding.code in _NOT_REACHED for finding in outcome.findings):
+                self._reached.discard(name)
+            if self._is_spare(name, outcome):
+                return _softened(outcome)
+        return outcome
+
+    def _is_spare(self, name: str, outcome: Outcome) -> bool:
+        if len(self._names) == 1:
+            return False
+        if is_for_tls(name):  # a host that takes no TLS at all has no pages that need it
+            return all(finding.code == "public-refused" for finding in outcome.findings)
+        return any(is_for_tls(other) for other in self._working)
+
+
+def _softened(outcome: Outcome) -> Outcome:
+    findings = tuple(replace(finding, weight=Weight.WARNING) for finding in outcome.findings)
+    return replace(outcome, findings=findings)

@@ -1,0 +1,61 @@
+"""How a question to a daemon fails, named after what happened.
+
+Must not know what follows from it.
+"""
+# ruff: noqa: N818 - as in `except NotOpened`
+
+from enum import StrEnum
+
+from oyez.cli.probe.answer import Answer
+from oyez.errors import OyezError
+
+
+class Kind(StrEnum):
+    """What kind of trouble it is; the value ends the code of a finding."""
+
+    NAME = "name-unknown"
+    REFUSED = "refused"
+    SILENT = "silent"
+    TLS = "tls"
+    BROKEN = "broken"
+
+
+class Trouble(OyezError):
+    """No connection, or no answer over one; the text says it to people."""
+
+    def __init__(self, kind: Kind, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
+class NotOpened(OyezError):
+    """A WebSocket's handshake was answered, but not by a WebSocket."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(str(answer))
+        self.answer = answer
+
+
+class Unexpected(OyezError):
+    """An answer that Engine.IO does not give there."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(str(answer))
+        self.answer = answer
+
+
+class NotConnected(OyezError):
+    """A Socket.IO session was refused, or ended; the text is the daemon's reason."""
+
+
+class Rejected(OyezError):
+    """A command was answered by an error."""
+
+    def __init__(self, command: str, code: str, message: str) -> None:
+        super().__init__(f"{command!r} is answered {code or 'error'!r}" + (f": {message}" if message else ""))
+        self.command = command
+        self.code = code
+
+
+class BadModule(OyezError):
+    """The site's settings could not be read; the text says why, and what may help."""

@@ -1,0 +1,105 @@
+"""A WebSocket that is opened in a bounded time, and the answer of whoever did not open one.
+
+Knows the handshake and text frames. Must not know what is said.
+"""
+
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus, InvalidURI
+from websockets.http11 import Response
+from websockets.sync.client import ClientConnection, connect
+
+from oyez.cli.probe.answer import Answer
+from oyez.cli.probe.exchange import USER_AGENT
+from oyez.cli.probe.failures import Kind, NotOpened, Trouble
+from oyez.cli.probe.place import Place
+from oyez.cli.probe.sockets import STEP_S, dial, explained, silent
+
+_MAX_FRAME_BYTES = 2**20
+
+
+class Link:
+    """An open WebSocket; each wait ends at the time `until`."""
+
+    def __init__(self, connection: ClientConnection, place: Place, until: float) -> None:
+        self._connection = connection
+        self._place = place
+        self.until = until
+
+    @property
+    def own_end(self) -> str:
+        """This end of the connection, ``192.0.2.1:40312``; empty for a Unix socket."""
+        name = self._connection.local_address
+        if not isinstance(name, tuple):
+            return ""
+        return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
+
+    def send(self, text: str) -> None:
+        """Send a text frame."""
+        self._connection.send(text)
+
+    def receive(self) -> str:
+        """Wait for the next text frame. Raises Trouble."""
+        while True:
+            try:
+                frame = self._connection.recv(max(self.until - time.monotonic(), 0))
+            except TimeoutError as error:
+                raise silent(self._place) from error
+            if isinstance(frame, str):
+                return frame
+
+
+@contextmanager
+def opened(place: Place, target: str, *, limit_s: float = STEP_S) -> Iterator[Link]:
+    """Lend an open WebSocket. Raises Trouble and NotOpened, and turns what goes wrong on it into Trouble."""
+    until = time.monotonic() + limit_s
+    with explained(place, until):
+        link = dial(place, until)
+        try:
+            connection = _shake_hands(link, place, target, until)
+        except BaseException:
+            link.close()
+            raise
+        with connection:
+            try:
+                yield Link(connection, place, until)
+            except ConnectionClosed as error:
+                raise Trouble(Kind.BROKEN, f"the WebSocket to {place.authority} was closed: {error}") from error
+
+
+def _shake_hands(link: socket.socket, place: Place, target: str, until: float) -> ClientConnection:
+    try:
+        return connect(
+            f"ws://localhost{target}" if place.socket_path else place.url(target, scheme="ws"),
+            sock=link,
+            ssl=ssl.create_default_context() if place.secure else None,
+            user_agent_header=USER_AGENT,
+            open_timeout=max(until - time.monotonic(), 0.001),
+            compression=None,
+            proxy=None,
+            ping_interval=None,
+            close_timeout=1,
+            max_size=_MAX_FRAME_BYTES,
+        )
+    except InvalidStatus as error:
+        raise NotOpened(_answer(error.response)) from error
+    except InvalidURI as error:  # the library follows redirects, and this one leads to no WebSocket
+        if isinstance(error.__context__, InvalidStatus):
+            raise NotOpened(_answer(error.__context__.response)) from error
+        raise
+    except InvalidMessage as error:
+        if time.monotonic() >= until or isinstance(error.__cause__, TimeoutError):
+            raise silent(place) from error
+        reason = error.__cause__ or error
+        raise Trouble(Kind.BROKEN, f"{place.authority} does not answer in HTTP: {reason}") from error
+    except InvalidHandshake as error:
+        raise Trouble(Kind.BROKEN, f"{place.authority} makes no WebSocket of it: {error}") from error
+
+
+def _answer(response: Response) -> Answer:
+    headers = {name.lower(): value for name, value in response.headers.raw_items()}
+    return Answer(response.status_code, headers, bytes(response.body or b"").decode("utf-8", "replace"))

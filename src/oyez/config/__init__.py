@@ -1,0 +1,1 @@
+"""Every setting: what it may be, and where it comes from."""

@@ -1,0 +1,103 @@
+"""Which store a broker's URL names.
+
+Knows the URLs. Must not know the stores.
+"""
+
+import os
+from dataclasses import dataclass
+from importlib.metadata import EntryPoints, entry_points
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from oyez.config import rabbitmq_url, state_folder
+from oyez.config.rabbitmq_url import AmqpUrl, parse_amqp_url
+
+FORMS = f"memory://, sqlite://, sqlite:///path, sqlite:///path?durability=disk or {rabbitmq_url.FORM}"
+
+PLUGINS = "oyez.brokers"
+
+_FILE_NAME = "events.sqlite3"
+_DURABILITIES = ("process", "disk")
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryUrl:
+    """``memory://``: nothing outlives the process."""
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteUrl:
+    """``sqlite:///path``: a file.
+
+    ``synced``: what is acknowledged outlives the loss of power too.
+    """
+
+    path: Path
+    synced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PluginUrl:
+    """A URL with the scheme of an installed package: it says itself what the rest means."""
+
+    scheme: str
+    url: str
+
+
+BrokerUrl = MemoryUrl | SqliteUrl | AmqpUrl | PluginUrl
+
+
+def parse_broker_url(url: str) -> BrokerUrl:
+    """Read a URL.
+
+    Raises:
+        ValueError: it names no store; what would be right, in words.
+    """
+    scheme, separator, _ = url.partition("://")
+    if separator and scheme == "memory":
+        if url != "memory://":
+            raise ValueError("memory:// with nothing behind it")
+        return MemoryUrl()
+    if separator and scheme == "sqlite":
+        return _parse_sqlite(url)
+    if separator and scheme in ("amqp", "amqps"):
+        return parse_amqp_url(url)
+    if separator and scheme in plugins().names:
+        return PluginUrl(scheme, url)
+    raise ValueError(f"one of {FORMS}")
+
+
+def plugins() -> EntryPoints:
+    """Find the brokers of other packages: the entry points' names are schemes, their values make a broker of a URL."""
+    return entry_points(group=PLUGINS)
+
+
+def _parse_sqlite(url: str) -> SqliteUrl:
+    parts = urlsplit(url)
+    if parts.netloc:
+        raise ValueError("three slashes before the path, such as sqlite:///var/lib/oyez/events.sqlite3")
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    query = dict(pairs)
+    if len(query) < len(pairs):
+        raise ValueError("each key once")
+    durability = query.pop("durability", _DURABILITIES[0])
+    if query or (parts.query and not pairs) or parts.fragment:
+        raise ValueError("nothing after the path but ?durability=process or ?durability=disk")
+    if durability not in _DURABILITIES:
+        raise ValueError(f"durability={' or '.join(_DURABILITIES)}")
+    path = unquote(parts.path)
+    if path.endswith("/") or "\0" in path:
+        raise ValueError("the path of a file, such as sqlite:///var/lib/oyez/events.sqlite3")
+    return SqliteUrl(Path(path) if path else _state_folder() / _FILE_NAME, durability == "disk")
+
+
+def _state_folder() -> Path:
+    """Return the folder for what has to outlive the process: systemd's, or else the user's."""
+    given = Path(os.environ.get("STATE_DIRECTORY", "").partition(":")[0])
+    folder = given if given.is_absolute() else state_folder.find()
+    if folder is None:
+        raise ValueError(
+            "the path of a file, since this user has no home: sqlite:///var/lib/oyez/events.sqlite3, for example; or"
+            " memory://, which keeps nothing"
+        )
+    return folder

@@ -1,0 +1,170 @@
+"""What a setting may be: its meaning, unit and limits, held beside the field that declares it.
+
+It must not know any setting by name, nor where values come from.
+"""
+
+import dataclasses
+import ipaddress
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from oyez.config.broker_url import parse_broker_url
+
+MASK = "***"
+DAY_S = 86_400.0
+_LARGEST = 2**53 - 1  # of what has no limit of its own: more is a slip, and too much for a store
+NETWORKS = "addresses or networks, such as 10.0.0.0/8"
+KEY_FORM = "printable characters in one line, without a space at either end"
+
+_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a setting means and which values it takes.
+
+    `valid` judges a text, or each entry of a list. `problem` says of a text what would be right; nothing: it is.
+    """
+
+    doc: str
+    unit: str = ""
+    low: float = 0
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    valid: Callable[[str], bool] | None = None
+    form: str = ""  # what `valid` or `problem` accepts, in words
+    problem: Callable[[str], str] | None = None
+    flag: bool = False
+    secret: bool = False
+
+    def expected(self, default: object, value: object = None) -> str:
+        """Say in words which values are right for a setting with this default, instead of the given one."""
+        if self.problem is not None:
+            texts = value if isinstance(value, tuple) else (value,)
+            problems = [self.problem(text) for text in texts if isinstance(text, str)]
+            if any(problems) or isinstance(value, str):
+                return next(filter(None, problems), self.form)
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        if isinstance(default, bool):
+            return "true or false"
+        if isinstance(default, tuple):
+            return f"a list of {self.form}"
+        if isinstance(default, str):
+            return self.form or "a text"
+        kind = "a whole number" if isinstance(default, int) else "a number"
+        high = _LARGEST if self.high is None and isinstance(value, int) and value > _LARGEST else self.high
+        span = f"at least {self.low:.15g}" if high is None else f"from {self.low:.15g} to {high:.16g}"
+        return f"{kind}{f' of {self.unit}' if self.unit else ''}, {span}"
+
+    def accepts(self, default: object, value: object) -> bool:
+        """Tell whether the value has the default's type (an integer may be a number) and is within the limits."""
+        if type(value) is not type(default) and not (type(value) is int and isinstance(default, float)):
+            return False
+        if isinstance(value, int | float):  # a boolean passes, being 0 or 1
+            return self.low <= value <= (_LARGEST if self.high is None else self.high)  # NaN fails, as it should
+        texts = value if isinstance(value, tuple) else (value,)
+        return all(isinstance(text, str) and self._accepts_text(text) for text in texts)
+
+    def _accepts_text(self, text: str) -> bool:
+        if self.problem is not None and self.problem(text):
+            return False
+        return (not self.choices or text in self.choices) and (self.valid is None or self.valid(text))
+
+    def masked(self, value: object) -> object:
+        """Return the value as it may be shown: no key, and no password within a URL."""
+        if self.secret:
+            return MASK if value else ""
+        # To the last @: whoever forgot to escape one in the password does not want the rest of it shown, nor does who
+        # forgot a slash or the scheme.
+        return re.sub(r"^((?:\w+:/{1,2})?[^/@:]*:(?!//)).*@", rf"\1{MASK}@", value) if isinstance(value, str) else value
+
+
+def setting(
+    default: T,
+    doc: str,
+    *,
+    unit: str = "",
+    low: float = 0,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    valid: Callable[[str], bool] | None = None,
+    form: str = "",
+    problem: Callable[[str], str] | None = None,
+    flag: bool = False,
+    secret: bool = False,
+) -> T:
+    """Declare a field of the tree with its `Rule`."""
+    rule = Rule(doc, unit, low, high, choices, valid, form, problem, flag, secret)
+    return dataclasses.field(default=default, repr=not secret, metadata={"rule": rule})
+
+
+def duration(default: float, doc: str, *, low: float = 0.001, high: float = DAY_S) -> float:
+    """Declare a field in seconds, of a thousandth or more, since the wire counts in milliseconds."""
+    return setting(default, doc, unit="seconds", low=low, high=high)
+
+
+def is_network(text: str) -> bool:
+    """Accept an IP address, or a network in CIDR notation."""
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+def is_host_name(text: str) -> bool:
+    """Accept what may stand in a URL in place of an address, without a port."""
+    return re.fullmatch(r"[\w-]+(\.[\w-]+)*\.?", text, re.ASCII) is not None
+
+
+def problem_of_key(text: str) -> str:
+    """Say what would be right instead of this key; nothing if it survives as the value of a header."""
+    if text == MASK:
+        return f"the key itself, instead of which {MASK} is shown"
+    return "" if text == text.strip() and text.isprintable() else KEY_FORM
+
+
+def is_mount(text: str) -> bool:
+    """Accept a path of one or more plain parts between slashes."""
+    return re.fullmatch(r"(/[\w.~-]+)+/", text, re.ASCII) is not None
+
+
+def is_path(text: str) -> bool:
+    """Accept a path of plain parts, with or without a slash at its end."""
+    return text == "/" or re.fullmatch(r"(/[\w.~-]+)+/?", text, re.ASCII) is not None
+
+
+def is_socket_path(text: str) -> bool:
+    """Accept what fits into sun_path, less its final NUL (unix(7))."""
+    return "\0" not in text and len(os.fsencode(text)) <= 107
+
+
+def problem_of_broker(url: str) -> str:
+    """Say what would be right instead of this URL; nothing when it names a broker that this version has."""
+    if f":{MASK}@" in url:
+        return f"the password itself, instead of which {MASK} is shown"
+    try:
+        parse_broker_url(url)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def from_text(default: object, text: str) -> object:
+    """Read a text as the type of the default; a text that does not read stays one, for `_checked` to refuse."""
+    if isinstance(default, tuple):
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if isinstance(default, bool):
+        return _BOOLEANS.get(text.strip().lower(), text)
+    if isinstance(default, int | float):
+        try:
+            return type(default)(text)
+        except ValueError:
+            return text
+    return text

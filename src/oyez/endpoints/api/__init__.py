@@ -1,0 +1,1 @@
+"""The HTTP API: requests of back ends, answered in JSON."""

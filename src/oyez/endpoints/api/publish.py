@@ -1,0 +1,150 @@
+"""Publishing for the HTTP API: all of a request or nothing, and nothing twice.
+
+Knows the hub and the keys of requests. Must not know HTTP.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+from oyez.endpoints.api.idempotency import Attempt, Content, Key, KeyReused, KnownKeys, content_of
+from oyez.errors import BrokerError
+from oyez.hub.hub import Hub
+from oyez.hub.publication import Channel, EventId, Post
+from oyez.wire.api_answers import ApiError
+from oyez.wire.api_requests import Publish
+
+
+class Publisher:
+    """Publishes what requests ask for.
+
+    Args:
+        hub: where posts go.
+        known: the keys of earlier requests.
+        clock: seconds on a steady scale.
+    """
+
+    def __init__(self, hub: Hub, known: KnownKeys, clock: Callable[[], float]) -> None:
+        self._hub = hub
+        self._known = known
+        self._clock = clock
+        self.posts = 0
+
+    async def publish(self, request: Publish, header: tuple[bytes, Content] | None) -> list[EventId]:
+        """Publish, or give what an earlier request with the same keys was answered.
+
+        Args:
+            request: what to publish.
+            header: a key for the request as a whole, and what stands for its content.
+
+        Returns:
+            The ids, in the order of the request.
+
+        Raises:
+            ApiError: a key was used for something else, and nothing was posted.
+            BrokerError: nothing was posted, or the broker does not know.
+        """
+        whole = _whole_keys(request, header)
+        contents = whole | _single_keys(request)
+        try:
+            found = await self._find(contents)
+        except KeyReused as error:
+            where = request.place_of(error.key) if isinstance(error.key, str) else "Idempotency-Key"
+            message = f"The key of {where} has been used for something else"
+            raise ApiError(422, "key-reused", message) from error
+        known = next((found[key] for key in whole if key in found), None)
+        ids = known if known is not None else await self._post(request, contents, found)
+        return [ids[place] for place in request.places]
+
+    async def _find(self, contents: Mapping[Key, Content]) -> dict[Key, Sequence[EventId]]:
+        """Look all keys up, once nobody else is acting on any of them. From then on there is no wait until `begin`."""
+        while True:
+            now = self._clock()
+            found: dict[Key, Sequence[EventId]] = {}
+            under_way: Attempt | None = None
+            for key, content in contents.items():
+                answer = self._known.find(key, content, now)
+                if isinstance(answer, Attempt):
+                    under_way = answer
+                elif answer is not None:
+                    found[key] = answer
+            if under_way is None:
+                return found
+            await _end_of(under_way)
+
+    async def _post(
+        self, request: Publish, contents: Mapping[Key, Content], found: Mapping[Key, Sequence[EventId]]
+    ) -> Sequence[EventId]:
+        """Post what is new, and give the ids of all."""
+        settled: asyncio.Future[Sequence[EventId] | BrokerError] = asyncio.get_running_loop().create_future()
+        attempt = self._known.begin({key: content for key, content in contents.items() if key not in found})
+
+        def settle(outcome: list[EventId] | BrokerError) -> None:
+            answers: dict[Key, Sequence[EventId]] = {}
+            result: Sequence[EventId] | BrokerError = outcome
+            try:
+                if not isinstance(outcome, BrokerError):
+                    self.posts += len(outcome)
+                    result = ids = _ids_of_all(request, found, outcome)
+                    answers = _answers(attempt, request, ids)
+                self._known.finish(attempt, answers, self._clock())
+            except Exception as error:  # noqa: BLE001 - of ours, and raised by whoever waits: not for ever
+                self._known.give_up(attempt)
+                if not settled.done():
+                    settled.set_exception(error)
+            if not settled.done():  # the request may have been given up
+                settled.set_result(result)
+
+        posts = [Post(Channel(post.channel), post.message) for post in request.posts if post.key not in found]
+        try:
+            if posts:
+                self._hub.publish(posts, settle)
+            else:
+                settle([])
+        except BaseException:
+            if not settled.done():  # an error of ours; whoever waits for these keys must not wait for ever
+                self._known.give_up(attempt)
+            raise
+        result = await settled
+        if isinstance(result, BrokerError):
+            # Another one: a raised error knows this frame, and the frame knows what was settled. Such a ring, with the
+            # posts in it, would stay until the collector comes, which is seldom.
+            raise BrokerError(str(result), temporary=result.temporary)
+        return result
+
+
+def _whole_keys(request: Publish, header: tuple[bytes, Content] | None) -> dict[Key, Content]:
+    """Give the keys that stand for the request as a whole."""
+    keys: dict[Key, Content] = {}
+    if header is not None:
+        keys[header[0]] = header[1]
+    if request.key is not None:
+        message = request.posts[0].message if request.posts else None
+        keys[request.key] = content_of(tuple([post.channel for post in request.posts]), message)
+    return keys
+
+
+def _single_keys(request: Publish) -> dict[Key, Content]:
+    """Give the keys that stand for one of the events each."""
+    return {post.key: content_of((post.channel,), post.message) for post in request.posts if post.key is not None}
+
+
+def _ids_of_all(request: Publish, found: Mapping[Key, Sequence[EventId]], new: Sequence[EventId]) -> Sequence[EventId]:
+    """Put the ids of what was posted now between those of what was posted before."""
+    if len(new) == len(request.posts):
+        return new
+    rest = iter(new)
+    return [found[post.key][0] if post.key is not None and post.key in found else next(rest) for post in request.posts]
+
+
+def _answers(attempt: Attempt, request: Publish, ids: Sequence[EventId]) -> dict[Key, Sequence[EventId]]:
+    """Give what is to be remembered for each key of an attempt."""
+    answers: dict[Key, Sequence[EventId]] = {
+        post.key: (event_id,) for post, event_id in zip(request.posts, ids, strict=True) if post.key is not None
+    }
+    return {key: answers.get(key, ids) for key in attempt.contents}
+
+
+async def _end_of(attempt: Attempt) -> None:
+    over = asyncio.Event()
+    attempt.when_over(over.set)
+    await over.wait()

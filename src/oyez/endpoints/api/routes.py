@@ -1,0 +1,246 @@
+"""The plain HTTP door for back ends: which request gets which answer, and who may ask.
+
+Knows paths, methods, the key, and the one form of all refusals. Must not know how bodies and parameters are written.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator
+from typing import NamedTuple, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
+from starlette.types import Receive, Scope, Send
+
+from oyez.access import keys
+from oyez.access.capacity import FailedAttempts, Notes
+from oyez.access.keys import WELL_KNOWN_KEYS, PostPolicy, Verdict
+from oyez.access.peer import Peer
+from oyez.endpoints.api import document
+from oyez.endpoints.api.idempotency import Content, KnownKeys, content_of_body
+from oyez.endpoints.api.listing import select_page
+from oyez.endpoints.api.publish import Publisher
+from oyez.errors import BrokerError
+from oyez.hub.hub import Hub
+from oyez.hub.publication import Channel, EventId
+from oyez.net.http.body import TooLarge, read_body
+from oyez.net.peer import Peers
+from oyez.wire import api_answers, api_queries, api_requests, commands
+from oyez.wire.api_answers import ApiError
+from oyez.wire.api_requests import PublishLimits
+
+PREFIX = "/api"
+
+# A page of history ends early when its messages have so many bytes; one of them may have more.
+_PAGE_BYTES = 2**20
+
+T = TypeVar("T")
+
+Answer = Callable[[Request], Awaitable[bytes]]
+
+
+class _Resource(NamedTuple):
+    """What there is at a path: one method that is answered, and by whom."""
+
+    name: str
+    """The path without what callers put into it."""
+    method: str
+    answer: Answer
+    needs_key: bool = True
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Name the methods that are answered."""
+        return ("GET", "HEAD") if self.method == "GET" else (self.method,)
+
+
+class ApiEndpoint:
+    """All below ``/api``, for whoever shows the key."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        policy: PostPolicy,
+        failures: FailedAttempts,
+        notes: Notes,
+        limits: PublishLimits,
+        *,
+        peers: Peers,
+        body_timeout_s: float,
+        version: str,
+    ) -> None:
+        self._hub = hub
+        self._policy = policy
+        self._failures = failures
+        self._note = notes
+        self._limits = limits
+        self._max_body_bytes = max(limits.max_bytes, limits.max_message_bytes + commands.ENVELOPE_BYTES)
+        self._peers = peers
+        self._body_timeout_s = body_timeout_s
+        self._document = document.load(limits, version)
+        self._publisher = Publisher(hub, KnownKeys(), lambda: asyncio.get_running_loop().time())
+        self._resources = {
+            "/api/publish": _Resource("/api/publish", "POST", self._publish),
+            "/api/last": _Resource("/api/last", "GET", self._last),
+            "/api/channels": _Resource("/api/channels", "GET", self._channels),
+            "/api/openapi.json": _Resource("/api/openapi.json", "GET", self._describe, needs_key=False),
+        }
+        self._history_resource = _Resource("/api/channels/{name}/history", "GET", self._history)
+
+    @property
+    def posts(self) -> int:
+        """How many events were posted here."""
+        return self._publisher.posts
+
+    def routes(self, *, trusted: bool = False) -> list[BaseRoute]:
+        """Give the paths; ``trusted``: for an address that only this machine reaches."""
+        return [_Below(self, trusted=trusted)]
+
+    async def answer(self, request: Request, *, trusted: bool = False) -> Response:
+        """Answer any request below the prefix."""
+        name = "an unknown path"
+        try:
+            path = api_queries.parse_path(request.scope["raw_path"])
+            resource = self._find(path)
+            name = resource.name
+            if request.method not in resource.methods:
+                allowed = ", ".join(resource.methods)
+                raise ApiError(405, "method-not-allowed", f"{name} takes {allowed}", {"Allow": allowed})
+            if resource.needs_key:
+                self._authorize(request, trusted=trusted)
+            return _json(await resource.answer(request))
+        except ApiError as error:
+            if error.code not in ("unauthorized", "too-many-failures", "unavailable"):
+                self._note("bad-request", f"{request.method[:10]} {name} was answered {error.status} {error.code}")
+            return _json(error.encode(), error.status, error.headers)
+
+    def _find(self, path: str) -> _Resource:
+        resource = self._resources.get(path)
+        if resource is not None:
+            return resource
+        if api_queries.find_channel(path) is not None:
+            return self._history_resource
+        raise ApiError(404, "not-found", "There is nothing at this path; /api/openapi.json describes what there is")
+
+    def _authorize(self, request: Request, *, trusted: bool) -> None:
+        # HTTP gives bytes; Starlette reads them as Latin-1, posters write keys in UTF-8.
+        header = request.headers.get("Authorization", "").encode("latin-1").decode("utf-8", "replace")
+        scheme, _, token = header.partition(" ")
+        peer = self._peers.of_request(request)
+        if trusted and peer.local and not (header and self._policy.key):
+            return
+        key = token.strip() if scheme.lower() == "bearer" else None
+        verdict = keys.judge_poster(self._policy, key, peer)
+        if verdict is Verdict.ALLOWED:
+            return
+        self._note("auth-failed", keys.explain_refusal(verdict, peer, local_need_none=trusted))
+        if self._failures.add(peer.counted_as):
+            raise ApiError(429, "too-many-failures", "Too many requests with a wrong key", {"Retry-After": "60"})
+        raise ApiError(401, "unauthorized", _why_refused(key, peer, trusted=trusted), {"WWW-Authenticate": "Bearer"})
+
+    # Answers
+
+    async def _publish(self, request: Request) -> bytes:
+        api_queries.parse_no_query(request.scope["query_string"])
+        key = _header_key(request)
+        body = await self._read(request)
+        wanted = await _in_slices(api_requests.parse_publish(body, self._limits))
+        header: tuple[bytes, Content] | None = None if key is None else (key, content_of_body(body))
+        try:
+            ids = await self._publisher.publish(wanted, header)
+        except BrokerError as error:
+            raise ApiError(503, "unavailable", str(error), {"Retry-After": "1"}) from error
+        return api_answers.encode_ids(ids) if wanted.many else api_answers.encode_id(ids[0])
+
+    async def _read(self, request: Request) -> bytes:
+        try:
+            return await read_body(request, self._body_timeout_s, lambda: self._max_body_bytes)
+        except TooLarge as error:
+            raise ApiError(413, "too-large", f"A body may have {self._max_body_bytes} bytes at most") from error
+        except TimeoutError as error:
+            raise ApiError(408, "timeout", "The body did not come in time") from error
+
+    async def _last(self, request: Request) -> bytes:
+        api_queries.parse_no_query(request.scope["query_string"])
+        return api_answers.encode_id(self._hub.last_id())
+
+    async def _channels(self, request: Request) -> bytes:
+        query = api_queries.parse_channels_query(request.scope["query_string"])
+        found = await _in_slices(select_page(self._hub.channels(), query.prefix, query.after, query.limit + 1))
+        page = found[: query.limit]
+        rows = [(name, self._hub.listeners(name), self._hub.newest_id(name)) for name in page]
+        return api_answers.encode_channels(rows, page[-1] if len(found) > len(page) else None)
+
+    async def _history(self, request: Request) -> bytes:
+        name = api_queries.find_channel(api_queries.parse_path(request.scope["raw_path"])) or ""
+        api_queries.check_channel(name, self._limits.max_channel_length)
+        query = api_queries.parse_history_query(request.scope["query_string"])
+        since = None if query.since is None else EventId(query.since)
+        publications, gap = self._hub.recent(Channel(name), since)
+        page: list[bytes] = []
+        size = 0
+        for publication in publications[: query.limit]:
+            page.append(commands.encode_event(publication.id, publication.channel, publication.message))
+            size += len(page[-1])
+            if size >= _PAGE_BYTES:
+                break
+        following = publications[len(page) - 1].id if len(page) < len(publications) else None
+        return api_answers.encode_history(page, gap, following)
+
+    async def _describe(self, request: Request) -> bytes:
+        api_queries.parse_no_query(request.scope["query_string"])
+        return self._document
+
+
+class _Below(BaseRoute):
+    """Every path below the prefix, whatever is in it: the patterns of a Route end at a line break."""
+
+    def __init__(self, endpoint: ApiEndpoint, *, trusted: bool) -> None:
+        self._endpoint = endpoint
+        self._trusted = trusted
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Tell whether a request is ours."""
+        path = scope.get("path", "")
+        ours = scope["type"] == "http" and (path == PREFIX or path.startswith(PREFIX + "/"))
+        return (Match.FULL if ours else Match.NONE), {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer it."""
+        response = await self._endpoint.answer(Request(scope, receive), trusted=self._trusted)
+        await response(scope, receive, send)
+
+
+def _why_refused(key: str | None, peer: Peer, *, trusted: bool) -> str:
+    """Say what a client may know: of its own request all, of the daemon's key nothing."""
+    if key in WELL_KNOWN_KEYS and peer.doubt:
+        return f"This key is public knowledge, and counts on the daemon's own machine at most: {peer.doubt}"
+    if trusted and key is None and peer.doubt:
+        return f"The key is needed, since the request may be another machine's or page's: {peer.doubt}"
+    return "The key is missing or wrong"
+
+
+async def _in_slices(steps: Generator[None, None, T]) -> T:
+    """Run to the end what lets others go on in between."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        await asyncio.sleep(0)
+
+
+def _header_key(request: Request) -> bytes | None:
+    lines = request.headers.getlist("Idempotency-Key")
+    if not lines:
+        return None
+    if len(lines) > 1:
+        raise ApiError(400, "invalid-idempotency-key", "Idempotency-Key is given twice")
+    key = lines[0].encode("latin-1")
+    api_requests.check_header_key(key)
+    return key
+
+
+def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(body, status, {"Cache-Control": "no-store", **(headers or {})}, media_type="application/json")

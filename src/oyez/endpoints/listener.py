@@ -1,0 +1,79 @@
+"""What listeners of every dialect share: the house that they come into, and what each command does to a subscription.
+
+Knows commands and the hub. Must not know how a dialect writes its answers.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from oyez.access.capacity import Seats
+from oyez.access.peer import FindPeer, Note
+from oyez.hub.hub import Hub
+from oyez.hub.publication import Channel, EventId
+from oyez.hub.subscriber import Subscription
+from oyez.net.origins import Origins
+from oyez.net.peer import Peers
+from oyez.net.ticker import Ticker
+from oyez.wire import commands
+from oyez.wire.json_text import Json
+
+
+class FilterLimits(NamedTuple):
+    """How much one listener may follow."""
+
+    max_channels: int
+    max_channel_length: int
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all doors lead into.
+
+    Attributes:
+        hub: the channels.
+        seats: room for listeners.
+        ticker: the clock.
+        note: counts what peers did wrong.
+        filter: how much one listener may follow.
+        origins: whose pages may listen.
+        peers: how clients are told apart.
+        may_open: whether there is room for one more session, of any kind.
+    """
+
+    hub: Hub
+    seats: Seats
+    ticker: Ticker
+    note: Note
+    filter: FilterLimits
+    origins: Origins
+    peers: Peers
+    may_open: Callable[[FindPeer], bool]
+
+    def take_seat(self, find_peer: FindPeer) -> bool:
+        """Let a listener in, if there is room; `Seats.free` is its counterpart."""
+        return self.may_open(find_peer) and self.seats.take()
+
+
+class ListenerSession:
+    """One listener and the start that it has named."""
+
+    __slots__ = ("_hub", "_start", "subscription")
+
+    def __init__(self, hub: Hub, subscription: Subscription) -> None:
+        self._hub = hub
+        self._start: EventId | None = None
+        self.subscription = subscription
+
+    def start_from(self, argument: Json | None) -> None:
+        """Do start-msg: keep the id for the next set-filter."""
+        start = commands.parse_start(argument)
+        self._start = None if start is None else EventId(start)
+
+    def set_filter(self, channels: Sequence[str]) -> None:
+        """Do set-filter: status, gaps and replay go out through the subscription."""
+        self._hub.subscribe(self.subscription, [Channel(name) for name in channels], self._start)
+
+    def end(self) -> None:
+        """Leave the hub."""
+        self._hub.leave(self.subscription)

@@ -1,0 +1,1 @@
+"""Engine.IO: sessions over polls and WebSockets."""

@@ -1,0 +1,107 @@
+"""A WebSocket that wants to carry a session which polls: probe, answer, and switch or give up.
+
+Knows the upgrade's packets on that WebSocket. Must not know the application.
+"""
+
+from typing import Protocol
+
+from oyez.net.ticker import Ticker
+from oyez.net.websocket import WebSocketConnection
+from oyez.wire import engineio
+from oyez.wire.engineio_session import Action, Event
+from oyez.wire.websocket import text_frame
+
+# Engine.IO 4, "Upgrade": a pending poll is ended again and again, since a client may poll once more after the first.
+_NOOP_INTERVAL_S = 0.1
+
+_PROBE_PONG_FRAME = text_frame(engineio.PROBE_PONG)
+
+_EVENTS = {engineio.PROBE_PING: Event.PROBE, engineio.UPGRADE: Event.SWITCH}
+
+
+class UpgradingLink(Protocol):
+    """What a candidate asks of the session that it wants to carry."""
+
+    def step_candidate(self, event: Event) -> Action:
+        """Take what happened to the candidate."""
+        ...
+
+    def end_pending_poll(self) -> None:
+        """End a pending GET."""
+        ...
+
+    def switch(self, connection: WebSocketConnection) -> None:
+        """Move to the candidate's WebSocket."""
+        ...
+
+
+class Candidate:
+    """The receiver of frames until the upgrade is complete."""
+
+    __slots__ = ("_connection", "_deadline", "_link", "_ticker", "max_message_bytes", "tick_slot")
+
+    def __init__(self, link: UpgradingLink, ticker: Ticker, timeout_s: float) -> None:
+        self._link = link
+        self._ticker = ticker
+        self._deadline = ticker.clock() + timeout_s
+        self._connection: WebSocketConnection | None = None
+        self.max_message_bytes = 100  # "2probe" and "5"
+        self.tick_slot = 0
+
+    def opened(self, connection: WebSocketConnection) -> None:
+        """Wait for the probe."""
+        self._connection = connection
+        self._ticker.set(self, self._deadline)
+
+    def receive_text(self, data: bytes) -> None:
+        """Take a packet on the candidate WebSocket."""
+        self._take(_EVENTS.get(data, Event.OTHER_ON_CANDIDATE))
+
+    def receive_binary(self, data: bytes) -> None:
+        """A candidate has no business with these."""
+        self._take(Event.OTHER_ON_CANDIDATE)
+
+    def _take(self, event: Event) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        action = self._link.step_candidate(event)
+        if action is Action.ANSWER_PROBE:
+            connection.send(_PROBE_PONG_FRAME)
+            self._ticker.set(self, self._ticker.clock() + _NOOP_INTERVAL_S)
+        elif action is Action.SWITCH:
+            self._ticker.clear(self)
+            self._connection = None
+            self._link.switch(connection)
+        elif action is Action.DROP_CANDIDATE:
+            self.drop()
+
+    def tick(self, now: float) -> None:
+        """End a poll that is pending, or the attempt."""
+        if now >= self._deadline:
+            self._link.step_candidate(Event.CANDIDATE_LOST)
+            self.drop()
+            return
+        self._link.end_pending_poll()
+        self._ticker.set(self, min(now + _NOOP_INTERVAL_S, self._deadline))
+
+    def drained(self) -> None:
+        """Nothing waits here."""
+
+    def lost(self) -> None:
+        """The WebSocket is gone before the upgrade was complete; polling lives on."""
+        self._ticker.clear(self)
+        if self._connection is not None:
+            self._connection = None
+            self._link.step_candidate(Event.CANDIDATE_LOST)
+
+    def leave(self) -> None:
+        """Close the WebSocket; its session ends too."""
+        self.drop()
+
+    def drop(self) -> None:
+        """Close the WebSocket; the session has other plans."""
+        self._ticker.clear(self)
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()

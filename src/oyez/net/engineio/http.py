@@ -1,0 +1,274 @@
+"""The HTTP side of Engine.IO: handshakes, polls, posts, and who may become a WebSocket.
+
+Knows requests and the protocol's error answers. Must not know what messages mean.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from http import HTTPStatus
+from typing import NamedTuple
+from urllib.parse import parse_qs
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from oyez.access.peer import FindPeer
+from oyez.net.callbacks import FrameReceiver
+from oyez.net.engineio.session import EngineLink, EngineServer
+from oyez.net.http.body import TooLarge, read_body, until_disconnected
+from oyez.net.http.handshake import Handshake, Refusal
+from oyez.net.origins import Origins
+from oyez.net.peer import Peers
+from oyez.net.websocket import WebSocketConnection
+from oyez.wire import engineio, http_fields
+
+_RETRY_AFTER_S = 30
+
+# In octets. Clients of this protocol need a hundred; what a site adds may be as long as proxies take.
+_LONGEST_QUERY = 8000
+_LONGEST_REMEMBERED = 500
+
+_TRANSPORTS = ("polling", "websocket")
+
+# The Python client gives a connection up when a poll brings more packets than this. Browsers take any number, and what
+# they call themselves has begun with the same word for thirty years.
+_PACKETS_OUTSIDE_BROWSERS = 16
+_BROWSER = "Mozilla/"
+
+
+class _Refused(NamedTuple):
+    code: int
+    message: str
+    status: int = 400
+
+    def body(self) -> bytes:
+        return msgspec.json.encode({"code": self.code, "message": self.message})
+
+
+# The numbers and words are the protocol's own; clients show them.
+_UNKNOWN_TRANSPORT = _Refused(0, "Transport unknown")
+_UNKNOWN_SID = _Refused(1, "Session ID unknown")
+_BAD_METHOD = _Refused(2, "Bad handshake method")
+_BAD_REQUEST = _Refused(3, "Bad request")
+_FORBIDDEN = _Refused(4, "Forbidden", 403)
+_BAD_VERSION = _Refused(5, "Unsupported protocol version")
+_TOO_LONG = _Refused(3, f"Bad request: the query is too long, {_LONGEST_QUERY} octets at most", 414)
+_JSONP = _Refused(3, "Bad request: JSONP is not spoken, ask by XMLHttpRequest or WebSocket")
+_AT_CAPACITY = _Refused(6, "Server at capacity", 503)  # ours; clients treat any refusal as one to come back from
+
+
+class EngineHttp:
+    """An ASGI application, and the judge of WebSocket handshakes, for one Engine.IO server.
+
+    Args:
+        server: the sessions.
+        peers: how clients are told apart.
+        origins: whose pages may connect.
+        body_timeout_s: how long the body of a POST may take.
+        may_open: whether there is room for one more session.
+    """
+
+    def __init__(
+        self,
+        server: EngineServer,
+        *,
+        peers: Peers | None = None,
+        origins: Origins | None = None,
+        body_timeout_s: float = 30.0,
+        may_open: Callable[[FindPeer], bool] = lambda _: True,
+    ) -> None:
+        self._server = server
+        self._peers = peers or Peers()
+        self._origins = origins or Origins()
+        self._body_timeout_s = body_timeout_s
+        self._may_open = may_open
+
+    # WebSocket
+
+    def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
+        """Choose the session that a WebSocket opens or upgrades."""
+        refused, link = self._check(handshake.query, "GET", handshake.first(b"origin"))
+        if refused is None and _first(_parse_query(handshake.query), "transport") != "websocket":
+            refused = _BAD_REQUEST
+        if refused is not None:
+            self._server.note("bad-handshake", refused.message)
+            return Refusal(refused.status, HTTPStatus(refused.status).phrase, refused.body())
+        if link is None:
+            find = self._peers.of_handshake(handshake)
+            if not self._may_open(find):
+                self._server.note("at-capacity", "a session over the limit is refused")
+                return Refusal(_AT_CAPACITY.status, "Service Unavailable", _AT_CAPACITY.body(), _RETRY_AFTER_S)
+            return self._server.open_link(find, polling=False)
+        if link.polling is None or link.upgrading:
+            return _Dismissed()
+        return link.try_upgrade()
+
+    # HTTP
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        request = Request(scope, receive)
+        response = await self._respond(request)
+        if response is None:
+            return
+        response.headers["Cache-Control"] = "no-store"
+        if request.method != "OPTIONS":
+            response.headers.update(self._origins.headers(request.headers.get("Origin")))
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request) -> Response | None:
+        if request.method == "OPTIONS":
+            return self._origins.preflight(request, "GET,POST")
+        asked = request.scope["query_string"].decode("latin-1")
+        refused, link = self._check(asked, request.method, request.headers.get("Origin"))
+        query = _parse_query(asked) if refused is None else {}
+        if refused is None and (_first(query, "transport") == "websocket" or (link and link.polling is None)):
+            refused = _BAD_REQUEST  # a plain request where a WebSocket is named, or already carries the session
+        if refused is not None:
+            self._server.note("bad-handshake" if link is None else "bad-request", refused.message)
+            return _error(refused)
+        if link is None:
+            return self._open(request)
+        mark = _first(query, "t")
+        if request.method == "GET":
+            return await self._poll(link, request, mark)
+        if request.method == "POST":
+            return await self._post(link, request, mark)
+        return Response(status_code=400 if request.method == "HEAD" else 500)
+
+    def _check(self, asked: str, method: str, origin: str | None) -> tuple[_Refused | None, EngineLink | None]:
+        """Judge a request in the order in which the original does: transport, session, method, version."""
+        query = _parse_query(asked) if len(asked) <= _LONGEST_QUERY else None
+        if query is None:
+            return _TOO_LONG, None
+        refused = self._check_transport(query, origin)
+        if refused is not None:
+            return refused, None
+        if "sid" in query:
+            link = self._server.links.get(_first(query, "sid"))
+            if link is not None:
+                link.expire()
+            if link is None or not link.is_open:
+                return _UNKNOWN_SID, None
+            return None, link
+        if method != "GET":
+            return (_BAD_REQUEST if method == "HEAD" else _BAD_METHOD), None
+        if _first(query, "EIO") != engineio.PROTOCOL:
+            return _BAD_VERSION, None
+        return None, None
+
+    def _check_transport(self, query: Mapping[str, list[str]], origin: str | None) -> _Refused | None:
+        if _first(query, "transport") not in _TRANSPORTS:
+            return _UNKNOWN_TRANSPORT
+        if not self._origins.allows(origin):
+            return _FORBIDDEN
+        if "j" in query or "callback" in query:  # such a page would wait for a script, and never be told why
+            return _JSONP
+        return None
+
+    def _open(self, request: Request) -> Response:
+        peer = self._peers.of_request(request)
+        if not self._may_open(lambda: peer):
+            self._server.note("at-capacity", "a session over the limit is refused")
+            return _error(_AT_CAPACITY, {"Retry-After": str(_RETRY_AFTER_S)})
+        link = self._server.open_link(lambda: peer, polling=True)
+        if link.polling is not None and not request.headers.get("User-Agent", "").startswith(_BROWSER):
+            link.polling.max_packets = _PACKETS_OUTSIDE_BROWSERS
+        return _text(link.open_packet(["websocket"]))
+
+    async def _poll(self, link: EngineLink, request: Request, mark: str) -> Response | None:
+        polling = link.polling
+        assert polling is not None
+        if mark and mark == polling.answered:
+            # Clients mark each request anew (Engine.IO 4, `t`). One that comes again was repeated by the client's HTTP
+            # stack, for its answer got lost, and with it packets that nobody will miss: better an end than a hole.
+            self._server.note("bad-request", "a poll that comes again, its answer got lost")
+            link.close(engineio.NOOP)
+            return _error(_UNKNOWN_SID)
+        if polling.waiting:
+            # Engine.IO 4, "Transports": one GET at a time. The first is told to close, the second is refused.
+            self._server.note("bad-request", "two polls at once")
+            link.close(engineio.CLOSE)
+            return _error(_BAD_REQUEST)
+        if polling.empty:
+            watch = asyncio.ensure_future(until_disconnected(request))
+            watch.add_done_callback(partial(self._poll_dropped, link))
+            try:
+                await polling.wait()
+            finally:
+                watch.cancel()
+        payload = polling.take()
+        if not payload:  # the session has ended meanwhile
+            return _error(_UNKNOWN_SID)
+        polling.answered = mark
+        return _text(payload)
+
+    def _poll_dropped(self, link: EngineLink, watch: asyncio.Future[None]) -> None:
+        """End the session of a client that dropped its poll: it would never learn what it missed otherwise."""
+        if not watch.cancelled() and link.polling is not None:
+            link.close(engineio.NOOP)
+
+    async def _post(self, link: EngineLink, request: Request, mark: str) -> Response | None:
+        if http_fields.media_type(request.headers.get("Content-Type", "")) == "application/octet-stream":
+            link.close()
+            return _error(_BAD_REQUEST)
+        try:
+            body = await read_body(request, self._body_timeout_s, lambda: link.max_message_bytes)
+        except TooLarge:
+            self._server.note("too-big", "a body over the limit of its sender")
+            return Response(status_code=413)
+        except TimeoutError:
+            self._server.note("bad-request", "a body that does not end")
+            return Response(status_code=408, headers={"Connection": "close"})
+        if link.is_open and link.polling is not None and not (mark and mark == link.polling.received):
+            link.polling.received = mark  # of a request that is repeated, only the answer got lost
+            link.receive_payload(body)
+        return Response(b"ok", media_type="text/html")
+
+
+class _Dismissed:
+    """The receiver of a WebSocket on a session that has one already: it is closed at once, the first one lives."""
+
+    max_message_bytes = 0
+
+    def opened(self, connection: WebSocketConnection) -> None:
+        connection.close()
+
+    def receive_text(self, data: bytes) -> None:
+        """Too late."""
+
+    def receive_binary(self, data: bytes) -> None:
+        """Too late."""
+
+    def drained(self) -> None:
+        """Nothing was sent."""
+
+    def lost(self) -> None:
+        """Nothing depends on it."""
+
+    def leave(self) -> None:
+        """It is closed."""
+
+
+def _parse_query(query: str) -> Mapping[str, list[str]]:
+    return _remembered_query(query) if len(query) <= _LONGEST_REMEMBERED else parse_qs(query)
+
+
+@lru_cache(maxsize=1024)  # most handshakes ask with the same words
+def _remembered_query(query: str) -> Mapping[str, list[str]]:
+    return parse_qs(query)
+
+
+def _first(query: Mapping[str, list[str]], name: str) -> str:
+    return query.get(name, [""])[0]
+
+
+def _error(refused: _Refused, headers: dict[str, str] | None = None) -> Response:
+    return Response(refused.body(), refused.status, headers, media_type="application/json")
+
+
+def _text(payload: bytes) -> Response:
+    return Response(payload, headers={"Content-Type": "text/plain; charset=UTF-8"})

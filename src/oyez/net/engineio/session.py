@@ -1,0 +1,387 @@
+"""Engine.IO sessions on real transports: the link between a session's table of states and the application.
+
+Knows sessions, their transports and their clock. Must not know Socket.IO or what a message means.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from oyez.access.peer import FindPeer, Note
+from oyez.errors import ProtocolError
+from oyez.net.engineio.candidate import Candidate
+from oyez.net.engineio.polling import PollingTransport
+from oyez.net.engineio.session_id import new_session_id
+from oyez.net.ticker import Ticker
+from oyez.net.websocket import WebSocketConnection
+from oyez.wire import engineio
+from oyez.wire.engineio_session import Action, EngineSession, Event, State, Timers
+from oyez.wire.websocket import binary_frame, text_frame
+
+logger = logging.getLogger(__name__)
+
+_PING_FRAME = text_frame(engineio.PING)
+
+_GOING_AWAY = 1001  # RFC 6455 §7.4.1; clients of Engine.IO come back whatever the code
+
+
+class EngineApp(Protocol):
+    """The application's side of one session."""
+
+    max_message_bytes: int
+    """Longest message that the peer may send now, in bytes."""
+
+    def receive_text(self, data: bytes) -> None:
+        """Take a text message, without its type byte.
+
+        Raises:
+            ProtocolError: the session has to be closed.
+        """
+        ...
+
+    def receive_binary(self, data: bytes) -> None:
+        """Take a binary message; raises as `receive_text`."""
+        ...
+
+    def transport_changed(self) -> None:
+        """From now on `EngineLink.write` leads elsewhere, and takes another form of bytes."""
+        ...
+
+    def drained(self) -> None:
+        """The transport takes bytes again after a write that returned False."""
+        ...
+
+    def alarm(self) -> None:
+        """The time has come that was asked for with `EngineLink.set_alarm`."""
+        ...
+
+    def closed(self) -> None:
+        """The session has ended. Called once, and last."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """What an Engine.IO server tells its clients and holds them to."""
+
+    timers: Timers = field(default_factory=Timers)
+    upgrade_timeout_s: float = 10.0
+    max_payload_bytes: int = 10_000
+
+
+class EngineServer:
+    """All sessions of one Engine.IO path.
+
+    Args:
+        settings: timers and limits.
+        ticker: calls sessions when their time has come.
+        open_app: makes the application's side of a new session.
+        note: counts what a peer did wrong.
+    """
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        ticker: Ticker,
+        open_app: Callable[["EngineLink"], EngineApp],
+        note: Note,
+    ) -> None:
+        self.settings = settings
+        self.ticker = ticker
+        self.open_app = open_app
+        self.note = note
+        self.links: dict[str, EngineLink] = {}
+
+    def open_link(self, find_peer: FindPeer, *, polling: bool) -> "EngineLink":
+        """Begin a session on either transport."""
+        link = EngineLink(self, new_session_id(), find_peer, polling=polling)
+        self.links[link.sid] = link
+        return link
+
+
+class EngineLink:
+    """One session: its state, the transport that carries it, and the application behind it.
+
+    As a receiver of frames it serves the WebSocket that carries it.
+    """
+
+    __slots__ = (
+        "_alarm_at",
+        "_app",
+        "_candidate",
+        "_connection",
+        "_ended",
+        "_server",
+        "_session",
+        "_stalled",
+        "find_peer",
+        "polling",
+        "sid",
+        "tick_slot",
+    )
+
+    def __init__(self, server: EngineServer, sid: str, find_peer: FindPeer, *, polling: bool) -> None:
+        self._server = server
+        self.sid = sid
+        self.find_peer = find_peer
+        self.polling: PollingTransport | None = PollingTransport(self.drained) if polling else None
+        self._connection: WebSocketConnection | None = None
+        self._candidate: Candidate | None = None
+        self._alarm_at: float | None = None
+        self._stalled = False
+        self._ended = False
+        self.tick_slot = 0
+        timers = server.settings.timers
+        self._session = EngineSession(State.POLLING if polling else State.WEBSOCKET, timers, server.ticker.clock())
+        self._app: EngineApp = server.open_app(self)
+        self._plan_tick()
+
+    # What the application uses
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything can still be sent."""
+        return not self._ended
+
+    @property
+    def write(self) -> Callable[[bytes], bool]:
+        """Give the function that sends bytes in the transport's own form; False: full, wait for `drained`."""
+        if self.polling is not None:
+            return self.polling.write
+        assert self._connection is not None
+        return self._connection.write
+
+    def send_text(self, packet: bytes) -> None:
+        """Send one text packet, with its type byte."""
+        if self._ended:
+            return
+        if self._connection is not None:
+            self._connection.send(text_frame(packet))
+        elif self.polling is not None:
+            self.polling.send(packet)
+            if self.polling.hopeless:
+                self._server.note("unread-answers", "a client that never polls", self.find_peer)
+                self.close()
+
+    def send_binary(self, data: bytes) -> None:
+        """Send one binary message."""
+        if self.polling is not None:
+            self.send_text(engineio.encode_binary(data))
+        elif self.is_open and self._connection is not None:
+            self._connection.send(binary_frame(data))
+
+    def set_alarm(self, delay_s: float | None) -> None:
+        """Have the application's `alarm` called after a while; None: not at all."""
+        self._alarm_at = None if delay_s is None else self._server.ticker.clock() + delay_s
+        if self._alarm_at is not None and self._alarm_at < self._session.deadline:
+            self._plan_tick()  # else the heartbeat's tick comes first, and sees to it
+
+    def close(self, final_packet: bytes = engineio.CLOSE, *, code: int | None = None) -> None:
+        """End the session.
+
+        Args:
+            final_packet: what a pending poll is told. After CLOSE the Python client stays away; after NOOP all clients
+                find the session gone with their next poll, and come back.
+            code: of the WebSocket's close frame; without one the peer sees 1005.
+        """
+        if self._ended:
+            return
+        if self.polling is not None and self.polling.waiting:
+            self.polling.send(final_packet)
+        self._end()
+        if self._connection is not None:
+            self._connection.close(code)
+
+    def abort(self) -> None:
+        """End the session as a link that breaks does: whatever is unsent, and without a word."""
+        if self._connection is not None:
+            self._connection.abort()  # `lost` follows
+        else:
+            self.close(engineio.NOOP)
+
+    def leave(self) -> None:
+        """End the session with the daemon; whatever its transport, its client comes back."""
+        self.close(engineio.NOOP, code=_GOING_AWAY)
+
+    # Frames of the WebSocket that carries the session
+
+    @property
+    def max_message_bytes(self) -> int:
+        """Longest packet that the peer may send now."""
+        return self._app.max_message_bytes
+
+    def opened(self, connection: WebSocketConnection) -> None:
+        """Tell the client about its session."""
+        self._connection = connection
+        connection.send(text_frame(self.open_packet([])))
+
+    def receive_text(self, data: bytes) -> None:
+        """Take one packet, from either transport."""
+        if data[:1] == engineio.MESSAGE and not self._session.awaits_pong and not self._ended:
+            self._deliver(self._app.receive_text, data[1:])
+        else:
+            self._receive_rare(data)
+
+    def _receive_rare(self, data: bytes) -> None:
+        action = self._session.receive(data[:1], self._server.ticker.clock())
+        if action is Action.DELIVER:
+            self._deliver(self._app.receive_text, data[1:])
+            return
+        if action is Action.END:
+            if data != engineio.CLOSE:
+                self._server.note("bad-packet", "an Engine.IO packet out of place", self.find_peer)
+            final_packet = engineio.NOOP if data == engineio.CLOSE else engineio.CLOSE
+            self.close(final_packet)  # Engine.IO 4, "Close": a poll that is pending beside a "1" gets a noop
+            return
+        self._plan_tick()
+
+    def receive_binary(self, data: bytes) -> None:
+        """Take one binary message, from either transport."""
+        if self._session.receive(engineio.MESSAGE, self._server.ticker.clock()) is Action.DELIVER:
+            self._deliver(self._app.receive_binary, data)
+
+    def _deliver(self, receive: Callable[[bytes], None], data: bytes) -> None:
+        try:
+            receive(data)
+        except ProtocolError as error:
+            self._fail(str(error))
+
+    def drained(self) -> None:
+        """Go on after back-pressure."""
+        if not self.is_open:
+            return
+        if self._stalled:
+            self._stalled = False
+            self._session.restart_heartbeat(self._server.ticker.clock())
+            self._plan_tick()
+        self._app.drained()
+
+    def lost(self) -> None:
+        """The WebSocket that carried the session has ended."""
+        self._connection = None
+        if self.is_open:
+            self._end()
+
+    # Polling
+
+    def open_packet(self, upgrades: list[str]) -> bytes:
+        """Write the handshake's answer."""
+        settings = self._server.settings
+        return engineio.OpenPacket(
+            sid=self.sid,
+            upgrades=upgrades,
+            pingInterval=round(settings.timers.ping_interval_s * 1000),
+            pingTimeout=round(settings.timers.ping_timeout_s * 1000),
+            maxPayload=settings.max_payload_bytes,
+        ).encode()
+
+    def receive_payload(self, body: bytes) -> None:
+        """Take the packets of one POST; a bad one ends the session, and those before it count."""
+        try:
+            for packet in engineio.decode_payload(body):
+                if not self.is_open:
+                    return
+                if packet.binary:
+                    self.receive_binary(packet.data)
+                else:
+                    self.receive_text(packet.data)
+        except ProtocolError as error:
+            self._fail(str(error))
+        except Exception:  # the packets after it are lost; on a WebSocket the connection ends
+            logger.exception("a session is closed after an error of ours")
+            self.close(engineio.NOOP)
+
+    # Upgrade
+
+    @property
+    def upgrading(self) -> bool:
+        """Whether a WebSocket is trying to take over."""
+        return self._candidate is not None
+
+    def try_upgrade(self) -> Candidate:
+        """Let a WebSocket try to take over from polling."""
+        self._candidate = Candidate(self, self._server.ticker, self._server.settings.upgrade_timeout_s)
+        return self._candidate
+
+    def end_pending_poll(self) -> None:
+        """Give a pending GET a noop, so that the client can go on with its upgrade."""
+        if self.polling is not None and self.polling.waiting:
+            self.polling.send(engineio.NOOP)
+
+    def step_candidate(self, event: Event) -> Action:
+        """Let something that happened to the candidate have its effect on the session."""
+        action = self._session.step(event)
+        if event is Event.CANDIDATE_LOST or action in (Action.DROP_CANDIDATE, Action.SWITCH):
+            self._candidate = None
+        return action
+
+    def switch(self, connection: WebSocketConnection) -> None:
+        """Move the session from polling to a WebSocket, with all that waits for a poll."""
+        polling = self.polling
+        assert polling is not None
+        connection.hand_over(self)
+        unsent = polling.empty_out()
+        self.end_pending_poll()
+        self.polling, self._connection = None, connection
+        if unsent:
+            for packet in engineio.decode_payload(unsent):
+                connection.send(binary_frame(packet.data) if packet.binary else text_frame(packet.data))
+        self._session.restart_heartbeat(self._server.ticker.clock())
+        self._plan_tick()
+        self._app.transport_changed()
+
+    # The clock
+
+    def tick(self, now: float) -> None:
+        """Do what the session's clock or the application's asks for."""
+        if self._alarm_at is not None and now >= self._alarm_at:
+            self._alarm_at = None
+            self._app.alarm()
+        if self.is_open:
+            action = self._session.tick(now)
+            if action is Action.PING:
+                self._ping()
+            elif action is Action.END:
+                self._server.note("ping-timeout", "no pong in time", self.find_peer)
+                self.close(engineio.NOOP)
+        if self.is_open:
+            self._plan_tick()
+
+    def expire(self) -> None:
+        """Hold the deadline to the millisecond when a request asks for the session."""
+        self.tick(self._server.ticker.clock())
+
+    def _ping(self) -> None:
+        connection = self._connection
+        if connection is None:
+            self.send_text(engineio.PING)
+        elif not connection.blocked:
+            connection.send(_PING_FRAME)
+        # A ping behind a full socket would come too late to be answered. Taking bytes is a sign of life as well, so
+        # the socket has until the deadline of the pong to take some.
+        self._stalled = connection is not None and connection.blocked
+
+    def _plan_tick(self) -> None:
+        deadline = self._session.deadline
+        if self._alarm_at is not None and self._alarm_at < deadline:
+            deadline = self._alarm_at
+        self._server.ticker.set(self, deadline)
+
+    # Ends
+
+    def _fail(self, detail: str) -> None:
+        self._server.note("bad-packet", detail, self.find_peer)
+        self.close()
+
+    def _end(self) -> None:
+        self._ended = True
+        self._server.links.pop(self.sid, None)
+        self._server.ticker.clear(self)
+        try:
+            if self._candidate is not None:
+                self._candidate.drop()
+            if self.polling is not None:
+                self.polling.wake()
+        finally:
+            self._app.closed()

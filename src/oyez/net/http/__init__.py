@@ -1,0 +1,1 @@
+"""HTTP, until a socket is taken for something else."""

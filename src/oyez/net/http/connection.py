@@ -1,0 +1,304 @@
+"""One socket that speaks HTTP: uvicorn's protocol, held to bounds before a request is complete.
+
+Knows requests as they come in. Must not know the paths, nor what is behind them.
+"""
+
+import asyncio
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.utils import is_ssl
+
+from oyez.errors import ProtocolError
+from oyez.net.callbacks import HttpGate
+from oyez.net.http.preliminaries import IS_KEPT
+from oyez.net.peer import far_end_of
+from oyez.net.stream import StreamConnection
+from oyez.net.websocket import WebSocketConnection
+from oyez.wire import http_fields
+from oyez.wire.http_target import ASTERISK, check_host, read_target
+
+# Whoever reads a body holds it to its time and answers; the socket itself is closed a little later.
+_GRACE_S = 1.0
+
+# How much longer an idle connection is kept than its client was told: a request that sets out at the last moment comes
+# a little later.
+_KEPT_LONGER_S = 2.0
+
+_HEADER_FRAME = len(": \r\n")
+
+# Requests that may wait for the answer to the one before.
+_MOST_PIPELINED = 16
+
+
+class _HeadTooLongError(ProtocolError):
+    """The head of a request has more bytes than it may."""
+
+    def __init__(self) -> None:
+        super().__init__("headers that are too long")
+
+
+class HttpConnection(HttpToolsProtocol):
+    """A socket until it is upgraded: uvicorn's protocol, with bounds on headers in bytes and in time."""
+
+    def __init__(self, gate: HttpGate, **of_uvicorn: Any) -> None:
+        super().__init__(**of_uvicorn)
+        self._gate = gate
+        self._in_headers = True
+        self._in_body = False
+        self._header_bytes = 0
+        self._is_stream = False
+        self._stream_asked = False
+        self._unanswered: list[RequestResponseCycle] = []  # in the order in which they came
+        self._ends_with_answer = False
+        self.tick_slot = 0
+
+    # The socket's side
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a request. Addresses are asked for once somebody wants to know them."""
+        self.connections.add(self)
+        self.transport = transport
+        self.flow = FlowControl(transport)
+        self.scheme = "https" if is_ssl(transport) else "http"
+        self._set_deadline(self._gate.limits.header_timeout_s)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the deadline, and tell those who work on an answer."""
+        self._gate.ticker.clear(self)
+        self._gate.idle.pop(self, None)
+        for cycle in self._unanswered:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, as long as headers that are not complete stay within their bound."""
+        self._gate.idle.pop(self, None)
+        if self._ends_with_answer:
+            return
+        self._header_bytes += len(data)
+        try:
+            self._parse(data)
+        except httptools.HttpParserError as error:
+            if not self._stream_asked:  # what comes behind its request is nothing to anybody
+                self._refuse_broken(error.__context__)
+                return
+        if self._in_headers and self._header_bytes > self._gate.limits.max_header_bytes:
+            self._refuse_broken(_HeadTooLongError())
+        elif self._stream_asked and not self.transport.is_closing():
+            self._hand_over(StreamConnection(self._gate))
+
+    def _parse(self, data: bytes) -> None:
+        """Feed the parser, which stops at each request that asks for another protocol.
+
+        Only a WebSocket is to be had. Other wishes are passed over (RFC 9110 §7.8): the request is parsed once more,
+        without its wish, and with what comes behind it.
+        """
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as stopped:
+                rest = data[stopped.args[0] :]
+            else:
+                return
+            if self._asks_for_websocket():
+                self._begin_websocket(rest)
+                return
+            data = self._head_without_upgrade() + rest
+
+    def _all(self, name: bytes) -> list[str]:
+        return [value.decode("latin-1") for key, value in self.headers if key == name]
+
+    def _asks_for_websocket(self) -> bool:
+        return self.parser.get_method() == b"GET" and "websocket" in http_fields.lower_elements(*self._all(b"upgrade"))
+
+    def _begin_websocket(self, rest: bytes) -> None:
+        """Hand the socket over, with the request as it was parsed here."""
+        if self._is_busy:
+            self._refuse(b"400 Bad Request", "a WebSocket asked for before the answer to the request before")
+        elif any(length.strip("0") for length in self._all(b"content-length")) or self._all(b"transfer-encoding"):
+            self._refuse(b"400 Bad Request", "a WebSocket asked for with a body")
+        else:
+            connection = WebSocketConnection(self._gate)
+            self._hand_over(connection)
+            if rest:  # a client that did not wait for the answer
+                connection.data_received(rest)
+
+    def _head_without_upgrade(self) -> bytes:
+        request = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        lines = [b"%b: %b" % (name, value) for name, value in self.headers if name != b"upgrade"]
+        return b"\r\n".join([request, *lines, b"", b""])
+
+    def _hand_over(self, connection: WebSocketConnection | StreamConnection) -> None:
+        self._gate.ticker.clear(self)
+        self.connections.discard(self)
+        connection.connection_made(self.transport)
+        self.transport.set_protocol(connection)
+        connection.begin(self.url, self.headers)
+        self.parser = None  # type: ignore[assignment]  # it refers back to this object: both can go now
+
+    def tick(self, now: float) -> None:
+        """The headers did not come in time, or the body, or another request on a connection that is kept."""
+        if self._in_headers and not self._in_body and self._header_bytes:
+            self._refuse(b"408 Request Timeout", "headers that do not end")
+        elif self._is_busy:
+            self._end_with_answer()
+        else:
+            self.transport.close()
+
+    def close_idle(self) -> None:
+        """Close: somebody else needs the socket, and no request is under way on it."""
+        self._gate.idle.pop(self, None)
+        self.transport.close()
+
+    # The parser's side
+
+    def on_message_begin(self) -> None:
+        """Begin to count a request's headers.
+
+        Raises:
+            ProtocolError: too many wait already, or the socket is a stream's.
+        """
+        if self._is_stream or len(self._unanswered) > _MOST_PIPELINED:
+            raise ProtocolError("too many requests before their answers")
+        super().on_message_begin()
+        self._in_headers = True
+        self._in_body = False
+        self._set_deadline(self._gate.limits.header_timeout_s)
+
+    def on_chunk_header(self) -> None:
+        """Count again: behind the last chunk come headers. They are nothing to anybody."""
+        self._in_headers = True
+        self._header_bytes = 0
+        self.headers = []
+
+    def on_body(self, body: bytes) -> None:
+        """Count no more: it was not the last chunk."""
+        self._in_headers = False
+        if not self._is_stream:
+            super().on_body(body)
+
+    def on_headers_complete(self) -> None:
+        """Count no more, and begin to wait for the end of the body.
+
+        Raises:
+            ProtocolError: the request asks for what no server has, or its words contradict each other.
+        """
+        self._in_headers = False
+        self._in_body = True
+        self._check_length()
+        self._read_target()
+        if self.parser.should_upgrade():
+            return  # `_parse` decides what becomes of it
+        self._set_deadline(self._gate.limits.body_timeout_s + _GRACE_S)
+        self._is_stream = self.parser.get_method() == b"GET" and self._gate.is_stream(self.url)
+        if self._is_stream:
+            if self._is_busy:
+                raise ProtocolError("a stream asked for before the answer to the request before")
+            return  # no task is begun for it
+        self._begin_answer()
+
+    def _check_length(self) -> None:
+        """Hold a head that came in one piece to the same bound as one that trickles in."""
+        length = len(self.url) + sum([len(name) + len(value) + _HEADER_FRAME for name, value in self.headers])
+        if length > self._gate.limits.max_header_bytes:
+            raise _HeadTooLongError
+
+    def _read_target(self) -> None:
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            raise ProtocolError("this is no proxy")
+        check_host(self.headers)
+        self.url, authority = read_target(method, self.url)
+        if authority is not None:  # RFC 9112 §3.2.2: it replaces the header
+            lines = [(name, authority if name == b"host" else value) for name, value in self.headers]
+            self.headers[:] = lines if (b"host", authority) in lines else [*lines, (b"host", authority)]
+
+    def _begin_answer(self) -> None:
+        self.client = self.client or far_end_of(self.transport)
+        self.scope["client"] = self.client
+        is_for_all = self.url == ASTERISK
+        if is_for_all:
+            self.url = b"/"
+        super().on_headers_complete()
+        if is_for_all:
+            self.scope["path"], self.scope["raw_path"] = ASTERISK.decode(), ASTERISK
+        cycle = self.cycle
+        self.scope[IS_KEPT] = lambda: cycle.keep_alive  # type: ignore[literal-required]
+        self._unanswered.append(cycle)
+        self.flow.resume_reading()  # else nobody would see a client go that has asked for more
+
+    def on_message_complete(self) -> None:
+        """What comes next is another request, unless this one takes the socket for good."""
+        if self.parser.should_upgrade():
+            return
+        self._stream_asked = self._is_stream
+        self._header_bytes = 0
+        self._in_headers = self._in_body = False
+        self._gate.ticker.clear(self)
+        if self._is_stream:
+            return
+        super().on_message_complete()
+        if self.cycle.response_complete:  # it did not wait for the body
+            self._wait_for_request()
+
+    # Answers
+
+    @property
+    def _is_busy(self) -> bool:
+        """Whether a request is complete, and its answer is not."""
+        return bool(self._unanswered) and not self._unanswered[0].more_body
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, or wait for one."""
+        self._unanswered.pop(0)
+        super().on_response_complete()
+        self._unset_keepalive_if_required()
+        if not (self._unanswered or self._in_headers or self._in_body or self.transport.is_closing()):
+            self._wait_for_request()
+
+    def _wait_for_request(self) -> None:
+        self._gate.idle[self] = None
+        self._set_deadline(self._gate.keep_alive_s + _KEPT_LONGER_S)
+
+    def _set_deadline(self, delay_s: float) -> None:
+        ticker = self._gate.ticker
+        ticker.set(self, ticker.clock() + delay_s)
+
+    def _refuse_broken(self, reason: BaseException | None) -> None:
+        """Refuse what the parser stopped at."""
+        status = b"431 Request Header Fields Too Large" if isinstance(reason, _HeadTooLongError) else b"400 Bad Request"
+        self._refuse(status, str(reason) if isinstance(reason, ProtocolError) else "not HTTP")
+
+    def _refuse(self, status: bytes, detail: str) -> None:
+        """Answer what cannot be served, and close; if answers to earlier requests are due, the next is the last."""
+        self._gate.note("bad-request", detail)
+        if self._is_busy:
+            self._end_with_answer()
+        elif not self.transport.is_closing():
+            self._gate.ticker.clear(self)
+            if not (self._unanswered and self._unanswered[0].response_started):
+                self.transport.write(self._write_refusal(status, detail))
+            self.transport.close()
+
+    def _write_refusal(self, status: bytes, detail: str) -> bytes:
+        origin = next(iter(self._all(b"origin")), None) if self.headers else None
+        body = detail.encode("ascii", "backslashreplace")
+        fields = {
+            "Connection": "close",
+            "Content-Type": "text/plain; charset=utf-8",
+            "Content-Length": str(len(body)),
+            **self._gate.origins.headers(origin),
+        }
+        lines = "".join([f"{name}: {value}\r\n" for name, value in fields.items()])
+        return b"HTTP/1.1 %b\r\n%b\r\n%b" % (status, lines.encode("latin-1"), body)
+
+    def _end_with_answer(self) -> None:
+        """Close with the answer that is due; it says so, and who has asked for more asks again (RFC 9112 §9.3.2)."""
+        self._gate.ticker.clear(self)
+        self._ends_with_answer = True
+        self._unanswered[0].keep_alive = False
+        self.pipeline.clear()

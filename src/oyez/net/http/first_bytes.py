@@ -1,0 +1,112 @@
+"""The first to see what comes over a new socket: plain requests for a WebSocket pass, all else goes to the HTTP side.
+
+Knows how most clients write a WebSocket handshake. Must not know HTTP beyond that.
+
+The HTTP side parses every request completely, which takes it a quarter of the time of a connect. After a restart
+thousands of listeners connect at once, and they all write their handshake in one segment and in the plainest words.
+Only those are read here (`python -m bench.compare --only burst` shows the gain); at the least doubt the HTTP side
+decides.
+"""
+
+import asyncio
+import re
+from typing import Any, cast
+
+from uvicorn.server import ServerState
+
+from oyez.errors import ProtocolError
+from oyez.net.callbacks import HttpGate
+from oyez.net.http.connection import HttpConnection
+from oyez.net.websocket import WebSocketConnection
+from oyez.wire.http_target import check_host
+
+# RFC 9112 §3 and §5, without anything that two parsers could read in two ways.
+_PLAIN_REQUEST = re.compile(rb"GET (/[!-~]*) HTTP/1\.1\r\n((?:[A-Za-z0-9-]+: [ -~]*\r\n)+)\r\n")
+_HEADER = re.compile(rb"([A-Za-z0-9-]+): ([ -~]*)\r\n")
+_WEBSOCKET = b"pgrade: websocket\r\n"
+_CONNECTION = (b"upgrade", b"keep-alive, upgrade")
+_BODY = re.compile(rb"\r\n(?:content-length|transfer-encoding|expect):", re.IGNORECASE)
+
+
+class Doorman(asyncio.Protocol):
+    """A socket until its first bytes come."""
+
+    __slots__ = ("_gate", "_of_uvicorn", "_sockets", "tick_slot", "transport")
+
+    def __init__(self, gate: HttpGate, **of_uvicorn: Any) -> None:
+        self._gate = gate
+        self._of_uvicorn = of_uvicorn
+        self._sockets: set[object] = cast("ServerState", of_uvicorn["server_state"]).connections  # type: ignore[assignment]
+        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set by connection_made
+        self.tick_slot = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for the first bytes, but not for ever."""
+        self.transport = cast("asyncio.Transport", transport)
+        self._sockets.add(self)
+        ticker = self._gate.ticker
+        ticker.set(self, ticker.clock() + self._gate.limits.header_timeout_s)
+        if len(self._sockets) + len(self._gate.connections) > self._gate.max_sockets:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Close the socket that has waited for a request for longest; if there is none, the one that has just come."""
+        longest = next(iter(self._gate.idle), None)
+        if longest is not None:
+            longest.close_idle()
+        else:
+            self._gate.note("at-capacity", "a socket over the limit is closed")
+            self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        self._sockets.discard(self)
+        self._gate.ticker.clear(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand the socket over."""
+        self.connection_lost(None)
+        request = _read_plain_request(data) if len(data) <= self._gate.limits.max_header_bytes else None
+        if request is None:
+            http = HttpConnection(self._gate, **self._of_uvicorn)
+            http.connection_made(self.transport)
+            self.transport.set_protocol(http)
+            http.data_received(data)
+            return
+        connection = WebSocketConnection(self._gate)
+        connection.connection_made(self.transport)
+        self.transport.set_protocol(connection)
+        connection.begin(*request)
+
+    def eof_received(self) -> bool | None:
+        """Close when the peer does."""
+        return None
+
+    def tick(self, now: float) -> None:
+        """Nothing came."""
+        self.transport.close()
+
+    def shutdown(self) -> None:
+        """The daemon stops."""
+        self.transport.close()
+
+
+def _read_plain_request(data: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]] | None:
+    """Read a request for a WebSocket: its target, and its headers with names in lower case; None for anything else."""
+    if _WEBSOCKET not in data or _BODY.search(data):
+        return None
+    request = _PLAIN_REQUEST.fullmatch(data)
+    if request is None or b"%" in request[1] or b"#" in request[1]:
+        return None
+    headers = [(name.lower(), value.strip(b" ")) for name, value in _HEADER.findall(request[2])]
+    if (b"upgrade", b"websocket") not in headers or not _asks_to_upgrade(headers):
+        return None
+    try:
+        check_host(headers)
+    except ProtocolError:
+        return None
+    return request[1], headers
+
+
+def _asks_to_upgrade(headers: list[tuple[bytes, bytes]]) -> bool:
+    return any(name == b"connection" and value.lower() in _CONNECTION for name, value in headers)

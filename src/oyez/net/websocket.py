@@ -1,0 +1,333 @@
+"""One upgraded socket: frames in, joined frames out, back-pressure.
+
+Knows WebSocket connections. Must not know which protocol speaks inside the messages.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from websockets.frames import Frame, Opcode
+from websockets.protocol import OPEN, SERVER
+from websockets.protocol import Protocol as FrameProtocol
+
+from oyez.net.callbacks import FrameReceiver, Gate
+from oyez.net.http.handshake import BadHandshake, Handshake, Refusal, accept, quiet_logger
+from oyez.net.socket import TakenSocket
+from oyez.wire.websocket import take_text_frames
+
+logger = logging.getLogger(__name__)
+
+# A peer that sends a flood gets a slice of it handled in one turn of the loop. How long that takes depends on what is
+# in it: a thousand tiny frames, or a part of one long post. So it is measured, and the next slice is shorter or longer.
+_FIRST_SLICE_BYTES = 8 * 1024
+_LEAST_SLICE_BYTES = 512
+_MOST_SLICE_BYTES = 64 * 1024
+_SLICE_S = 0.002
+
+_SHORT_CUT_BYTES = 65_535
+
+# The beginning of a frame that is kept until the rest comes. More than that goes to the parser, which does not copy
+# what it has for each segment that comes.
+_TAIL_BYTES = 4096
+
+_FRAME_HEADER_BYTES = 14  # RFC 6455 §5.2: at most, with mask
+_CLOSING_TIMEOUT_S = 2.0
+
+# A frame parser is needed only while bytes are there to be parsed. Between frames one is like the other, so an idle
+# connection has none: that is 3 of the 8 KB that it may cost, and most of what making a connection would cost in time.
+_PARSERS_KEPT = 64
+
+
+class WebSocketConnection(TakenSocket):
+    """A socket after its upgrade. The HTTP side hands it over with the request that asked for it.
+
+    ``heard``: the peer has sent bytes, or taken those that it was late with. Whoever waits for a sign of life takes it
+    back first.
+    """
+
+    __slots__ = (
+        "_fragments",
+        "_loop",
+        "_slice_bytes",
+        "_tail",
+        "_unparsed_bytes",
+        "_unread",
+        "_ws",
+        "heard",
+        "tick_slot",
+    )
+
+    _receiver: FrameReceiver | None
+
+    def __init__(self, gate: Gate) -> None:
+        super().__init__()
+        self._gate = gate
+        self._loop = asyncio.get_running_loop()
+        self._ws: FrameProtocol | None = None  # while a message is unfinished, and once the end has begun
+        self._receiver = None
+        self._fragments: list[Frame] | None = None
+        self._unread = b""
+        self._tail = b""
+        self._unparsed_bytes = 0
+        self._slice_bytes = _FIRST_SLICE_BYTES
+        self.heard = False
+        self.tick_slot = 0
+
+    # The socket's side
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of everything."""
+        self._gate.ticker.clear(self)
+        self._unread = b""
+        super().connection_lost(exc)
+
+    def resume_writing(self) -> None:
+        """The peer has taken all that was written."""
+        self.heard = True
+        super().resume_writing()
+
+    def _resume_reading(self) -> None:
+        self._loop.call_soon(self._read_on)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed, collect, answer."""
+        self.heard = True
+        if len(data) > self._slice_bytes:
+            self._unread = data[self._slice_bytes :]
+            data = data[: self._slice_bytes]
+            self._transport.pause_reading()
+            self._loop.call_soon(self._read_on)
+        self._hold_answers()
+        try:
+            self._feed(data)
+        except Exception:
+            logger.exception("a connection is closed after an error of ours")
+            self.abort()
+        finally:
+            self._release_answers()
+
+    def _read_on(self) -> None:
+        """Go on with a large read, one slice a turn."""
+        if self._transport.is_closing() or self._reading_paused:
+            return
+        data, self._unread = self._unread, b""
+        self._transport.resume_reading()
+        clock = self._gate.ticker.clock
+        began = clock()
+        self.data_received(data)
+        spent_s = clock() - began
+        if spent_s > _SLICE_S:
+            self._slice_bytes = max(self._slice_bytes // 2, _LEAST_SLICE_BYTES)
+        elif spent_s < _SLICE_S / 4:
+            self._slice_bytes = min(self._slice_bytes * 2, _MOST_SLICE_BYTES)
+
+    def _feed(self, data: bytes) -> None:
+        receiver = self._receiver
+        if self._ws is None and receiver is not None:
+            if self._tail:
+                data, self._tail = self._tail + data, b""
+            data = self._take_short_cut(receiver, data)
+        if data and (self._ws is not None or not self.closing):
+            self._feed_parser(data)
+
+    def _take_short_cut(self, receiver: FrameReceiver, data: bytes) -> bytes:
+        """Hand out the plain text frames that the data begins with; give back what the parser has to see."""
+        messages, taken, more_to_come = take_text_frames(data, min(receiver.max_message_bytes, _SHORT_CUT_BYTES))
+        for message in messages:
+            if not (message.isascii() or _is_utf8(message)):
+                self._fail_not_utf8(self._borrow_parser())
+            if self.closing or self._receiver is None:
+                return b""
+            self._receiver.receive_text(message)
+        rest = data[taken:]
+        if more_to_come and len(rest) <= _TAIL_BYTES:
+            self._tail = rest
+            return b""
+        return rest
+
+    def _feed_parser(self, data: bytes) -> None:
+        ws = self._borrow_parser()
+        ws.receive_data(data)
+        self._unparsed_bytes += len(data)
+        for event in ws.events_received():
+            if isinstance(event, Frame):
+                self._unparsed_bytes -= _size_on_wire(event)
+                self._take_frame(ws, event)
+        self._check_unfinished(ws)
+        self._flush_parser(ws)
+        if ws.close_sent is not None and ws.close_rcvd is not None:
+            # RFC 6455 §7.1.1: the server closes first, and there are clients that wait for it.
+            self._loop.call_soon(self._transport.close)
+        if self._unparsed_bytes == 0 and ws.current_size is None and ws.state is OPEN and not ws.eof_sent:
+            self._ws = None  # between two messages: no trace of this peer is left in it
+            if len(self._gate.parsers) < _PARSERS_KEPT:
+                self._gate.parsers.append(ws)
+
+    def _borrow_parser(self) -> FrameProtocol:
+        if self._ws is None:
+            free = self._gate.parsers
+            self._ws = (
+                free.pop()
+                if free
+                else FrameProtocol(SERVER, state=OPEN, max_size=self._gate.max_message_bytes, logger=quiet_logger)
+            )
+            if self._tail:
+                self._ws.receive_data(self._tail)
+                self._unparsed_bytes = len(self._tail)
+                self._tail = b""
+        return self._ws
+
+    def _flush_parser(self, ws: FrameProtocol) -> None:
+        """Send what the protocol layer wants sent: pongs, and close frames with the end of the stream after them."""
+        for out in ws.data_to_send():
+            if out:
+                self._put_after_answers(out)
+            elif not self.closing:
+                self._linger()
+        if ws.parser_exc is not None:
+            if not isinstance(ws.parser_exc, EOFError):
+                self._gate.note("bad-frame", str(ws.parser_exc))
+            ws.parser_exc = None
+
+    # Handshake
+
+    def begin(self, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        """Answer the request that asked for the upgrade: its target and its headers, names in lower case."""
+        path, _, query = target.decode("latin-1").partition("?")
+        handshake = Handshake(path, query, headers, self)
+        cors = self._gate.origins.headers(handshake.first(b"origin"))
+        try:
+            answer = accept(handshake, cors)
+        except BadHandshake as error:
+            self._gate.note("bad-handshake", str(error))
+            self._refuse(error.answer)
+            return
+        receiver = self._gate.admit(handshake)
+        if isinstance(receiver, Refusal):
+            self._refuse(receiver.serialize(cors))
+            return
+        self._receiver = receiver
+        self._hold_answers()
+        self.send(answer)
+        receiver.opened(self)
+        self._release_answers()
+
+    def _refuse(self, answer: bytes) -> None:
+        self._transport.write(answer)
+        self._linger()
+
+    # Frames in
+
+    def _take_frame(self, ws: FrameProtocol, frame: Frame) -> None:
+        receiver = self._receiver
+        if receiver is None or self.closing:
+            return
+        if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY:
+            if frame.fin:
+                self._take_message(ws, frame.opcode is Opcode.TEXT, bytes(frame.data))
+            else:
+                self._fragments = [frame]
+        elif frame.opcode is Opcode.CONT and self._fragments is not None:
+            self._fragments.append(frame)
+            if frame.fin:
+                whole = b"".join([fragment.data for fragment in self._fragments])
+                is_text = self._fragments[0].opcode is Opcode.TEXT
+                self._fragments = None
+                self._take_message(ws, is_text, whole)
+
+    def _take_message(self, ws: FrameProtocol, is_text: bool, data: bytes) -> None:
+        receiver = self._receiver
+        if receiver is None:
+            return
+        if len(data) > receiver.max_message_bytes:
+            self._fail_too_big(ws)
+        elif not is_text:
+            receiver.receive_binary(data)
+        elif data.isascii() or _is_utf8(data):
+            receiver.receive_text(data)
+        else:
+            self._fail_not_utf8(ws)
+
+    def _check_unfinished(self, ws: FrameProtocol) -> None:
+        """Stop a message that is too long for its sender before it has been stored."""
+        receiver = self._receiver
+        if receiver is None or self.closing:
+            return
+        size = len(ws.reader.buffer) - _FRAME_HEADER_BYTES
+        if self._fragments is not None:
+            size += ws.current_size or 0
+            if len(self._fragments) > receiver.max_message_bytes:  # empty fragments cost memory too
+                size = receiver.max_message_bytes + 1
+        if size > receiver.max_message_bytes:
+            self._fail_too_big(ws)
+
+    def _fail_not_utf8(self, ws: FrameProtocol) -> None:
+        self._gate.note("bad-frame", "text is not UTF-8")
+        ws.fail(1007)  # RFC 6455 §8.1
+        self._flush_parser(ws)
+
+    def _fail_too_big(self, ws: FrameProtocol) -> None:
+        if not ws.eof_sent:
+            self._gate.note("too-big", "a message over the limit of its sender")
+            ws.fail(1009)  # RFC 6455 §7.4.1
+            self._flush_parser(ws)
+
+    def hand_over(self, receiver: FrameReceiver) -> None:
+        """Give the connection to another receiver; the one before is told nothing more."""
+        self._receiver = receiver
+
+    # Ends
+
+    def leave(self) -> None:
+        """End because the daemon stops, in the receiver's way."""
+        if self._receiver is not None:
+            self._receiver.leave()
+        else:
+            self.close()
+
+    def close(self, code: int | None = None) -> None:
+        """End with a close frame; without a code the peer sees 1005. A peer that does not read is cut off."""
+        if self.closing:
+            return
+        ws = self._borrow_parser()
+        if ws.state is OPEN:
+            ws.send_close(code)
+            self._flush_parser(ws)
+        self._linger()
+
+    def hang_up(self) -> None:
+        """End without a close frame, as if the process had gone: the peer sees 1006."""
+        if not self.closing:
+            self._linger()
+
+    def _linger(self) -> None:
+        """Give the peer a moment to take the close frame and to close its side."""
+        self.closing = True
+        if self.blocked:
+            self._transport.abort()
+            return
+        self._loop.call_soon(self._half_close)
+        self._gate.ticker.set(self, self._gate.ticker.clock() + _CLOSING_TIMEOUT_S)
+
+    def _half_close(self) -> None:
+        if not self._transport.is_closing() and self._transport.can_write_eof():
+            self._transport.write_eof()
+
+    def tick(self, now: float) -> None:
+        """The peer did not close its side in time."""
+        self._transport.abort()
+
+
+def _size_on_wire(frame: Frame) -> int:
+    """Count the bytes that a frame of a client's took, if its length was written in the shortest form."""
+    size = len(frame.data)
+    return size + (6 if size < 126 else 8 if size < 1 << 16 else 14)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

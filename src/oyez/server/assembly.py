@@ -1,0 +1,284 @@
+"""How a daemon is put together from its settings.
+
+Knows every part by name. Must not know when they are started, nor what they do inside.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from starlette.applications import Starlette
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from oyez import __version__
+from oyez.access.capacity import Capacity, FailedAttempts, Notes, Seats, derive_capacity, raise_open_files
+from oyez.access.keys import PostPolicy
+from oyez.access.peer import FindPeer, parse_networks
+from oyez.config.tree import Settings
+from oyez.endpoints.api.routes import ApiEndpoint
+from oyez.endpoints.listener import FilterLimits, House
+from oyez.endpoints.longpoll import PREFIX, LongPollEndpoint
+from oyez.endpoints.playground import PlaygroundEndpoint
+from oyez.endpoints.posting import PostingEndpoint, PostingLimits
+from oyez.endpoints.script import ScriptEndpoint
+from oyez.endpoints.socketio import SocketIOEndpoint, SocketIOLimits
+from oyez.endpoints.sse import PATH as STREAM_PATH
+from oyez.endpoints.sse import EventStreamEndpoint
+from oyez.endpoints.status import StatusEndpoint
+from oyez.endpoints.websocket import WebSocketEndpoint, WebSocketLimits
+from oyez.hub.history import History
+from oyez.hub.hub import Hub
+from oyez.metrics import Metrics
+from oyez.net.engineio.http import EngineHttp
+from oyez.net.engineio.session import EngineServer, EngineSettings
+from oyez.net.origins import Origins
+from oyez.net.peer import Peers
+from oyez.net.ticker import Ticker
+from oyez.server.routes import Doorway
+from oyez.server.stores import open_store, shown_url
+from oyez.wire.api_requests import PublishLimits
+from oyez.wire.engineio_session import Timers
+
+# Where raw WebSockets are below Socket.IO's path, whatever else they are at.
+_WEBSOCKET = "/event/"
+
+ErrorAnswers = Mapping[int, Callable[[Request, Exception], Awaitable[Response]]]
+
+# Answers below this size are not worth compressing (bytes).
+_GZIP_FROM = 1024
+_GZIP_LEVEL = 4  # a full page of history takes 1.5 ms at this level, and 4 ms at the usual one
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """What is behind one address: an HTTP application, and who takes WebSockets and streams."""
+
+    app: ASGIApp
+    doorway: Doorway
+
+
+class Building:
+    """All parts of one daemon.
+
+    Args:
+        settings: the effective tree.
+        is_serving: whether sessions may begin.
+        count_lost_lines: tells how many lines of the log were dropped.
+    """
+
+    def __init__(self, settings: Settings, is_serving: Callable[[], bool], count_lost_lines: Callable[[], int]) -> None:
+        self._settings = settings
+        self._is_serving = is_serving
+        self.ticker = Ticker()
+        self.notes = Notes()
+        self.capacity: Capacity = derive_capacity(raise_open_files(), settings.limits.max_connections)
+        self.broker_url = shown_url(settings)
+        self._broker = open_store(settings, self.notes)
+        self.hub = self._build_hub()
+        self.house = House(
+            self.hub,
+            Seats(self.capacity.listeners),
+            self.ticker,
+            self.notes,
+            FilterLimits(settings.limits.max_subscriptions, settings.limits.max_channel_length),
+            Origins(settings.http.allowed_origins),
+            Peers(parse_networks(settings.http.trusted_proxies), settings.auth.local_hosts),
+            self._may_open,
+        )
+        policy = PostPolicy(settings.key, parse_networks(settings.auth.sender_addresses))
+        failures = FailedAttempts(settings.limits.auth_failures_per_minute)
+        self.socketio = self._build_socketio(policy, failures)
+        self.engine = self._build_engine()
+        self.websocket = self._build_websocket()
+        self.posting = self._build_posting(policy, failures)
+        self.longpoll = LongPollEndpoint(self.house, settings.http.long_poll_timeout_s)
+        self.streams = EventStreamEndpoint(
+            self.house, settings.http.stream_heartbeat_s, (STREAM_PATH, self._below_socketio(STREAM_PATH))
+        )
+        self.api = self._build_api(policy, failures)
+        self.status = StatusEndpoint(is_serving, self._build_metrics(count_lost_lines))
+
+    # Parts
+
+    def _build_hub(self) -> Hub:
+        history = self._settings.history
+        return Hub(
+            self._broker,
+            History(
+                size=history.size,
+                ttl_s=history.ttl_s,
+                max_bytes=history.max_bytes,
+                max_channels=history.max_channels,
+            ),
+            call_soon=lambda function: asyncio.get_running_loop().call_soon(function),
+            clock=time.monotonic,
+            replay_without_start=history.replay_without_start,
+        )
+
+    def _build_socketio(self, policy: PostPolicy, failures: FailedAttempts) -> SocketIOEndpoint:
+        limits = self._settings.limits
+        return SocketIOEndpoint(
+            self.hub,
+            SocketIOLimits(
+                self.house.filter,
+                limits.max_receiver_message_bytes,
+                limits.max_sender_message_bytes,
+                self._settings.socketio.connect_timeout_s,
+            ),
+            self.house.seats,
+            policy=policy,
+            failures=failures,
+            note=self.notes,
+        )
+
+    def _build_engine(self) -> EngineServer:
+        socketio = self._settings.socketio
+        return EngineServer(
+            EngineSettings(
+                Timers(socketio.ping_interval_s, socketio.ping_timeout_s),
+                socketio.upgrade_timeout_s,
+                self._settings.limits.max_receiver_message_bytes,
+            ),
+            self.ticker,
+            self.socketio.open_app,
+            self.notes,
+        )
+
+    def _build_websocket(self) -> WebSocketEndpoint:
+        websocket = self._settings.websocket
+        max_message_bytes = self._settings.limits.max_receiver_message_bytes
+        limits = WebSocketLimits(max_message_bytes, websocket.ping_interval_s, websocket.ping_timeout_s)
+        return WebSocketEndpoint(self.house, limits)
+
+    def _build_posting(self, policy: PostPolicy, failures: FailedAttempts) -> PostingEndpoint:
+        limits = PostingLimits(
+            self._settings.limits.max_receiver_message_bytes,
+            self._settings.limits.max_sender_message_bytes,
+            self._settings.websocket.auth_timeout_s,
+        )
+        return PostingEndpoint(self.house, limits, policy, failures)
+
+    def _build_api(self, policy: PostPolicy, failures: FailedAttempts) -> ApiEndpoint:
+        limits = self._settings.limits
+        return ApiEndpoint(
+            self.hub,
+            policy,
+            failures,
+            self.notes,
+            PublishLimits(
+                limits.max_channel_length,
+                limits.max_sender_message_bytes,
+                limits.max_batch_events,
+                limits.max_batch_bytes,
+            ),
+            peers=self.house.peers,
+            body_timeout_s=limits.body_timeout_s,
+            version=__version__,
+        )
+
+    def _build_metrics(self, count_lost_lines: Callable[[], int]) -> Metrics:
+        metrics = Metrics()
+        metrics.gauge("oyez_sessions", "Sessions that are open.", self.count_sessions)
+        metrics.gauge("oyez_listeners", "Sessions that listen.", lambda: self.house.seats.taken)
+        metrics.gauge("oyez_senders", "Sessions that may post.", lambda: self.socketio.senders + self.posting.posters)
+        metrics.gauge("oyez_history_events", "Events in history.", lambda: self.hub.history_events)
+        metrics.gauge("oyez_history_bytes", "Estimated memory of history.", lambda: self.hub.history_bytes)
+        metrics.gauge("oyez_broker_up", "Whether the broker takes posts: 1 or 0.", lambda: int(self._broker.available))
+        metrics.counter(
+            "oyez_posts", "Events posted.", lambda: self.socketio.posts + self.posting.posts + self.api.posts
+        )
+        metrics.counter("oyez_deliveries", "Events given to listeners.", lambda: self.hub.deliveries)
+        metrics.counter("oyez_gaps", "Gaps that listeners were told of.", lambda: self.hub.gaps)
+        metrics.counter("oyez_log_lines_dropped", "Lines of the log that nobody read in time.", count_lost_lines)
+        metrics.counter_by_reason(
+            "oyez_refusals", "What peers did wrong, or were refused, by reason.", lambda: self.notes.counts
+        )
+        return metrics
+
+    def count_sessions(self) -> int:
+        """Count what holds a socket for long, of every door and role."""
+        short_of_engine = (self.websocket.listeners, self.posting.connections, self.longpoll.listeners)
+        return len(self.engine.links) + sum(short_of_engine) + self.streams.listeners
+
+    def _may_open(self, find_peer: FindPeer) -> bool:
+        """Keep the last sessions for posters on this machine; take none while stopping."""
+        if not self._is_serving():
+            return False
+        if self.count_sessions() < self.capacity.sessions:
+            return True
+        return find_peer().local
+
+    # Entrances
+
+    def _below_socketio(self, path: str) -> str:
+        """Give a listeners' door its second path: a proxy that passes on Socket.IO's serves all of them."""
+        return self._settings.socketio.path + path.lstrip("/")
+
+    def main_entrance(self) -> Entrance:
+        """Open every door."""
+        settings = self._settings
+        socketio_http = EngineHttp(
+            self.engine,
+            peers=self.house.peers,
+            origins=self.house.origins,
+            body_timeout_s=settings.limits.body_timeout_s,
+            may_open=self._may_open,
+        )
+        doorway = Doorway(
+            self.ticker,
+            settings.limits,
+            self.capacity.sockets,
+            settings.limits.max_sender_message_bytes,
+            self.notes,
+            settings.http.keep_alive_s,
+            self.house.origins,
+            below={settings.socketio.path: socketio_http.admit},
+            streams=dict.fromkeys(self.streams.paths, self.streams.admit),
+        )
+        for path in (*settings.websocket.paths, self._below_socketio(_WEBSOCKET)):
+            doorway.at[path.rstrip("/") or "/"] = self.websocket.admit
+        doorway.at[settings.websocket.post_path.rstrip("/") or "/"] = self.posting.admit
+        routes: list[BaseRoute] = [
+            *self.streams.routes(),
+            *ScriptEndpoint(self.house.origins, settings.socketio.path).routes(),
+            Route(settings.socketio.path + "{rest:path}", socketio_http),
+            *self.api.routes(),
+            *self.status.routes(),
+        ]
+        if settings.dev:
+            routes += PlaygroundEndpoint(
+                settings.key, self.house.peers, settings.socketio.path, settings.websocket.paths
+            ).routes()
+        return Entrance(self._build_app(routes), doorway)
+
+    def post_entrance(self, main: Entrance, *, trusted: bool) -> Entrance:
+        """Open the doors of posters, the raw one at every path; ``trusted``: only this machine reaches the address."""
+        judge = self.posting.admit_trusted if trusted else self.posting.admit
+        doorway = replace(main.doorway, at={}, below={}, elsewhere=judge, streams={})
+        return Entrance(Starlette(routes=[*self.api.routes(trusted=trusted), *self.status.routes()]), doorway)
+
+    def poll_entrance(self, main: Entrance) -> Entrance:
+        """Open the door of long polls."""
+        doorway = replace(main.doorway, at={}, below={}, streams={})
+        return Entrance(self._build_app(self.status.routes(), {404: _not_found, 405: _not_found}), doorway)
+
+    def _build_app(self, routes: Sequence[BaseRoute], on_errors: ErrorAnswers | None = None) -> ASGIApp:
+        routed = Starlette(routes=routes, exception_handlers=on_errors)
+        routed.router.redirect_slashes = False  # a path that is not there is not there
+        poll_paths = (PREFIX.encode(), self._below_socketio(PREFIX).encode())
+
+        async def choose(scope: Scope, receive: Receive, send: Send) -> None:
+            """Give long polls to their door: a channel's name may hold what a route's pattern does not match."""
+            is_poll = scope["type"] == "http" and scope["raw_path"].startswith(poll_paths)
+            await (self.longpoll if is_poll else routed)(scope, receive, send)
+
+        return GZipMiddleware(choose, minimum_size=_GZIP_FROM, compresslevel=_GZIP_LEVEL)
+
+
+async def _not_found(_: Request, error: Exception) -> Response:
+    return Response("404 Not Found", 404, media_type="text/plain")

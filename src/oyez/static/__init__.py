@@ -1,1 +1,0 @@
-"""Files that the daemon serves as they are."""

@@ -1,0 +1,75 @@
+"""A session may end in the middle of an answer that is one too many: is it really gone then?"""
+
+from itertools import cycle
+
+import pytest
+
+from oyez.access.capacity import FailedAttempts, Seats
+from oyez.access.keys import PostPolicy
+from oyez.access.peer import FindPeer, Peer
+from oyez.endpoints.listener import FilterLimits
+from oyez.endpoints.socketio import SocketIOEndpoint, SocketIOLimits
+from oyez.hub.publication import Channel
+from oyez.net.engineio import polling
+from oyez.net.engineio.session import EngineLink, EngineServer, EngineSettings
+from oyez.net.ticker import Ticker
+from tests.fakes import World
+
+NAME = "x" * 100
+SET_FILTER = b'42["set-filter",{"filter":["%s"]}]' % NAME.encode()
+
+
+class Door:
+    """The Socket.IO door without sockets."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.notes: list[str] = []
+        limits = SocketIOLimits(FilterLimits(10, 100), 10_000, 2**20, 45.0)
+        ticker = Ticker(clock=self.world.clock)
+        self.endpoint = SocketIOEndpoint(
+            self.world.hub,
+            limits,
+            Seats(5),
+            policy=PostPolicy("key"),
+            failures=FailedAttempts(10, self.world.clock),
+            note=self.note,
+        )
+        self.engine = EngineServer(EngineSettings(), ticker, self.endpoint.open_app, self.note)
+
+    def note(self, reason: str, detail: str, find_peer: FindPeer | None = None, /) -> None:
+        self.notes.append(reason)
+
+    def open(self) -> EngineLink:
+        return self.engine.open_link(lambda: Peer(None), polling=True)
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        ([], [b"40", b"41"]),
+        ([b"40"], [SET_FILTER]),
+        ([b"40", b'42["start-msg",{"start":1}]'], [SET_FILTER]),
+        ([b"40"], [b'42["last-msg"]']),
+        ([b"40"], [b'42["post"]']),
+        ([b'40{"role":"sender","token":"key"}'], [b'42["post"]']),
+        ([], [b'40{"role":"sender","token":"key"}', b"41"]),
+    ],
+    ids=["connect", "filter", "gap", "last", "refused post", "bad post", "connect sender"],
+)
+def test_a_client_that_never_polls_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch, first: list[bytes], again: list[bytes]
+) -> None:
+    monkeypatch.setattr(polling, "_HOPELESS_BYTES", 4096)
+    door = Door()
+    link = door.open()
+    for packet in first:
+        link.receive_payload(packet)
+    for packet in cycle(again):
+        if not link.is_open:
+            break
+        link.receive_payload(packet)
+    assert "unread-answers" in door.notes
+    assert (door.endpoint.seats.taken, door.endpoint.senders) == (0, 0)
+    assert door.world.hub.listeners(Channel(NAME)) == 0
+    assert not door.engine.links

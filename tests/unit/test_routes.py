@@ -1,0 +1,86 @@
+"""Does every path lead to the judge that it should, and to no other?"""
+
+from collections.abc import Callable
+
+import pytest
+
+from oyez.access.capacity import Notes
+from oyez.config.tree import LimitSettings
+from oyez.net.callbacks import FrameReceiver
+from oyez.net.http.handshake import Handshake, Refusal
+from oyez.net.outgoing import OutgoingSide
+from oyez.net.ticker import Ticker
+from oyez.server.routes import Doorway
+from tests.fakes import Clock
+
+
+def names(name: str) -> Callable[[Handshake], FrameReceiver | Refusal]:
+    """Make a judge that refuses everybody with its name."""
+    return lambda _: Refusal(403, name, b"")
+
+
+@pytest.fixture
+def doorway() -> Doorway:
+    return Doorway(
+        Ticker(clock=Clock()),
+        LimitSettings(),
+        100,
+        2**20,
+        Notes(Clock()),
+        at={"/": names("root"), "/event": names("event"), "/deep/er": names("deeper")},
+        below={"/socket.io/": names("below")},
+        streams={"/sse": lambda _: Refusal(403, "stream", b"")},
+    )
+
+
+def judged(doorway: Doorway, path: str) -> str:
+    answer = doorway.admit(Handshake(path, "", (), OutgoingSide()))
+    assert isinstance(answer, Refusal)
+    return f"{answer.status} {answer.reason}"
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/", "403 root"), ("//", "403 root"), ("", "403 root"), ("/event", "403 event"), ("/event/", "403 event"),
+        ("/deep/er", "403 deeper"), ("/deep/er/", "403 deeper"), ("/socket.io/", "403 below"),
+        ("/socket.io/more", "403 below"), ("/socket.io", "404 Not Found"), ("/events", "404 Not Found"),
+        ("/event/more", "404 Not Found"), ("/deep", "404 Not Found"), ("/Event", "404 Not Found"),
+        ("event", "404 Not Found"), ("/%65vent", "404 Not Found"), ("/x/socket.io/", "404 Not Found"),
+    ],
+)  # fmt: skip
+def test_websockets_are_judged_by_their_path(doorway: Doorway, path: str, reason: str) -> None:
+    assert judged(doorway, path) == reason
+
+
+def test_where_no_websocket_is_that_is_noted(doorway: Doorway) -> None:
+    judged(doorway, "/nowhere")
+    assert doorway.note.counts == {"bad-handshake": 1}
+    judged(doorway, "/event")
+    assert doorway.note.counts == {"bad-handshake": 1}
+
+
+def test_a_judge_of_all_other_paths_comes_last(doorway: Doorway) -> None:
+    doorway.elsewhere = names("elsewhere")
+    assert judged(doorway, "/nowhere") == judged(doorway, "*") == "403 elsewhere"
+    assert judged(doorway, "/socket.io/x") == "403 below"
+    assert judged(doorway, "/event") == "403 event"
+
+
+@pytest.mark.parametrize(
+    ("target", "is_stream"),
+    [
+        (b"/sse", True), (b"/sse?channel=x", True), (b"/sse?", True), (b"/sse/", False), (b"/sse/x", False),
+        (b"/SSE", False), (b"/", False), (b"", False), (b"/x?/sse", False), (b"http://x/sse", False),
+    ],
+)  # fmt: skip
+def test_streams_are_known_by_their_whole_path(doorway: Doorway, target: bytes, *, is_stream: bool) -> None:
+    assert doorway.is_stream(target) is is_stream
+    doorway.streams = {}
+    assert not doorway.is_stream(target)
+
+
+def test_streams_are_judged_by_their_own_judge(doorway: Doorway) -> None:
+    answer = doorway.admit_stream(Handshake("/sse", "channel=x", (), OutgoingSide()))
+    assert isinstance(answer, Refusal)
+    assert answer.reason == "stream"

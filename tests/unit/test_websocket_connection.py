@@ -1,0 +1,186 @@
+"""Does a socket hand out whole messages, whatever its peer and its neighbours do?"""
+
+from collections.abc import Callable
+
+import pytest
+from websockets.frames import Frame, Opcode
+
+from oyez.net.websocket import WebSocketConnection
+from tests.fakes import Clock, Gate, Loop, Messages, Socket
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return Gate(max_message_bytes=1000)
+
+
+class Peer:
+    """A connection whose handshake is done, with its two ends."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.connection = WebSocketConnection(gate)
+        self.socket = Socket()
+        self.connection.connection_made(self.socket)
+        self.messages = Messages(1000)
+        self.connection.hand_over(self.messages)
+
+    def send(self, data: bytes) -> None:
+        self.connection.data_received(data)
+
+
+@pytest.fixture
+def connect(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Peer]:
+    Loop(monkeypatch.setattr)
+    return lambda: Peer(gate)
+
+
+def frame(payload: bytes, opcode: Opcode = Opcode.TEXT, *, fin: bool = True) -> bytes:
+    return Frame(opcode, payload, fin).serialize(mask=True)
+
+
+@pytest.mark.parametrize("opcode", [Opcode.TEXT, Opcode.BINARY])
+@pytest.mark.parametrize("size", [0, 5, 300, 1000])
+def test_an_unfinished_frame_is_no_business_of_the_neighbours(
+    connect: Callable[[], Peer], opcode: Opcode, size: int
+) -> None:
+    whole = frame(b"x" * size, opcode)
+    for cut in range(1, min(len(whole), 12)):
+        one, other = connect(), connect()
+        one.send(whole[:cut])
+        other.send(whole)
+        one.send(whole[cut:])
+        assert [len(message) for message in one.messages.got + other.messages.got] == [size, size]
+        assert one.socket.written + other.socket.written == b""
+
+
+@pytest.mark.parametrize("opcode", [Opcode.TEXT, Opcode.BINARY])
+def test_fragments_make_one_message(connect: Callable[[], Peer], opcode: Opcode) -> None:
+    one, other = connect(), connect()
+    one.send(frame(b"a", opcode, fin=False))
+    other.send(frame(b"other"))
+    one.send(frame(b"b", Opcode.CONT, fin=False) + frame(b"ping", Opcode.PING))
+    one.send(frame(b"c", Opcode.CONT) + frame(b"next"))
+    assert one.messages.got == ["abc" if opcode is Opcode.TEXT else b"abc", "next"]
+    assert one.socket.written == b"\x8a\x04ping"
+    assert other.messages.got == ["other"]
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (frame(b"\xff"), 1007),
+        (frame(b"\xe2\x82", fin=False) + frame(b"x", Opcode.CONT), 1007),
+        (b"\x81\x02hi", 1002),
+        (b"\xf1\x80\x00\x00\x00\x00", 1002),
+        (frame(b"", Opcode.CONT), 1002),
+        (frame(b"x" * 1001), 1009),
+        (frame(b"x" * 1001, Opcode.BINARY), 1009),
+        (frame(b"x" * 600, fin=False) + frame(b"x" * 600, Opcode.CONT), 1009),
+        (b"\x81\xff" + (2**62).to_bytes(8, "big"), 1009),
+    ],
+    ids=["utf8", "utf8 in fragments", "unmasked", "reserved", "stray rest", "text", "binary", "sum", "absurd"],
+)
+def test_broken_rules_close_with_their_code(connect: Callable[[], Peer], gate: Gate, data: bytes, code: int) -> None:
+    peer = connect()
+    peer.send(frame(b"before") + data + frame(b"after"))
+    assert peer.messages.got == ["before"]
+    assert peer.socket.written[:1] == b"\x88"
+    assert int.from_bytes(peer.socket.written[2:4], "big") == code
+    assert len(gate.notes) == 1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        frame(b"x" * 5000)[:2000],
+        frame(b"x" * 5000, Opcode.BINARY)[:2000],
+        frame(b"x" * 900, fin=False) + frame(b"x" * 5000, Opcode.CONT)[:200],
+        frame(b"", fin=False) + frame(b"", Opcode.CONT, fin=False) * 1002,
+    ],
+    ids=["text", "binary", "fragments", "empty fragments"],
+)
+def test_what_gets_too_long_is_stopped_before_it_is_whole(connect: Callable[[], Peer], data: bytes) -> None:
+    peer = connect()
+    peer.send(data)
+    assert peer.socket.written[:4] == b"\x88\x02\x03\xf1"
+
+
+def test_a_close_is_answered_with_its_code(connect: Callable[[], Peer]) -> None:
+    peer = connect()
+    peer.send(frame(b"last") + frame((4321).to_bytes(2, "big"), Opcode.CLOSE) + frame(b"too late"))
+    assert peer.messages.got == ["last"]
+    assert peer.socket.written == b"\x88\x02" + (4321).to_bytes(2, "big")
+
+
+def test_a_flood_is_read_in_slices(monkeypatch: pytest.MonkeyPatch, gate: Gate) -> None:
+    loop = Loop(monkeypatch.setattr)
+    peer = Peer(gate)
+    peer.send(frame(b"x" * 100) * 1000)
+    assert 0 < len(peer.messages.got) < 1000
+    assert not peer.socket.reading
+    loop.run()
+    assert len(peer.messages.got) == 1000
+    assert peer.socket.reading
+
+
+class Slow(Messages):
+    """Each message takes a while, by the clock that all share."""
+
+    def __init__(self, clock: Clock, message_s: float) -> None:
+        super().__init__(1000)
+        self._clock = clock
+        self._message_s = message_s
+
+    def receive_text(self, data: bytes) -> None:
+        super().receive_text(data)
+        self._clock.now += self._message_s
+
+
+@pytest.mark.parametrize(("message_s", "last_slice"), [(0.001, range(1, 6)), (0.0, range(300, 700))])
+def test_slices_are_as_long_as_their_time(
+    monkeypatch: pytest.MonkeyPatch, gate: Gate, message_s: float, last_slice: range
+) -> None:
+    loop = Loop(monkeypatch.setattr)
+    peer = Peer(gate)
+    clock = gate.ticker.clock
+    assert isinstance(clock, Clock)
+    slow = Slow(clock, message_s)
+    peer.connection.hand_over(slow)
+    peer.send(frame(b"x" * 100) * 2000)
+    sizes = []
+    while loop.ready:
+        before = len(slow.got)
+        loop.ready.pop(0)()
+        sizes.append(len(slow.got) - before)
+    assert len(slow.got) == 2000
+    assert sizes[-2] in last_slice  # the last one is what was left
+
+
+def test_a_full_socket_is_told_once_it_drains(connect: Callable[[], Peer]) -> None:
+    peer = connect()
+    assert peer.connection.write(b"one")
+    peer.connection.pause_writing()
+    assert not peer.connection.write(b"two")
+    peer.connection.resume_writing()
+    assert peer.connection.write(b"three")
+    assert peer.messages.drains == 1
+    assert peer.socket.written == b"onetwothree"
+
+
+def test_who_cannot_go_on_once_it_drains_is_cut_off(
+    connect: Callable[[], Peer], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    peer = connect()
+    monkeypatch.setattr(peer.messages, "drained", lambda: 1 / 0)
+    peer.connection.pause_writing()
+    peer.connection.resume_writing()
+    assert peer.socket.ended, "it would wait for ever for what it missed"
+    assert caplog.text.count("ZeroDivisionError") == 1
+
+
+def test_the_end_is_told_once(connect: Callable[[], Peer], gate: Gate) -> None:
+    peer = connect()
+    assert len(gate.connections) == 1
+    peer.connection.connection_lost(None)
+    assert peer.messages.losses == 1
+    assert not gate.connections
