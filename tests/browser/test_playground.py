@@ -259,7 +259,7 @@ def test_posts_keep_a_connection_free(page: Page) -> None:
         ("long poll", "reconnecting in"),
     ],
 )
-def test_a_full_house_is_told(visit: Visit, start_daemon: StartDaemon, door: str, told: str) -> None:
+def test_a_full_server_is_told(visit: Visit, start_daemon: StartDaemon, door: str, told: str) -> None:
     daemon = start_daemon("--dev", settings={"limits.max_connections": 8})  # room for the looks of the page's beginning
     page = visit(daemon)
     eventually(lambda: metrics(daemon.port)["oyez_listeners"] == 3, "the page's listeners alone")

@@ -1,4 +1,4 @@
-"""What the doorman reads by itself is what the HTTP parser would have read."""
+"""What is read from the first bytes is what the HTTP parser would have read."""
 
 import httptools
 import pytest

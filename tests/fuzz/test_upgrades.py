@@ -15,7 +15,7 @@ from oyez.access.capacity import Notes
 from oyez.config.tree import LimitSettings
 from oyez.net.http.connection import HttpConnection
 from oyez.net.ticker import Ticker
-from oyez.server.routes import Doorway
+from oyez.server.routes import Routes
 from tests.fakes import Clock, Socket
 from tests.fuzz import fuzz
 
@@ -51,10 +51,10 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def answers(data: bytes, cuts: list[int], count: int) -> list[bytes]:
     """Feed a connection, cut into segments; gives the bodies of its answers."""
-    doorway = Doorway(Ticker(clock=Clock()), LimitSettings(), 10, 1000, Notes())
+    routes = Routes(Ticker(clock=Clock()), LimitSettings(), 10, 1000, Notes())
     config = Config(echo, lifespan="off", log_config=None)
     config.load()
-    connection = HttpConnection(doorway, config=config, server_state=ServerState(), app_state={})
+    connection = HttpConnection(routes, config=config, server_state=ServerState(), app_state={})
     socket = Socket()
     socket.get_extra_info = lambda *_: None  # type: ignore[method-assign]
     connection.connection_made(socket)
@@ -62,7 +62,7 @@ async def answers(data: bytes, cuts: list[int], count: int) -> list[bytes]:
         connection.data_received(data[begin:end])
     for _ in range(20 * count):
         await asyncio.sleep(0)
-    assert not doorway.note.counts, doorway.note.counts
+    assert not routes.note.counts, routes.note.counts
     return re.findall(rb"HTTP/1\.1 200 OK\r\n.*?\r\n\r\n([^\r]*?)(?=HTTP/|\Z)", socket.written, re.DOTALL)
 
 

@@ -1,4 +1,4 @@
-"""Does `listen` give every event of a real daemon once, over cut links, restarts and full houses?"""
+"""Does `listen` give every event of a real daemon once, over cut links, restarts and full servers?"""
 
 import asyncio
 import logging
@@ -172,7 +172,7 @@ def test_restart_of_the_daemon_is_a_gap_and_then_goes_on(own_daemon: Daemon, log
     assert back.endswith(" is back")
 
 
-def test_full_house_is_waited_for(start_daemon: StartDaemon, log: Inbox) -> None:
+def test_a_full_server_is_waited_for(start_daemon: StartDaemon, log: Inbox) -> None:
     daemon = start_daemon(settings={"limits.max_connections": 1})
     with listen(daemon.url, "follow-full"):
         waiting = listen(daemon.url, "follow-full")

@@ -76,7 +76,7 @@ def plain(*arguments: str) -> "subprocess.CompletedProcess[str]":
 def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """A daemon with all its addresses, that makes nobody wait for long."""
     settings = {**DOORS, "http.long_poll_timeout_s": 0.5, "http.stream_heartbeat_s": 0.5}
-    with Daemon(tmp_path_factory.mktemp("house"), settings=settings) as daemon:
+    with Daemon(tmp_path_factory.mktemp("selftest"), settings=settings) as daemon:
         yield daemon
 
 

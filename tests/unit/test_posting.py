@@ -8,7 +8,7 @@ from oyez.access.capacity import FailedAttempts, Notes, Seats
 from oyez.access.keys import PostPolicy
 from oyez.access.peer import Peer
 from oyez.brokers.memory import MemoryBroker
-from oyez.endpoints.listener import FilterLimits, House
+from oyez.endpoints.listener import FilterLimits, ListenerContext
 from oyez.endpoints.posting import PostingEndpoint, PostingLimits, RawPoster
 from oyez.errors import BrokerError
 from oyez.hub.broker import Settle
@@ -42,7 +42,7 @@ class Door:
 
     def __init__(self) -> None:
         self.clock, self.gate, self.broker, self.notes = Clock(), Gate(), SlowBroker(), Notes(Clock())
-        self.house = House(
+        self.context = ListenerContext(
             Hub(
                 self.broker,
                 History(size=5, ttl_s=60, max_bytes=2**20, max_channels=5),
@@ -59,7 +59,7 @@ class Door:
             lambda find_peer: True,
         )
         self.endpoint = PostingEndpoint(
-            self.house, PostingLimits(1000, 10_000, 45.0), PostPolicy("key"), FailedAttempts(10, self.clock)
+            self.context, PostingLimits(1000, 10_000, 45.0), PostPolicy("key"), FailedAttempts(10, self.clock)
         )
         self.socket = Socket()
         self.connection = WebSocketConnection(self.gate)

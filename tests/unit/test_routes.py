@@ -10,7 +10,7 @@ from oyez.net.callbacks import FrameReceiver
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.outgoing import OutgoingSide
 from oyez.net.ticker import Ticker
-from oyez.server.routes import Doorway
+from oyez.server.routes import Routes
 from tests.fakes import Clock
 
 
@@ -20,8 +20,8 @@ def names(name: str) -> Callable[[Handshake], FrameReceiver | Refusal]:
 
 
 @pytest.fixture
-def doorway() -> Doorway:
-    return Doorway(
+def routes() -> Routes:
+    return Routes(
         Ticker(clock=Clock()),
         LimitSettings(),
         100,
@@ -33,8 +33,8 @@ def doorway() -> Doorway:
     )
 
 
-def judged(doorway: Doorway, path: str) -> str:
-    answer = doorway.admit(Handshake(path, "", (), OutgoingSide()))
+def judged(routes: Routes, path: str) -> str:
+    answer = routes.admit(Handshake(path, "", (), OutgoingSide()))
     assert isinstance(answer, Refusal)
     return f"{answer.status} {answer.reason}"
 
@@ -49,22 +49,22 @@ def judged(doorway: Doorway, path: str) -> str:
         ("event", "404 Not Found"), ("/%65vent", "404 Not Found"), ("/x/socket.io/", "404 Not Found"),
     ],
 )  # fmt: skip
-def test_websockets_are_judged_by_their_path(doorway: Doorway, path: str, reason: str) -> None:
-    assert judged(doorway, path) == reason
+def test_websockets_are_judged_by_their_path(routes: Routes, path: str, reason: str) -> None:
+    assert judged(routes, path) == reason
 
 
-def test_where_no_websocket_is_that_is_noted(doorway: Doorway) -> None:
-    judged(doorway, "/nowhere")
-    assert doorway.note.counts == {"bad-handshake": 1}
-    judged(doorway, "/event")
-    assert doorway.note.counts == {"bad-handshake": 1}
+def test_where_no_websocket_is_that_is_noted(routes: Routes) -> None:
+    judged(routes, "/nowhere")
+    assert routes.note.counts == {"bad-handshake": 1}
+    judged(routes, "/event")
+    assert routes.note.counts == {"bad-handshake": 1}
 
 
-def test_a_judge_of_all_other_paths_comes_last(doorway: Doorway) -> None:
-    doorway.elsewhere = names("elsewhere")
-    assert judged(doorway, "/nowhere") == judged(doorway, "*") == "403 elsewhere"
-    assert judged(doorway, "/socket.io/x") == "403 below"
-    assert judged(doorway, "/event") == "403 event"
+def test_a_judge_of_all_other_paths_comes_last(routes: Routes) -> None:
+    routes.elsewhere = names("elsewhere")
+    assert judged(routes, "/nowhere") == judged(routes, "*") == "403 elsewhere"
+    assert judged(routes, "/socket.io/x") == "403 below"
+    assert judged(routes, "/event") == "403 event"
 
 
 @pytest.mark.parametrize(
@@ -74,13 +74,13 @@ def test_a_judge_of_all_other_paths_comes_last(doorway: Doorway) -> None:
         (b"/SSE", False), (b"/", False), (b"", False), (b"/x?/sse", False), (b"http://x/sse", False),
     ],
 )  # fmt: skip
-def test_streams_are_known_by_their_whole_path(doorway: Doorway, target: bytes, *, is_stream: bool) -> None:
-    assert doorway.is_stream(target) is is_stream
-    doorway.streams = {}
-    assert not doorway.is_stream(target)
+def test_streams_are_known_by_their_whole_path(routes: Routes, target: bytes, *, is_stream: bool) -> None:
+    assert routes.is_stream(target) is is_stream
+    routes.streams = {}
+    assert not routes.is_stream(target)
 
 
-def test_streams_are_judged_by_their_own_judge(doorway: Doorway) -> None:
-    answer = doorway.admit_stream(Handshake("/sse", "channel=x", (), OutgoingSide()))
+def test_streams_are_judged_by_their_own_judge(routes: Routes) -> None:
+    answer = routes.admit_stream(Handshake("/sse", "channel=x", (), OutgoingSide()))
     assert isinstance(answer, Refusal)
     assert answer.reason == "stream"

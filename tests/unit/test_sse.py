@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from oyez.access.capacity import Notes, Seats
-from oyez.endpoints.listener import FilterLimits, House
+from oyez.endpoints.listener import FilterLimits, ListenerContext
 from oyez.endpoints.sse import EventStream, EventStreamEndpoint
 from oyez.hub.publication import Channel
 from oyez.net.callbacks import StreamReceiver
@@ -47,7 +47,7 @@ class Door:
         self.notes = Notes(self.world.clock)
         self.seats = Seats(seats)
         ticker = Ticker(clock=self.world.clock)
-        self.house = House(
+        self.context = ListenerContext(
             self.world.hub,
             self.seats,
             ticker,
@@ -57,7 +57,7 @@ class Door:
             Peers(),
             lambda find_peer: True,
         )
-        self.endpoint = EventStreamEndpoint(self.house, 15.0)
+        self.endpoint = EventStreamEndpoint(self.context, 15.0)
         self.gate = StreamGate(self.endpoint)
 
     def open(

@@ -1,4 +1,4 @@
-"""What listeners of every dialect share: the house that they come into, and what each command does to a subscription.
+"""What listeners of every dialect share: the context of a door, and what each command does to a subscription.
 
 Knows commands and the hub. Must not know how a dialect writes its answers.
 """
@@ -27,8 +27,8 @@ class FilterLimits(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class House:
-    """What all doors lead into.
+class ListenerContext:
+    """What a door works with, the same for all of them.
 
     Attributes:
         hub: the channels.

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from oyez.endpoints.encodings import POLL_ANSWERS
-from oyez.endpoints.listener import House
+from oyez.endpoints.listener import ListenerContext
 from oyez.errors import ProtocolError
 from oyez.hub.history import Gap
 from oyez.hub.publication import Channel, EventId
@@ -33,8 +33,8 @@ _GAP_HEADER = "Oyez-Gap"
 class LongPollEndpoint:
     """``/channels/a|b?last=N``, as an ASGI application; every method counts as GET, but for a browser's OPTIONS."""
 
-    def __init__(self, house: House, timeout_s: float) -> None:
-        self._house = house
+    def __init__(self, context: ListenerContext, timeout_s: float) -> None:
+        self._context = context
         self._timeout_s = timeout_s
         self._waiting: set[_Poll] = set()
 
@@ -57,16 +57,16 @@ class LongPollEndpoint:
         response.headers["Cache-Control"] = "no-store"
         if request.method != "OPTIONS":
             response.headers["Access-Control-Expose-Headers"] = _GAP_HEADER
-            response.headers.update(self._house.origins.headers(request.headers.get("Origin")))
+            response.headers.update(self._context.origins.headers(request.headers.get("Origin")))
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response | None:
-        if not self._house.origins.allows(request.headers.get("Origin")):
-            self._house.note("bad-request", "a long poll by a page of an origin that may not listen")
+        if not self._context.origins.allows(request.headers.get("Origin")):
+            self._context.note("bad-request", "a long poll by a page of an origin that may not listen")
             return Response("403 Forbidden", 403, media_type="text/plain")
         if request.method == "OPTIONS":  # a page that adds a header asks before
-            return self._house.origins.preflight(request, "GET,HEAD,POST")
-        limits = self._house.filter
+            return self._context.origins.preflight(request, "GET,HEAD,POST")
+        limits = self._context.filter
         try:
             query = listen_query.parse_poll(
                 request.scope["raw_path"].partition(PREFIX.encode())[2],
@@ -76,19 +76,19 @@ class LongPollEndpoint:
                 max_length=limits.max_channel_length,
             )
         except ProtocolError as error:
-            self._house.note("bad-request", f"a long poll: {error}")
+            self._context.note("bad-request", f"a long poll: {error}")
             words = f"400 Bad Request: {error}" if isinstance(error, WordedError) else "400 Bad Request"
             return Response(words, 400, media_type="text/plain")
-        if not self._house.take_seat(lambda: self._house.peers.of_request(request)):
-            self._house.note("at-capacity", "a long poll over the limit is refused")
+        if not self._context.take_seat(lambda: self._context.peers.of_request(request)):
+            self._context.note("at-capacity", "a long poll over the limit is refused")
             return _later(_RETRY_AFTER_S)
         try:
             return await self._answer(request, query)
         finally:
-            self._house.seats.free()
+            self._context.seats.free()
 
     async def _answer(self, request: Request, query: ListenQuery) -> Response | None:
-        hub, ticker, poll = self._house.hub, self._house.ticker, _Poll(notify=query.notify)
+        hub, ticker, poll = self._context.hub, self._context.ticker, _Poll(notify=query.notify)
         self._waiting.add(poll)
         ticker.set(poll, ticker.clock() + self._timeout_s)
         watch = asyncio.ensure_future(until_disconnected(request))

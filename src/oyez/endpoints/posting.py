@@ -12,7 +12,7 @@ from oyez.access import keys
 from oyez.access.capacity import FailedAttempts
 from oyez.access.keys import PostPolicy, Verdict
 from oyez.access.peer import FindPeer
-from oyez.endpoints.listener import House
+from oyez.endpoints.listener import ListenerContext
 from oyez.errors import BrokerError, ProtocolError
 from oyez.hub.publication import Channel, EventId, Post
 from oyez.net.callbacks import FrameReceiver
@@ -43,8 +43,10 @@ class PostingLimits:
 class PostingEndpoint:
     """What all posters of the door share."""
 
-    def __init__(self, house: House, limits: PostingLimits, policy: PostPolicy, failures: FailedAttempts) -> None:
-        self.house = house
+    def __init__(
+        self, context: ListenerContext, limits: PostingLimits, policy: PostPolicy, failures: FailedAttempts
+    ) -> None:
+        self.context = context
         self.limits = limits
         self.policy = policy
         self.failures = failures
@@ -54,16 +56,16 @@ class PostingEndpoint:
 
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
         """Take a poster that has to show the key."""
-        return self._admit(self.house.peers.of_handshake(handshake), needs_key=True)
+        return self._admit(self.context.peers.of_handshake(handshake), needs_key=True)
 
     def admit_trusted(self, handshake: Handshake) -> FrameReceiver | Refusal:
         """Take a poster on an address that only this machine reaches: the key is asked of those who might be others."""
-        find_peer = self.house.peers.of_handshake(handshake)
+        find_peer = self.context.peers.of_handshake(handshake)
         return self._admit(find_peer, needs_key=not find_peer().local)
 
     def _admit(self, find_peer: FindPeer, *, needs_key: bool) -> FrameReceiver | Refusal:
-        if not self.house.may_open(find_peer):
-            self.house.note("at-capacity", "a WebSocket over the limit is refused", find_peer)
+        if not self.context.may_open(find_peer):
+            self.context.note("at-capacity", "a WebSocket over the limit is refused", find_peer)
             return _AT_CAPACITY
         return RawPoster(self, find_peer, needs_key=needs_key)
 
@@ -121,7 +123,7 @@ class RawPoster:
         slot: list[bytes] = []
         self._unanswered.append(slot)
         if len(self._unanswered) > _MOST_UNANSWERED and self._connection is not None:
-            self._endpoint.house.note("refused-command", "too many requests before their replies", self._find_peer)
+            self._endpoint.context.note("refused-command", "too many requests before their replies", self._find_peer)
             self._connection.close(1008)  # RFC 6455 §7.4.1: against the policy
             return
         if isinstance(request, CommandError):
@@ -141,7 +143,7 @@ class RawPoster:
     def lost(self) -> None:
         """The connection has ended; what was posted stays posted."""
         self._connection = None
-        self._endpoint.house.ticker.clear(self)
+        self._endpoint.context.ticker.clear(self)
         self._endpoint.connections -= 1
         self._set_permission(False)
 
@@ -166,12 +168,14 @@ class RawPoster:
         except ProtocolError as error:
             self._refuse(slot, raw_commands.syntax_error(error))
             return
-        if command is None or not commands.is_channel(command.channel, self._endpoint.house.filter.max_channel_length):
-            self._endpoint.house.note("refused-command", commands.INVALID_CHANNEL_IN_POST.code, self._find_peer)
+        if command is None or not commands.is_channel(
+            command.channel, self._endpoint.context.filter.max_channel_length
+        ):
+            self._endpoint.context.note("refused-command", commands.INVALID_CHANNEL_IN_POST.code, self._find_peer)
             self._reply(slot, raw_commands.INVALID_CHANNEL)
             return
         post = Post(Channel(command.channel), command.message)
-        self._endpoint.house.hub.publish((post,), partial(self._settle, slot))
+        self._endpoint.context.hub.publish((post,), partial(self._settle, slot))
 
     def _settle(self, slot: list[bytes], outcome: list[EventId] | BrokerError) -> None:
         try:
@@ -187,7 +191,7 @@ class RawPoster:
 
     def _tell_last_id(self, slot: list[bytes]) -> None:
         if self._may_post:
-            self._reply(slot, commands.success_with_id(self._endpoint.house.hub.last_id()))
+            self._reply(slot, commands.success_with_id(self._endpoint.context.hub.last_id()))
         else:
             self._refuse_stranger(slot)
 
@@ -199,12 +203,12 @@ class RawPoster:
         verdict = keys.judge_poster(endpoint.policy, raw_commands.parse_key(request), peer)
         self._set_permission(verdict is Verdict.ALLOWED)
         if self._may_post:
-            endpoint.house.ticker.clear(self)
+            endpoint.context.ticker.clear(self)
             endpoint.failures.take_back(peer.counted_as, self._failures)
             self._failures = 0
             self._reply(slot, commands.SUCCESS)
             return
-        endpoint.house.note("auth-failed", keys.explain_refusal(verdict, peer))
+        endpoint.context.note("auth-failed", keys.explain_refusal(verdict, peer))
         self._reply(slot, raw_commands.AUTH_FAILED.encode())
         self._failures += 1
         if endpoint.failures.add(peer.counted_as) and self._connection is not None:
@@ -219,13 +223,13 @@ class RawPoster:
     # Replies
 
     def _refuse(self, slot: list[bytes], error: CommandError) -> None:
-        self._endpoint.house.note("refused-command", error.code, self._find_peer)
+        self._endpoint.context.note("refused-command", error.code, self._find_peer)
         self._reply(slot, error.encode())
 
     def _refuse_stranger(self, slot: list[bytes]) -> None:
         peer = self._find_peer()
         why = f" ({peer.doubt})" if peer.doubt else ""
-        self._endpoint.house.note("refused-command", f"a post by {peer}, who has shown no key{why}")
+        self._endpoint.context.note("refused-command", f"a post by {peer}, who has shown no key{why}")
         self._reply(slot, raw_commands.NOT_AUTHORIZED.encode())
 
     def _reply(self, slot: list[bytes], text: bytes) -> None:
@@ -243,11 +247,11 @@ class RawPoster:
     def tick(self, now: float) -> None:
         """No key was shown in time."""
         if self._connection is not None and not self._may_post:
-            self._endpoint.house.note("connect-timeout", "no key was shown in time", self._find_peer)
+            self._endpoint.context.note("connect-timeout", "no key was shown in time", self._find_peer)
             self._connection.close(1008)
 
     def _plan_end(self) -> None:
         """Give whoever may not post a while to show the key; others may stay, silent, for ever."""
         if not self._may_post:
-            ticker = self._endpoint.house.ticker
+            ticker = self._endpoint.context.ticker
             ticker.set(self, ticker.clock() + self._endpoint.limits.auth_timeout_s)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from oyez.endpoints.encodings import STREAM_RECORDS
-from oyez.endpoints.listener import House
+from oyez.endpoints.listener import ListenerContext
 from oyez.errors import ProtocolError
 from oyez.hub.history import Gap
 from oyez.hub.publication import Channel, EventId
@@ -46,8 +46,8 @@ _HEADERS = {
 class EventStreamEndpoint:
     """What all streams share; ``paths`` are where they begin."""
 
-    def __init__(self, house: House, heartbeat_s: float, paths: Sequence[str] = (PATH,)) -> None:
-        self.house = house
+    def __init__(self, context: ListenerContext, heartbeat_s: float, paths: Sequence[str] = (PATH,)) -> None:
+        self.context = context
         self.paths = paths
         self.heartbeat_s = heartbeat_s
         self.listeners = 0
@@ -58,7 +58,7 @@ class EventStreamEndpoint:
         return [Route(path, self._answer_others, methods=methods) for path in self.paths]
 
     async def _answer_others(self, request: Request) -> Response:
-        origins, origin = self.house.origins, request.headers.get("Origin")
+        origins, origin = self.context.origins, request.headers.get("Origin")
         if request.method == "OPTIONS":  # fetch asks before it sends a header; EventSource does not need to
             answer = origins.preflight(request, "GET")
             answer.headers.setdefault("Access-Control-Allow-Headers", "Last-Event-ID")
@@ -69,10 +69,10 @@ class EventStreamEndpoint:
     def admit(self, request: Handshake) -> StreamReceiver | Refusal:
         """Judge a request."""
         origin = request.first(b"origin")
-        if not self.house.origins.allows(origin):
-            self.house.note("bad-request", "a stream for a page of an origin that may not listen")
+        if not self.context.origins.allows(origin):
+            self.context.note("bad-request", "a stream for a page of an origin that may not listen")
             return Refusal(403, "Forbidden", _error("forbidden", "Pages of this origin may not listen"))
-        limits = self.house.filter
+        limits = self.context.filter
         try:
             query = listen_query.parse_stream(
                 request.query.encode("latin-1"),
@@ -81,11 +81,11 @@ class EventStreamEndpoint:
                 max_length=limits.max_channel_length,
             )
         except ProtocolError as error:
-            self.house.note("bad-request", f"a stream: {error}")
+            self.context.note("bad-request", f"a stream: {error}")
             return Refusal(400, "Bad Request", _error(commands.INVALID_FILTER.code, str(error)))
-        head = _head(self.house.origins.headers(origin))
-        if not self.house.take_seat(self.house.peers.of_handshake_at_need(request)):
-            self.house.note("at-capacity", "a stream over the limit is put off")
+        head = _head(self.context.origins.headers(origin))
+        if not self.context.take_seat(self.context.peers.of_handshake_at_need(request)):
+            self.context.note("at-capacity", "a stream over the limit is put off")
             return _PutOff(head)
         return EventStream(self, head, query)
 
@@ -117,23 +117,23 @@ class EventStream:
         self._subscription = Subscription(self, STREAM_RECORDS, connection.write)
         start = None if query.start is None else EventId(query.start)
         self._plan_heartbeat()
-        self._endpoint.house.hub.subscribe(self._subscription, [Channel(name) for name in query.channels], start)
+        self._endpoint.context.hub.subscribe(self._subscription, [Channel(name) for name in query.channels], start)
         self._tell_position()  # beyond its gaps: else it would be told of them again when it comes back
 
     def drained(self) -> None:
         """Go on with what the listener missed while its socket was full."""
         self._unread = 0
         if self._subscription is not None:
-            self._endpoint.house.hub.resume(self._subscription)
+            self._endpoint.context.hub.resume(self._subscription)
 
     def lost(self) -> None:
         """The connection has ended."""
         self._connection = None
-        self._endpoint.house.ticker.clear(self)
+        self._endpoint.context.ticker.clear(self)
         self._endpoint.listeners -= 1
-        self._endpoint.house.seats.free()
+        self._endpoint.context.seats.free()
         if self._subscription is not None:
-            self._endpoint.house.hub.leave(self._subscription)
+            self._endpoint.context.hub.leave(self._subscription)
             self._subscription = None
 
     # What the hub asks for
@@ -175,7 +175,7 @@ class EventStream:
         if connection.blocked:
             self._unread += 1
             if self._unread >= _HEARTBEATS_UNREAD:
-                self._endpoint.house.note("unread-stream", "a stream that nobody reads is cut off")
+                self._endpoint.context.note("unread-stream", "a stream that nobody reads is cut off")
                 connection.abort()
                 return
         else:
@@ -185,10 +185,10 @@ class EventStream:
 
     def _tell_position(self) -> None:
         if self._subscription is not None:
-            self._send(encode_heartbeat(self._endpoint.house.hub.position(self._subscription)))
+            self._send(encode_heartbeat(self._endpoint.context.hub.position(self._subscription)))
 
     def _plan_heartbeat(self) -> None:
-        ticker = self._endpoint.house.ticker
+        ticker = self._endpoint.context.ticker
         ticker.set(self, ticker.clock() + self._endpoint.heartbeat_s)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from oyez.endpoints.encodings import RAW_FRAMES
-from oyez.endpoints.listener import House, ListenerSession
+from oyez.endpoints.listener import ListenerContext, ListenerSession
 from oyez.hub.history import Gap
 from oyez.hub.subscriber import Subscription
 from oyez.net.callbacks import FrameReceiver
@@ -42,20 +42,20 @@ class WebSocketLimits:
 class WebSocketEndpoint:
     """What all listeners of the door share."""
 
-    def __init__(self, house: House, limits: WebSocketLimits) -> None:
-        self.house = house
+    def __init__(self, context: ListenerContext, limits: WebSocketLimits) -> None:
+        self.context = context
         self.limits = limits
         self.listeners = 0
 
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
         """Judge a handshake."""
-        house = self.house
-        find_peer = house.peers.of_handshake_at_need(handshake)
-        if not house.origins.allows(handshake.first(b"origin")):
-            house.note("bad-handshake", "a page of an origin that may not listen", find_peer)
+        context = self.context
+        find_peer = context.peers.of_handshake_at_need(handshake)
+        if not context.origins.allows(handshake.first(b"origin")):
+            context.note("bad-handshake", "a page of an origin that may not listen", find_peer)
             return _FORBIDDEN
-        if not house.take_seat(find_peer):
-            house.note("at-capacity", "a WebSocket over the limit is refused", find_peer)
+        if not context.take_seat(find_peer):
+            context.note("at-capacity", "a WebSocket over the limit is refused", find_peer)
             return _AT_CAPACITY
         return RawListener(self)
 
@@ -90,7 +90,7 @@ class RawListener:
     def opened(self, connection: WebSocketConnection) -> None:
         """Begin."""
         self._connection = connection
-        self._listener = ListenerSession(self._endpoint.house.hub, Subscription(self, RAW_FRAMES, connection.write))
+        self._listener = ListenerSession(self._endpoint.context.hub, Subscription(self, RAW_FRAMES, connection.write))
         self._plan_tick(self._endpoint.limits.ping_interval_s)
 
     def receive_text(self, data: bytes) -> None:
@@ -115,14 +115,14 @@ class RawListener:
     def drained(self) -> None:
         """Go on with what the listener missed while its socket was full."""
         if self._listener is not None:
-            self._endpoint.house.hub.resume(self._listener.subscription)
+            self._endpoint.context.hub.resume(self._listener.subscription)
 
     def lost(self) -> None:
         """The connection has ended."""
         self._connection = None
-        self._endpoint.house.ticker.clear(self)
+        self._endpoint.context.ticker.clear(self)
         self._endpoint.listeners -= 1
-        self._endpoint.house.seats.free()
+        self._endpoint.context.seats.free()
         if self._listener is not None:
             self._listener.end()
             self._listener = None
@@ -157,7 +157,7 @@ class RawListener:
     # Commands
 
     def _set_filter(self, request: Request) -> None:
-        limits = self._endpoint.house.filter
+        limits = self._endpoint.context.filter
         channels = raw_commands.parse_filter(
             request, max_channels=limits.max_channels, max_length=limits.max_channel_length
         )
@@ -169,7 +169,7 @@ class RawListener:
             self._listener.set_filter(channels)
 
     def _refuse(self, error: CommandError) -> None:
-        self._endpoint.house.note("refused-command", error.code)
+        self._endpoint.context.note("refused-command", error.code)
         self._send(error.encode())
 
     def _send(self, text: bytes) -> None:
@@ -184,7 +184,7 @@ class RawListener:
         if connection is None:
             return
         if self._pinged and not connection.heard:
-            self._endpoint.house.note("ping-timeout", "no pong in time")
+            self._endpoint.context.note("ping-timeout", "no pong in time")
             connection.close()
         elif self._pinged:
             self._pinged = False
@@ -196,5 +196,5 @@ class RawListener:
             self._plan_tick(limits.ping_timeout_s)
 
     def _plan_tick(self, delay_s: float) -> None:
-        ticker = self._endpoint.house.ticker
+        ticker = self._endpoint.context.ticker
         ticker.set(self, ticker.clock() + delay_s)

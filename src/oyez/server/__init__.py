@@ -1,3 +1,3 @@
-"""The one place where the parts meet: build (`building`, `doorway`), start, drain and stop (`daemon`), the process."""
+"""The one place where the parts meet: build (`assembly`, `routes`), start, drain and stop (`daemon`), the process."""
 
 from oyez.server.process import run as run

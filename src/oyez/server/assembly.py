@@ -21,7 +21,7 @@ from oyez.access.keys import PostPolicy
 from oyez.access.peer import FindPeer, parse_networks
 from oyez.config.tree import Settings
 from oyez.endpoints.api.routes import ApiEndpoint
-from oyez.endpoints.listener import FilterLimits, House
+from oyez.endpoints.listener import FilterLimits, ListenerContext
 from oyez.endpoints.longpoll import PREFIX, LongPollEndpoint
 from oyez.endpoints.playground import PlaygroundEndpoint
 from oyez.endpoints.posting import PostingEndpoint, PostingLimits
@@ -39,7 +39,7 @@ from oyez.net.engineio.session import EngineServer, EngineSettings
 from oyez.net.origins import Origins
 from oyez.net.peer import Peers
 from oyez.net.ticker import Ticker
-from oyez.server.routes import Doorway
+from oyez.server.routes import Routes
 from oyez.server.stores import open_store, shown_url
 from oyez.wire.api_requests import PublishLimits
 from oyez.wire.engineio_session import Timers
@@ -55,14 +55,14 @@ _GZIP_LEVEL = 4  # a full page of history takes 1.5 ms at this level, and 4 ms a
 
 
 @dataclass(frozen=True, slots=True)
-class Entrance:
+class Doors:
     """What is behind one address: an HTTP application, and who takes WebSockets and streams."""
 
     app: ASGIApp
-    doorway: Doorway
+    routes: Routes
 
 
-class Building:
+class Assembly:
     """All parts of one daemon.
 
     Args:
@@ -80,7 +80,7 @@ class Building:
         self.broker_url = shown_url(settings)
         self._broker = open_store(settings, self.notes)
         self.hub = self._build_hub()
-        self.house = House(
+        self.context = ListenerContext(
             self.hub,
             Seats(self.capacity.listeners),
             self.ticker,
@@ -96,9 +96,9 @@ class Building:
         self.engine = self._build_engine()
         self.websocket = self._build_websocket()
         self.posting = self._build_posting(policy, failures)
-        self.longpoll = LongPollEndpoint(self.house, settings.http.long_poll_timeout_s)
+        self.longpoll = LongPollEndpoint(self.context, settings.http.long_poll_timeout_s)
         self.streams = EventStreamEndpoint(
-            self.house, settings.http.stream_heartbeat_s, (STREAM_PATH, self._below_socketio(STREAM_PATH))
+            self.context, settings.http.stream_heartbeat_s, (STREAM_PATH, self._below_socketio(STREAM_PATH))
         )
         self.api = self._build_api(policy, failures)
         self.status = StatusEndpoint(is_serving, self._build_metrics(count_lost_lines))
@@ -125,12 +125,12 @@ class Building:
         return SocketIOEndpoint(
             self.hub,
             SocketIOLimits(
-                self.house.filter,
+                self.context.filter,
                 limits.max_receiver_message_bytes,
                 limits.max_sender_message_bytes,
                 self._settings.socketio.connect_timeout_s,
             ),
-            self.house.seats,
+            self.context.seats,
             policy=policy,
             failures=failures,
             note=self.notes,
@@ -153,7 +153,7 @@ class Building:
         websocket = self._settings.websocket
         max_message_bytes = self._settings.limits.max_receiver_message_bytes
         limits = WebSocketLimits(max_message_bytes, websocket.ping_interval_s, websocket.ping_timeout_s)
-        return WebSocketEndpoint(self.house, limits)
+        return WebSocketEndpoint(self.context, limits)
 
     def _build_posting(self, policy: PostPolicy, failures: FailedAttempts) -> PostingEndpoint:
         limits = PostingLimits(
@@ -161,7 +161,7 @@ class Building:
             self._settings.limits.max_sender_message_bytes,
             self._settings.websocket.auth_timeout_s,
         )
-        return PostingEndpoint(self.house, limits, policy, failures)
+        return PostingEndpoint(self.context, limits, policy, failures)
 
     def _build_api(self, policy: PostPolicy, failures: FailedAttempts) -> ApiEndpoint:
         limits = self._settings.limits
@@ -176,7 +176,7 @@ class Building:
                 limits.max_batch_events,
                 limits.max_batch_bytes,
             ),
-            peers=self.house.peers,
+            peers=self.context.peers,
             body_timeout_s=limits.body_timeout_s,
             version=__version__,
         )
@@ -184,7 +184,7 @@ class Building:
     def _build_metrics(self, count_lost_lines: Callable[[], int]) -> Metrics:
         metrics = Metrics()
         metrics.gauge("oyez_sessions", "Sessions that are open.", self.count_sessions)
-        metrics.gauge("oyez_listeners", "Sessions that listen.", lambda: self.house.seats.taken)
+        metrics.gauge("oyez_listeners", "Sessions that listen.", lambda: self.context.seats.taken)
         metrics.gauge("oyez_senders", "Sessions that may post.", lambda: self.socketio.senders + self.posting.posters)
         metrics.gauge("oyez_history_events", "Events in history.", lambda: self.hub.history_events)
         metrics.gauge("oyez_history_bytes", "Estimated memory of history.", lambda: self.hub.history_bytes)
@@ -213,59 +213,59 @@ class Building:
             return True
         return find_peer().local
 
-    # Entrances
+    # What is served where
 
     def _below_socketio(self, path: str) -> str:
         """Give a listeners' door its second path: a proxy that passes on Socket.IO's serves all of them."""
         return self._settings.socketio.path + path.lstrip("/")
 
-    def main_entrance(self) -> Entrance:
+    def main_doors(self) -> Doors:
         """Open every door."""
         settings = self._settings
         socketio_http = EngineHttp(
             self.engine,
-            peers=self.house.peers,
-            origins=self.house.origins,
+            peers=self.context.peers,
+            origins=self.context.origins,
             body_timeout_s=settings.limits.body_timeout_s,
             may_open=self._may_open,
         )
-        doorway = Doorway(
+        routes = Routes(
             self.ticker,
             settings.limits,
             self.capacity.sockets,
             settings.limits.max_sender_message_bytes,
             self.notes,
             settings.http.keep_alive_s,
-            self.house.origins,
+            self.context.origins,
             below={settings.socketio.path: socketio_http.admit},
             streams=dict.fromkeys(self.streams.paths, self.streams.admit),
         )
         for path in (*settings.websocket.paths, self._below_socketio(_WEBSOCKET)):
-            doorway.at[path.rstrip("/") or "/"] = self.websocket.admit
-        doorway.at[settings.websocket.post_path.rstrip("/") or "/"] = self.posting.admit
-        routes: list[BaseRoute] = [
+            routes.at[path.rstrip("/") or "/"] = self.websocket.admit
+        routes.at[settings.websocket.post_path.rstrip("/") or "/"] = self.posting.admit
+        http_routes: list[BaseRoute] = [
             *self.streams.routes(),
-            *ScriptEndpoint(self.house.origins, settings.socketio.path).routes(),
+            *ScriptEndpoint(self.context.origins, settings.socketio.path).routes(),
             Route(settings.socketio.path + "{rest:path}", socketio_http),
             *self.api.routes(),
             *self.status.routes(),
         ]
         if settings.dev:
-            routes += PlaygroundEndpoint(
-                settings.key, self.house.peers, settings.socketio.path, settings.websocket.paths
+            http_routes += PlaygroundEndpoint(
+                settings.key, self.context.peers, settings.socketio.path, settings.websocket.paths
             ).routes()
-        return Entrance(self._build_app(routes), doorway)
+        return Doors(self._build_app(http_routes), routes)
 
-    def post_entrance(self, main: Entrance, *, trusted: bool) -> Entrance:
+    def post_doors(self, main: Doors, *, trusted: bool) -> Doors:
         """Open the doors of posters, the raw one at every path; ``trusted``: only this machine reaches the address."""
         judge = self.posting.admit_trusted if trusted else self.posting.admit
-        doorway = replace(main.doorway, at={}, below={}, elsewhere=judge, streams={})
-        return Entrance(Starlette(routes=[*self.api.routes(trusted=trusted), *self.status.routes()]), doorway)
+        routes = replace(main.routes, at={}, below={}, elsewhere=judge, streams={})
+        return Doors(Starlette(routes=[*self.api.routes(trusted=trusted), *self.status.routes()]), routes)
 
-    def poll_entrance(self, main: Entrance) -> Entrance:
+    def poll_doors(self, main: Doors) -> Doors:
         """Open the door of long polls."""
-        doorway = replace(main.doorway, at={}, below={}, streams={})
-        return Entrance(self._build_app(self.status.routes(), {404: _not_found, 405: _not_found}), doorway)
+        routes = replace(main.routes, at={}, below={}, streams={})
+        return Doors(self._build_app(self.status.routes(), {404: _not_found, 405: _not_found}), routes)
 
     def _build_app(self, routes: Sequence[BaseRoute], on_errors: ErrorAnswers | None = None) -> ASGIApp:
         routed = Starlette(routes=routes, exception_handlers=on_errors)

@@ -16,8 +16,8 @@ from oyez.config.tree import Settings
 from oyez.errors import BrokerError, ConfigError, UnusableError
 from oyez.net.http.server import HttpServer
 from oyez.server.addresses import Address, is_this_machines, name_of
-from oyez.server.assembly import Building, Entrance
-from oyez.server.housekeeping import keep_house
+from oyez.server.assembly import Assembly, Doors
+from oyez.server.housekeeping import run_housekeeping
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class _Bound(NamedTuple):
     listener: socket.socket
     what: str
     """Who is served there, for the log; empty: everybody."""
-    entrance: Entrance
+    doors: Doors
 
 
 class Daemon:
@@ -50,9 +50,9 @@ class Daemon:
     def __init__(self, settings: Settings, count_lost_lines: Callable[[], int]) -> None:
         self._settings = settings
         self._serving = False
-        self._building = Building(settings, lambda: self._serving, count_lost_lines)
-        self._http = HttpServer(self._building.ticker)
-        self._main = self._building.main_entrance()
+        self._assembly = Assembly(settings, lambda: self._serving, count_lost_lines)
+        self._http = HttpServer(self._assembly.ticker)
+        self._main = self._assembly.main_doors()
 
     async def start(self) -> str:
         """Open the store, listen and serve.
@@ -68,8 +68,8 @@ class Daemon:
         try:
             all_bound.extend(self._bind_all())  # what was bound is in it, also when another cannot be
             await self._open_store()
-            undo.push_async_callback(self._building.hub.stop)
-            self._building.ticker.start()
+            undo.push_async_callback(self._assembly.hub.stop)
+            self._assembly.ticker.start()
             self._log_limits()
             for bound in all_bound:
                 await self._listen(bound)
@@ -79,14 +79,14 @@ class Daemon:
             await undo.aclose()
             raise
         self._serving = True
-        self._housekeeping = asyncio.create_task(keep_house(self._building.hub))
+        self._housekeeping = asyncio.create_task(run_housekeeping(self._assembly.hub))
         address = name_of(all_bound[0].listener)
         logger.info("listening on %s", address)
         return address
 
     async def _listen(self, bound: _Bound) -> None:
         try:
-            await self._http.listen(bound.listener, bound.entrance.app, bound.entrance.doorway)
+            await self._http.listen(bound.listener, bound.doors.app, bound.doors.routes)
         except OSError as error:  # another has bound it as well, and listens by now
             raise bound.address.explain(error) from error
         if bound.what:
@@ -94,50 +94,50 @@ class Daemon:
 
     async def _open_store(self) -> None:
         try:
-            await self._building.hub.start()
+            await self._assembly.hub.start()
         except BrokerError as error:
-            raise UnusableError("broker", self._building.broker_url, str(error)) from error
+            raise UnusableError("broker", self._assembly.broker_url, str(error)) from error
 
     async def stop(self) -> None:
         """Stop listening, end polls, close sockets so that clients come back by themselves; in bounded time."""
         self._serving = False
-        building = self._building
-        deadline = building.ticker.clock() + self._settings.drain_deadline_s * (1 - _DRAIN_RESERVE)
-        sessions = building.count_sessions()
+        assembly = self._assembly
+        deadline = assembly.ticker.clock() + self._settings.drain_deadline_s * (1 - _DRAIN_RESERVE)
+        sessions = assembly.count_sessions()
         what = "1 session is" if sessions == 1 else f"{sessions} sessions are"
         logger.info("stopping: %s closed, within %g s", what, self._settings.drain_deadline_s)
         self._http.stop_listening()
         self._housekeeping.cancel()
-        building.longpoll.close()
-        for number, link in enumerate(list(building.engine.links.values()), 1):
+        assembly.longpoll.close()
+        for number, link in enumerate(list(assembly.engine.links.values()), 1):
             _end(link.leave)
             if number % _CLOSED_AT_ONCE == 0:
                 await asyncio.sleep(0)
-        for number, connection in enumerate(list(self._main.doorway.connections), 1):
+        for number, connection in enumerate(list(self._main.routes.connections), 1):
             _end(connection.leave)
             if number % _CLOSED_AT_ONCE == 0:
                 await asyncio.sleep(0)
         try:
             cut_off = await self._http.drain(deadline)
         finally:  # whatever goes wrong, the store is closed
-            building.ticker.stop()
+            assembly.ticker.stop()
             await self._close_store()
         sockets = "1 socket" if cut_off == 1 else f"{cut_off} sockets"
         logger.info("stopped%s", f"; {sockets} had to be cut off" if cut_off else "")
 
     async def _close_store(self) -> None:
         """Close the store; one that hangs is named, for the process will be ended with it."""
-        closing = asyncio.ensure_future(self._building.hub.stop())
+        closing = asyncio.ensure_future(self._assembly.hub.stop())
         done, _ = await asyncio.wait({closing}, timeout=_STORE_PATIENCE_S)
         if not done:
-            logger.error("the store does not close: %s", self._building.broker_url)
+            logger.error("the store does not close: %s", self._assembly.broker_url)
         await closing
 
     # Addresses
 
     def _bind_all(self) -> Iterator[_Bound]:
         """Bind every address that is asked for, the main one first."""
-        settings, building = self._settings, self._building
+        settings, assembly = self._settings, self._assembly
         address = Address(settings)
         yield _Bound(address, address.bind(), "", self._main)
         address = Address(settings.post_listener, "post_listener.")
@@ -149,7 +149,7 @@ class Daemon:
                 address,
                 listener,
                 f"raw WebSocket posters, {key},",
-                building.post_entrance(self._main, trusted=trusted),
+                assembly.post_doors(self._main, trusted=trusted),
             )
             if not trusted and not settings.key:
                 raise ConfigError(
@@ -159,11 +159,11 @@ class Daemon:
                 )
         address = Address(settings.poll_listener, "poll_listener.")
         if address.wanted:
-            yield _Bound(address, address.bind(), "long polls", building.poll_entrance(self._main))
+            yield _Bound(address, address.bind(), "long polls", assembly.poll_doors(self._main))
 
     def _log_limits(self) -> None:
-        settings, capacity = self._settings, self._building.capacity
-        logger.info("Oyez %s, broker %s", __version__, self._building.broker_url)
+        settings, capacity = self._settings, self._assembly.capacity
+        logger.info("Oyez %s, broker %s", __version__, self._assembly.broker_url)
         logger.info(
             "up to %d listeners, %d sessions, %d sockets (derived from the limit of open files)", *reversed(capacity)
         )

@@ -17,7 +17,7 @@ _TOLD_EVERY_S = 20.0  # what a clock does that is set all the time is told as on
 _DAY_S = 86_400
 
 
-async def keep_house(hub: Hub) -> None:
+async def run_housekeeping(hub: Hub) -> None:
     """Go on until cancelled."""
     now = read_clocks(time.monotonic, time.time)
     watch, told_at = StepWatch(now), float("-inf")

@@ -22,7 +22,7 @@ _NOT_HERE = Refusal(404, "Not Found", b'{"code":"not-found","message":"No WebSoc
 
 
 @dataclass(slots=True)
-class Doorway:
+class Routes:
     """One address. Several may share their ``parsers``, ``connections`` and ``idle``.
 
     ``at``: judges of WebSockets by their path; ``below``: by its beginning; ``elsewhere``: of all other paths.

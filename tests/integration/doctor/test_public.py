@@ -134,7 +134,7 @@ def test_daemon_that_refuses_listeners(site_daemon: Daemon, start_daemon: StartD
     assert examine(tmp_path, lqdoj_settings(site_daemon.url, other.url)).errors == {"listener-refused"}
 
 
-def test_full_house(start_daemon: StartDaemon, tmp_path: Path) -> None:
+def test_full_server(start_daemon: StartDaemon, tmp_path: Path) -> None:
     daemon = start_daemon(settings={"limits.max_connections": 1})
     with listen(daemon.port, "somebody"):
         diagnosis = examine(tmp_path, lqdoj_settings(daemon.url, daemon.url))

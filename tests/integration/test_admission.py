@@ -36,7 +36,7 @@ from tests.sandbox import environment
 ALL_ADDRESSES = POST_LISTENER | POLL_LISTENER
 
 
-# --- a full house -----------------------------------------------------------------------------------------------------
+# --- no room for more -------------------------------------------------------------------------------------------------
 
 
 def check_put_off(answer: Answer) -> None:
@@ -45,11 +45,11 @@ def check_put_off(answer: Answer) -> None:
     assert answer.headers["access-control-allow-origin"] == "*"
 
 
-def test_a_full_house_puts_listeners_off_by_every_door_and_no_posters(start_daemon: StartDaemon) -> None:
+def test_a_full_server_puts_listeners_off_by_every_door_and_no_posters(start_daemon: StartDaemon) -> None:
     daemon = start_daemon(settings=ALL_ADDRESSES | {"limits.max_connections": 3})
     listener, stream = RawListener(daemon.port, "x"), Stream(daemon.port, "/sse?channel=x")
     waiter = begin_poll(poll_port(daemon), "x")
-    eventually(lambda: metrics(daemon.port)["oyez_listeners"] == 3, "full house")
+    eventually(lambda: metrics(daemon.port)["oyez_listeners"] == 3, "no room for more")
     with WebSocket(daemon.port, "/event/") as refused:
         assert (refused.status, refused.rest().decode()) == (503, CAPACITY)
         assert int(refused.headers["retry-after"]) > 0
