@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from websockets.protocol import Protocol as FrameProtocol
 
 from oyez.brokers.memory import MemoryBroker
+from oyez.hub.audience import Audience
 from oyez.hub.history import Gap, History
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId, Post, Publication
@@ -98,10 +99,15 @@ class World:
         max_channels: int = 1000,
         newest: int = 50,
         broker: type[MemoryBroker] = MemoryBroker,
+        audience: Audience | None = None,
+        write_bytes: int = 2**16,
+        members_per_clock_read: int = 32,
+        left_channels_kept: int = 64,
     ) -> None:
         self.clock = Clock()
         self.wall_clock = Clock(1.0)
         self.turns: list[Callable[[], None]] = []
+        self.audience = Audience() if audience is None else audience
         self.history = History(size=size, ttl_s=ttl_s, max_bytes=max_bytes, max_channels=max_channels)
         self.hub = Hub(
             broker(self.clock, self.wall_clock),
@@ -109,6 +115,10 @@ class World:
             call_soon=self.turns.append,
             clock=self.clock,
             replay_without_start=newest,
+            audience=self.audience,
+            write_bytes=write_bytes,
+            members_per_clock_read=members_per_clock_read,
+            left_channels_kept=left_channels_kept,
         )
         run_without_loop(self.hub.start())
 

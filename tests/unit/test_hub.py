@@ -6,8 +6,6 @@ from collections.abc import Callable
 import pytest
 
 from oyez.brokers.memory import MemoryBroker
-from oyez.hub import chunks
-from oyez.hub import subscriber as subscriber_module
 from oyez.hub.broker import Deliver, Lose
 from oyez.hub.history import Gap, History
 from oyez.hub.hub import Hub
@@ -180,9 +178,8 @@ def test_whoever_lagged_for_too_long_hears_of_the_gap(go_on: Callable[[World, Li
     assert listener.gaps[:1] == [Gap(Channel("a"), EventId(1001), EventId(1004))]
 
 
-def test_catching_up_stops_when_the_socket_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chunks, "_WRITE_BYTES", 15)  # three ids of four digits
-    world = World()
+def test_catching_up_stops_when_the_socket_is_full() -> None:
+    world = World(write_bytes=15)  # three ids of four digits
     ids = world.post(*"aaaaaaa")
     listener = Listener()
     listener.taking = False
@@ -195,11 +192,9 @@ def test_catching_up_stops_when_the_socket_is_full(monkeypatch: pytest.MonkeyPat
     assert listener.got == ids
 
 
-def test_what_is_remembered_of_left_channels_is_bounded_but_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_remembered_of_left_channels_is_bounded_but_hides_nothing() -> None:
     """A listener that lags in one channel and was ahead in another, which it has left and forgotten."""
-    monkeypatch.setattr(chunks, "_WRITE_BYTES", 4)
-    monkeypatch.setattr(subscriber_module, "_LEFT_CHANNELS_KEPT", 1)
-    world = World()
+    world = World(write_bytes=4, left_channels_kept=1)
     listener = world.follow(Listener(), "a")
     listener.taking = False
     ids = world.post("a")
@@ -213,9 +208,8 @@ def test_what_is_remembered_of_left_channels_is_bounded_but_hides_nothing(monkey
     assert listener.got == ids or listener.gaps
 
 
-def test_a_left_and_forgotten_channel_is_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscriber_module, "_LEFT_CHANNELS_KEPT", 1)
-    world = World()
+def test_a_left_and_forgotten_channel_is_a_gap() -> None:
+    world = World(left_channels_kept=1)
     listener = Listener()
     (seen,) = world.post("a")
     for channel in "abcda":

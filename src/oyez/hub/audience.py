@@ -6,18 +6,7 @@ Knows groups: listeners with the same channels and the same encoding. Must not k
 from collections.abc import Iterator, Sequence
 
 from oyez.hub.publication import Channel, Encoding, Publication
-from oyez.hub.subscriber import Subscription
-
-
-class Group:
-    """Listeners that get the same bytes."""
-
-    __slots__ = ("channels", "encoding", "members")
-
-    def __init__(self, channels: frozenset[Channel], encoding: Encoding) -> None:
-        self.channels = channels
-        self.encoding = encoding
-        self.members: set[Subscription] = set()
+from oyez.hub.subscriber import Group, Subscription
 
 
 class Audience:

@@ -11,29 +11,31 @@ from oyez.hub.publication import Encoding, Publication
 logger = logging.getLogger(__name__)
 
 # What one write to one listener may carry, unless a single event is larger. A stalled reader holds on to no more.
-_WRITE_BYTES = 64 * 1024
+WRITE_BYTES = 64 * 1024
 
 Chunk = tuple[Sequence[Publication], bytes | None]
 """Publications and their bytes. None: this is one event alone, which this encoding cannot write."""
 
 
-def cut_into_chunks(publications: Sequence[Publication], encoding: Encoding) -> Iterable[Chunk]:
+def cut_into_chunks(publications: Sequence[Publication], encoding: Encoding, write_bytes: int) -> Iterable[Chunk]:
     """Give all of a run, in its order. Whatever an encoding raises costs one event at most."""
     if len(publications) == 1:
         return ((publications, publications[0].encoded(encoding)),)
     parts = [publication.encoded(encoding) for publication in publications]
     sound = [part for part in parts if part is not None]
-    if encoding.max_events is None and len(sound) == len(parts) and sum(map(len, sound)) <= _WRITE_BYTES:
+    if encoding.max_events is None and len(sound) == len(parts) and sum(map(len, sound)) <= write_bytes:
         return _join(publications, sound, encoding)
-    return _cut(publications, parts, encoding)
+    return _cut(publications, parts, encoding, write_bytes)
 
 
-def _cut(publications: Sequence[Publication], parts: list[bytes | None], encoding: Encoding) -> Iterator[Chunk]:
+def _cut(
+    publications: Sequence[Publication], parts: list[bytes | None], encoding: Encoding, write_bytes: int
+) -> Iterator[Chunk]:
     begin = size = 0
     most = encoding.max_events or len(parts)
     collected: list[bytes] = []
     for index, part in enumerate(parts):
-        if collected and (part is None or size + len(part) > _WRITE_BYTES or len(collected) == most):
+        if collected and (part is None or size + len(part) > write_bytes or len(collected) == most):
             yield from _join(publications[begin:index], collected, encoding)
             collected = []
         if part is None:

@@ -1,6 +1,6 @@
-"""The hub: every publication comes in through `Hub.deliver`, and leaves as one joined write per listener.
+"""The hub: every publication comes in through `Hub.deliver`, and leaves through `FanOut`.
 
-Knows channels, positions and the order of things. Must not know protocols, sockets or stores.
+Knows channels, who follows them and from which id on. Must not know protocols, sockets or stores.
 
 Order and completeness rest on one rule: a listener's position says what it was given, and whoever writes to it moves
 the position in the same breath. So a fan-out that is cut into slices, a listener that joins or upgrades in the middle
@@ -8,33 +8,42 @@ of one, and one that lags all come out right by comparing ids. So does one that 
 goes on from history.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Sequence
 
+from oyez.hub import chunks, fan_out
 from oyez.hub.audience import Audience
 from oyez.hub.broker import Broker, Settle
-from oyez.hub.chunks import cut_into_chunks
+from oyez.hub.fan_out import FanOut
 from oyez.hub.history import Gap, History
 from oyez.hub.publication import Channel, Encoding, EventId, Post, Publication
-from oyez.hub.service import Service
+from oyez.hub.replay import Replay
+from oyez.hub.sparse_log import SparseLog
 from oyez.hub.subscriber import Subscription, Write
 
-# A slice of a fan-out: small enough that pings, posts and connects wait a few milliseconds at most, large enough that
-# the turns of the loop in between cost nothing to speak of.
-_SLICE_S = 0.005
-_MEMBERS_PER_CLOCK_READ = 32
+logger = logging.getLogger(__name__)
 
+# Dropping one event takes about a microsecond, so a call takes ten milliseconds at most. It is called every second, and
+# no daemon takes as many events in a second for as long as their time to live.
 _EXPIRED_PER_CALL = 10_000
+
+# A listener that wanders through channels, as a page with tabs does, comes back to the newest few of them.
+LEFT_CHANNELS_KEPT = 64
 
 
 class Hub:
     """Channels of one daemon.
 
     Args:
-        broker: gives ids and hands publications to `deliver`.
+        broker: assigns ids and hands publications to `deliver`.
         history: what can be replayed.
         call_soon: runs a function in the next turn of the event loop.
         clock: seconds on a steady scale.
         replay_without_start: how many events a listener gets at most that names no start.
+        audience: who listens; for tests that look into it.
+        write_bytes: what one write to one listener may carry, unless a single event is longer.
+        members_per_clock_read: after how many listeners a fan-out asks whether its slice of time is used up.
+        left_channels_kept: in how many channels that a listener has left its position is remembered.
     """
 
     def __init__(
@@ -45,21 +54,29 @@ class Hub:
         call_soon: Callable[[Callable[[], None]], object],
         clock: Callable[[], float],
         replay_without_start: int,
+        audience: Audience | None = None,
+        write_bytes: int = chunks.WRITE_BYTES,
+        members_per_clock_read: int = fan_out.MEMBERS_PER_CLOCK_READ,
+        left_channels_kept: int = LEFT_CHANNELS_KEPT,
     ) -> None:
         self._broker = broker
         self._history = history
-        self._audience = Audience()
-        self._service = Service(history, self._audience, clock)
-        self._log = self._service.log
-        self._call_soon = call_soon
+        self._audience = Audience() if audience is None else audience
         self._clock = clock
         self._replay_without_start = replay_without_start
-        self._pending: list[Publication] = []
-        self._fan_out: Iterator[None] | None = None
-        self._in_flight: Sequence[Publication] = ()
-        self._turn_due = False
-        self._untold = False  # events may have been lost or left undelivered, and listeners do not know
-        self._behind: EventId | None = None  # while that is so: the id up to which all that keep up were served
+        self._left_channels_kept = left_channels_kept
+        self._log = SparseLog(logger, clock)
+        self._replay = Replay(history, self._audience, self._log, write_bytes)
+        self._fan_out = FanOut(
+            self._audience,
+            history,
+            self._replay,
+            self._log,
+            call_soon=call_soon,
+            clock=clock,
+            write_bytes=write_bytes,
+            members_per_clock_read=members_per_clock_read,
+        )
 
     async def start(self) -> None:
         """Open the broker and fill history with what it kept."""
@@ -82,7 +99,7 @@ class Hub:
 
     def deliver(self, publications: Sequence[Publication]) -> None:
         """Take publications in rising id order. Only the broker calls this."""
-        followed = self._audience.by_channel
+        followed, pending = self._audience.by_channel, self._fan_out.pending
         for publication in publications:
             try:
                 self._history.append(publication)
@@ -91,18 +108,15 @@ class Hub:
                 self._lose(publication.id, served_to=EventId(publication.id - 1))
                 continue
             if publication.channel in followed:
-                self._pending.append(publication)
-        if self._pending or self._untold:
-            self._ask_for_turn()
+                pending.append(publication)
+        self._fan_out.wake()
 
     def lose(self, up_to: EventId) -> None:
         """Take note that events up to an id may be missing, and tell every listener. Only the broker calls this."""
-        self._lose(up_to, self._settled())
+        self._lose(up_to, served_to=self._fan_out.served_up_to())
 
     def _lose(self, up_to: EventId, served_to: EventId) -> None:
-        self._behind = min(self._settled(), served_to)
-        self._untold = True
-        self._ask_for_turn()
+        self._fan_out.lose(served_to)
         self._history.lose(up_to)
 
     def expire(self) -> None:
@@ -111,8 +125,7 @@ class Hub:
             self._history.expire(self._clock(), at_most=_EXPIRED_PER_CALL)
         except Exception:
             self._log.exception("old events cannot be dropped from history after an error of ours")
-        if self._untold:  # the attempt to bring all listeners forward has failed
-            self._ask_for_turn()
+        self._fan_out.wake()  # if the attempt to bring all listeners forward has failed, it is made again
 
     def listeners(self, channel: Channel) -> int:
         """Count a channel's listeners."""
@@ -121,12 +134,12 @@ class Hub:
     @property
     def deliveries(self) -> int:
         """How many events were given to listeners, replayed ones too."""
-        return self._service.deliveries
+        return self._fan_out.deliveries + self._replay.deliveries
 
     @property
     def gaps(self) -> int:
         """How many gaps listeners were told of."""
-        return self._service.gaps
+        return self._replay.gaps
 
     @property
     def history_events(self) -> int:
@@ -167,27 +180,27 @@ class Hub:
         try:
             self._subscribe(subscription, channels, start)
         except Exception:
-            self._service.cut_off(subscription)
+            self._replay.cut_off(subscription)
 
     def _subscribe(self, subscription: Subscription, channels: Sequence[Channel], start: EventId | None) -> None:
         since = None if start is None else self._reach_back(start)
         positions, gaps = self._positions(subscription, dict.fromkeys(channels), since)
         for channel in subscription.channels.difference(positions):
-            subscription.remember_left(channel, self._reached(subscription, channel))
+            subscription.remember_left(channel, self._reached(subscription, channel), self._left_channels_kept)
         self._audience.leave(subscription)
         subscription.place(positions)
-        self._service.gaps += len(gaps)
+        self._replay.gaps += len(gaps)
         subscription.subscriber.tell_subscribed(None if start is None else not gaps, gaps)
         if subscription.ended:
             return  # the answer was one too many for its transport
         self._audience.join(subscription)
         if not subscription.lagging:  # else it goes on when its socket takes bytes again
-            self._service.catch_up(subscription)
+            self._replay.catch_up(subscription)
 
     def resume(self, subscription: Subscription) -> None:
         """Go on with a listener that lagged, now that its socket takes bytes again."""
         if subscription.lagging and not subscription.ended:
-            self._service.go_on(subscription)
+            self._replay.go_on(subscription)
 
     def move(self, subscription: Subscription, encoding: Encoding, write: Write) -> None:
         """Go on with a listener over another transport, in another encoding."""
@@ -201,13 +214,15 @@ class Hub:
             subscription.place(reached)
             self._audience.join(subscription)
         except Exception:
-            self._service.cut_off(subscription)
+            self._replay.cut_off(subscription)
         else:
-            self._service.go_on(subscription)
+            self._replay.go_on(subscription)
 
     def position(self, subscription: Subscription) -> EventId:
         """Give the id up to which a listener has had everything, in all of its channels."""
-        return subscription.position if subscription.lagging else max(subscription.position, self._settled())
+        return (
+            subscription.position if subscription.lagging else max(subscription.position, self._fan_out.served_up_to())
+        )
 
     def leave(self, subscription: Subscription) -> None:
         """Forget a listener for good; harmless to repeat."""
@@ -252,17 +267,7 @@ class Hub:
         One that keeps up has been given everything before the batch that is on its way, whatever its position says.
         """
         position = subscription.position_in(channel)
-        return position if subscription.lagging else max(position, self._settled())
-
-    def _settled(self) -> EventId:
-        """Give the id up to which all listeners that keep up were served."""
-        if self._behind is not None:
-            return self._behind
-        if self._in_flight:
-            return EventId(self._in_flight[0].id - 1)
-        if self._pending:
-            return EventId(self._pending[0].id - 1)
-        return self._history.last_id
+        return position if subscription.lagging else max(position, self._fan_out.served_up_to())
 
     def _start_for_newest(self, subscription: Subscription, channels: dict[Channel, None]) -> EventId:
         """Find the id after which a client that names no start gets the newest few events over its new channels.
@@ -274,84 +279,3 @@ class Hub:
         if len(ids) > self._replay_without_start:
             return ids[-self._replay_without_start - 1]
         return EventId(ids[0] - 1) if ids else self._history.last_id
-
-    # The way out
-
-    def _ask_for_turn(self) -> None:
-        if not self._turn_due:
-            self._turn_due = True
-            self._call_soon(self._turn)
-
-    def _turn(self) -> None:
-        """Do one slice of the fan-out, and ask for another turn while there is work."""
-        has_failed = False
-        try:
-            if self._fan_out is None:
-                self._fan_out = self._begin_fan_out()
-            for _ in self._fan_out:
-                self._call_soon(self._turn)
-                return
-        except Exception:
-            self._log.exception(
-                "a batch of events is cut short after an error of ours; every listener goes on from history"
-            )
-            has_failed = not self._in_flight  # it was that which fails: it is tried again later
-            self._behind = self._settled()
-            self._untold = True
-        self._fan_out = None
-        self._in_flight = ()
-        self._turn_due = False
-        if not self._untold:
-            self._behind = None
-        if (self._pending or self._untold) and not has_failed:
-            self._ask_for_turn()
-
-    def _begin_fan_out(self) -> Iterator[None]:
-        if self._untold:
-            self._untold = False
-            return self._bring_all_forward()
-        self._in_flight, self._pending = self._pending, []
-        return self._deliver_batch(self._in_flight)
-
-    def _bring_all_forward(self) -> Iterator[None]:
-        """Serve every listener from history: with word of what an outage hid, before it gets anything newer."""
-        slice_end = self._clock() + _SLICE_S
-        for member in self._audience.members():
-            if member.lagging or member.group is None:
-                continue  # it is served when it resumes, or it has left meanwhile
-            member.position = max(member.position, self._settled())
-            self._service.go_on(member)
-            if self._clock() >= slice_end:
-                yield
-                slice_end = self._clock() + _SLICE_S
-
-    def _deliver_batch(self, batch: Sequence[Publication]) -> Iterator[None]:
-        """Write a batch to its listeners, the same bytes to all of a group; yields when a slice of time is used up."""
-        clock, service = self._clock, self._service
-        slice_end = clock() + _SLICE_S
-        until_clock = _MEMBERS_PER_CLOCK_READ
-        for group, publications in self._audience.due(batch):
-            for chunk, data in cut_into_chunks(publications, group.encoding):
-                first, last, count = chunk[0].id, chunk[-1].id, len(chunk)
-                if data is None:  # an event that cannot be written: all take the second branch
-                    first, data = EventId(0), b""  # noqa: PLW2901
-                for member in tuple(group.members):
-                    if member.lagging or member.group is not group:
-                        continue  # it resumes from history, or it has left meanwhile
-                    try:
-                        if member.position < first:
-                            member.position = last
-                            service.deliveries += count
-                            if not member.write(data):
-                                member.lagging = True
-                        elif member.position < last:
-                            rest = [publication for publication in chunk if publication.id > member.position]
-                            service.write(member, rest)
-                    except Exception:
-                        service.cut_off(member)
-                    until_clock -= 1
-                    if not until_clock:
-                        until_clock = _MEMBERS_PER_CLOCK_READ
-                        if clock() >= slice_end:
-                            yield
-                            slice_end = clock() + _SLICE_S

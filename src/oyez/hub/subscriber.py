@@ -4,18 +4,13 @@ Knows channels and positions. Must not know which protocol carries the bytes.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from oyez.hub.history import Gap
 from oyez.hub.publication import Channel, Encoding, EventId
 
-if TYPE_CHECKING:
-    from oyez.hub.audience import Group
-
 Write = Callable[[bytes], bool]
 """Send bytes now. False: the peer does not keep up; give nothing more until `Hub.resume` is called for it."""
-
-_LEFT_CHANNELS_KEPT = 64
 
 
 class Subscriber(Protocol):
@@ -69,7 +64,7 @@ class Subscription:
         self.left_floor = EventId(0)
         self.lagging = False
         self.ended = False
-        self.group: Group | None = None
+        self.group: Group | None = None  # where it gets what is new, or None: it has not joined, or has left
 
     def position_in(self, channel: Channel) -> EventId:
         """Give the id up to which this listener was served in one of its channels."""
@@ -84,15 +79,26 @@ class Subscription:
         ahead = {channel: position for channel, position in positions.items() if position > self.position}
         self.ahead = ahead or None
 
-    def remember_left(self, channel: Channel, position: EventId) -> None:
+    def remember_left(self, channel: Channel, position: EventId, at_most: int) -> None:
         """Keep the position in a channel that is left, so that coming back repeats nothing.
 
-        Only the newest few are kept. For the others ``left_floor`` is the one number that is left: nothing up to it
-        is given again, and who asks for it is told of a gap.
+        Only the newest ``at_most`` are kept. For the others ``left_floor`` is the one number that is left: nothing up
+        to it is sent again, and who asks for it is told of a gap.
         """
         if self.left is None:
             self.left = {}
         self.left.pop(channel, None)
         self.left[channel] = position
-        if len(self.left) > _LEFT_CHANNELS_KEPT:
+        if len(self.left) > at_most:
             self.left_floor = max(self.left_floor, self.left.pop(next(iter(self.left))))
+
+
+class Group:
+    """Listeners that get the same bytes."""
+
+    __slots__ = ("channels", "encoding", "members")
+
+    def __init__(self, channels: frozenset[Channel], encoding: Encoding) -> None:
+        self.channels = channels
+        self.encoding = encoding
+        self.members: set[Subscription] = set()

@@ -1,10 +1,9 @@
-"""What is done for one listener at a time: told of gaps, written to from history, cut off when that fails.
+"""Brings one listener forward from history: told of gaps, written what it lacks, cut off when that fails.
 
 Knows a listener's position. Must not know when its turn comes, nor what the others get.
 """
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from oyez.hub.audience import Audience
 from oyez.hub.chunks import cut_into_chunks
@@ -13,27 +12,26 @@ from oyez.hub.publication import EventId, Publication
 from oyez.hub.sparse_log import SparseLog
 from oyez.hub.subscriber import Subscription
 
-logger = logging.getLogger(__name__)
 
-
-class Service:
-    """Serves listeners, and counts what they were given.
+class Replay:
+    """Serves single listeners, and counts what they got.
 
     Args:
         history: what can be replayed.
-        audience: who listens.
-        clock: seconds on a steady scale.
+        audience: who listens; one that is cut off leaves it.
+        log: for errors of ours.
+        write_bytes: what one write may carry.
 
     Attributes:
-        log: for errors of ours.
-        deliveries: events that were given to listeners.
+        deliveries: events that were written to listeners.
         gaps: gaps that they were told of.
     """
 
-    def __init__(self, history: History, audience: Audience, clock: Callable[[], float]) -> None:
+    def __init__(self, history: History, audience: Audience, log: SparseLog, write_bytes: int) -> None:
         self._history = history
         self._audience = audience
-        self.log = SparseLog(logger, clock)
+        self._log = log
+        self._write_bytes = write_bytes
         self.deliveries = 0
         self.gaps = 0
 
@@ -59,7 +57,7 @@ class Service:
     def write(self, subscription: Subscription, publications: Sequence[Publication]) -> None:
         """Write publications to a listener, as far as its socket takes them."""
         subscription.lagging = False
-        for chunk, data in cut_into_chunks(publications, subscription.encoding):
+        for chunk, data in cut_into_chunks(publications, subscription.encoding, self._write_bytes):
             subscription.position = chunk[-1].id
             if data is None:
                 self._tell_unwritable(subscription, chunk[0])
@@ -71,16 +69,16 @@ class Service:
 
     def cut_off(self, subscription: Subscription) -> None:
         """End a listener's connection, while an error of ours is handled: its client comes back for what it lacks."""
-        self.log.exception("a listener is cut off after an error of ours; its client comes back by itself")
+        self._log.exception("a listener is cut off after an error of ours; its client comes back by itself")
         subscription.ended = True
         try:
             self._audience.leave(subscription)
         except Exception:
-            self.log.exception("a listener that is gone is still counted after an error of ours")
+            self._log.exception("a listener that is gone is still counted after an error of ours")
         try:
             subscription.subscriber.cut_off()
         except Exception:
-            self.log.exception("a listener's connection cannot be ended after an error of ours")
+            self._log.exception("a listener's connection cannot be ended after an error of ours")
 
     def _missed(self, subscription: Subscription) -> list[Publication]:
         """Give what follows a listener's position, in id order: no more than one write takes, where that is few."""
