@@ -12,8 +12,9 @@ import typer.main
 
 import oyez
 from oyez.cli import build_app
-from oyez.cli.doctor.findings import KINDS, Weight
+from oyez.cli.doctor.findings import KINDS
 from oyez.cli.exits import ExitCode
+from oyez.cli.probe.report import Status
 from oyez.config.tree import Entry, Settings, fields_of
 from tests.daemon import Daemon
 
@@ -93,7 +94,7 @@ def test_every_finding_of_the_doctor_is_documented() -> None:
     documented = rows(page.read_text("utf-8"))
     assert documented.keys() == KINDS.keys()
     warnings = {code for code, cells in documented.items() if cells[2].strip().startswith("Warning: ")}
-    assert warnings == {code for code, kind in KINDS.items() if kind.weight is Weight.WARNING}
+    assert warnings == {code for code, kind in KINDS.items() if kind.weight is Status.WARNING}
 
 
 # --- the protocol -----------------------------------------------------------------------------------------------------

@@ -8,8 +8,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
 
-from oyez.cli.doctor.findings import Weight
-from oyez.cli.doctor.report import JsonReport
+from oyez.cli.doctor.report import choose_report, take_steps
 from oyez.cli.doctor.site import Site
 from oyez.cli.doctor.walk import Walk
 from tests.daemon import KEY
@@ -71,13 +70,9 @@ def examine(directory: Path, settings: Settings, *flags: str, **variables: str) 
 
 
 def examine_here(settings: Settings) -> Diagnosis:
-    report, is_well, output = JsonReport(), True, io.StringIO()
-    for step in Walk(Site(settings)).steps():
-        outcome = step.check()
-        report.add(step.title, outcome)
-        is_well = is_well and outcome.weight is not Weight.ERROR
+    output = io.StringIO()
     with redirect_stdout(output):
-        report.conclude()
+        is_well = take_steps(Walk(Site(settings)).steps(), choose_report(as_json=True))
     return read_json(output.getvalue(), 0 if is_well else 1)
 
 

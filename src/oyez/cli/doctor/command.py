@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from oyez.cli import options
-from oyez.cli.doctor.report import JsonReport, Report, take_steps
+from oyez.cli.doctor.report import choose_report, take_steps
 from oyez.cli.doctor.settings_module import ask_python, import_settings
 from oyez.cli.doctor.site import OPTIONS, RAW_OPTIONS, Site
 from oyez.cli.doctor.walk import Walk
@@ -70,7 +70,7 @@ def doctor(
         given = {name: value if _source(context, name) == "COMMANDLINE" else "" for name, value in given.items()}
         site = _read_site(django_settings, python)
     site = site.overridden(**given)
-    is_well = take_steps(Walk(site).steps(), JsonReport() if as_json else Report())
+    is_well = take_steps(Walk(site).steps(), choose_report(as_json=as_json))
     raise typer.Exit(ExitCode.OK if is_well else ExitCode.REFUSED)
 
 

@@ -3,16 +3,10 @@
 Knows words. Must not know how anything is found out. Codes are stable: scripts and the documentation name them.
 """
 
-from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from dataclasses import dataclass
+from enum import IntEnum
 
-
-class Weight(StrEnum):
-    """How bad it is."""
-
-    OK = "ok"
-    WARNING = "warning"
-    ERROR = "error"
+from oyez.cli.probe.report import Status
 
 
 class Reach(IntEnum):
@@ -25,10 +19,13 @@ class Reach(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong: what was seen, the setting that is to blame, and what to do."""
+    """One thing that is wrong: what was seen, the setting that is to blame, and what to do.
+
+    Its members are those of a finding in the JSON report. `weight` is a warning or an error.
+    """
 
     code: str
-    weight: Weight
+    weight: Status
     setting: str
     seen: str
     cure: str
@@ -42,18 +39,21 @@ class Outcome:
     findings: tuple[Finding, ...] = ()
     skipped: bool = False
     reach: Reach = Reach.NOWHERE
+    title: str = ""
 
     @property
-    def weight(self) -> Weight:
+    def status(self) -> Status:
         """The worst of what was found."""
+        if self.skipped:
+            return Status.SKIPPED
         weights = {finding.weight for finding in self.findings}
-        return next((weight for weight in (Weight.ERROR, Weight.WARNING) if weight in weights), Weight.OK)
+        return next((weight for weight in (Status.ERROR, Status.WARNING) if weight in weights), Status.OK)
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
     cure: str
-    weight: Weight = field(default=Weight.ERROR)
+    weight: Status = Status.ERROR
 
 
 _KEY_CURE = (
@@ -74,7 +74,7 @@ KINDS = {
     "amqp-selected": _Kind(
         "Nothing, if the daemon reads the site's exchange (its broker is amqp://…?exchange=NAME). Else remove "
         "{setting} from the site's settings.",
-        Weight.WARNING,
+        Status.WARNING,
     ),
     "amqp-empty": _Kind(
         "Remove {setting} from the site's settings. Merely defining it, even as None, sends all posts to RabbitMQ."
@@ -89,7 +89,7 @@ KINDS = {
     "key-well-known": _Kind(
         "Choose a long random {setting}, and give it to the site and to the daemon alike: whoever knows the key can "
         "forge events.",
-        Weight.WARNING,
+        Status.WARNING,
     ),
     "namespace-trap": _Kind(
         "Write {setting} without a path: {assignment}. Socket.IO takes the path of a URL for a namespace, "
@@ -97,7 +97,7 @@ KINDS = {
     ),
     "public-url-local": _Kind(
         "Browsers on other machines need the site's own address in {setting}, for example: {assignment}",
-        Weight.WARNING,
+        Status.WARNING,
     ),
     "mixed-content": _Kind(
         "Set {setting} to the address with TLS, for example: {assignment}. Pages that came over https:// "
@@ -128,7 +128,7 @@ KINDS = {
     "other-daemon": _Kind(
         "If it should be Oyez, stop the other daemon and let Oyez take its port, or correct {setting}. If a proxy is "
         "in between, nothing is wrong.",
-        Weight.WARNING,
+        Status.WARNING,
     ),
     "post-not-websocket": _Kind(
         "Correct {setting}: raw posters connect to the address of [post_listener] (port 15101 if not set otherwise), "
@@ -200,7 +200,7 @@ KINDS = {
     "event-late": _Kind(
         "Look at the load of the machine and of the network; no setting, neither {setting} nor another, holds events "
         "back on purpose.",
-        Weight.WARNING,
+        Status.WARNING,
     ),
     "stream-buffered": _Kind(
         "Add to nginx's location {path}: proxy_buffering off; gzip off; and remove proxy_ignore_headers "
@@ -209,9 +209,9 @@ KINDS = {
     "api-exposed": _Kind(
         "Remove /api/ from nginx's locations unless back ends on other machines post through {setting}: only the key "
         "stands between anyone and the posts. auth.sender_addresses in the daemon's settings is another lock.",
-        Weight.WARNING,
+        Status.WARNING,
     ),
-    "metrics-exposed": _Kind("Remove /metrics from nginx's locations for the host in {setting}.", Weight.WARNING),
+    "metrics-exposed": _Kind("Remove /metrics from nginx's locations for the host in {setting}.", Status.WARNING),
     "stranger-posts": _Kind(
         "Choose a long random {post_key}, and give it to the site and to the daemon alike: whoever reaches {setting} "
         f"can forge events. Then add to nginx's location {{path}}: {_NGINX_VISITOR}"
@@ -219,12 +219,12 @@ KINDS = {
     "visitor-hidden": _Kind(
         f"Add to nginx's location {{path}}, where {{setting}} leads: {_NGINX_VISITOR} If they are there, name the "
         "proxy's address in the daemon's setting http.trusted_proxies.",
-        Weight.WARNING,
+        Status.WARNING,
     ),
     "post-exposed": _Kind(
         "Remove {path} from nginx's locations unless back ends on other machines post through {setting}: only the key "
         "stands between anyone and the posts. auth.sender_addresses in the daemon's settings is another lock.",
-        Weight.WARNING,
+        Status.WARNING,
     ),
 }
 

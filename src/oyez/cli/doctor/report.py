@@ -3,19 +3,23 @@
 Knows outcomes and the terminal. Must not know what a step does.
 """
 
-import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, replace
 
 from rich.table import Table
 
 from oyez.cli.colours import Part, make_console, plain, styled
-from oyez.cli.doctor.findings import Finding, Outcome, Reach, Weight
+from oyez.cli.doctor.findings import Finding, Outcome, Reach
 from oyez.cli.output import print_line
+from oyez.cli.probe.report import JsonReport, Report, Status
 
-_MARKS = {Weight.OK: ("ok", "green"), Weight.WARNING: ("warning", "yellow"), Weight.ERROR: ("ERROR", "bold red")}
-_SKIPPED = ("skipped", "dim")
-_MARK_WIDTH = max(len(mark) for mark, _ in (*_MARKS.values(), _SKIPPED))
+_MARKS = {
+    Status.OK: ("ok", "green"),
+    Status.WARNING: ("warning", "yellow"),
+    Status.ERROR: ("ERROR", "bold red"),
+    Status.SKIPPED: ("skipped", "dim"),
+}
+_MARK_WIDTH = max(len(mark) for mark, _ in _MARKS.values())
 _LINE_WIDTH = 100
 
 _VERDICTS = {
@@ -33,46 +37,38 @@ _NOT_TRIED = (
 )
 
 
-class Report:
+class StepReport(Report[Outcome]):
     """For people."""
 
     def __init__(self) -> None:
         self._console = make_console()
-        self._findings: list[Finding] = []
-        self._reach = Reach.NOWHERE
+        super().__init__(self._console)
 
-    @contextmanager
-    def step(self, title: str) -> Iterator[None]:
-        """Show what is being done, where that can be taken back."""
-        with self._console.status(styled((title, "dim"))):
-            yield
-
-    def add(self, title: str, outcome: Outcome) -> None:
+    def show(self, result: Outcome) -> None:
         """Write the line of a step; of what was found the code, since the rest follows below."""
-        mark, style = _SKIPPED if outcome.skipped else _MARKS[outcome.weight]
-        note = ", ".join(finding.code for finding in outcome.findings) or outcome.note
-        self._print((f"{mark:<{_MARK_WIDTH}}  ", style), title, (f": {note}", "dim"))
-        self._findings += outcome.findings
-        self._reach = max(self._reach, outcome.reach)
+        mark, style = _MARKS[result.status]
+        note = ", ".join(finding.code for finding in result.findings) or result.note
+        self._print((f"{mark:<{_MARK_WIDTH}}  ", style), result.title, (f": {note}", "dim"))
 
     def conclude(self) -> None:
-        """Write the findings, the gravest first."""
+        """Write the findings, the gravest first, those with the same cure together."""
         by_cure: dict[str, list[Finding]] = {}
-        for finding in sorted(self._findings, key=lambda finding: list(Weight).index(finding.weight), reverse=True):
+        found = [finding for outcome in self.results for finding in outcome.findings]
+        for finding in sorted(found, key=lambda finding: finding.weight is not Status.ERROR):
             by_cure.setdefault(finding.cure, []).append(finding)
         for alike in by_cure.values():
             self._write(alike)
-        errors = sum(alike[0].weight is Weight.ERROR for alike in by_cure.values())
+        errors = sum(alike[0].weight is Status.ERROR for alike in by_cure.values())
         self._print()
         if errors:
             self._print((f"{errors} problem{'s' if errors > 1 else ''} found.", "bold red"))
             return
-        self._print(_VERDICTS[self._reach])
-        if self._reach is Reach.PUBLIC:
+        reach = max((outcome.reach for outcome in self.results), default=Reach.NOWHERE)
+        self._print(_VERDICTS[reach])
+        if reach is Reach.PUBLIC:
             self._print((_NOT_TRIED, "dim"))
 
     def _write(self, alike: list[Finding]) -> None:
-        """Write findings that have the same cure."""
         finding = alike[0]
         mark, style = _MARKS[finding.weight]
         self._print()
@@ -91,47 +87,30 @@ class Report:
         self._console.print(table if label else styled(*parts), width=min(self._console.width, _LINE_WIDTH))
 
 
-class JsonReport:
-    """For scripts: one object, at the end."""
-
-    def __init__(self) -> None:
-        self._steps: list[dict[str, object]] = []
-        self._findings: list[dict[str, str]] = []
-
-    @contextmanager
-    def step(self, title: str) -> Iterator[None]:
-        """Show nothing."""
-        yield
-
-    def add(self, title: str, outcome: Outcome) -> None:
-        """Keep a step."""
-        status = "skipped" if outcome.skipped else str(outcome.weight)
-        codes = [finding.code for finding in outcome.findings]
-        self._steps.append({"title": title, "status": status, "note": outcome.note, "codes": codes})
-        self._findings += [
-            {
-                "code": finding.code,
-                "weight": str(finding.weight),
-                "setting": finding.setting,
-                "seen": finding.seen,
-                "cure": finding.cure,
-            }
-            for finding in outcome.findings
-        ]
-
-    def conclude(self) -> None:
-        """Write all."""
-        ok = all(finding["weight"] != Weight.ERROR for finding in self._findings)
-        print_line(json.dumps({"ok": ok, "steps": self._steps, "findings": self._findings}))
+def choose_report(*, as_json: bool) -> Report[Outcome]:
+    """Make the report that was asked for; the one in JSON shows no progress."""
+    return JsonReport(_describe, make_console(quiet=True)) if as_json else StepReport()
 
 
-def take_steps(steps: Iterable[tuple[str, Callable[[], Outcome]]], report: Report | JsonReport) -> bool:
+def _describe(outcomes: Sequence[Outcome]) -> dict[str, object]:
+    """Make ``{"steps": [{"title", "status", "note", "codes"}, …], "findings": [{"code", "weight", …}, …]}``."""
+    steps = [
+        {
+            "title": outcome.title,
+            "status": outcome.status,
+            "note": outcome.note,
+            "codes": [finding.code for finding in outcome.findings],
+        }
+        for outcome in outcomes
+    ]
+    return {"steps": steps, "findings": [asdict(finding) for outcome in outcomes for finding in outcome.findings]}
+
+
+def take_steps(steps: Iterable[tuple[str, Callable[[], Outcome]]], report: Report[Outcome]) -> bool:
     """Take steps and report each; True if nothing is wrong but for warnings."""
-    is_well = True
     for title, check in steps:
-        with report.step(title):
+        with report.progress(title):
             outcome = check()
-        report.add(title, outcome)
-        is_well = is_well and outcome.weight is not Weight.ERROR
+        report.add(replace(outcome, title=title))
     report.conclude()
-    return is_well
+    return report.is_well

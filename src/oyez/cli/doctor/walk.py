@@ -9,13 +9,14 @@ from functools import partial
 from typing import NamedTuple
 
 from oyez.cli.doctor.browser import PollDoor, RawDoor, SocketIODoor
-from oyez.cli.doctor.findings import Outcome, Weight
+from oyez.cli.doctor.findings import Outcome
 from oyez.cli.doctor.posting import PostSide
 from oyez.cli.doctor.side_doors import BackDoors, StreamDoor
 from oyez.cli.doctor.site import Site, check_settings, is_for_tls
 from oyez.cli.doctor.strangers import Stranger
 from oyez.cli.probe.failures import Kind
 from oyez.cli.probe.place import Place
+from oyez.cli.probe.report import Status
 
 # With these there is nobody at the public address who could be asked for more.
 _NOT_REACHED = frozenset(f"public-{kind}" for kind in Kind)
@@ -76,7 +77,7 @@ class Walk:
     def _take(self, name: str, check: Check) -> Outcome:
         """Take a step at a public address; what is wrong with one that no page may use is a warning."""
         outcome = check()
-        if outcome.weight is Weight.ERROR:
+        if outcome.status is Status.ERROR:
             self._working.discard(name)
             if any(finding.code in _NOT_REACHED for finding in outcome.findings):
                 self._reached.discard(name)
@@ -93,5 +94,5 @@ class Walk:
 
 
 def _softened(outcome: Outcome) -> Outcome:
-    findings = tuple(replace(finding, weight=Weight.WARNING) for finding in outcome.findings)
+    findings = tuple(replace(finding, weight=Status.WARNING) for finding in outcome.findings)
     return replace(outcome, findings=findings)

@@ -7,7 +7,7 @@ import typer
 
 from oyez.cli import options
 from oyez.cli.exits import ExitCode
-from oyez.cli.selftest.findings import Door
+from oyez.cli.selftest.findings import TITLES, Door
 
 _Url = Annotated[
     str,
@@ -58,9 +58,12 @@ def selftest(
 
     began = time.monotonic()
     run = visit.begin(url, key, post_url=post_url, poll_url=poll_url)
-    shown = report.choose(run.main.url(), as_json=as_json)
+    shown = report.choose_report(run.main.url(), began, as_json=as_json)
     for door in dict.fromkeys(only or Door):
         steps = examiner.steps_of(door, run)
-        shown.show(door, examiner.examine(steps, lambda step: shown.announce(step.code), slow=slow))
-    shown.end(time.monotonic() - began)
-    raise typer.Exit(ExitCode.OK if shown.passed else ExitCode.REFUSED)
+        with shown.progress() as announce:
+            for result in examiner.examine(steps, announce, slow=slow):
+                shown.add(result)
+        shown.end_group(TITLES[door])
+    shown.conclude()
+    raise typer.Exit(ExitCode.OK if shown.is_well else ExitCode.REFUSED)

@@ -6,10 +6,11 @@ It must not know what is checked, nor how it is shown.
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from oyez.cli.probe.report import Status
 from oyez.cli.selftest.across import ACROSS, AcrossGuest
 from oyez.cli.selftest.event_stream import EVENT_STREAM, StreamGuest
 from oyez.cli.selftest.expectations import Mismatch, NotOffered
-from oyez.cli.selftest.findings import Door, Finding, Outcome
+from oyez.cli.selftest.findings import Door, Result
 from oyez.cli.selftest.http_api import API, ApiGuest
 from oyez.cli.selftest.long_poll import LONG_POLL, PollGuest
 from oyez.cli.selftest.raw_listeners import LISTENERS as RAW_LISTENERS
@@ -60,12 +61,12 @@ _BIND: dict[Door, Callable[[Visit], Iterator[Step]]] = {
 }
 
 
-def examine(steps: Sequence[Step], announce: Callable[[Step], None], *, slow: bool) -> Iterator[Finding]:
-    """Make the checks of one door; a door that is not there is one finding.
+def examine(steps: Sequence[Step], announce: Callable[[str], None], *, slow: bool) -> Iterator[Result]:
+    """Make the checks of one door; a door that is not there is one result.
 
     Args:
         steps: of the door.
-        announce: is told what is being looked at.
+        announce: is called with the code of the check that comes next.
         slow: make the checks that take long, too.
     """
     held: set[str] = set()
@@ -74,35 +75,35 @@ def examine(steps: Sequence[Step], announce: Callable[[Step], None], *, slow: bo
     has_gate = steps[0].code == gate
     for step in steps:
         needs = (gate, *step.needs) if has_gate and step.code != gate else step.needs
-        announce(step)
-        finding = _skip(step, held, needs, slow=slow) or _make(step)
-        yield finding
-        if finding.outcome is Outcome.OK:
+        announce(step.code)
+        result = _skip(step, held, needs, slow=slow) or _make(step)
+        yield result
+        if result.status is Status.OK:
             held.add(step.code)
-        elif finding.code == gate and finding.outcome is Outcome.NOT_OFFERED:
+        elif result.code == gate and result.status is Status.NOT_OFFERED:
             return
 
 
-def _skip(step: Step, held: set[str], needs: Sequence[str], *, slow: bool) -> Finding | None:
+def _skip(step: Step, held: set[str], needs: Sequence[str], *, slow: bool) -> Result | None:
     reason = step.obstacle()
     if not reason and step.slow and not slow:
         reason = "it takes long: --slow"
     missing = next((code for code in needs if code not in held), "")
     if not reason and missing:
         reason = f"{missing} has to hold first"
-    return Finding(step.door, step.code, step.sentence, Outcome.SKIPPED, reason=reason) if reason else None
+    return Result(step.door, step.code, step.sentence, Status.SKIPPED, reason=reason) if reason else None
 
 
-def _make(step: Step) -> Finding:
+def _make(step: Step) -> Result:
     began = time.perf_counter()
-    outcome, expected, came, reason = Outcome.OK, "", "", ""
+    status, expected, came, reason = Status.OK, "", "", ""
     try:
         step.run()
     except NotOffered as error:
-        outcome, reason = Outcome.NOT_OFFERED, str(error)
+        status, reason = Status.NOT_OFFERED, str(error)
     except Mismatch as error:
-        outcome, expected, came = Outcome.FAILED, error.expected, error.came
+        status, expected, came = Status.FAILED, error.expected, error.came
     except OyezError as error:
-        outcome, expected, came = Outcome.FAILED, step.sentence, str(error)
+        status, expected, came = Status.FAILED, step.sentence, str(error)
     took_ms = (time.perf_counter() - began) * 1000
-    return Finding(step.door, step.code, step.sentence, outcome, took_ms, expected, came, reason)
+    return Result(step.door, step.code, step.sentence, status, took_ms, expected, came, reason)

@@ -6,6 +6,8 @@ Knows words. Must not know how anything is found out, nor how it is shown.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from oyez.cli.probe.report import Status
+
 
 class Door(StrEnum):
     """A way into the daemon, by the name that `--only` takes; codes of checks begin with it."""
@@ -36,17 +38,8 @@ TITLES = {
 }
 
 
-class Outcome(StrEnum):
-    """How a check ended."""
-
-    OK = "ok"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-    NOT_OFFERED = "not-offered"
-
-
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Result:
     """What one check came to.
 
     Attributes:
@@ -61,7 +54,7 @@ class Finding:
     door: Door
     code: str
     sentence: str
-    outcome: Outcome
+    status: Status
     took_ms: float | None = None
     expected: str = ""
     came: str = ""

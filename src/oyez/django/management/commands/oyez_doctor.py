@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from oyez.cli.doctor.findings import Outcome, found
-from oyez.cli.doctor.report import JsonReport, Report, take_steps
+from oyez.cli.doctor.report import choose_report, take_steps
 from oyez.cli.doctor.site import read_site
 from oyez.cli.doctor.walk import Step, Walk
 from oyez.client import Post
@@ -43,7 +43,7 @@ class Command(BaseCommand):
             values = {name: value for name, value in as_doctor_reads.values.items() if name != site.AMQP}
             as_doctor_reads = replace(as_doctor_reads, values=values)
         steps = Walk(as_doctor_reads).steps()
-        report = JsonReport() if options["json"] else Report()
+        report = choose_report(as_json=bool(options["json"]))
         if not take_steps(_with_own_step(steps), report):
             sys.exit(1)
 
