@@ -50,7 +50,7 @@ def test_setting_is_documented(entry: Entry) -> None:
     _, _, variable, flag, kind, default, meaning, *_ = (cell.strip() for cell in row)
     assert variable == f"`{entry.variable}`"
     assert flag == (f"`{entry.flag}`" if entry.flag else "–")
-    assert kind == ", ".join(filter(None, (entry.kind, entry.rule.unit)))
+    assert kind == ", ".join(filter(None, (entry.kind, entry.setting.unit)))
     assert default == f"`{as_toml(entry.default)}`"
     assert meaning.endswith(".")
 

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from websockets.protocol import Protocol as FrameProtocol
 
 from oyez.access.peer import FindPeer
-from oyez.config.tree import LimitSettings
+from oyez.limits import LimitSettings
 from oyez.net.callbacks import FrameReceiver, IdleSocket, OpenSocket, StreamReceiver
 from oyez.net.engineio.http import EngineHttp
 from oyez.net.engineio.session import EngineLink, EngineServer, EngineSettings

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oyez.config import rules
+from oyez import setting
 from oyez.config.load import load
 from oyez.config.tree import Settings, fields_of
 from oyez.errors import ConfigError
@@ -56,9 +56,9 @@ toml_lines = st.builds(
 @given(text=texts)
 @fuzz
 def test_texts_are_read_or_stay(default: object, text: str) -> None:
-    value = rules.from_text(default, text)
+    value = setting.from_text(default, text)
     assert isinstance(value, type(default)) or value == text
-    rule = rules.Rule("doc", low=1, high=9)
+    rule = setting.Setting("doc", low=1, high=9)
     if rule.accepts(default, value) and isinstance(value, int | float) and not isinstance(value, bool):
         assert 1 <= value <= 9
 
@@ -97,6 +97,6 @@ def test_files(tmp_path: Path, content: bytes) -> None:
 @given(texts)
 @fuzz
 def test_secrets_stay_secret(key: str) -> None:
-    assert rules.Rule("doc", secret=True).masked(key) in ("", rules.MASK)
-    shown = str(rules.Rule("doc").masked(f"amqp://user:{key}@host/"))
-    assert "/" in key or "@" in key or not key or shown == f"amqp://user:{rules.MASK}@host/"
+    assert setting.Setting("doc", secret=True).masked(key) in ("", setting.MASK)
+    shown = str(setting.Setting("doc").masked(f"amqp://user:{key}@host/"))
+    assert "/" in key or "@" in key or not key or shown == f"amqp://user:{setting.MASK}@host/"

@@ -12,7 +12,7 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from oyez.access.capacity import Notes
-from oyez.config.tree import LimitSettings
+from oyez.limits import LimitSettings
 from oyez.net.http.connection import HttpConnection
 from oyez.net.ticker import Ticker
 from oyez.server.routes import Routes

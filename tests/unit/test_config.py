@@ -364,4 +364,6 @@ def test_port_without_a_host_draws_a_warning(tmp_path: Path, toml: str, warned: 
 
 
 def test_every_default_obeys_its_own_rule() -> None:
-    assert [entry.key for entry in fields_of(Settings()) if not entry.rule.accepts(entry.default, entry.default)] == []
+    assert [
+        entry.key for entry in fields_of(Settings()) if not entry.setting.accepts(entry.default, entry.default)
+    ] == []

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from oyez.access.capacity import Notes
-from oyez.config.tree import LimitSettings
+from oyez.limits import LimitSettings
 from oyez.net.callbacks import FrameReceiver
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.outgoing import OutgoingSide

@@ -4,14 +4,49 @@ Knows keys and addresses. Must not know sockets, requests or logs.
 """
 
 import hmac
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Annotated
 
-from oyez.access.peer import Network, Peer, is_within
+from oyez.access.peer import NETWORKS, Network, Peer, is_network, is_within
+from oyez.setting import MASK, Setting
 
 WELL_KNOWN_KEYS = frozenset(("lqdoj", "oyez-development"))
 """Keys that are printed in public places. They are good on one's own machine only."""
+
+KEY_FORM = "printable characters in one line, without a space at either end"
+
+
+def problem_of_key(text: str) -> str:
+    """Say what would be right instead of this key; nothing if it survives as the value of a header."""
+    if text == MASK:
+        return f"the key itself, instead of which {MASK} is shown"
+    return "" if text == text.strip() and text.isprintable() else KEY_FORM
+
+
+def is_host_name(text: str) -> bool:
+    """Accept what may stand in a URL in place of an address, without a port."""
+    return re.fullmatch(r"[\w-]+(\.[\w-]+)*\.?", text, re.ASCII) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class AuthSettings:
+    """Who may post, besides holding the key."""
+
+    sender_addresses: Annotated[
+        tuple[str, ...],
+        Setting("Addresses that back ends may post from; none named: any.", valid=is_network, form=NETWORKS),
+    ] = ()
+    local_hosts: Annotated[
+        tuple[str, ...],
+        Setting(
+            "Names by which back ends on this machine call it, besides localhost and its loopback addresses.",
+            valid=is_host_name,
+            form="host names without a port, such as events.internal",
+        ),
+    ] = ()
 
 
 class Verdict(Enum):

@@ -108,6 +108,18 @@ def is_loopback(host: str) -> bool:
     return name in _LOOPBACK_NAMES or name.endswith(".localhost") or (address is not None and address.is_loopback)
 
 
+NETWORKS = "addresses or networks, such as 10.0.0.0/8"
+
+
+def is_network(text: str) -> bool:
+    """Accept an IP address, or a network in CIDR notation."""
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
 def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:
     """Read addresses and networks in CIDR notation.
 

@@ -59,7 +59,7 @@ def as_toml(settings: Settings, sources: Sources, *, show_all: bool) -> Iterator
             yield f"[{table}]"
         for entry in entries:
             if show_all:
-                yield f"# {entry.rule.doc} Expected: {entry.rule.expected(entry.default)}."
+                yield f"# {entry.setting.doc} Expected: {entry.setting.expected(entry.default)}."
             yield _setting(entry, sources.get(entry.key, "default"))
     if shown:
         yield ""

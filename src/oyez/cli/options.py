@@ -20,9 +20,9 @@ _ENTRIES = {entry.key: entry for entry in fields_of(Settings())}
 def _flag(key: str, metavar: str | None = None, *, switch: bool = False) -> OptionInfo:
     entry = _ENTRIES[key]
     name = f"{entry.flag}/{entry.flag.replace('--', '--no-', 1)}" if switch else entry.flag
-    choices = f" One of {', '.join(entry.rule.choices)}." if entry.rule.choices else ""
+    choices = f" One of {', '.join(entry.setting.choices)}." if entry.setting.choices else ""
     default = f" Default: {entry.default}." if entry.default else ""
-    option: OptionInfo = typer.Option(name, metavar=metavar, help=entry.rule.doc + choices + default)
+    option: OptionInfo = typer.Option(name, metavar=metavar, help=entry.setting.doc + choices + default)
     return option
 
 

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from oyez.config import rabbitmq_url, state_folder
 from oyez.config.rabbitmq_url import AmqpUrl, parse_amqp_url
+from oyez.setting import MASK
 
 FORMS = f"memory://, sqlite://, sqlite:///path, sqlite:///path?durability=disk or {rabbitmq_url.FORM}"
 
@@ -65,6 +66,17 @@ def parse_broker_url(url: str) -> BrokerUrl:
     if separator and scheme in plugins().names:
         return PluginUrl(scheme, url)
     raise ValueError(f"one of {FORMS}")
+
+
+def problem_of_broker(url: str) -> str:
+    """Say what would be right instead of this URL; nothing when it names a broker that this version has."""
+    if f":{MASK}@" in url:
+        return f"the password itself, instead of which {MASK} is shown"
+    try:
+        parse_broker_url(url)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def plugins() -> EntryPoints:

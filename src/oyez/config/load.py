@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from oyez import saved_text
+from oyez.access.keys import KEY_FORM, problem_of_key
 from oyez.access.peer import is_loopback
+from oyez.config.broker_url import problem_of_broker
 from oyez.config.environment import is_from_platform
-from oyez.config.rules import KEY_FORM, from_text, problem_of_broker, problem_of_key
 from oyez.config.tree import ENVIRONMENT_PREFIX, Entry, ListenerSettings, Settings, fields_of
 from oyez.errors import ConfigError, UnknownSettingError
+from oyez.setting import from_text
 
 DEVELOPMENT_KEY = "oyez-development"
 """The key of a daemon in development mode that was given none and listens on loopback. Everyone knows it."""
@@ -155,8 +157,10 @@ def _nearest(name: str, names: list[str]) -> str:
 def _checked(entry: Entry, value: object, where: str) -> object:
     if isinstance(value, list):
         value = tuple(value)
-    if not entry.rule.accepts(entry.default, value):
-        raise ConfigError(entry.key, entry.rule.masked(value), f"{entry.rule.expected(entry.default, value)} ({where})")
+    if not entry.setting.accepts(entry.default, value):
+        raise ConfigError(
+            entry.key, entry.setting.masked(value), f"{entry.setting.expected(entry.default, value)} ({where})"
+        )
     return float(value) if isinstance(value, int) and isinstance(entry.default, float) else value
 
 

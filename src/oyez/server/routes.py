@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from websockets.protocol import Protocol as FrameProtocol
 
 from oyez.access.capacity import Notes
-from oyez.config.tree import LimitSettings
+from oyez.limits import LimitSettings
 from oyez.net.callbacks import FrameReceiver, IdleSocket, OpenSocket, StreamReceiver
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.origins import Origins

@@ -1,34 +1,37 @@
-"""What a setting may be: its meaning, unit and limits, held beside the field that declares it.
+"""The vocabulary of settings: what one means, in which unit, and which values it takes.
 
-It must not know any setting by name, nor where values come from.
+Each part of the daemon declares its own settings with it, in a frozen dataclass beside the part. It must not know any
+setting by name, nor where values come from.
 """
 
-import dataclasses
-import ipaddress
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
-
-from oyez.config.broker_url import parse_broker_url
 
 MASK = "***"
+"""What is shown in place of a key or a password."""
+
 DAY_S = 86_400.0
 _LARGEST = 2**53 - 1  # of what has no limit of its own: more is a slip, and too much for a store
-NETWORKS = "addresses or networks, such as 10.0.0.0/8"
-KEY_FORM = "printable characters in one line, without a space at either end"
 
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
-T = TypeVar("T")
-
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """What a setting means and which values it takes.
+class Setting:
+    """What a setting means and which values it takes: the metadata of a field, ``Annotated[int, Setting(...)]``.
 
-    `valid` judges a text, or each entry of a list. `problem` says of a text what would be right; nothing: it is.
+    Attributes:
+        doc: the meaning, a sentence.
+        unit: of a number, in the plural.
+        low: the smallest number that is accepted.
+        high: the largest one; None: 2^53 - 1.
+        choices: the only texts that are accepted; empty: any.
+        valid: judges a text, or each entry of a list.
+        form: what ``valid`` or ``problem`` accepts, in words.
+        problem: says of a text what would be right; returns nothing when the text is.
+        flag: whether `oyez serve` has a flag for it.
+        secret: whether its value is never shown.
     """
 
     doc: str
@@ -37,7 +40,7 @@ class Rule:
     high: float | None = None
     choices: tuple[str, ...] = ()
     valid: Callable[[str], bool] | None = None
-    form: str = ""  # what `valid` or `problem` accepts, in words
+    form: str = ""
     problem: Callable[[str], str] | None = None
     flag: bool = False
     secret: bool = False
@@ -85,79 +88,23 @@ class Rule:
         return re.sub(r"^((?:\w+:/{1,2})?[^/@:]*:(?!//)).*@", rf"\1{MASK}@", value) if isinstance(value, str) else value
 
 
-def setting(
-    default: T,
-    doc: str,
-    *,
-    unit: str = "",
-    low: float = 0,
-    high: float | None = None,
-    choices: tuple[str, ...] = (),
-    valid: Callable[[str], bool] | None = None,
-    form: str = "",
-    problem: Callable[[str], str] | None = None,
-    flag: bool = False,
-    secret: bool = False,
-) -> T:
-    """Declare a field of the tree with its `Rule`."""
-    rule = Rule(doc, unit, low, high, choices, valid, form, problem, flag, secret)
-    return dataclasses.field(default=default, repr=not secret, metadata={"rule": rule})
-
-
-def duration(default: float, doc: str, *, low: float = 0.001, high: float = DAY_S) -> float:
-    """Declare a field in seconds, of a thousandth or more, since the wire counts in milliseconds."""
-    return setting(default, doc, unit="seconds", low=low, high=high)
-
-
-def is_network(text: str) -> bool:
-    """Accept an IP address, or a network in CIDR notation."""
-    try:
-        ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return False
-    return True
-
-
-def is_host_name(text: str) -> bool:
-    """Accept what may stand in a URL in place of an address, without a port."""
-    return re.fullmatch(r"[\w-]+(\.[\w-]+)*\.?", text, re.ASCII) is not None
-
-
-def problem_of_key(text: str) -> str:
-    """Say what would be right instead of this key; nothing if it survives as the value of a header."""
-    if text == MASK:
-        return f"the key itself, instead of which {MASK} is shown"
-    return "" if text == text.strip() and text.isprintable() else KEY_FORM
-
-
-def is_mount(text: str) -> bool:
-    """Accept a path of one or more plain parts between slashes."""
-    return re.fullmatch(r"(/[\w.~-]+)+/", text, re.ASCII) is not None
+def seconds(doc: str, *, low: float = 0.001, high: float = DAY_S) -> Setting:
+    """Describe a time in seconds, of a thousandth or more, since the wire counts in milliseconds."""
+    return Setting(doc, unit="seconds", low=low, high=high)
 
 
 def is_path(text: str) -> bool:
-    """Accept a path of plain parts, with or without a slash at its end."""
+    """Accept a URL's path of plain parts, with or without a slash at its end."""
     return text == "/" or re.fullmatch(r"(/[\w.~-]+)+/?", text, re.ASCII) is not None
 
 
-def is_socket_path(text: str) -> bool:
-    """Accept what fits into sun_path, less its final NUL (unix(7))."""
-    return "\0" not in text and len(os.fsencode(text)) <= 107
-
-
-def problem_of_broker(url: str) -> str:
-    """Say what would be right instead of this URL; nothing when it names a broker that this version has."""
-    if f":{MASK}@" in url:
-        return f"the password itself, instead of which {MASK} is shown"
-    try:
-        parse_broker_url(url)
-    except ValueError as error:
-        return str(error)
-    return ""
+def is_mount(text: str) -> bool:
+    """Accept a URL's path of one or more plain parts between slashes."""
+    return re.fullmatch(r"(/[\w.~-]+)+/", text, re.ASCII) is not None
 
 
 def from_text(default: object, text: str) -> object:
-    """Read a text as the type of the default; a text that does not read stays one, for `_checked` to refuse."""
+    """Read a text as the type of the default; a text that does not read stays one, which `Setting.accepts` refuses."""
     if isinstance(default, tuple):
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if isinstance(default, bool):

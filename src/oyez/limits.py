@@ -1,0 +1,36 @@
+"""How much one peer, or all of them together, may ask for: the settings that every part is held to.
+
+Knows numbers. Must not know what is counted, nor where.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from oyez.setting import Setting, seconds
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """How much one peer, or all of them together, may ask for."""
+
+    max_connections: Annotated[
+        int, Setting("Listeners connected at once; 0 derives it from the open-file limit.", unit="listeners")
+    ] = 0
+    max_subscriptions: Annotated[int, Setting("Channels in the filter of one listener.", unit="channels", low=1)] = 10
+    max_channel_length: Annotated[int, Setting("Length of a channel's name.", unit="UTF-16 units", low=1)] = 100
+    max_receiver_message_bytes: Annotated[int, Setting("Size of one message from a listener.", unit="bytes", low=1)] = (
+        10_000
+    )
+    max_sender_message_bytes: Annotated[int, Setting("Size of one message from a back end.", unit="bytes", low=1)] = (
+        2**20
+    )
+    max_batch_events: Annotated[int, Setting("Events in one request to publish.", unit="events", low=1)] = 10_000
+    max_batch_bytes: Annotated[int, Setting("Size of one request to publish several events.", unit="bytes", low=1)] = (
+        2**24
+    )
+    max_header_bytes: Annotated[int, Setting("Size of the head of an HTTP request.", unit="bytes", low=256)] = 16_384
+    header_timeout_s: Annotated[float, seconds("How long the head of a request may take to arrive.")] = 10.0
+    body_timeout_s: Annotated[float, seconds("How long the body of a request may take to arrive.")] = 30.0
+    auth_failures_per_minute: Annotated[
+        int, Setting("Wrong keys from one address before it has to wait.", unit="failures a minute", low=1)
+    ] = 10
