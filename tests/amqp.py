@@ -16,7 +16,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from oyez.brokers.rabbitmq.broker import AmqpBroker
 from oyez.brokers.rabbitmq.limits import Limits
-from oyez.config.rabbitmq_url import parse_amqp_url
+from oyez.brokers.rabbitmq.url import parse_amqp_url
 from oyez.errors import BrokerError
 from oyez.hub.history import History
 from oyez.hub.hub import Hub

@@ -33,10 +33,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "access": {"errors", "setting"},
     "config": {
         "access", "errors", "limits", "saved_text", "setting",
-        "brokers.sqlite.settings", "endpoints.settings", "hub.settings", "net.engineio.settings", "net.http.settings",
+        "brokers.rabbitmq.url", "brokers.sqlite.settings", "endpoints.settings", "hub.settings",
+        "net.engineio.settings", "net.http.settings",
     },
     "client": {"errors", "json_scan"},
-    "brokers": {"errors", "config.rabbitmq_url", "hub.publication", "hub.broker", "setting", "wire.amqp_records"},
+    "brokers": {"errors", "hub.publication", "hub.broker", "setting", "wire.amqp_records"},
     "net": {"access", "errors", "setting", "wire"},
     "endpoints": {"access", "errors", "hub", "metrics", "net", "setting", "wire"},
     "server": {

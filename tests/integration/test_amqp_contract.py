@@ -9,7 +9,7 @@ import pytest
 
 from oyez.brokers.rabbitmq.broker import AmqpBroker
 from oyez.brokers.rabbitmq.limits import Limits
-from oyez.config.rabbitmq_url import parse_amqp_url
+from oyez.brokers.rabbitmq.url import parse_amqp_url
 from oyez.testing.broker_contract import BrokerOutageContract
 from oyez.testing.stage import Clock
 from tests.proxy import Proxy

@@ -113,7 +113,7 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it() -> None:
         """
         import json, sys
         sys.modules["aio_pika"] = None  # as if it were not there
-        from oyez.config.rabbitmq_url import parse_amqp_url
+        from oyez.brokers.rabbitmq.url import parse_amqp_url
         from oyez.brokers.rabbitmq import open_amqp
         from oyez.brokers.rabbitmq.limits import Limits
         from oyez.errors import ConfigError

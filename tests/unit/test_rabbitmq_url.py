@@ -2,7 +2,7 @@
 
 import pytest
 
-from oyez.config.rabbitmq_url import AmqpUrl, parse_amqp_url
+from oyez.brokers.rabbitmq.url import AmqpUrl, parse_amqp_url
 
 
 def test_all_that_a_url_may_say() -> None:

@@ -9,8 +9,9 @@ from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from oyez.config import rabbitmq_url, state_folder
-from oyez.config.rabbitmq_url import AmqpUrl, parse_amqp_url
+from oyez.brokers.rabbitmq import url as rabbitmq_url
+from oyez.brokers.rabbitmq.url import AmqpUrl, parse_amqp_url
+from oyez.config import state_folder
 from oyez.setting import MASK
 
 FORMS = f"memory://, sqlite://, sqlite:///path, sqlite:///path?durability=disk or {rabbitmq_url.FORM}"

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from oyez.brokers.memory import MemoryBroker
 from oyez.brokers.rabbitmq import open_amqp
 from oyez.brokers.rabbitmq.limits import Limits
+from oyez.brokers.rabbitmq.url import AmqpUrl
 from oyez.brokers.sqlite.broker import SqliteBroker
 from oyez.brokers.sqlite.file import Bounds, Replay
 from oyez.config.broker_url import MemoryUrl, PluginUrl, parse_broker_url, plugins
-from oyez.config.rabbitmq_url import AmqpUrl
 from oyez.config.tree import Settings, fields_of
 from oyez.errors import UnusableError
 from oyez.hub.broker import Broker

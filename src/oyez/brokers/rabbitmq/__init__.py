@@ -3,13 +3,17 @@
 Knows whether the library for it is installed. Must not know what it is used for.
 """
 
+from typing import TYPE_CHECKING
+
 from oyez.brokers.rabbitmq.limits import Limits, Note
-from oyez.config.rabbitmq_url import AmqpUrl
+from oyez.brokers.rabbitmq.url import AmqpUrl
 from oyez.errors import UnusableError
-from oyez.hub.broker import Broker
+
+if TYPE_CHECKING:  # whoever reads a URL need not wait for the hub
+    from oyez.hub.broker import Broker
 
 
-def open_amqp(url: AmqpUrl, limits: Limits, note: Note) -> Broker:
+def open_amqp(url: AmqpUrl, limits: Limits, note: Note) -> "Broker":
     """Make the broker of a URL; it connects when it starts.
 
     Args:

@@ -18,7 +18,7 @@ from oyez.brokers.rabbitmq.limits import Limits, Note
 from oyez.brokers.rabbitmq.pending import UnderWay
 from oyez.brokers.rabbitmq.posting import Message
 from oyez.brokers.rabbitmq.stream import StreamFeed
-from oyez.config.rabbitmq_url import AmqpUrl
+from oyez.brokers.rabbitmq.url import AmqpUrl
 from oyez.errors import BrokerError
 from oyez.hub.broker import Deliver, Lose, Settle
 from oyez.hub.publication import EventId, Post

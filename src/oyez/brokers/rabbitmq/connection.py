@@ -22,7 +22,7 @@ from yarl import URL
 from oyez.brokers.rabbitmq.errors import explain
 from oyez.brokers.rabbitmq.pamqp_patch import read_leniently
 from oyez.brokers.rabbitmq.posting import Answered, PostingChannel
-from oyez.config.rabbitmq_url import AmqpUrl
+from oyez.brokers.rabbitmq.url import AmqpUrl
 from oyez.errors import BrokerError
 
 logger = logging.getLogger(__name__)

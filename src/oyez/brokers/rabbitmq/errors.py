@@ -8,7 +8,7 @@ import ssl
 from aiormq import exceptions
 from pamqp.exceptions import PAMQPException
 
-from oyez.config.rabbitmq_url import AmqpUrl
+from oyez.brokers.rabbitmq.url import AmqpUrl
 from oyez.errors import BrokerError
 
 _LONGEST_QUOTE = 200
