@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 NODE_CLIENTS := tests/clients/node
+BROWSER := src/oyez/browser/event
 OLDEST_DJANGO := $(VENV)/django-oldest
 .DEFAULT_GOAL := help
 
@@ -16,9 +17,9 @@ unexport PYTHONDONTWRITEBYTECODE
 upper = $(shell echo $(1) | tr a-z A-Z)
 flag = $(if $($(call upper,$(1))),--$(1) $($(call upper,$(1))))
 
-.PHONY: help run example check format test test-fast test-slow test-oldest-django test-versions test-lowest test-newest matrix faults bench clean
+.PHONY: help run example check format event.js test test-fast test-slow test-oldest-django test-versions test-lowest test-newest matrix faults bench clean
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(VENV)/.run: requirements/run.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Oyez needs Python 3.11 or newer; name one with: make PYTHON=python3.11 ...")'
@@ -58,6 +59,17 @@ check: $(VENV)/.dev ## format, lint, types
 format: $(VENV)/.dev ## rewrite the sources in the project's format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+# The browser's client, from its source: for the daemon to serve and, as Django looks in `oyez.django` only, a copy to collect. Spaces
+# go, names stay, so that an error in a page can be read.
+ESBUILD := $(NODE_CLIENTS)/node_modules/.bin/esbuild --log-level=warning --bundle --target=es2020 --charset=utf8 --format=esm --minify-whitespace --minify-syntax --line-limit=160
+SERVED := src/oyez/browser
+COLLECTED := src/oyez/django/static/oyez
+event.js: $(NODE_CLIENTS)/node_modules/.done ## build event.js and its extras from src/oyez/browser/event
+	@$(ESBUILD) $(BROWSER)/main.js --outfile=$(SERVED)/event.js --external:./event-extras.js \
+		'--banner:js=/* Oyez in a page: built from src/oyez/browser/event. */(()=>{"use strict";' '--footer:js=})();'
+	@$(ESBUILD) $(BROWSER)/extras.js --outfile=$(SERVED)/event-extras.js
+	@cp $(addprefix $(SERVED)/,event.js event-extras.js) $(addprefix $(BROWSER).,mjs d.ts d.mts) $(COLLECTED)
 
 # The oldest Django that is supported, in a folder that goes before the newest on Python's path.
 $(OLDEST_DJANGO)/.done: requirements/django-oldest.txt | $(VENV)/.dev

@@ -16,7 +16,7 @@ from tests.browser.pages import BUNDLE, SITE
 from tests.inbox import PATIENCE_S
 
 PAGES = Path(__file__).parent / "pages"
-OYEZ_SCRIPT = Path(oyez.__file__).parent / "django" / "static" / "oyez" / "event.js"
+OYEZ_SCRIPT = Path(oyez.__file__).parent / "browser" / "event.js"
 FILES = {path.name: path for path in (BUNDLE, SITE / "page.js", SITE / "raw.js", PAGES / "judge.js", OYEZ_SCRIPT)}
 SUBMISSION, CONTEST, TICKET = "sub_0123456789abcdef00000007", "contest_winter", "ticket-3"
 CHANNELS = {

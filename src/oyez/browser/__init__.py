@@ -1,1 +1,1 @@
-"""What runs in browsers: the page of the development mode."""
+"""What runs in browsers: event.js, which pages load, and the page of the development mode. No Python."""

@@ -14,9 +14,6 @@ from starlette.routing import Route
 from oyez.net.origins import Origins
 from oyez.wire import http_fields
 
-# Django's static files come from this folder too: there is one source.
-_FOLDER = ("django", "static", "oyez")
-
 _TYPES = {
     "event.js": "text/javascript; charset=utf-8",
     "event.mjs": "text/javascript; charset=utf-8",
@@ -38,13 +35,13 @@ class ScriptEndpoint:
     """
 
     def __init__(self, origins: Origins, below: str) -> None:
-        folder = files("oyez").joinpath(*_FOLDER)
+        folder = files("oyez.browser")
         self._files = {name: _File(folder.joinpath(name).read_bytes(), kind) for name, kind in _TYPES.items()}
         self._origins = origins
         self._below = below
 
     def routes(self) -> list[Route]:
-        """Give the paths."""
+        """Return a route for each file at each of its paths."""
         paths = [prefix + name for prefix in ("/", self._below) for name in _TYPES]
         return [Route(path, self._show, methods=["GET", "HEAD", "OPTIONS"]) for path in paths]
 

@@ -1,5 +1,5 @@
 // What a site's own TypeScript may write; tsc has to agree, and to refuse the marked lines.
-import { EventReceiver, type OyezEvent, type OyezState } from "../../../../src/oyez/django/static/oyez/event.mjs";
+import { EventReceiver, type OyezEvent, type OyezState } from "../../../../src/oyez/browser/event.mjs";
 
 interface Verdict {
   type: "test-case" | "grading-end";

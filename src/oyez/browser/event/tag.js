@@ -1,0 +1,33 @@
+// Script elements with data attributes: one receiver for all of a page, whose callbacks are events of `document`.
+
+import { EventReceiver } from "./receiver.js";
+
+/**
+ * Follow what an element asks for, if it does.
+ *
+ * @param {HTMLScriptElement | null} script
+ */
+export function followTag(script) {
+  const { channels, url, poll, last, ...flags } = script ? script.dataset : {};
+  if (!channels) return;
+  const list = JSON.parse(channels);
+  let page = EventReceiver.page;
+  if (page) return page.updateChannels(page.channels.concat(list), last);
+  const share = "share" in flags ? flags.share !== "false" : undefined;
+  const rest = [list, last, null, { paused: true, badge: "badge" in flags, share }];
+  page = EventReceiver.page = poll ? new EventReceiver(url, poll, ...rest) : new EventReceiver(url, ...rest);
+  const dispatch = (name, detail) => document.dispatchEvent(new CustomEvent(`oyez:${name}`, { detail }));
+  page.onmessage = (message, event) => dispatch("message", event);
+  page.ongap = (channels) => dispatch("gap", { channels });
+  page.onstate = (state) => dispatch("state", { state });
+  whenScriptsListen().then(() => page.reconnect());
+}
+
+// Resolves when every script that is in the page has run, deferred ones and modules too, and registered what it wants to hear.
+function whenScriptsListen() {
+  return new Promise((ready) => {
+    if (document.readyState === "complete") setTimeout(ready);
+    addEventListener("DOMContentLoaded", ready);
+    addEventListener("pageshow", ready); // for a script that comes after that, but before the page is complete
+  });
+}
