@@ -21,11 +21,19 @@ class Kind(StrEnum):
 
 
 class Trouble(OyezError):
-    """No connection, or no answer over one; the text says it to people."""
+    """No connection, or no answer over one; the text says it to people. What the system said is its cause, if any."""
 
     def __init__(self, kind: Kind, text: str) -> None:
         super().__init__(text)
         self.kind = kind
+
+
+class Closed(Trouble):
+    """A WebSocket was closed by the other side, or broke; then `code` is 1006 (RFC 6455 §7.1.5)."""
+
+    def __init__(self, text: str, code: int) -> None:
+        super().__init__(Kind.BROKEN, text)
+        self.code = code
 
 
 class NotOpened(OyezError):
@@ -44,8 +52,26 @@ class Unexpected(OyezError):
         self.answer = answer
 
 
+class WrongPacket(OyezError):
+    """A packet is not the one that has to come there; both are told as they are written."""
+
+    def __init__(self, expected: str, came: str) -> None:
+        super().__init__(f"{came!r} came where {expected!r} is due")
+        self.expected = expected
+        self.came = came
+
+
 class NotConnected(OyezError):
-    """A Socket.IO session was refused, or ended; the text is the daemon's reason."""
+    """A Socket.IO session was refused, or ended; the text is the daemon's reason.
+
+    Attributes:
+        answer: to the poll that found the session ended; None otherwise.
+
+    """
+
+    def __init__(self, reason: str, answer: Answer | None = None) -> None:
+        super().__init__(reason)
+        self.answer = answer
 
 
 class Rejected(OyezError):

@@ -73,12 +73,12 @@ def dial(place: Place, until: float) -> socket.socket:
             return link
     where = place.socket_path or place.authority
     if isinstance(refusal, TimeoutError):
-        raise Trouble(Kind.SILENT, f"{where} takes no connection: no answer within {STEP_S:g} s")
+        raise Trouble(Kind.SILENT, f"{where} takes no connection: no answer within {STEP_S:g} s") from refusal
     if isinstance(refusal, FileNotFoundError):
-        raise Trouble(Kind.REFUSED, f"{where} is not there")
+        raise Trouble(Kind.REFUSED, f"{where} is not there") from refusal
     if refusal.errno == errno.ECONNREFUSED:
-        raise Trouble(Kind.REFUSED, f"nothing listens on {where}: connection refused")
-    raise Trouble(Kind.REFUSED, f"{where} cannot be reached: {_words(refusal)}")
+        raise Trouble(Kind.REFUSED, f"nothing listens on {where}: connection refused") from refusal
+    raise Trouble(Kind.REFUSED, f"{where} cannot be reached: {_words(refusal)}") from refusal
 
 
 def _look_up(place: Place, until: float) -> list[tuple[int, tuple[object, ...] | str]]:

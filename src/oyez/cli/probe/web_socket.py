@@ -15,11 +15,12 @@ from websockets.sync.client import ClientConnection, connect
 
 from oyez.cli.probe.answer import Answer
 from oyez.cli.probe.exchange import USER_AGENT
-from oyez.cli.probe.failures import Kind, NotOpened, Trouble
+from oyez.cli.probe.failures import Closed, Kind, NotOpened, Trouble
 from oyez.cli.probe.place import Place
 from oyez.cli.probe.sockets import STEP_S, dial, explained, silent
 
 _MAX_FRAME_BYTES = 2**20
+_NO_CLOSE_FRAME = 1006  # RFC 6455 §7.1.5
 
 
 class Link:
@@ -39,39 +40,54 @@ class Link:
         return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
 
     def send(self, text: str) -> None:
-        """Send a text frame."""
-        self._connection.send(text)
+        """Send a text frame. Raises Closed."""
+        try:
+            self._connection.send(text)
+        except ConnectionClosed as error:
+            raise self._closed(error) from error
 
     def receive(self) -> str:
-        """Wait for the next text frame. Raises Trouble."""
+        """Wait for the next text frame, and pass over those of bytes. Raises Closed, Trouble."""
         while True:
             try:
                 frame = self._connection.recv(max(self.until - time.monotonic(), 0))
             except TimeoutError as error:
                 raise silent(self._place) from error
+            except ConnectionClosed as error:
+                raise self._closed(error) from error
             if isinstance(frame, str):
                 return frame
 
+    def _closed(self, error: ConnectionClosed) -> Closed:
+        code = error.rcvd.code if error.rcvd else _NO_CLOSE_FRAME
+        return Closed(f"the WebSocket to {self._place.authority} was closed: {error}", code)
+
 
 @contextmanager
-def opened(place: Place, target: str, *, limit_s: float = STEP_S) -> Iterator[Link]:
-    """Lend an open WebSocket. Raises Trouble and NotOpened, and turns what goes wrong on it into Trouble."""
+def opened(
+    place: Place, target: str, *, limit_s: float = STEP_S, max_frame_bytes: int = _MAX_FRAME_BYTES
+) -> Iterator[Link]:
+    """Open a WebSocket, and close it in the end.
+
+    The time is for all that is done with it, unless `Link.until` is set anew.
+
+    Raises Trouble and NotOpened, and turns what goes wrong with its socket into Trouble.
+    """
     until = time.monotonic() + limit_s
     with explained(place, until):
         link = dial(place, until)
         try:
-            connection = _shake_hands(link, place, target, until)
+            connection = _shake_hands(link, place, target, until, max_frame_bytes)
         except BaseException:
             link.close()
             raise
         with connection:
-            try:
-                yield Link(connection, place, until)
-            except ConnectionClosed as error:
-                raise Trouble(Kind.BROKEN, f"the WebSocket to {place.authority} was closed: {error}") from error
+            yield Link(connection, place, until)
 
 
-def _shake_hands(link: socket.socket, place: Place, target: str, until: float) -> ClientConnection:
+def _shake_hands(
+    link: socket.socket, place: Place, target: str, until: float, max_frame_bytes: int
+) -> ClientConnection:
     try:
         return connect(
             f"ws://localhost{target}" if place.socket_path else place.url(target, scheme="ws"),
@@ -83,11 +99,11 @@ def _shake_hands(link: socket.socket, place: Place, target: str, until: float) -
             proxy=None,
             ping_interval=None,
             close_timeout=1,
-            max_size=_MAX_FRAME_BYTES,
+            max_size=max_frame_bytes,
         )
     except InvalidStatus as error:
         raise NotOpened(_answer(error.response)) from error
-    except InvalidURI as error:  # the library follows redirects, and this one leads to no WebSocket
+    except (InvalidURI, ValueError) as error:  # a redirect that the library would follow, but not to there, or not so
         if isinstance(error.__context__, InvalidStatus):
             raise NotOpened(_answer(error.__context__.response)) from error
         raise

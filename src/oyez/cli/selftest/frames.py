@@ -7,14 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from websockets.exceptions import ConnectionClosed
-
-from oyez.cli.probe import web_socket
+from oyez.cli.probe import failures, web_socket
 from oyez.cli.probe.place import Place
 from oyez.cli.probe.sockets import STEP_S
 from oyez.errors import OyezError
-
-_NO_CLOSE_FRAME = 1006  # RFC 6455 §7.1.5
 
 
 class Closed(OyezError):  # noqa: N818 - what happened, not whose fault it is
@@ -35,16 +31,16 @@ class Frames:
         """Send a text frame. Raises Closed."""
         try:
             self._link.send(text)
-        except ConnectionClosed as error:
-            raise _closed(error) from error
+        except failures.Closed as error:
+            raise Closed(error.code) from error
 
     def receive(self, until: float | None = None) -> str:
         """Wait for the next text frame; without `until`, as long as a step may take. Raises Closed, Trouble."""
         self._link.until = time.monotonic() + STEP_S if until is None else until
         try:
             return self._link.receive()
-        except ConnectionClosed as error:
-            raise _closed(error) from error
+        except failures.Closed as error:
+            raise Closed(error.code) from error
 
     def await_close(self) -> int:
         """Read to the end; gives the code. Raises Trouble."""
@@ -61,7 +57,3 @@ def opened(place: Place, target: str) -> Iterator[Frames]:
     """Lend a WebSocket. Raises Trouble, and NotOpened if the handshake is answered by something else."""
     with web_socket.opened(place, target) as link:
         yield Frames(link)
-
-
-def _closed(error: ConnectionClosed) -> Closed:
-    return Closed(error.rcvd.code if error.rcvd else _NO_CLOSE_FRAME)
