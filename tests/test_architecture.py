@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "browser": set(),
     "setting": set(),
     "limits": {"setting"},
-    "wire": {"errors", "json_scan"},
+    "wire": {"errors", "json_scan", "limits"},
     "hub": {"errors", "setting"},
     "access": {"errors", "setting"},
     "config": {
@@ -38,8 +38,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "client": {"errors", "json_scan"},
     "brokers": {"errors", "hub.publication", "hub.broker", "setting", "wire.amqp_records"},
-    "net": {"access", "errors", "setting", "wire"},
-    "endpoints": {"access", "errors", "hub", "metrics", "net", "setting", "wire"},
+    "net": {"access", "errors", "limits", "setting", "wire"},
+    "endpoints": {"access", "errors", "hub", "limits", "metrics", "net", "setting", "wire"},
     "server": {
         "access", "brokers", "config", "endpoints", "errors", "hub", "limits", "logs", "metrics", "net",
         "terminal_text", "wire", "__version__",

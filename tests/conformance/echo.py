@@ -22,14 +22,14 @@ from oyez.access.peer import FindPeer
 from oyez.limits import LimitSettings
 from oyez.net.callbacks import FrameReceiver, IdleSocket, OpenSocket, StreamReceiver
 from oyez.net.engineio.http import EngineHttp
-from oyez.net.engineio.session import EngineLink, EngineServer, EngineSettings
+from oyez.net.engineio.session import EngineLink, EngineServer
 from oyez.net.engineio.session_id import new_session_id
+from oyez.net.engineio.settings import SocketioSettings
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.server import HttpServer, bind_tcp
 from oyez.net.origins import Origins
 from oyez.net.ticker import Ticker
 from oyez.wire import engineio, json_text, socketio
-from oyez.wire.engineio_session import Timers
 from oyez.wire.socketio import Packet, PacketType
 from oyez.wire.socketio_session import SocketIOSession
 
@@ -155,9 +155,10 @@ class Gate:
 
 async def serve(port: int, ping_interval_s: float = PING_INTERVAL_S) -> None:
     gate = Gate(Ticker(resolution_s=0.005))
-    settings = EngineSettings(Timers(ping_interval_s, PING_TIMEOUT_S), max_payload_bytes=MAX_PAYLOAD_BYTES)
+    settings = SocketioSettings(ping_interval_s=ping_interval_s, ping_timeout_s=PING_TIMEOUT_S)
+    limits = LimitSettings(max_receiver_message_bytes=MAX_PAYLOAD_BYTES)
     for path, app in (("/engine.io/", EngineEcho), ("/socket.io/", SocketEcho)):
-        gate.apps[path] = EngineHttp(EngineServer(settings, gate.ticker, app, gate.note))
+        gate.apps[path] = EngineHttp(EngineServer(settings, limits, gate.ticker, app, gate.note))
     routes = [Route(path + "{rest:path}", app) for path, app in gate.apps.items()]
     server = HttpServer(gate.ticker)
     listener = bind_tcp("127.0.0.1", port)

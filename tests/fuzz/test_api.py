@@ -7,14 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oyez.errors import ProtocolError
+from oyez.limits import LimitSettings
 from oyez.wire import api_queries, api_requests, commands, json_text
 from oyez.wire.api_answers import ApiError
-from oyez.wire.api_requests import Publish, PublishLimits
+from oyez.wire.api_requests import Publish
 from oyez.wire.json_text import run_through
 from tests.fuzz import fuzz
 from tests.fuzz.test_codecs import any_json, strictly, texts, utf8_json, values
 
-LIMITS = PublishLimits(max_channel_length=5, max_message_bytes=30, max_events=4, max_bytes=60)
+LIMITS = LimitSettings(max_channel_length=5, max_sender_message_bytes=30, max_batch_events=4, max_batch_bytes=60)
 CODES = {
     (400, "bad-json"),
     (400, "bad-request"),

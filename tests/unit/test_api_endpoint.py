@@ -19,8 +19,8 @@ from oyez.hub.broker import Settle
 from oyez.hub.history import History
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Post
+from oyez.limits import LimitSettings
 from oyez.net.peer import Peers
-from oyez.wire.api_requests import PublishLimits
 
 
 class BrokenBroker(MemoryBroker):
@@ -40,10 +40,8 @@ def post(body: bytes, **headers: str) -> tuple[Response, Notes]:
         replay_without_start=9,
     )
     notes = Notes()
-    endpoint = ApiEndpoint(
-        hub, PostPolicy("key"), FailedAttempts(10), notes, PublishLimits(100, 1000, 10, 5000),
-        peers=Peers(), body_timeout_s=1, version="1",
-    )  # fmt: skip
+    limits = LimitSettings(max_sender_message_bytes=1000, max_batch_events=10, max_batch_bytes=5000, body_timeout_s=1)
+    endpoint = ApiEndpoint(hub, PostPolicy("key"), FailedAttempts(10), notes, limits, peers=Peers(), version="1")
 
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}

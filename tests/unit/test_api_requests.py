@@ -4,11 +4,12 @@ import json
 
 import pytest
 
+from oyez.limits import LimitSettings
 from oyez.wire.api_answers import ApiError
-from oyez.wire.api_requests import KeyedPost, Publish, PublishLimits, check_header_key, parse_publish
+from oyez.wire.api_requests import KeyedPost, Publish, check_header_key, parse_publish
 from oyez.wire.json_text import run_through
 
-LIMITS = PublishLimits(max_channel_length=10, max_message_bytes=100, max_events=2000, max_bytes=1000)
+LIMITS = LimitSettings(max_channel_length=10, max_sender_message_bytes=100, max_batch_events=2000, max_batch_bytes=1000)
 
 
 def parse(body: object) -> Publish:

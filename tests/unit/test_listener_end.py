@@ -7,11 +7,12 @@ import pytest
 from oyez.access.capacity import FailedAttempts, Seats
 from oyez.access.keys import PostPolicy
 from oyez.access.peer import FindPeer, Peer
-from oyez.endpoints.listener import FilterLimits
-from oyez.endpoints.socketio import SocketIOEndpoint, SocketIOLimits
+from oyez.endpoints.socketio import SocketIOEndpoint
 from oyez.hub.publication import Channel
+from oyez.limits import LimitSettings
 from oyez.net.engineio import polling
-from oyez.net.engineio.session import EngineLink, EngineServer, EngineSettings
+from oyez.net.engineio.session import EngineLink, EngineServer
+from oyez.net.engineio.settings import SocketioSettings
 from oyez.net.ticker import Ticker
 from tests.fakes import World
 
@@ -25,17 +26,18 @@ class Door:
     def __init__(self) -> None:
         self.world = World()
         self.notes: list[str] = []
-        limits = SocketIOLimits(FilterLimits(10, 100), 10_000, 2**20, 45.0)
+        settings, limits = SocketioSettings(), LimitSettings()
         ticker = Ticker(clock=self.world.clock)
         self.endpoint = SocketIOEndpoint(
             self.world.hub,
+            settings,
             limits,
             Seats(5),
             policy=PostPolicy("key"),
             failures=FailedAttempts(10, self.world.clock),
             note=self.note,
         )
-        self.engine = EngineServer(EngineSettings(), ticker, self.endpoint.open_app, self.note)
+        self.engine = EngineServer(settings, limits, ticker, self.endpoint.open_app, self.note)
 
     def note(self, reason: str, detail: str, find_peer: FindPeer | None = None, /) -> None:
         self.notes.append(reason)

@@ -8,13 +8,15 @@ from oyez.access.capacity import FailedAttempts, Notes, Seats
 from oyez.access.keys import PostPolicy
 from oyez.access.peer import Peer
 from oyez.brokers.memory import MemoryBroker
-from oyez.endpoints.listener import FilterLimits, ListenerContext
-from oyez.endpoints.posting import PostingEndpoint, PostingLimits, RawPoster
+from oyez.endpoints.listener import ListenerContext
+from oyez.endpoints.posting import PostingEndpoint, RawPoster
+from oyez.endpoints.settings import WebsocketSettings
 from oyez.errors import BrokerError
 from oyez.hub.broker import Settle
 from oyez.hub.history import History
 from oyez.hub.hub import Hub
 from oyez.hub.publication import EventId
+from oyez.limits import LimitSettings
 from oyez.net.origins import Origins
 from oyez.net.peer import Peers
 from oyez.net.websocket import WebSocketConnection
@@ -53,13 +55,13 @@ class Door:
             Seats(5),
             self.gate.ticker,
             self.notes,
-            FilterLimits(10, 100),
+            LimitSettings(max_receiver_message_bytes=1000, max_sender_message_bytes=10_000),
             Origins(),
             Peers(),
             lambda find_peer: True,
         )
         self.endpoint = PostingEndpoint(
-            self.context, PostingLimits(1000, 10_000, 45.0), PostPolicy("key"), FailedAttempts(10, self.clock)
+            self.context, WebsocketSettings(), PostPolicy("key"), FailedAttempts(10, self.clock)
         )
         self.socket = Socket()
         self.connection = WebSocketConnection(self.gate)

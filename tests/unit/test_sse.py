@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import pytest
 
 from oyez.access.capacity import Notes, Seats
-from oyez.endpoints.listener import FilterLimits, ListenerContext
+from oyez.endpoints.listener import ListenerContext
 from oyez.endpoints.sse import EventStream, EventStreamEndpoint
 from oyez.hub.publication import Channel
+from oyez.limits import LimitSettings
 from oyez.net.callbacks import StreamReceiver
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.origins import Origins
@@ -52,7 +53,7 @@ class Door:
             self.seats,
             ticker,
             self.notes,
-            FilterLimits(3, 10),
+            LimitSettings(max_subscriptions=3, max_channel_length=10),
             Origins(),
             Peers(),
             lambda find_peer: True,

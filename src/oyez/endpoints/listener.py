@@ -5,25 +5,18 @@ Knows commands and the hub. Must not know how a dialect writes its answers.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from oyez.access.capacity import Seats
 from oyez.access.peer import FindPeer, Note
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId
 from oyez.hub.subscriber import Subscription
+from oyez.limits import LimitSettings
 from oyez.net.origins import Origins
 from oyez.net.peer import Peers
 from oyez.net.ticker import Ticker
 from oyez.wire import commands
 from oyez.wire.json_text import Json
-
-
-class FilterLimits(NamedTuple):
-    """How much one listener may follow."""
-
-    max_channels: int
-    max_channel_length: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +28,7 @@ class ListenerContext:
         seats: room for listeners.
         ticker: the clock.
         note: counts what peers did wrong.
-        filter: how much one listener may follow.
+        limits: how much one client may ask for.
         origins: whose pages may listen.
         peers: how clients are told apart.
         may_open: whether there is room for one more session, of any kind.
@@ -45,7 +38,7 @@ class ListenerContext:
     seats: Seats
     ticker: Ticker
     note: Note
-    filter: FilterLimits
+    limits: LimitSettings
     origins: Origins
     peers: Peers
     may_open: Callable[[FindPeer], bool]

@@ -66,13 +66,13 @@ class LongPollEndpoint:
             return Response("403 Forbidden", 403, media_type="text/plain")
         if request.method == "OPTIONS":  # a page that adds a header asks before
             return self._context.origins.preflight(request, "GET,HEAD,POST")
-        limits = self._context.filter
+        limits = self._context.limits
         try:
             query = listen_query.parse_poll(
                 request.scope["raw_path"].partition(PREFIX.encode())[2],
                 request.scope["query_string"],
                 request.headers.get("Last-Event-ID"),
-                max_channels=limits.max_channels,
+                max_channels=limits.max_subscriptions,
                 max_length=limits.max_channel_length,
             )
         except ProtocolError as error:

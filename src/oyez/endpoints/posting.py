@@ -5,7 +5,6 @@ Knows this dialect's posters: they wait for exactly one frame, without a time-ou
 
 import logging
 from collections import deque
-from dataclasses import dataclass
 from functools import partial
 
 from oyez.access import keys
@@ -13,6 +12,7 @@ from oyez.access.capacity import FailedAttempts
 from oyez.access.keys import PostPolicy, Verdict
 from oyez.access.peer import FindPeer
 from oyez.endpoints.listener import ListenerContext
+from oyez.endpoints.settings import WebsocketSettings
 from oyez.errors import BrokerError, ProtocolError
 from oyez.hub.publication import Channel, EventId, Post
 from oyez.net.callbacks import FrameReceiver
@@ -31,23 +31,14 @@ _MOST_UNANSWERED = 1000
 _AT_CAPACITY = Refusal(503, "Service Unavailable", b'{"code":"server-capacity","message":"Server at capacity"}', 1)
 
 
-@dataclass(frozen=True, slots=True)
-class PostingLimits:
-    """What the door holds posters to."""
-
-    max_receiver_message_bytes: int
-    max_sender_message_bytes: int
-    auth_timeout_s: float
-
-
 class PostingEndpoint:
     """What all posters of the door share."""
 
     def __init__(
-        self, context: ListenerContext, limits: PostingLimits, policy: PostPolicy, failures: FailedAttempts
+        self, context: ListenerContext, settings: WebsocketSettings, policy: PostPolicy, failures: FailedAttempts
     ) -> None:
         self.context = context
-        self.limits = limits
+        self.settings = settings
         self.policy = policy
         self.failures = failures
         self.connections = 0
@@ -103,7 +94,7 @@ class RawPoster:
     @property
     def max_message_bytes(self) -> int:
         """Longest message that the poster may send now."""
-        limits = self._endpoint.limits
+        limits = self._endpoint.context.limits
         return limits.max_sender_message_bytes if self._may_post else limits.max_receiver_message_bytes
 
     def opened(self, connection: WebSocketConnection) -> None:
@@ -169,7 +160,7 @@ class RawPoster:
             self._refuse(slot, raw_commands.syntax_error(error))
             return
         if command is None or not commands.is_channel(
-            command.channel, self._endpoint.context.filter.max_channel_length
+            command.channel, self._endpoint.context.limits.max_channel_length
         ):
             self._endpoint.context.note("refused-command", commands.INVALID_CHANNEL_IN_POST.code, self._find_peer)
             self._reply(slot, raw_commands.INVALID_CHANNEL)
@@ -254,4 +245,4 @@ class RawPoster:
         """Give whoever may not post a while to show the key; others may stay, silent, for ever."""
         if not self._may_post:
             ticker = self._endpoint.context.ticker
-            ticker.set(self, ticker.clock() + self._endpoint.limits.auth_timeout_s)
+            ticker.set(self, ticker.clock() + self._endpoint.settings.auth_timeout_s)

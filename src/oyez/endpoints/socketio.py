@@ -5,7 +5,6 @@ Knows what every event of the default namespace means. Must not know how packets
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
 from random import uniform
@@ -15,14 +14,16 @@ from oyez.access.capacity import FailedAttempts, Seats
 from oyez.access.keys import PostPolicy, Verdict
 from oyez.access.peer import Note
 from oyez.endpoints.encodings import SOCKETIO_FRAMES, SOCKETIO_PACKETS
-from oyez.endpoints.listener import FilterLimits, ListenerSession
+from oyez.endpoints.listener import ListenerSession
 from oyez.errors import BrokerError
 from oyez.hub.history import Gap
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId, Post
 from oyez.hub.subscriber import Subscription
+from oyez.limits import LimitSettings
 from oyez.net.engineio.session import EngineLink
 from oyez.net.engineio.session_id import new_session_id
+from oyez.net.engineio.settings import SocketioSettings
 from oyez.wire import commands, engineio, json_text, socketio
 from oyez.wire.commands import CommandError
 from oyez.wire.json_text import Json
@@ -47,23 +48,14 @@ class Role(Enum):
     WAITING = auto()  # connected at capacity: told so, and closed after a while
 
 
-@dataclass(frozen=True, slots=True)
-class SocketIOLimits:
-    """What the door holds its clients to."""
-
-    filter: FilterLimits
-    max_receiver_message_bytes: int
-    max_sender_message_bytes: int
-    connect_timeout_s: float
-
-
 class SocketIOEndpoint:
     """What all links of the door share."""
 
     def __init__(
         self,
         hub: Hub,
-        limits: SocketIOLimits,
+        settings: SocketioSettings,
+        limits: LimitSettings,
         seats: Seats,
         *,
         policy: PostPolicy,
@@ -71,6 +63,7 @@ class SocketIOEndpoint:
         note: Note,
     ) -> None:
         self.hub = hub
+        self.settings = settings
         self.limits = limits
         self.seats = seats
         self.policy = policy
@@ -97,7 +90,7 @@ class SocketIOApp:
         self._failures = 0
         self._listener: ListenerSession | None = None
         self.max_message_bytes = endpoint.limits.max_receiver_message_bytes
-        link.set_alarm(endpoint.limits.connect_timeout_s)
+        link.set_alarm(endpoint.settings.connect_timeout_s)
 
     # What Engine.IO asks for
 
@@ -162,7 +155,7 @@ class SocketIOApp:
             self._session.joined.pop(packet.namespace, None)
             self._leave()
             if not self._session.joined:
-                self._link.set_alarm(self._endpoint.limits.connect_timeout_s)
+                self._link.set_alarm(self._endpoint.settings.connect_timeout_s)
 
     def _connect(self, packet: Packet) -> None:
         if packet.namespace != NAMESPACE:
@@ -231,7 +224,7 @@ class SocketIOApp:
 
     def _post(self, packet: Packet) -> None:
         command = commands.parse_post(_argument(packet))
-        if command is None or not commands.is_channel(command.channel, self._endpoint.limits.filter.max_channel_length):
+        if command is None or not commands.is_channel(command.channel, self._endpoint.limits.max_channel_length):
             self._endpoint.note("refused-command", commands.INVALID_CHANNEL_IN_POST.code, self._link.find_peer)
             self._answer(packet.ack_id, "error", commands.INVALID_CHANNEL_IN_POST.encode())
             return
@@ -275,9 +268,9 @@ class SocketIOApp:
 
     def _set_filter(self, packet: Packet) -> None:
         if self._listener is not None:
-            limits = self._endpoint.limits.filter
+            limits = self._endpoint.limits
             channels = commands.parse_filter(
-                _argument(packet), max_channels=limits.max_channels, max_length=limits.max_channel_length
+                _argument(packet), max_channels=limits.max_subscriptions, max_length=limits.max_channel_length
             )
             if isinstance(channels, CommandError):
                 self._refuse(channels)

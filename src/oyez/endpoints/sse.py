@@ -72,12 +72,12 @@ class EventStreamEndpoint:
         if not self.context.origins.allows(origin):
             self.context.note("bad-request", "a stream for a page of an origin that may not listen")
             return Refusal(403, "Forbidden", _error("forbidden", "Pages of this origin may not listen"))
-        limits = self.context.filter
+        limits = self.context.limits
         try:
             query = listen_query.parse_stream(
                 request.query.encode("latin-1"),
                 request.first(b"last-event-id"),
-                max_channels=limits.max_channels,
+                max_channels=limits.max_subscriptions,
                 max_length=limits.max_channel_length,
             )
         except ProtocolError as error:

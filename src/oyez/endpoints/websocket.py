@@ -4,10 +4,10 @@ Knows this dialect's listeners. Must not know posters, nor how frames travel.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from oyez.endpoints.encodings import RAW_FRAMES
 from oyez.endpoints.listener import ListenerContext, ListenerSession
+from oyez.endpoints.settings import WebsocketSettings
 from oyez.hub.history import Gap
 from oyez.hub.subscriber import Subscription
 from oyez.net.callbacks import FrameReceiver
@@ -30,21 +30,12 @@ _AT_CAPACITY = Refusal(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class WebSocketLimits:
-    """What the door holds listeners to."""
-
-    max_message_bytes: int
-    ping_interval_s: float
-    ping_timeout_s: float
-
-
 class WebSocketEndpoint:
     """What all listeners of the door share."""
 
-    def __init__(self, context: ListenerContext, limits: WebSocketLimits) -> None:
+    def __init__(self, context: ListenerContext, settings: WebsocketSettings) -> None:
         self.context = context
-        self.limits = limits
+        self.settings = settings
         self.listeners = 0
 
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
@@ -81,7 +72,7 @@ class RawListener:
         self._notify = False
         self._tell_position = False
         self._pinged = False
-        self.max_message_bytes = endpoint.limits.max_message_bytes
+        self.max_message_bytes = endpoint.context.limits.max_receiver_message_bytes
         self.tick_slot = 0
         endpoint.listeners += 1
 
@@ -91,7 +82,7 @@ class RawListener:
         """Begin."""
         self._connection = connection
         self._listener = ListenerSession(self._endpoint.context.hub, Subscription(self, RAW_FRAMES, connection.write))
-        self._plan_tick(self._endpoint.limits.ping_interval_s)
+        self._plan_tick(self._endpoint.settings.ping_interval_s)
 
     def receive_text(self, data: bytes) -> None:
         """Take a command."""
@@ -157,9 +148,9 @@ class RawListener:
     # Commands
 
     def _set_filter(self, request: Request) -> None:
-        limits = self._endpoint.context.filter
+        limits = self._endpoint.context.limits
         channels = raw_commands.parse_filter(
-            request, max_channels=limits.max_channels, max_length=limits.max_channel_length
+            request, max_channels=limits.max_subscriptions, max_length=limits.max_channel_length
         )
         if isinstance(channels, CommandError):
             self._refuse(channels)
@@ -180,7 +171,7 @@ class RawListener:
 
     def tick(self, now: float) -> None:
         """Send a ping, or see whether there was a sign of life since."""
-        connection, limits = self._connection, self._endpoint.limits
+        connection, settings = self._connection, self._endpoint.settings
         if connection is None:
             return
         if self._pinged and not connection.heard:
@@ -188,12 +179,12 @@ class RawListener:
             connection.close()
         elif self._pinged:
             self._pinged = False
-            self._plan_tick(max(limits.ping_interval_s - limits.ping_timeout_s, 0))
+            self._plan_tick(max(settings.ping_interval_s - settings.ping_timeout_s, 0))
         else:
             self._pinged, connection.heard = True, False
             if not connection.blocked:  # else it would come too late; taking bytes is a sign of life as well
                 connection.send(PING_FRAME)
-            self._plan_tick(limits.ping_timeout_s)
+            self._plan_tick(settings.ping_timeout_s)
 
     def _plan_tick(self, delay_s: float) -> None:
         ticker = self._endpoint.context.ticker

@@ -21,28 +21,26 @@ from oyez.access.keys import PostPolicy
 from oyez.access.peer import FindPeer, parse_networks
 from oyez.config.tree import Settings
 from oyez.endpoints.api.routes import ApiEndpoint
-from oyez.endpoints.listener import FilterLimits, ListenerContext
+from oyez.endpoints.listener import ListenerContext
 from oyez.endpoints.longpoll import PREFIX, LongPollEndpoint
 from oyez.endpoints.playground import PlaygroundEndpoint
-from oyez.endpoints.posting import PostingEndpoint, PostingLimits
+from oyez.endpoints.posting import PostingEndpoint
 from oyez.endpoints.script import ScriptEndpoint
-from oyez.endpoints.socketio import SocketIOEndpoint, SocketIOLimits
+from oyez.endpoints.socketio import SocketIOEndpoint
 from oyez.endpoints.sse import PATH as STREAM_PATH
 from oyez.endpoints.sse import EventStreamEndpoint
 from oyez.endpoints.status import StatusEndpoint
-from oyez.endpoints.websocket import WebSocketEndpoint, WebSocketLimits
+from oyez.endpoints.websocket import WebSocketEndpoint
 from oyez.hub.history import History
 from oyez.hub.hub import Hub
 from oyez.metrics import Metrics
 from oyez.net.engineio.http import EngineHttp
-from oyez.net.engineio.session import EngineServer, EngineSettings
+from oyez.net.engineio.session import EngineServer
 from oyez.net.origins import Origins
 from oyez.net.peer import Peers
 from oyez.net.ticker import Ticker
 from oyez.server.routes import Routes
 from oyez.server.stores import open_store, shown_url
-from oyez.wire.api_requests import PublishLimits
-from oyez.wire.engineio_session import Timers
 
 # Where raw WebSockets are below Socket.IO's path, whatever else they are at.
 _WEBSOCKET = "/event/"
@@ -85,22 +83,38 @@ class Assembly:
             Seats(self.capacity.listeners),
             self.ticker,
             self.notes,
-            FilterLimits(settings.limits.max_subscriptions, settings.limits.max_channel_length),
+            settings.limits,
             Origins(settings.http.allowed_origins),
             Peers(parse_networks(settings.http.trusted_proxies), settings.auth.local_hosts),
             self._may_open,
         )
         policy = PostPolicy(settings.key, parse_networks(settings.auth.sender_addresses))
         failures = FailedAttempts(settings.limits.auth_failures_per_minute)
-        self.socketio = self._build_socketio(policy, failures)
-        self.engine = self._build_engine()
-        self.websocket = self._build_websocket()
-        self.posting = self._build_posting(policy, failures)
+        self.socketio = SocketIOEndpoint(
+            self.hub,
+            settings.socketio,
+            settings.limits,
+            self.context.seats,
+            policy=policy,
+            failures=failures,
+            note=self.notes,
+        )
+        self.engine = EngineServer(settings.socketio, settings.limits, self.ticker, self.socketio.open_app, self.notes)
+        self.websocket = WebSocketEndpoint(self.context, settings.websocket)
+        self.posting = PostingEndpoint(self.context, settings.websocket, policy, failures)
         self.longpoll = LongPollEndpoint(self.context, settings.http.long_poll_timeout_s)
         self.streams = EventStreamEndpoint(
             self.context, settings.http.stream_heartbeat_s, (STREAM_PATH, self._below_socketio(STREAM_PATH))
         )
-        self.api = self._build_api(policy, failures)
+        self.api = ApiEndpoint(
+            self.hub,
+            policy,
+            failures,
+            self.notes,
+            settings.limits,
+            peers=self.context.peers,
+            version=__version__,
+        )
         self.status = StatusEndpoint(is_serving, self._build_metrics(count_lost_lines))
 
     # Parts
@@ -118,67 +132,6 @@ class Assembly:
             call_soon=lambda function: asyncio.get_running_loop().call_soon(function),
             clock=time.monotonic,
             replay_without_start=history.replay_without_start,
-        )
-
-    def _build_socketio(self, policy: PostPolicy, failures: FailedAttempts) -> SocketIOEndpoint:
-        limits = self._settings.limits
-        return SocketIOEndpoint(
-            self.hub,
-            SocketIOLimits(
-                self.context.filter,
-                limits.max_receiver_message_bytes,
-                limits.max_sender_message_bytes,
-                self._settings.socketio.connect_timeout_s,
-            ),
-            self.context.seats,
-            policy=policy,
-            failures=failures,
-            note=self.notes,
-        )
-
-    def _build_engine(self) -> EngineServer:
-        socketio = self._settings.socketio
-        return EngineServer(
-            EngineSettings(
-                Timers(socketio.ping_interval_s, socketio.ping_timeout_s),
-                socketio.upgrade_timeout_s,
-                self._settings.limits.max_receiver_message_bytes,
-            ),
-            self.ticker,
-            self.socketio.open_app,
-            self.notes,
-        )
-
-    def _build_websocket(self) -> WebSocketEndpoint:
-        websocket = self._settings.websocket
-        max_message_bytes = self._settings.limits.max_receiver_message_bytes
-        limits = WebSocketLimits(max_message_bytes, websocket.ping_interval_s, websocket.ping_timeout_s)
-        return WebSocketEndpoint(self.context, limits)
-
-    def _build_posting(self, policy: PostPolicy, failures: FailedAttempts) -> PostingEndpoint:
-        limits = PostingLimits(
-            self._settings.limits.max_receiver_message_bytes,
-            self._settings.limits.max_sender_message_bytes,
-            self._settings.websocket.auth_timeout_s,
-        )
-        return PostingEndpoint(self.context, limits, policy, failures)
-
-    def _build_api(self, policy: PostPolicy, failures: FailedAttempts) -> ApiEndpoint:
-        limits = self._settings.limits
-        return ApiEndpoint(
-            self.hub,
-            policy,
-            failures,
-            self.notes,
-            PublishLimits(
-                limits.max_channel_length,
-                limits.max_sender_message_bytes,
-                limits.max_batch_events,
-                limits.max_batch_bytes,
-            ),
-            peers=self.context.peers,
-            body_timeout_s=limits.body_timeout_s,
-            version=__version__,
         )
 
     def _build_metrics(self, count_lost_lines: Callable[[], int]) -> Metrics:

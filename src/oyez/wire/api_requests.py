@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from oyez.errors import ProtocolError
+from oyez.limits import LimitSettings
 from oyez.wire import commands, json_text
 from oyez.wire.api_answers import ApiError
 from oyez.wire.json_text import Json, Parts
@@ -27,17 +28,6 @@ _LISTS = ("channels", "events")
 
 # How much is done between two times that the others may go on: a few milliseconds.
 _EVENTS_PER_SLICE = 1000
-
-
-class PublishLimits(NamedTuple):
-    """How much one request may hold."""
-
-    max_channel_length: int
-    """In UTF-16 units."""
-    max_message_bytes: int
-    max_events: int
-    max_bytes: int
-    """Of a body; and of the messages that it stands for, a message to many channels counted for each."""
 
 
 class KeyedPost(msgspec.Struct, gc=False, frozen=True):
@@ -78,8 +68,10 @@ class _Event(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 _decode_event: Callable[[Json], _Event] = msgspec.json.Decoder(_Event).decode
 
 
-def parse_publish(body: bytes, limits: PublishLimits) -> Generator[None, None, Publish]:
+def parse_publish(body: bytes, limits: LimitSettings) -> Generator[None, None, Publish]:
     """Read a body. It yields now and then, so that others need not wait for a long one.
+
+    ``limits.max_batch_bytes`` bounds a message to many channels too: it counts once for each of them.
 
     Raises:
         ApiError: what is wrong, and in which event.
@@ -97,8 +89,8 @@ def parse_publish(body: bytes, limits: PublishLimits) -> Generator[None, None, P
         return Publish((KeyedPost(channel, message, None),), (0,), key, many=False)
     names = yield from _parse_channels(_checked_list(lists, form, limits), limits)
     place_of = {name: place for place, name in enumerate(dict.fromkeys(names))}
-    if message is not None and len(message) * len(place_of) > limits.max_bytes:
-        raise _too_large(f"The message, once for each channel, may have {limits.max_bytes} bytes at most")
+    if message is not None and len(message) * len(place_of) > limits.max_batch_bytes:
+        raise _too_large(f"The message, once for each channel, may have {limits.max_batch_bytes} bytes at most")
     posts = [KeyedPost(name, message, None) for name in place_of]
     return Publish(posts, [place_of[name] for name in names], key, many=True)
 
@@ -113,7 +105,7 @@ def check_header_key(key: bytes) -> None:
         raise _bad_key("Idempotency-Key")
 
 
-def _parse_events(elements: list[Json], limits: PublishLimits) -> Generator[None, None, Publish]:
+def _parse_events(elements: list[Json], limits: LimitSettings) -> Generator[None, None, Publish]:
     posts: list[KeyedPost] = []
     places: list[int] = []
     place_of_key: dict[str, int] = {}
@@ -132,7 +124,7 @@ def _parse_events(elements: list[Json], limits: PublishLimits) -> Generator[None
     return Publish(posts, places, None, many=True)
 
 
-def _parse_channels(elements: list[Json], limits: PublishLimits) -> Generator[None, None, list[str]]:
+def _parse_channels(elements: list[Json], limits: LimitSettings) -> Generator[None, None, list[str]]:
     names: list[str] = []
     for index, element in enumerate(elements):
         names.append(_read_channel(element, limits, f"channels[{index}]"))
@@ -141,7 +133,7 @@ def _parse_channels(elements: list[Json], limits: PublishLimits) -> Generator[No
     return names
 
 
-def _read_event(data: Json, limits: PublishLimits, index: int) -> KeyedPost:
+def _read_event(data: Json, limits: LimitSettings, index: int) -> KeyedPost:
     try:
         event = _decode_event(data)
     except (msgspec.DecodeError, RecursionError):  # a lone surrogate, or something to be told
@@ -150,7 +142,7 @@ def _read_event(data: Json, limits: PublishLimits, index: int) -> KeyedPost:
     key = None if event.key is msgspec.UNSET else event.key
     if (
         not commands.is_channel(event.channel, limits.max_channel_length)
-        or (message is not None and len(message) > limits.max_message_bytes)
+        or (message is not None and len(message) > limits.max_sender_message_bytes)
         or (key is not None and not 1 <= len(key) <= MAX_KEY_LENGTH)
     ):
         return _read_event_slowly(data, limits, f"events[{index}]")
@@ -159,7 +151,7 @@ def _read_event(data: Json, limits: PublishLimits, index: int) -> KeyedPost:
     return KeyedPost(event.channel, message, key)
 
 
-def _read_event_slowly(data: Json, limits: PublishLimits, where: str) -> KeyedPost:
+def _read_event_slowly(data: Json, limits: LimitSettings, where: str) -> KeyedPost:
     try:
         members = json_text.split_object(data)
     except ProtocolError as error:
@@ -203,7 +195,7 @@ def _check_members(members: dict[str, Json], known: frozenset[str], where: str) 
             raise ApiError(400, "bad-request", f"{where} has a member '{name[:50]}'; there are: {wanted}")
 
 
-def _read_channel(data: Json, limits: PublishLimits, what: str) -> str:
+def _read_channel(data: Json, limits: LimitSettings, what: str) -> str:
     name = json_text.decode_string(data)
     if name is None or not commands.is_channel(name, limits.max_channel_length):
         wanted = f"{what} must be a string of 1 to {limits.max_channel_length} characters (UTF-16 units)"
@@ -211,14 +203,14 @@ def _read_channel(data: Json, limits: PublishLimits, what: str) -> str:
     return name
 
 
-def _read_message(members: dict[str, Json], limits: PublishLimits, where: str) -> bytes | None:
+def _read_message(members: dict[str, Json], limits: LimitSettings, where: str) -> bytes | None:
     message = members.get("message")
     if message is None:
         return None
     text = bytes(message)
-    if len(text) > limits.max_message_bytes:
+    if len(text) > limits.max_sender_message_bytes:
         whose = f"The message of {where}" if where else "A message"
-        raise _too_large(f"{whose} may have {limits.max_message_bytes} bytes at most")
+        raise _too_large(f"{whose} may have {limits.max_sender_message_bytes} bytes at most")
     _check_depth(text, where)
     return text
 
@@ -239,11 +231,11 @@ def _read_key(members: dict[str, Json], where: str) -> str | None:
     return key
 
 
-def _checked_list(lists: dict[str, list[Json]], name: str, limits: PublishLimits) -> list[Json]:
+def _checked_list(lists: dict[str, list[Json]], name: str, limits: LimitSettings) -> list[Json]:
     if name not in lists:
         raise ApiError(400, "bad-request", f"'{name}' must be a list")
-    if len(lists[name]) > limits.max_events:
-        raise ApiError(400, "bad-request", f"'{name}' may have {limits.max_events} entries at most")
+    if len(lists[name]) > limits.max_batch_events:
+        raise ApiError(400, "bad-request", f"'{name}' may have {limits.max_batch_events} entries at most")
     return lists[name]
 
 

@@ -4,8 +4,8 @@ Knows the rules of open, probe, upgrade, heartbeat and close. Must not know sock
 in seconds on any steady scale, and the caller carries out the actions.
 """
 
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Protocol
 
 from oyez.wire import engineio
 
@@ -80,12 +80,18 @@ _PACKET_EVENTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Timers:
+class Timers(Protocol):
     """Heartbeat of a server, in seconds."""
 
-    ping_interval_s: float = 25.0
-    ping_timeout_s: float = 20.0
+    @property
+    def ping_interval_s(self) -> float:
+        """Time from a pong to the next ping."""
+        ...
+
+    @property
+    def ping_timeout_s(self) -> float:
+        """How long a ping may stay unanswered."""
+        ...
 
 
 class EngineSession:

@@ -3,16 +3,17 @@
 Knows where it is kept and which numbers in it are settings. Must not know what it describes.
 """
 
+from dataclasses import asdict
 from importlib.resources import files
 
 import msgspec
 
-from oyez.wire.api_requests import PublishLimits
+from oyez.limits import LimitSettings
 
 
-def load(limits: PublishLimits, version: str) -> bytes:
+def load(limits: LimitSettings, version: str) -> bytes:
     """Fill the document in. A setting stands in it as ``"$name"`` where a number belongs, and as ``$name`` in text."""
     text = files("oyez.endpoints.api").joinpath("openapi.json").read_text(encoding="utf-8").replace("$version", version)
-    for name, value in limits._asdict().items():
+    for name, value in asdict(limits).items():
         text = text.replace(f'"${name}"', str(value)).replace(f"${name}", str(value))
     return msgspec.json.format(text.encode(), indent=0)

@@ -23,11 +23,11 @@ from oyez.endpoints.api.publish import Publisher
 from oyez.errors import BrokerError
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId
+from oyez.limits import LimitSettings
 from oyez.net.http.body import TooLarge, read_body
 from oyez.net.peer import Peers
 from oyez.wire import api_answers, api_queries, api_requests, commands
 from oyez.wire.api_answers import ApiError
-from oyez.wire.api_requests import PublishLimits
 
 PREFIX = "/api"
 
@@ -63,10 +63,9 @@ class ApiEndpoint:
         policy: PostPolicy,
         failures: FailedAttempts,
         notes: Notes,
-        limits: PublishLimits,
+        limits: LimitSettings,
         *,
         peers: Peers,
-        body_timeout_s: float,
         version: str,
     ) -> None:
         self._hub = hub
@@ -74,9 +73,8 @@ class ApiEndpoint:
         self._failures = failures
         self._note = notes
         self._limits = limits
-        self._max_body_bytes = max(limits.max_bytes, limits.max_message_bytes + commands.ENVELOPE_BYTES)
+        self._max_body_bytes = max(limits.max_batch_bytes, limits.max_sender_message_bytes + commands.ENVELOPE_BYTES)
         self._peers = peers
-        self._body_timeout_s = body_timeout_s
         self._document = document.load(limits, version)
         self._publisher = Publisher(hub, KnownKeys(), lambda: asyncio.get_running_loop().time())
         self._resources = {
@@ -154,7 +152,7 @@ class ApiEndpoint:
 
     async def _read(self, request: Request) -> bytes:
         try:
-            return await read_body(request, self._body_timeout_s, lambda: self._max_body_bytes)
+            return await read_body(request, self._limits.body_timeout_s, lambda: self._max_body_bytes)
         except TooLarge as error:
             raise ApiError(413, "too-large", f"A body may have {self._max_body_bytes} bytes at most") from error
         except TimeoutError as error:

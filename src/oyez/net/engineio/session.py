@@ -5,18 +5,19 @@ Knows sessions, their transports and their clock. Must not know Socket.IO or wha
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from oyez.access.peer import FindPeer, Note
 from oyez.errors import ProtocolError
+from oyez.limits import LimitSettings
 from oyez.net.engineio.candidate import Candidate
 from oyez.net.engineio.polling import PollingTransport
 from oyez.net.engineio.session_id import new_session_id
+from oyez.net.engineio.settings import SocketioSettings
 from oyez.net.ticker import Ticker
 from oyez.net.websocket import WebSocketConnection
 from oyez.wire import engineio
-from oyez.wire.engineio_session import Action, EngineSession, Event, State, Timers
+from oyez.wire.engineio_session import Action, EngineSession, Event, State
 from oyez.wire.websocket import binary_frame, text_frame
 
 logger = logging.getLogger(__name__)
@@ -61,20 +62,12 @@ class EngineApp(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
-    """What an Engine.IO server tells its clients and holds them to."""
-
-    timers: Timers = field(default_factory=Timers)
-    upgrade_timeout_s: float = 10.0
-    max_payload_bytes: int = 10_000
-
-
 class EngineServer:
     """All sessions of one Engine.IO path.
 
     Args:
-        settings: timers and limits.
+        settings: times.
+        limits: how much a client may send.
         ticker: calls sessions when their time has come.
         open_app: makes the application's side of a new session.
         note: counts what a peer did wrong.
@@ -82,12 +75,14 @@ class EngineServer:
 
     def __init__(
         self,
-        settings: EngineSettings,
+        settings: SocketioSettings,
+        limits: LimitSettings,
         ticker: Ticker,
         open_app: Callable[["EngineLink"], EngineApp],
         note: Note,
     ) -> None:
         self.settings = settings
+        self.limits = limits
         self.ticker = ticker
         self.open_app = open_app
         self.note = note
@@ -132,8 +127,8 @@ class EngineLink:
         self._stalled = False
         self._ended = False
         self.tick_slot = 0
-        timers = server.settings.timers
-        self._session = EngineSession(State.POLLING if polling else State.WEBSOCKET, timers, server.ticker.clock())
+        state = State.POLLING if polling else State.WEBSOCKET
+        self._session = EngineSession(state, server.settings, server.ticker.clock())
         self._app: EngineApp = server.open_app(self)
         self._plan_tick()
 
@@ -271,9 +266,9 @@ class EngineLink:
         return engineio.OpenPacket(
             sid=self.sid,
             upgrades=upgrades,
-            pingInterval=round(settings.timers.ping_interval_s * 1000),
-            pingTimeout=round(settings.timers.ping_timeout_s * 1000),
-            maxPayload=settings.max_payload_bytes,
+            pingInterval=round(settings.ping_interval_s * 1000),
+            pingTimeout=round(settings.ping_timeout_s * 1000),
+            maxPayload=self._server.limits.max_receiver_message_bytes,
         ).encode()
 
     def receive_payload(self, body: bytes) -> None:
