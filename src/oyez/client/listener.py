@@ -4,13 +4,13 @@ It must not know what a link is made of.
 """
 
 import logging
-import random
 import threading
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from oyez.backoff import Backoff
 from oyez.client.errors import PosterError, Refused
 from oyez.client.events import Event, Gap, check_channel
 from oyez.client.link import BadRecord, Link, NoRoom, Ready
@@ -19,10 +19,8 @@ from oyez.client.target import Target
 SILENCE_S = 45.0  # three of the heartbeats that the daemon sends
 
 _FIRST_PAUSE_S = 1.0  # unless the daemon names one
-_SHORTEST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 10.0
 _PAUSE_AT_CAPACITY_S = 30.0  # likewise
-_LONGEST_PAUSE_ASKED_S = 600.0
 _PASSING = (408, 425, 429)  # of the statuses below 500
 
 logger = logging.getLogger("oyez.client")
@@ -86,7 +84,7 @@ class Listener:
         self._gaps: dict[str, Gap] = {}  # the newest of each channel
         self._was_ready = patient
         self._silence_s = silence_s
-        self._pauses = _Pauses()
+        self._backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, spread=(1, 1.5))
         self._has_begun = self._is_lost = False
         self._link: Link | None = None
         self._closed = threading.Event()
@@ -158,7 +156,7 @@ class Listener:
                 if not isinstance(error, NoRoom) and not (self._was_ready and _may_pass(error)):
                     raise
                 self._note_loss(error)
-                self._closed.wait(self._pauses.take())
+                self._closed.wait(self._backoff.take())
 
     def _follow_link(self) -> Iterator[Event | Gap | None]:
         self._link = link = Link(self._target, self._silence_s)
@@ -173,7 +171,7 @@ class Listener:
                 elif self._is_new(arrival):
                     yield arrival
         except NoRoom:
-            self._pauses.restart(link.retry_s or _PAUSE_AT_CAPACITY_S)
+            self._backoff.restart(link.retry_s or _PAUSE_AT_CAPACITY_S)
             raise
         except BadRecord:
             self._position = link.position or self._position
@@ -197,7 +195,7 @@ class Listener:
         self._was_ready = True
         # The daemon's word counts, also where it is lower: ids of another time, thus of a daemon whose clock went back.
         self._position = link.position or self._position
-        self._pauses.restart(link.retry_s or _FIRST_PAUSE_S)
+        self._backoff.restart(link.retry_s or None)  # 0 asks for none
         if self._is_lost:
             self._is_lost = False
             logger.info("the link to %s is back", self._target)
@@ -206,21 +204,6 @@ class Listener:
         if not self._is_lost:
             self._is_lost = True
             logger.warning("no link (%s); trying to get one", error)
-
-
-class _Pauses:
-    """How long to wait before the next link: at first as long as asked, then longer, and never quite the same."""
-
-    def __init__(self) -> None:
-        self.restart(_FIRST_PAUSE_S)
-
-    def restart(self, first_s: float) -> None:
-        self._next_s = min(max(first_s, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_ASKED_S)
-        self._longest_s = max(self._next_s, _LONGEST_PAUSE_S)
-
-    def take(self) -> float:
-        pause_s, self._next_s = self._next_s, min(self._next_s * 2, self._longest_s)
-        return pause_s * random.uniform(1, 1.5)  # noqa: S311 - spreads a herd of listeners, hides no secret
 
 
 def _may_pass(error: PosterError) -> bool:

@@ -4,12 +4,12 @@ It must not know what calls are for, nor how a backend is asked.
 """
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable
 from http import HTTPStatus
 
+from oyez.backoff import Backoff
 from oyez.client import BadAnswer, PosterError, Refused, TimedOut, Unauthorized, Unreachable
 
 logger = logging.getLogger("oyez.django")
@@ -106,11 +106,10 @@ class Outage:
         self._watcher = watcher
 
     def _watch(self) -> None:
-        pause_s = FIRST_PAUSE_S
-        while not self._is_closed.wait(pause_s * random.uniform(0.75, 1.25)):  # noqa: S311 - to spread processes
+        backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S, spread=(0.75, 1.25))
+        while not self._is_closed.wait(backoff.take()):
             if self._error is None or time.monotonic() - self._asked_at > _IDLE_S or self._is_over():
                 break
-            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
         with self._lock:
             self._watcher = None
             self._forget()

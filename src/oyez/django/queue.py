@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from oyez.backoff import Backoff
 from oyez.client import MAX_BATCH_BYTES, NO_MESSAGE, Post, PosterError
 from oyez.client.events import check_channel, encode_json, new_key
 from oyez.django.losses import Losses
@@ -181,17 +182,16 @@ class Queue:
 
     def _post_patiently(self, posts: list[Post]) -> PosterError | None:
         """Post until the events are taken, or refused, which is returned; the key lets no repetition post twice."""
-        key, pause_s = new_key(), FIRST_PAUSE_S
+        key, backoff = new_key(), Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
         while True:
             try:
                 self._sender.post(posts, key=key, timeout_s=self._time_left(), tries_anyway=True)
             except PosterError as error:
                 if not may_pass(error):
                     return error
-                if not self._pause(pause_s):
+                if not self._pause(backoff.take()):
                     self._lose(len(posts), error)
                     return None
-                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
             except Exception as error:  # noqa: BLE001 - a backend of the site's own; the queue outlives it
                 self._lose(len(posts), error)
                 return None

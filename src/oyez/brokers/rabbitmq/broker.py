@@ -5,11 +5,11 @@ Knows when the exchange can be reached, and what becomes of posts meanwhile. Mus
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
+from oyez.backoff import Backoff
 from oyez.brokers.rabbitmq.connection import Link
 from oyez.brokers.rabbitmq.exchange import ExchangeFeed, Feed
 from oyez.brokers.rabbitmq.ids import IdSequence
@@ -201,15 +201,13 @@ class AmqpBroker:
                 await asyncio.sleep(_LONGEST_PAUSE_S)
 
     async def _reconnect(self) -> Link:
-        pause_s = _FIRST_PAUSE_S
+        backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, spread=(0, 1))
         while True:
-            # Full jitter: many daemons would else come back at the same moments.
-            await asyncio.sleep(random.uniform(0, pause_s))  # noqa: S311  # no secret
+            await asyncio.sleep(backoff.take())
             try:
                 link, _ = await self._connect(self._feed.resume)
             except BrokerError as error:
                 self._log(str(error))
-                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             else:
                 self._last_problem = ("", 0.0)
                 logger.info("RabbitMQ at %s is there again", self._url.server)
