@@ -11,10 +11,11 @@ from oyez.hub.history import Gap, History
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId, Post, Publication
 from oyez.hub.subscriber import Subscription
-from oyez.net.callbacks import FrameReceiver, OpenSocket
+from oyez.net.callbacks import OpenSocket
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.origins import Origins
 from oyez.net.ticker import Ticker
+from oyez.net.websocket import FrameReceiver
 
 
 def run_without_loop(step: Coroutine[object, object, object]) -> None:
@@ -187,6 +188,9 @@ class Socket(asyncio.Transport):
         self.reading = True
         self.ended = False
 
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Whoever takes the socket over is called by the test."""
+
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         assert high == 0
 
@@ -246,7 +250,7 @@ class Messages:
         """Nobody stops here."""
 
 
-class Gate:
+class Callbacks:
     """What connections share, with one receiver for each that comes."""
 
     max_message_bytes = 2**20

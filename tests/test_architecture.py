@@ -124,6 +124,39 @@ def test_imports_keep_the_direction(module: str) -> None:
     assert strangers == []
 
 
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """Return modules each of which imports the next, and the last one the first; empty if there is no such circle."""
+    clear: set[str] = set()  # nothing that these lead to leads back to them
+
+    def follow(path: list[str]) -> list[str]:
+        for module in sorted(graph[path[-1]] - clear):
+            if module in path:
+                return path[path.index(module) :]
+            if found := follow([*path, module]):
+                return found
+        clear.add(path[-1])
+        return []
+
+    return next(filter(None, (follow([module]) for module in graph if module not in clear)), [])
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Also not for its types alone: what is under `TYPE_CHECKING` counts, and so do imports inside a function."""
+
+    def module_of(name: str) -> str:
+        while name and name not in MODULES:
+            name = name.rpartition(".")[0]
+        return name
+
+    graph = {module: {module_of(name) for name in imports(module)} & MODULES.keys() - {module} for module in MODULES}
+    assert circle(graph) == []
+
+
+def test_a_circle_is_found() -> None:
+    assert circle({"a": {"b", "d"}, "b": {"c"}, "c": {"b"}, "d": set()}) == ["b", "c"]
+    assert circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_stand_at_the_top(module: str) -> None:
     assert set(late_imports(module)) == MAY_IMPORT_LATE.get(module, set())

@@ -20,15 +20,18 @@ from websockets.protocol import Protocol as FrameProtocol
 
 from oyez.access.peer import FindPeer
 from oyez.limits import LimitSettings
-from oyez.net.callbacks import FrameReceiver, IdleSocket, OpenSocket, StreamReceiver
+from oyez.net.callbacks import OpenSocket
 from oyez.net.engineio.http import EngineHttp
 from oyez.net.engineio.session import EngineLink, EngineServer
 from oyez.net.engineio.session_id import new_session_id
 from oyez.net.engineio.settings import SocketioSettings
+from oyez.net.http.callbacks import IdleSocket
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.server import HttpServer, bind_tcp
 from oyez.net.origins import Origins
+from oyez.net.stream import StreamReceiver
 from oyez.net.ticker import Ticker
+from oyez.net.websocket import FrameReceiver
 from oyez.wire import engineio, json_text, socketio
 from oyez.wire.socketio import Packet, PacketType
 from oyez.wire.socketio_session import SocketIOSession
@@ -123,7 +126,7 @@ class SocketEcho(EngineEcho):
 
 
 @dataclass
-class Gate:
+class Callbacks:
     """What the connections share."""
 
     ticker: Ticker
@@ -154,23 +157,23 @@ class Gate:
 
 
 async def serve(port: int, ping_interval_s: float = PING_INTERVAL_S) -> None:
-    gate = Gate(Ticker(resolution_s=0.005))
+    callbacks = Callbacks(Ticker(resolution_s=0.005))
     settings = SocketioSettings(ping_interval_s=ping_interval_s, ping_timeout_s=PING_TIMEOUT_S)
     limits = LimitSettings(max_receiver_message_bytes=MAX_PAYLOAD_BYTES)
     for path, app in (("/engine.io/", EngineEcho), ("/socket.io/", SocketEcho)):
-        gate.apps[path] = EngineHttp(EngineServer(settings, limits, gate.ticker, app, gate.note))
-    routes = [Route(path + "{rest:path}", app) for path, app in gate.apps.items()]
-    server = HttpServer(gate.ticker)
+        callbacks.apps[path] = EngineHttp(EngineServer(settings, limits, callbacks.ticker, app, callbacks.note))
+    routes = [Route(path + "{rest:path}", app) for path, app in callbacks.apps.items()]
+    server = HttpServer(callbacks.ticker)
     listener = bind_tcp("127.0.0.1", port)
-    gate.ticker.start()
-    await server.listen(listener, Starlette(routes=routes), gate)
+    callbacks.ticker.start()
+    await server.listen(listener, Starlette(routes=routes), callbacks)
     print(f"listening on http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     await stopped.wait()
     server.stop_listening()
-    await server.drain(gate.ticker.clock() + 1)
+    await server.drain(callbacks.ticker.clock() + 1)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from websockets.protocol import OPEN, SERVER, Protocol
 
 from oyez.net.websocket import WebSocketConnection
 from oyez.wire.websocket import take_text_frames
-from tests.fakes import Gate, Loop, Messages, Socket
+from tests.fakes import Callbacks, Loop, Messages, Socket
 from tests.fuzz import fuzz
 
 LIMIT = 300
@@ -62,8 +62,8 @@ def loop() -> Iterator[Loop]:
 class Peer:
     """A connection whose handshake is done, and what came out of it."""
 
-    def __init__(self, gate: Gate) -> None:
-        self.connection = WebSocketConnection(gate)
+    def __init__(self, callbacks: Callbacks) -> None:
+        self.connection = WebSocketConnection(callbacks)
         self.socket = Socket()
         self.connection.connection_made(self.socket)
         self.messages = Messages(LIMIT)
@@ -106,7 +106,7 @@ def test_the_short_cut_takes_what_the_library_would(data: bytes) -> None:
 @given(streams, cuts)
 @fuzz
 def test_cutting_a_stream_changes_nothing(data: bytes, at: list[int]) -> None:
-    whole, in_pieces, by_bytes = (Peer(Gate()) for _ in range(3))
+    whole, in_pieces, by_bytes = (Peer(Callbacks()) for _ in range(3))
     whole.feed(data)
     for piece in pieces(data, at):
         in_pieces.feed(piece)
@@ -120,8 +120,8 @@ def test_cutting_a_stream_changes_nothing(data: bytes, at: list[int]) -> None:
 @fuzz
 def test_neighbours_have_no_effect(traffic: list[tuple[int, bytes, list[int]]]) -> None:
     """Three connections that share what connections share, beside three that have it each for itself."""
-    gate = Gate()
-    sharing, alone = [Peer(gate) for _ in range(3)], [Peer(Gate()) for _ in range(3)]
+    callbacks = Callbacks()
+    sharing, alone = [Peer(callbacks) for _ in range(3)], [Peer(Callbacks()) for _ in range(3)]
     queues = [[(who, piece) for piece in pieces(data, at)] for who, data, at in traffic if data]
     while any(queues):
         for queue in queues:

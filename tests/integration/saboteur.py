@@ -34,17 +34,17 @@ def _refuse(encode: Callable[..., bytes], words: bytes) -> Callable[..., bytes]:
 
 def break_write() -> None:
     """Let one write raise."""
-    from oyez.net.outgoing import OutgoingSide  # noqa: PLC0415
+    from oyez.net.socket import SocketConnection  # noqa: PLC0415
 
-    write, once = OutgoingSide.write, [True]
+    write, once = SocketConnection.write, [True]
 
-    def write_or_fail(self: OutgoingSide, data: bytes) -> bool:
+    def write_or_fail(self: SocketConnection, data: bytes) -> bool:
         if once and BREAK_WRITE in data:
             once.clear()
             raise RuntimeError("sabotage of a write")
         return write(self, data)
 
-    OutgoingSide.write = write_or_fail  # type: ignore[method-assign]
+    SocketConnection.write = write_or_fail  # type: ignore[method-assign]
 
 
 def break_answers() -> None:

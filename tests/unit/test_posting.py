@@ -20,7 +20,7 @@ from oyez.limits import LimitSettings
 from oyez.net.origins import Origins
 from oyez.net.peer import Peers
 from oyez.net.websocket import WebSocketConnection
-from tests.fakes import Clock, Gate, Loop, Socket
+from tests.fakes import Callbacks, Clock, Loop, Socket
 
 POST = b'{"command":"post","channel":"c","message":1}'
 
@@ -43,7 +43,7 @@ class Door:
     """The posters' door with one poster in it, on a socket that keeps what is written."""
 
     def __init__(self) -> None:
-        self.clock, self.gate, self.broker, self.notes = Clock(), Gate(), SlowBroker(), Notes(Clock())
+        self.clock, self.callbacks, self.broker, self.notes = Clock(), Callbacks(), SlowBroker(), Notes(Clock())
         self.context = ListenerContext(
             Hub(
                 self.broker,
@@ -53,7 +53,7 @@ class Door:
                 replay_without_start=5,
             ),
             Seats(5),
-            self.gate.ticker,
+            self.callbacks.ticker,
             self.notes,
             LimitSettings(max_receiver_message_bytes=1000, max_sender_message_bytes=10_000),
             Origins(),
@@ -64,7 +64,7 @@ class Door:
             self.context, WebsocketSettings(), PostPolicy("key"), FailedAttempts(10, self.clock)
         )
         self.socket = Socket()
-        self.connection = WebSocketConnection(self.gate)
+        self.connection = WebSocketConnection(self.callbacks)
         self.connection.connection_made(self.socket)
         self.poster = RawPoster(self.endpoint, lambda: Peer(None), needs_key=False)
         self.connection.hand_over(self.poster)

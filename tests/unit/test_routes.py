@@ -6,10 +6,9 @@ import pytest
 
 from oyez.access.capacity import Notes
 from oyez.limits import LimitSettings
-from oyez.net.callbacks import FrameReceiver
 from oyez.net.http.handshake import Handshake, Refusal
-from oyez.net.outgoing import OutgoingSide
 from oyez.net.ticker import Ticker
+from oyez.net.websocket import FrameReceiver
 from oyez.server.routes import Routes
 from tests.fakes import Clock
 
@@ -34,7 +33,7 @@ def routes() -> Routes:
 
 
 def judged(routes: Routes, path: str) -> str:
-    answer = routes.admit(Handshake(path, "", (), OutgoingSide()))
+    answer = routes.admit(Handshake(path, "", (), lambda: None))
     assert isinstance(answer, Refusal)
     return f"{answer.status} {answer.reason}"
 
@@ -81,6 +80,6 @@ def test_streams_are_known_by_their_whole_path(routes: Routes, target: bytes, *,
 
 
 def test_streams_are_judged_by_their_own_judge(routes: Routes) -> None:
-    answer = routes.admit_stream(Handshake("/sse", "channel=x", (), OutgoingSide()))
+    answer = routes.admit_stream(Handshake("/sse", "channel=x", (), lambda: None))
     assert isinstance(answer, Refusal)
     assert answer.reason == "stream"

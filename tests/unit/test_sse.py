@@ -9,18 +9,18 @@ from oyez.endpoints.listener import ListenerContext
 from oyez.endpoints.sse import EventStream, EventStreamEndpoint
 from oyez.hub.publication import Channel
 from oyez.limits import LimitSettings
-from oyez.net.callbacks import StreamReceiver
 from oyez.net.http.handshake import Handshake, Refusal
+from oyez.net.http.takeover import take_stream
 from oyez.net.origins import Origins
 from oyez.net.peer import Peers
-from oyez.net.stream import StreamConnection
+from oyez.net.stream import StreamConnection, StreamReceiver
 from oyez.net.ticker import Ticker
 from tests.eventsource import RecordReader
-from tests.fakes import Gate, Loop, Socket, World
+from tests.fakes import Callbacks, Loop, Socket, World
 
 
-class StreamGate(Gate):
-    """A gate with streams behind it."""
+class StreamCallbacks(Callbacks):
+    """Callbacks with streams behind them."""
 
     def __init__(self, endpoint: EventStreamEndpoint) -> None:
         super().__init__()
@@ -59,15 +59,14 @@ class Door:
             lambda find_peer: True,
         )
         self.endpoint = EventStreamEndpoint(self.context, 15.0)
-        self.gate = StreamGate(self.endpoint)
+        self.callbacks = StreamCallbacks(self.endpoint)
 
     def open(
         self, target: bytes = b"/sse?channel=a", headers: Sequence[tuple[bytes, bytes]] = ()
     ) -> tuple[StreamConnection, Socket, EventStream]:
-        socket, connection = Socket(), StreamConnection(self.gate)  # type: ignore[arg-type]
-        connection.connection_made(socket)
-        connection.begin(target, headers)
-        stream = self.gate.admitted[-1]
+        socket = Socket()
+        connection = take_stream(self.callbacks, socket, target, headers)  # type: ignore[arg-type]
+        stream = self.callbacks.admitted[-1]
         assert isinstance(stream, EventStream)
         socket.written = b""
         return connection, socket, stream
@@ -120,12 +119,12 @@ def test_what_a_slow_reader_missed_comes_once_it_reads_on(door: Door) -> None:
 
 def test_the_seat_is_free_once_and_the_channel_left(door: Door) -> None:
     connection, _, _ = door.open()
-    assert (door.seats.taken, door.endpoint.listeners, len(door.gate.connections)) == (1, 1, 1)
+    assert (door.seats.taken, door.endpoint.listeners, len(door.callbacks.connections)) == (1, 1, 1)
     assert door.world.hub.listeners(Channel("a")) == 1
     connection.close()
     connection.close()
     connection.connection_lost(None)
-    assert (door.seats.taken, door.endpoint.listeners, len(door.gate.connections)) == (0, 0, 0)
+    assert (door.seats.taken, door.endpoint.listeners, len(door.callbacks.connections)) == (0, 0, 0)
     assert door.world.hub.listeners(Channel("a")) == 0
     door.world.post("a")
     door.world.run()
@@ -134,9 +133,8 @@ def test_the_seat_is_free_once_and_the_channel_left(door: Door) -> None:
 def test_who_finds_no_seat_takes_none(monkeypatch: pytest.MonkeyPatch) -> None:
     Loop(monkeypatch.setattr)
     door = Door(seats=0)
-    socket, connection = Socket(), StreamConnection(door.gate)  # type: ignore[arg-type]
-    connection.connection_made(socket)
-    connection.begin(b"/sse?channel=a", ())
+    socket = Socket()
+    connection = take_stream(door.callbacks, socket, b"/sse?channel=a", ())  # type: ignore[arg-type]
     head, _, body = socket.written.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 OK")
     (record,) = RecordReader().feed(body)
@@ -146,9 +144,8 @@ def test_who_finds_no_seat_takes_none(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_request_that_cannot_be_followed_gets_an_answer_with_an_end(door: Door) -> None:
-    socket, connection = Socket(), StreamConnection(door.gate)  # type: ignore[arg-type]
-    connection.connection_made(socket)
-    connection.begin(b"/sse?channel=", ())
+    socket = Socket()
+    take_stream(door.callbacks, socket, b"/sse?channel=", ())  # type: ignore[arg-type]
     assert socket.written.startswith(b"HTTP/1.1 400")
     assert b"Content-Length: " in socket.written
     assert door.seats.taken == 0

@@ -6,19 +6,19 @@ import pytest
 from websockets.frames import Frame, Opcode
 
 from oyez.net.websocket import WebSocketConnection
-from tests.fakes import Clock, Gate, Loop, Messages, Socket
+from tests.fakes import Callbacks, Clock, Loop, Messages, Socket
 
 
 @pytest.fixture
-def gate() -> Gate:
-    return Gate(max_message_bytes=1000)
+def callbacks() -> Callbacks:
+    return Callbacks(max_message_bytes=1000)
 
 
 class Peer:
     """A connection whose handshake is done, with its two ends."""
 
-    def __init__(self, gate: Gate) -> None:
-        self.connection = WebSocketConnection(gate)
+    def __init__(self, callbacks: Callbacks) -> None:
+        self.connection = WebSocketConnection(callbacks)
         self.socket = Socket()
         self.connection.connection_made(self.socket)
         self.messages = Messages(1000)
@@ -29,9 +29,9 @@ class Peer:
 
 
 @pytest.fixture
-def connect(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Peer]:
+def connect(callbacks: Callbacks, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Peer]:
     Loop(monkeypatch.setattr)
-    return lambda: Peer(gate)
+    return lambda: Peer(callbacks)
 
 
 def frame(payload: bytes, opcode: Opcode = Opcode.TEXT, *, fin: bool = True) -> bytes:
@@ -80,13 +80,15 @@ def test_fragments_make_one_message(connect: Callable[[], Peer], opcode: Opcode)
     ],
     ids=["utf8", "utf8 in fragments", "unmasked", "reserved", "stray rest", "text", "binary", "sum", "absurd"],
 )
-def test_broken_rules_close_with_their_code(connect: Callable[[], Peer], gate: Gate, data: bytes, code: int) -> None:
+def test_broken_rules_close_with_their_code(
+    connect: Callable[[], Peer], callbacks: Callbacks, data: bytes, code: int
+) -> None:
     peer = connect()
     peer.send(frame(b"before") + data + frame(b"after"))
     assert peer.messages.got == ["before"]
     assert peer.socket.written[:1] == b"\x88"
     assert int.from_bytes(peer.socket.written[2:4], "big") == code
-    assert len(gate.notes) == 1
+    assert len(callbacks.notes) == 1
 
 
 @pytest.mark.parametrize(
@@ -112,9 +114,9 @@ def test_a_close_is_answered_with_its_code(connect: Callable[[], Peer]) -> None:
     assert peer.socket.written == b"\x88\x02" + (4321).to_bytes(2, "big")
 
 
-def test_a_flood_is_read_in_slices(monkeypatch: pytest.MonkeyPatch, gate: Gate) -> None:
+def test_a_flood_is_read_in_slices(monkeypatch: pytest.MonkeyPatch, callbacks: Callbacks) -> None:
     loop = Loop(monkeypatch.setattr)
-    peer = Peer(gate)
+    peer = Peer(callbacks)
     peer.send(frame(b"x" * 100) * 1000)
     assert 0 < len(peer.messages.got) < 1000
     assert not peer.socket.reading
@@ -138,11 +140,11 @@ class Slow(Messages):
 
 @pytest.mark.parametrize(("message_s", "last_slice"), [(0.001, range(1, 6)), (0.0, range(300, 700))])
 def test_slices_are_as_long_as_their_time(
-    monkeypatch: pytest.MonkeyPatch, gate: Gate, message_s: float, last_slice: range
+    monkeypatch: pytest.MonkeyPatch, callbacks: Callbacks, message_s: float, last_slice: range
 ) -> None:
     loop = Loop(monkeypatch.setattr)
-    peer = Peer(gate)
-    clock = gate.ticker.clock
+    peer = Peer(callbacks)
+    clock = callbacks.ticker.clock
     assert isinstance(clock, Clock)
     slow = Slow(clock, message_s)
     peer.connection.hand_over(slow)
@@ -178,9 +180,9 @@ def test_who_cannot_go_on_once_it_drains_is_cut_off(
     assert caplog.text.count("ZeroDivisionError") == 1
 
 
-def test_the_end_is_told_once(connect: Callable[[], Peer], gate: Gate) -> None:
+def test_the_end_is_told_once(connect: Callable[[], Peer], callbacks: Callbacks) -> None:
     peer = connect()
-    assert len(gate.connections) == 1
+    assert len(callbacks.connections) == 1
     peer.connection.connection_lost(None)
     assert peer.messages.losses == 1
-    assert not gate.connections
+    assert not callbacks.connections

@@ -17,9 +17,8 @@ from oyez.errors import ProtocolError
 from oyez.hub.history import Gap
 from oyez.hub.publication import Channel, EventId
 from oyez.hub.subscriber import Subscription
-from oyez.net.callbacks import StreamReceiver
 from oyez.net.http.handshake import Handshake, Refusal
-from oyez.net.stream import StreamConnection
+from oyez.net.stream import StreamConnection, StreamReceiver
 from oyez.wire import commands, listen_query
 from oyez.wire.eventsource import encode_heartbeat, encode_record
 from oyez.wire.listen_query import ListenQuery

@@ -10,9 +10,8 @@ from oyez.endpoints.listener import ListenerContext, ListenerSession
 from oyez.endpoints.settings import WebsocketSettings
 from oyez.hub.history import Gap
 from oyez.hub.subscriber import Subscription
-from oyez.net.callbacks import FrameReceiver
 from oyez.net.http.handshake import Handshake, Refusal
-from oyez.net.websocket import WebSocketConnection
+from oyez.net.websocket import FrameReceiver, WebSocketConnection
 from oyez.wire import commands, raw_commands
 from oyez.wire.commands import CommandError
 from oyez.wire.raw_commands import Request

@@ -57,7 +57,7 @@ class Peers:
 
     def of_handshake(self, handshake: Handshake) -> FindPeer:
         """Give the function that finds out who asks for a socket."""
-        return self.finder(handshake.headers, handshake.connection.find_far_end)
+        return self.finder(handshake.headers, handshake.find_far_end)
 
     def of_handshake_at_need(self, handshake: Handshake) -> FindPeer:
         """Give a function that begins to look only when it is called; it keeps the handshake for as long as it lives.

@@ -1,48 +1,67 @@
-"""A socket that was taken over from HTTP: who uses it, from its beginning to its end.
+"""A socket that was taken over from HTTP: its way out, back-pressure, and its end.
 
-Knows the gate that counts it and the receiver that is told of it. Must not know what is spoken on it.
+Knows a transport, how full it is, and who uses it. Must not know what is spoken on it.
 """
 
 import asyncio
 import logging
-from typing import Protocol
+import os
+from typing import cast
 
-from oyez.net.callbacks import Gate
-from oyez.net.outgoing import OutgoingSide
+from oyez.access.peer import FarEnd
+from oyez.net.callbacks import Receiver, SocketCallbacks
+from oyez.net.peer import far_end_of
 
 logger = logging.getLogger(__name__)
 
-
-class Receiver(Protocol):
-    """What every such socket asks of who uses it."""
-
-    def drained(self) -> None:
-        """The socket takes bytes again, after a write that returned False."""
-        ...
-
-    def lost(self) -> None:
-        """The connection has ended. Called once, and last."""
-        ...
+# Answers that wait for a peer that reads nothing. Above that, nothing more is read from it, so it cannot ask for more.
+_UNSENT_ANSWERS_BYTES = 64 * 1024
 
 
-class TakenSocket(OutgoingSide):
-    """What is common to all of them; the receiver is there once the request was accepted."""
+class SocketConnection(asyncio.Protocol):
+    """What every such socket has in common.
 
-    __slots__ = ("_gate", "_receiver")
+    There are two ways to send. What a fan-out brings is written by `write`, which says when the peer does not keep up,
+    since there is history to go on from. What answers the peer goes by `send`, which never refuses; a peer that asks
+    without reading is not read from any more.
 
-    _gate: Gate
+    Args:
+        callbacks: what all sockets share.
+
+    Attributes:
+        blocked: the peer does not take what was written.
+        closing: the end has begun, nothing more is sent.
+    """
+
+    __slots__ = ("_callbacks", "_fd", "_held", "_reading_paused", "_receiver", "_transport", "blocked", "closing")
+
     _receiver: Receiver | None
+
+    def __init__(self, callbacks: SocketCallbacks) -> None:
+        self._callbacks = callbacks
+        self._receiver = None  # until the request was accepted
+        self._transport: asyncio.Transport = None  # type: ignore[assignment]  # set by connection_made
+        self._fd = -1  # where the transport can be gone past, see `_write_through`
+        self._held: list[bytes] | None = None  # answers, while the socket is corked
+        self._reading_paused = False
+        self.blocked = False
+        self.closing = False
+
+    # What the event loop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take over the socket."""
-        super().connection_made(transport)
-        self._gate.connections.add(self)
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=0)  # whatever the system does not take is back-pressure
+        if self._transport.get_extra_info("sslcontext") is None:
+            self._fd = self._transport.get_extra_info("socket").fileno()
+        self._callbacks.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of everything."""
         self.closing = True
         self._fd = -1
-        self._gate.connections.discard(self)
+        self._callbacks.connections.discard(self)
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
             receiver.lost()
@@ -51,9 +70,13 @@ class TakenSocket(OutgoingSide):
         """Close when the peer does."""
         return None
 
+    def pause_writing(self) -> None:
+        """The peer does not keep up."""
+        self.blocked = True
+
     def resume_writing(self) -> None:
         """The peer has taken all that was written."""
-        super().resume_writing()
+        self.blocked = False
         if self._reading_paused:
             self._reading_paused = False
             self._resume_reading()
@@ -67,10 +90,97 @@ class TakenSocket(OutgoingSide):
     def _resume_reading(self) -> None:
         self._transport.resume_reading()
 
+    # What its user calls
+
+    def find_far_end(self) -> FarEnd | None:
+        """Ask who is at the socket's other end, which costs a call of the system; None: it is closed already."""
+        return far_end_of(self._transport)
+
+    def write(self, data: bytes) -> bool:
+        """Send what a fan-out brings, now, and behind all that was sent before.
+
+        Returns:
+            False when the socket is full: write nothing more until the receiver is told that it has `drained`.
+        """
+        if self.closing:
+            return True
+        if self._held:
+            self._held.append(data)
+            data = b"".join(self._held)
+            self._held.clear()
+        self._write_through(data)
+        return not self.blocked
+
+    def send(self, data: bytes) -> None:
+        """Send an answer: now, or once the socket is uncorked."""
+        if not self.closing:
+            self._send(data)
+
+    def cork(self) -> None:
+        """Hold answers back until `uncork`: those to one read leave in one write, of one call of the system."""
+        self._held = []
+
+    def uncork(self) -> None:
+        """Send what was held back; what was sent before the end began goes out even when it has begun."""
+        held, self._held = self._held, None
+        if held:
+            self._send(b"".join(held))
+
+    def _send(self, data: bytes) -> None:
+        if self._held is not None:
+            self._held.append(data)
+            return
+        self._write_through(data)
+        if not self.blocked or self._reading_paused:
+            return
+        if self._transport.get_write_buffer_size() > _UNSENT_ANSWERS_BYTES:
+            self._reading_paused = True
+            self._transport.pause_reading()
+
+    def _write_through(self, data: bytes) -> None:
+        """Pass bytes to the system, and what it does not take to the transport, which waits until it does.
+
+        Going past the transport saves a quarter of what a write costs. It is safe because the socket stays open until
+        `connection_lost` has returned, and because a transport that holds bytes back has told us so. Under TLS the
+        bytes have to go through the transport.
+        """
+        rest: bytes | memoryview = data
+        if self._fd >= 0 and not self.blocked:
+            try:
+                sent = os.write(self._fd, data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:  # the peer is gone
+                self.abort()
+                return
+            if sent == len(data):
+                return
+            rest = memoryview(data)[sent:]
+        self._transport.write(rest)
+
+    # Ends
+
     def leave(self) -> None:
         """End because the daemon stops."""
         self.close()
 
     def close(self, code: int | None = None) -> None:
-        """End in an orderly way; ``code`` is for protocols that know one."""
-        raise NotImplementedError
+        """End behind all that was sent. A peer that does not read is cut off.
+
+        Args:
+            code: for protocols that tell the peer why; here there is none.
+        """
+        if self.closing:
+            return
+        if self._held:
+            self.uncork()
+        self.closing = True
+        if self.blocked:
+            self._transport.abort()
+        else:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """End now, whatever is unsent."""
+        self.closing = True
+        self._transport.abort()

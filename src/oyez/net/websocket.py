@@ -5,15 +5,15 @@ Knows WebSocket connections. Must not know which protocol speaks inside the mess
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from typing import Protocol
 
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN, SERVER
 from websockets.protocol import Protocol as FrameProtocol
 
-from oyez.net.callbacks import FrameReceiver, Gate
-from oyez.net.http.handshake import BadHandshake, Handshake, Refusal, accept, quiet_logger
-from oyez.net.socket import TakenSocket
+from oyez.net.callbacks import Receiver, SocketCallbacks
+from oyez.net.http.handshake import quiet_logger
+from oyez.net.socket import SocketConnection
 from oyez.wire.websocket import take_text_frames
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,32 @@ _CLOSING_TIMEOUT_S = 2.0
 _PARSERS_KEPT = 64
 
 
-class WebSocketConnection(TakenSocket):
+class FrameReceiver(Receiver, Protocol):
+    """Who uses a WebSocket."""
+
+    @property
+    def max_message_bytes(self) -> int:
+        """Longest message that the peer may send now; longer ones end the connection with 1009."""
+        ...
+
+    def opened(self, connection: "WebSocketConnection") -> None:
+        """Begin: the handshake's answer is on its way."""
+        ...
+
+    def receive_text(self, data: bytes) -> None:
+        """Take a text message, known to be UTF-8."""
+        ...
+
+    def receive_binary(self, data: bytes) -> None:
+        """Take a binary message."""
+        ...
+
+    def leave(self) -> None:
+        """End the connection, soon: the daemon stops, and those who were connected will come back to another."""
+        ...
+
+
+class WebSocketConnection(SocketConnection):
     """A socket after its upgrade. The HTTP side hands it over with the request that asked for it.
 
     ``heard``: the peer has sent bytes, or taken those that it was late with. Whoever waits for a sign of life takes it
@@ -60,12 +85,10 @@ class WebSocketConnection(TakenSocket):
 
     _receiver: FrameReceiver | None
 
-    def __init__(self, gate: Gate) -> None:
-        super().__init__()
-        self._gate = gate
+    def __init__(self, callbacks: SocketCallbacks) -> None:
+        super().__init__(callbacks)
         self._loop = asyncio.get_running_loop()
         self._ws: FrameProtocol | None = None  # while a message is unfinished, and once the end has begun
-        self._receiver = None
         self._fragments: list[Frame] | None = None
         self._unread = b""
         self._tail = b""
@@ -78,7 +101,7 @@ class WebSocketConnection(TakenSocket):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of everything."""
-        self._gate.ticker.clear(self)
+        self._callbacks.ticker.clear(self)
         self._unread = b""
         super().connection_lost(exc)
 
@@ -98,14 +121,14 @@ class WebSocketConnection(TakenSocket):
             data = data[: self._slice_bytes]
             self._transport.pause_reading()
             self._loop.call_soon(self._read_on)
-        self._hold_answers()
+        self.cork()
         try:
             self._feed(data)
         except Exception:
             logger.exception("a connection is closed after an error of ours")
             self.abort()
         finally:
-            self._release_answers()
+            self.uncork()
 
     def _read_on(self) -> None:
         """Go on with a large read, one slice a turn."""
@@ -113,7 +136,7 @@ class WebSocketConnection(TakenSocket):
             return
         data, self._unread = self._unread, b""
         self._transport.resume_reading()
-        clock = self._gate.ticker.clock
+        clock = self._callbacks.ticker.clock
         began = clock()
         self.data_received(data)
         spent_s = clock() - began
@@ -161,16 +184,16 @@ class WebSocketConnection(TakenSocket):
             self._loop.call_soon(self._transport.close)
         if self._unparsed_bytes == 0 and ws.current_size is None and ws.state is OPEN and not ws.eof_sent:
             self._ws = None  # between two messages: no trace of this peer is left in it
-            if len(self._gate.parsers) < _PARSERS_KEPT:
-                self._gate.parsers.append(ws)
+            if len(self._callbacks.parsers) < _PARSERS_KEPT:
+                self._callbacks.parsers.append(ws)
 
     def _borrow_parser(self) -> FrameProtocol:
         if self._ws is None:
-            free = self._gate.parsers
+            free = self._callbacks.parsers
             self._ws = (
                 free.pop()
                 if free
-                else FrameProtocol(SERVER, state=OPEN, max_size=self._gate.max_message_bytes, logger=quiet_logger)
+                else FrameProtocol(SERVER, state=OPEN, max_size=self._callbacks.max_message_bytes, logger=quiet_logger)
             )
             if self._tail:
                 self._ws.receive_data(self._tail)
@@ -182,38 +205,26 @@ class WebSocketConnection(TakenSocket):
         """Send what the protocol layer wants sent: pongs, and close frames with the end of the stream after them."""
         for out in ws.data_to_send():
             if out:
-                self._put_after_answers(out)
+                self._send(out)
             elif not self.closing:
                 self._linger()
         if ws.parser_exc is not None:
             if not isinstance(ws.parser_exc, EOFError):
-                self._gate.note("bad-frame", str(ws.parser_exc))
+                self._callbacks.note("bad-frame", str(ws.parser_exc))
             ws.parser_exc = None
 
-    # Handshake
+    # The beginning
 
-    def begin(self, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
-        """Answer the request that asked for the upgrade: its target and its headers, names in lower case."""
-        path, _, query = target.decode("latin-1").partition("?")
-        handshake = Handshake(path, query, headers, self)
-        cors = self._gate.origins.headers(handshake.first(b"origin"))
-        try:
-            answer = accept(handshake, cors)
-        except BadHandshake as error:
-            self._gate.note("bad-handshake", str(error))
-            self._refuse(error.answer)
-            return
-        receiver = self._gate.admit(handshake)
-        if isinstance(receiver, Refusal):
-            self._refuse(receiver.serialize(cors))
-            return
+    def open(self, answer: bytes, receiver: FrameReceiver) -> None:
+        """Accept the handshake: the answer, and what the receiver sends at once, leave in one write."""
         self._receiver = receiver
-        self._hold_answers()
+        self.cork()
         self.send(answer)
         receiver.opened(self)
-        self._release_answers()
+        self.uncork()
 
-    def _refuse(self, answer: bytes) -> None:
+    def refuse(self, answer: bytes) -> None:
+        """Answer the handshake with an error, and close."""
         self._transport.write(answer)
         self._linger()
 
@@ -263,13 +274,13 @@ class WebSocketConnection(TakenSocket):
             self._fail_too_big(ws)
 
     def _fail_not_utf8(self, ws: FrameProtocol) -> None:
-        self._gate.note("bad-frame", "text is not UTF-8")
+        self._callbacks.note("bad-frame", "text is not UTF-8")
         ws.fail(1007)  # RFC 6455 §8.1
         self._flush_parser(ws)
 
     def _fail_too_big(self, ws: FrameProtocol) -> None:
         if not ws.eof_sent:
-            self._gate.note("too-big", "a message over the limit of its sender")
+            self._callbacks.note("too-big", "a message over the limit of its sender")
             ws.fail(1009)  # RFC 6455 §7.4.1
             self._flush_parser(ws)
 
@@ -308,7 +319,7 @@ class WebSocketConnection(TakenSocket):
             self._transport.abort()
             return
         self._loop.call_soon(self._half_close)
-        self._gate.ticker.set(self, self._gate.ticker.clock() + _CLOSING_TIMEOUT_S)
+        self._callbacks.ticker.set(self, self._callbacks.ticker.clock() + _CLOSING_TIMEOUT_S)
 
     def _half_close(self) -> None:
         if not self._transport.is_closing() and self._transport.can_write_eof():

@@ -10,10 +10,13 @@ from websockets.protocol import Protocol as FrameProtocol
 
 from oyez.access.capacity import Notes
 from oyez.limits import LimitSettings
-from oyez.net.callbacks import FrameReceiver, IdleSocket, OpenSocket, StreamReceiver
+from oyez.net.callbacks import OpenSocket
+from oyez.net.http.callbacks import IdleSocket
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.origins import Origins
+from oyez.net.stream import StreamReceiver
 from oyez.net.ticker import Ticker
+from oyez.net.websocket import FrameReceiver
 
 Judge = Callable[[Handshake], FrameReceiver | Refusal]
 JudgeStream = Callable[[Handshake], StreamReceiver | Refusal]

@@ -16,13 +16,12 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from oyez.access.peer import FindPeer
-from oyez.net.callbacks import FrameReceiver
 from oyez.net.engineio.session import EngineLink, EngineServer
 from oyez.net.http.body import TooLarge, read_body, until_disconnected
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.origins import Origins
 from oyez.net.peer import Peers
-from oyez.net.websocket import WebSocketConnection
+from oyez.net.websocket import FrameReceiver, WebSocketConnection
 from oyez.wire import engineio, http_fields
 
 _RETRY_AFTER_S = 30

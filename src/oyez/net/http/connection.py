@@ -4,6 +4,7 @@ Knows requests as they come in. Must not know the paths, nor what is behind them
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import httptools
@@ -12,11 +13,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.protocols.utils import is_ssl
 
 from oyez.errors import ProtocolError
-from oyez.net.callbacks import HttpGate
+from oyez.net.http.callbacks import HttpCallbacks
 from oyez.net.http.preliminaries import IS_KEPT
+from oyez.net.http.takeover import take_stream, take_websocket
+from oyez.net.locality import RawHeaders
 from oyez.net.peer import far_end_of
-from oyez.net.stream import StreamConnection
-from oyez.net.websocket import WebSocketConnection
 from oyez.wire import http_fields
 from oyez.wire.http_target import ASTERISK, check_host, read_target
 
@@ -26,6 +27,8 @@ _GRACE_S = 1.0
 # How much longer an idle connection is kept than its client was told: a request that sets out at the last moment comes
 # a little later.
 _KEPT_LONGER_S = 2.0
+
+_TakeOver = Callable[[HttpCallbacks, asyncio.Transport, bytes, RawHeaders], asyncio.Protocol]
 
 _HEADER_FRAME = len(": \r\n")
 
@@ -43,9 +46,9 @@ class _HeadTooLongError(ProtocolError):
 class HttpConnection(HttpToolsProtocol):
     """A socket until it is upgraded: uvicorn's protocol, with bounds on headers in bytes and in time."""
 
-    def __init__(self, gate: HttpGate, **of_uvicorn: Any) -> None:
+    def __init__(self, callbacks: HttpCallbacks, **of_uvicorn: Any) -> None:
         super().__init__(**of_uvicorn)
-        self._gate = gate
+        self._callbacks = callbacks
         self._in_headers = True
         self._in_body = False
         self._header_bytes = 0
@@ -63,12 +66,12 @@ class HttpConnection(HttpToolsProtocol):
         self.transport = transport
         self.flow = FlowControl(transport)
         self.scheme = "https" if is_ssl(transport) else "http"
-        self._set_deadline(self._gate.limits.header_timeout_s)
+        self._set_deadline(self._callbacks.limits.header_timeout_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the deadline, and tell those who work on an answer."""
-        self._gate.ticker.clear(self)
-        self._gate.idle.pop(self, None)
+        self._callbacks.ticker.clear(self)
+        self._callbacks.idle.pop(self, None)
         for cycle in self._unanswered:
             cycle.disconnected = True
             cycle.message_event.set()
@@ -76,7 +79,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, as long as headers that are not complete stay within their bound."""
-        self._gate.idle.pop(self, None)
+        self._callbacks.idle.pop(self, None)
         if self._ends_with_answer:
             return
         self._header_bytes += len(data)
@@ -86,10 +89,10 @@ class HttpConnection(HttpToolsProtocol):
             if not self._stream_asked:  # what comes behind its request is nothing to anybody
                 self._refuse_broken(error.__context__)
                 return
-        if self._in_headers and self._header_bytes > self._gate.limits.max_header_bytes:
+        if self._in_headers and self._header_bytes > self._callbacks.limits.max_header_bytes:
             self._refuse_broken(_HeadTooLongError())
         elif self._stream_asked and not self.transport.is_closing():
-            self._hand_over(StreamConnection(self._gate))
+            self._hand_over(take_stream)
 
     def _parse(self, data: bytes) -> None:
         """Feed the parser, which stops at each request that asks for another protocol.
@@ -122,8 +125,7 @@ class HttpConnection(HttpToolsProtocol):
         elif any(length.strip("0") for length in self._all(b"content-length")) or self._all(b"transfer-encoding"):
             self._refuse(b"400 Bad Request", "a WebSocket asked for with a body")
         else:
-            connection = WebSocketConnection(self._gate)
-            self._hand_over(connection)
+            connection = self._hand_over(take_websocket)
             if rest:  # a client that did not wait for the answer
                 connection.data_received(rest)
 
@@ -132,13 +134,13 @@ class HttpConnection(HttpToolsProtocol):
         lines = [b"%b: %b" % (name, value) for name, value in self.headers if name != b"upgrade"]
         return b"\r\n".join([request, *lines, b"", b""])
 
-    def _hand_over(self, connection: WebSocketConnection | StreamConnection) -> None:
-        self._gate.ticker.clear(self)
+    def _hand_over(self, take: _TakeOver) -> asyncio.Protocol:
+        """Let the request that was parsed take the socket."""
+        self._callbacks.ticker.clear(self)
         self.connections.discard(self)
-        connection.connection_made(self.transport)
-        self.transport.set_protocol(connection)
-        connection.begin(self.url, self.headers)
+        connection = take(self._callbacks, self.transport, self.url, self.headers)
         self.parser = None  # type: ignore[assignment]  # it refers back to this object: both can go now
+        return connection
 
     def tick(self, now: float) -> None:
         """The headers did not come in time, or the body, or another request on a connection that is kept."""
@@ -151,7 +153,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def close_idle(self) -> None:
         """Close: somebody else needs the socket, and no request is under way on it."""
-        self._gate.idle.pop(self, None)
+        self._callbacks.idle.pop(self, None)
         self.transport.close()
 
     # The parser's side
@@ -167,7 +169,7 @@ class HttpConnection(HttpToolsProtocol):
         super().on_message_begin()
         self._in_headers = True
         self._in_body = False
-        self._set_deadline(self._gate.limits.header_timeout_s)
+        self._set_deadline(self._callbacks.limits.header_timeout_s)
 
     def on_chunk_header(self) -> None:
         """Count again: behind the last chunk come headers. They are nothing to anybody."""
@@ -193,8 +195,8 @@ class HttpConnection(HttpToolsProtocol):
         self._read_target()
         if self.parser.should_upgrade():
             return  # `_parse` decides what becomes of it
-        self._set_deadline(self._gate.limits.body_timeout_s + _GRACE_S)
-        self._is_stream = self.parser.get_method() == b"GET" and self._gate.is_stream(self.url)
+        self._set_deadline(self._callbacks.limits.body_timeout_s + _GRACE_S)
+        self._is_stream = self.parser.get_method() == b"GET" and self._callbacks.is_stream(self.url)
         if self._is_stream:
             if self._is_busy:
                 raise ProtocolError("a stream asked for before the answer to the request before")
@@ -204,7 +206,7 @@ class HttpConnection(HttpToolsProtocol):
     def _check_length(self) -> None:
         """Hold a head that came in one piece to the same bound as one that trickles in."""
         length = len(self.url) + sum([len(name) + len(value) + _HEADER_FRAME for name, value in self.headers])
-        if length > self._gate.limits.max_header_bytes:
+        if length > self._callbacks.limits.max_header_bytes:
             raise _HeadTooLongError
 
     def _read_target(self) -> None:
@@ -238,7 +240,7 @@ class HttpConnection(HttpToolsProtocol):
         self._stream_asked = self._is_stream
         self._header_bytes = 0
         self._in_headers = self._in_body = False
-        self._gate.ticker.clear(self)
+        self._callbacks.ticker.clear(self)
         if self._is_stream:
             return
         super().on_message_complete()
@@ -261,11 +263,11 @@ class HttpConnection(HttpToolsProtocol):
             self._wait_for_request()
 
     def _wait_for_request(self) -> None:
-        self._gate.idle[self] = None
-        self._set_deadline(self._gate.keep_alive_s + _KEPT_LONGER_S)
+        self._callbacks.idle[self] = None
+        self._set_deadline(self._callbacks.keep_alive_s + _KEPT_LONGER_S)
 
     def _set_deadline(self, delay_s: float) -> None:
-        ticker = self._gate.ticker
+        ticker = self._callbacks.ticker
         ticker.set(self, ticker.clock() + delay_s)
 
     def _refuse_broken(self, reason: BaseException | None) -> None:
@@ -275,11 +277,11 @@ class HttpConnection(HttpToolsProtocol):
 
     def _refuse(self, status: bytes, detail: str) -> None:
         """Answer what cannot be served, and close; if answers to earlier requests are due, the next is the last."""
-        self._gate.note("bad-request", detail)
+        self._callbacks.note("bad-request", detail)
         if self._is_busy:
             self._end_with_answer()
         elif not self.transport.is_closing():
-            self._gate.ticker.clear(self)
+            self._callbacks.ticker.clear(self)
             if not (self._unanswered and self._unanswered[0].response_started):
                 self.transport.write(self._write_refusal(status, detail))
             self.transport.close()
@@ -291,14 +293,14 @@ class HttpConnection(HttpToolsProtocol):
             "Connection": "close",
             "Content-Type": "text/plain; charset=utf-8",
             "Content-Length": str(len(body)),
-            **self._gate.origins.headers(origin),
+            **self._callbacks.origins.headers(origin),
         }
         lines = "".join([f"{name}: {value}\r\n" for name, value in fields.items()])
         return b"HTTP/1.1 %b\r\n%b\r\n%b" % (status, lines.encode("latin-1"), body)
 
     def _end_with_answer(self) -> None:
         """Close with the answer that is due; it says so, and who has asked for more asks again (RFC 9112 §9.3.2)."""
-        self._gate.ticker.clear(self)
+        self._callbacks.ticker.clear(self)
         self._ends_with_answer = True
         self._unanswered[0].keep_alive = False
         self.pipeline.clear()

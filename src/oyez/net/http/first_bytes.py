@@ -15,9 +15,9 @@ from typing import Any, cast
 from uvicorn.server import ServerState
 
 from oyez.errors import ProtocolError
-from oyez.net.callbacks import HttpGate
+from oyez.net.http.callbacks import HttpCallbacks
 from oyez.net.http.connection import HttpConnection
-from oyez.net.websocket import WebSocketConnection
+from oyez.net.http.takeover import take_websocket
 from oyez.wire.http_target import check_host
 
 # RFC 9112 §3 and §5, without anything that two parsers could read in two ways.
@@ -28,13 +28,13 @@ _CONNECTION = (b"upgrade", b"keep-alive, upgrade")
 _BODY = re.compile(rb"\r\n(?:content-length|transfer-encoding|expect):", re.IGNORECASE)
 
 
-class Doorman(asyncio.Protocol):
+class FirstBytes(asyncio.Protocol):
     """A socket until its first bytes come."""
 
-    __slots__ = ("_gate", "_of_uvicorn", "_sockets", "tick_slot", "transport")
+    __slots__ = ("_callbacks", "_of_uvicorn", "_sockets", "tick_slot", "transport")
 
-    def __init__(self, gate: HttpGate, **of_uvicorn: Any) -> None:
-        self._gate = gate
+    def __init__(self, callbacks: HttpCallbacks, **of_uvicorn: Any) -> None:
+        self._callbacks = callbacks
         self._of_uvicorn = of_uvicorn
         self._sockets: set[object] = cast("ServerState", of_uvicorn["server_state"]).connections  # type: ignore[assignment]
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set by connection_made
@@ -44,39 +44,36 @@ class Doorman(asyncio.Protocol):
         """Wait for the first bytes, but not for ever."""
         self.transport = cast("asyncio.Transport", transport)
         self._sockets.add(self)
-        ticker = self._gate.ticker
-        ticker.set(self, ticker.clock() + self._gate.limits.header_timeout_s)
-        if len(self._sockets) + len(self._gate.connections) > self._gate.max_sockets:
+        ticker = self._callbacks.ticker
+        ticker.set(self, ticker.clock() + self._callbacks.limits.header_timeout_s)
+        if len(self._sockets) + len(self._callbacks.connections) > self._callbacks.max_sockets:
             self._make_room()
 
     def _make_room(self) -> None:
         """Close the socket that has waited for a request for longest; if there is none, the one that has just come."""
-        longest = next(iter(self._gate.idle), None)
+        longest = next(iter(self._callbacks.idle), None)
         if longest is not None:
             longest.close_idle()
         else:
-            self._gate.note("at-capacity", "a socket over the limit is closed")
+            self._callbacks.note("at-capacity", "a socket over the limit is closed")
             self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
         self._sockets.discard(self)
-        self._gate.ticker.clear(self)
+        self._callbacks.ticker.clear(self)
 
     def data_received(self, data: bytes) -> None:
         """Hand the socket over."""
         self.connection_lost(None)
-        request = _read_plain_request(data) if len(data) <= self._gate.limits.max_header_bytes else None
+        request = _read_plain_request(data) if len(data) <= self._callbacks.limits.max_header_bytes else None
         if request is None:
-            http = HttpConnection(self._gate, **self._of_uvicorn)
+            http = HttpConnection(self._callbacks, **self._of_uvicorn)
             http.connection_made(self.transport)
             self.transport.set_protocol(http)
             http.data_received(data)
             return
-        connection = WebSocketConnection(self._gate)
-        connection.connection_made(self.transport)
-        self.transport.set_protocol(connection)
-        connection.begin(*request)
+        take_websocket(self._callbacks, self.transport, *request)
 
     def eof_received(self) -> bool | None:
         """Close when the peer does."""

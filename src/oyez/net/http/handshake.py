@@ -4,8 +4,8 @@ Knows RFC 6455's opening handshake. Must not know who takes the connection.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from websockets.datastructures import Headers
 from websockets.exceptions import InvalidHandshake
@@ -13,11 +13,9 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.utils import accept_key
 
+from oyez.access.peer import FarEnd
 from oyez.errors import ProtocolError
 from oyez.wire.http_fields import read_subprotocols
-
-if TYPE_CHECKING:
-    from oyez.net.outgoing import OutgoingSide
 
 # websockets logs each connection; ours are logged by who uses them, so its logger is kept quiet.
 quiet_logger = logging.getLogger("oyez.websockets")
@@ -39,12 +37,19 @@ _BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 
 
 class Handshake(NamedTuple):
-    """A request that asks for its whole socket, with the headers as they came: names in lower case, values as bytes."""
+    """A request that asks for its whole socket: for a WebSocket, or for an answer without an end.
+
+    Attributes:
+        path: of its target, as it came, percent signs and all.
+        query: behind the question mark, without it.
+        headers: names in lower case, values as bytes.
+        find_far_end: asks the system for the socket's other end.
+    """
 
     path: str
     query: str
     headers: Sequence[tuple[bytes, bytes]]
-    connection: "OutgoingSide"
+    find_far_end: Callable[[], FarEnd | None]
 
     def all(self, name: bytes) -> list[str]:
         """Give every value of a header, named in lower case."""

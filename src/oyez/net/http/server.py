@@ -15,8 +15,9 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
-from oyez.net.callbacks import HttpGate, OpenSocket
-from oyez.net.http.first_bytes import Doorman
+from oyez.net.callbacks import OpenSocket
+from oyez.net.http.callbacks import HttpCallbacks
+from oyez.net.http.first_bytes import FirstBytes
 from oyez.net.http.preliminaries import Preliminaries
 from oyez.net.ticker import Ticker
 from oyez.net.websocket import WebSocketConnection
@@ -34,7 +35,7 @@ _PROBE_TIMEOUT_S = 1.0
 class HttpServer:
     """uvicorn, started and stopped by its owner: it has no say over signals, sockets or the time a stop may take.
 
-    It may listen on several addresses, each with an application and a gate of its own. Their gates have one set of
+    It may listen on several addresses, each with an application and callbacks of its own, which share one set of
     ``connections``.
     """
 
@@ -45,7 +46,7 @@ class HttpServer:
         self._mains: list[asyncio.Task[None]] = []
         self._upgraded: set[OpenSocket] = set()
 
-    async def listen(self, listener: socket.socket, app: ASGIApp, gate: HttpGate) -> None:
+    async def listen(self, listener: socket.socket, app: ASGIApp, callbacks: HttpCallbacks) -> None:
         """Serve on a bound socket.
 
         Raises:
@@ -53,14 +54,14 @@ class HttpServer:
         """
         listener.listen(BACKLOG)  # uvloop would close the socket instead of telling that it cannot
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)  # accepted ones inherit it
-        self._upgraded = gate.connections
+        self._upgraded = callbacks.connections
         config = uvicorn.Config(
-            Preliminaries(app, gate.keep_alive_s, gate.origins),
-            http=cast(type[asyncio.Protocol], partial(Doorman, gate)),
-            ws=cast(type[asyncio.Protocol], WebSocketConnection),  # never made by uvicorn, see `Doorman`
+            Preliminaries(app, callbacks.keep_alive_s, callbacks.origins),
+            http=cast(type[asyncio.Protocol], partial(FirstBytes, callbacks)),
+            ws=cast(type[asyncio.Protocol], WebSocketConnection),  # never made by uvicorn, see `FirstBytes`
             lifespan="off",
             log_config=None,
-            log_level=logging.ERROR,  # our own bugs; what clients do wrong is noted by the gate
+            log_level=logging.ERROR,  # our own bugs; what clients do wrong is counted by `note`
             access_log=False,
             server_header=False,
             proxy_headers=False,

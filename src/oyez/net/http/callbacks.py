@@ -1,0 +1,80 @@
+"""What the HTTP side asks of the rest of the daemon: its limits, and who takes a request that wants its whole socket.
+
+Knows interfaces. Must not know who implements them (`server.routes`).
+"""
+
+from typing import Protocol
+
+from oyez.net.callbacks import SocketCallbacks
+from oyez.net.http.handshake import Handshake, Refusal
+from oyez.net.origins import Origins
+from oyez.net.stream import StreamReceiver
+from oyez.net.websocket import FrameReceiver
+
+
+class IdleSocket(Protocol):
+    """A socket that is kept in case its client asks for more."""
+
+    def close_idle(self) -> None:
+        """Close it: another one needs the room."""
+        ...
+
+
+class HttpLimits(Protocol):
+    """Bounds on one request, beside that on its body's length, which depends on the door."""
+
+    @property
+    def max_header_bytes(self) -> int:
+        """Longest head of one request, with its first line, in bytes."""
+        ...
+
+    @property
+    def header_timeout_s(self) -> float:
+        """How long the head may take, in seconds."""
+        ...
+
+    @property
+    def body_timeout_s(self) -> float:
+        """How long the body may take, in seconds."""
+        ...
+
+
+class HttpCallbacks(SocketCallbacks, Protocol):
+    """What HTTP connections share, and whom they ask."""
+
+    @property
+    def limits(self) -> HttpLimits:
+        """Bounds on requests."""
+        ...
+
+    @property
+    def max_sockets(self) -> int:
+        """How many sockets may be open, of all kinds."""
+        ...
+
+    @property
+    def keep_alive_s(self) -> float:
+        """How long clients are told that a connection without a request is kept, in seconds."""
+        ...
+
+    @property
+    def idle(self) -> dict[IdleSocket, None]:
+        """Connections without a request, the one that has been so for longest first."""
+        ...
+
+    @property
+    def origins(self) -> Origins:
+        """Whose pages may read what is answered to a request for a socket."""
+        ...
+
+    def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
+        """Choose who takes a new WebSocket."""
+        ...
+
+    def is_stream(self, target: bytes) -> bool:
+        """Tell whether a GET of this target has an answer without an end."""
+        ...
+
+    def admit_stream(self, request: Handshake) -> StreamReceiver | Refusal:
+        """Choose who writes such an answer."""
+        ...

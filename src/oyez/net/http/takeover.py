@@ -1,0 +1,62 @@
+"""Requests that take their whole socket: the answer is written, and a connection of its own goes on with it.
+
+Knows handshakes and whom to ask for a receiver. Must not know frames, records, nor how the request was parsed.
+"""
+
+import asyncio
+
+from oyez.net.http.callbacks import HttpCallbacks
+from oyez.net.http.handshake import BadHandshake, Handshake, Refusal, accept
+from oyez.net.locality import RawHeaders
+from oyez.net.socket import SocketConnection
+from oyez.net.stream import StreamConnection
+from oyez.net.websocket import WebSocketConnection
+
+
+def take_websocket(
+    callbacks: HttpCallbacks, transport: asyncio.Transport, target: bytes, headers: RawHeaders
+) -> WebSocketConnection:
+    """Make a WebSocket of a connection, or refuse and close it.
+
+    Args:
+        callbacks: whom to ask.
+        transport: the connection; from now on the WebSocket is its protocol.
+        target: of the request, in origin form.
+        headers: of the request, names in lower case.
+    """
+    connection = WebSocketConnection(callbacks)
+    handshake = _begin(connection, transport, target, headers)
+    cors = callbacks.origins.headers(handshake.first(b"origin"))
+    try:
+        answer = accept(handshake, cors)
+    except BadHandshake as error:
+        callbacks.note("bad-handshake", str(error))
+        connection.refuse(error.answer)
+        return connection
+    receiver = callbacks.admit(handshake)
+    if isinstance(receiver, Refusal):
+        connection.refuse(receiver.serialize(cors))
+    else:
+        connection.open(answer, receiver)
+    return connection
+
+
+def take_stream(
+    callbacks: HttpCallbacks, transport: asyncio.Transport, target: bytes, headers: RawHeaders
+) -> StreamConnection:
+    """Make a stream of a connection, or refuse and close it; the arguments are those of `take_websocket`."""
+    connection = StreamConnection(callbacks)
+    request = _begin(connection, transport, target, headers)
+    receiver = callbacks.admit_stream(request)
+    if isinstance(receiver, Refusal):
+        connection.refuse(receiver.serialize(callbacks.origins.headers(request.first(b"origin"))))
+    else:
+        connection.open(receiver)
+    return connection
+
+
+def _begin(connection: SocketConnection, transport: asyncio.Transport, target: bytes, headers: RawHeaders) -> Handshake:
+    connection.connection_made(transport)
+    transport.set_protocol(connection)
+    path, _, query = target.decode("latin-1").partition("?")
+    return Handshake(path, query, headers, connection.find_far_end)
