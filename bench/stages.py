@@ -18,6 +18,7 @@ from oyez.errors import BrokerError
 from oyez.hub.history import Gap, History
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId, Post, Publication
+from oyez.hub.settings import HistorySettings
 from oyez.hub.subscriber import Subscription
 from oyez.wire import commands, socketio
 from oyez.wire.websocket import take_text_frames, text_frame
@@ -49,8 +50,8 @@ def _best(stage: Callable[[], object], number: int = 20_000) -> float:
 
 
 async def _hub(turns: list[Callable[[], None]]) -> Hub:
-    history = History(size=256, ttl_s=600, max_bytes=64 << 20, max_channels=100_000)
-    hub = Hub(MemoryBroker(), history, call_soon=turns.append, clock=time.monotonic, replay_without_start=50)
+    history = History(HistorySettings())
+    hub = Hub(MemoryBroker(), history, call_soon=turns.append, clock=time.monotonic)
     await hub.start()
     for number in range(CHANNELS):
         subscription = Subscription(Listener(), SOCKETIO_FRAMES, lambda _: True)

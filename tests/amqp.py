@@ -21,6 +21,7 @@ from oyez.errors import BrokerError
 from oyez.hub.history import History
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId, Post, Publication
+from oyez.hub.settings import HistorySettings
 from tests.fakes import Listener
 from tests.inbox import PATIENCE_S
 
@@ -45,13 +46,12 @@ class Site:
         self.horizon = EventId(0)
         self._happened = asyncio.Event()
         self.broker = AmqpBroker(parse_amqp_url(url), limits, self._note, wall_clock=wall_clock)
-        self.history = History(size=10_000, ttl_s=600.0, max_bytes=2**26, max_channels=1000)
+        self.history = History(HistorySettings(size=10_000, ttl_s=600.0, max_bytes=2**26, max_channels=1000))
         self.hub = Hub(
             self.broker,
             self.history,
             call_soon=lambda function: asyncio.get_running_loop().call_soon(function),
             clock=time.monotonic,
-            replay_without_start=50,
         )
         self._watch_hub()
 

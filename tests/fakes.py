@@ -10,6 +10,7 @@ from oyez.hub.audience import Audience
 from oyez.hub.history import Gap, History
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId, Post, Publication
+from oyez.hub.settings import HistorySettings
 from oyez.hub.subscriber import Subscription
 from oyez.net.callbacks import OpenSocket
 from oyez.net.http.handshake import Handshake, Refusal
@@ -109,13 +110,16 @@ class World:
         self.wall_clock = Clock(1.0)
         self.turns: list[Callable[[], None]] = []
         self.audience = Audience() if audience is None else audience
-        self.history = History(size=size, ttl_s=ttl_s, max_bytes=max_bytes, max_channels=max_channels)
+        self.history = History(
+            HistorySettings(
+                size=size, ttl_s=ttl_s, max_bytes=max_bytes, max_channels=max_channels, replay_without_start=newest
+            )
+        )
         self.hub = Hub(
             broker(self.clock, self.wall_clock),
             self.history,
             call_soon=self.turns.append,
             clock=self.clock,
-            replay_without_start=newest,
             audience=self.audience,
             write_bytes=write_bytes,
             members_per_clock_read=members_per_clock_read,

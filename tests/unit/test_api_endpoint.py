@@ -19,6 +19,7 @@ from oyez.hub.broker import Settle
 from oyez.hub.history import History
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Post
+from oyez.hub.settings import HistorySettings
 from oyez.limits import LimitSettings
 from oyez.net.peer import Peers
 
@@ -34,10 +35,9 @@ def post(body: bytes, **headers: str) -> tuple[Response, Notes]:
     """Let an endpoint in front of a broken store answer a request to publish."""
     hub = Hub(
         BrokenBroker(),
-        History(size=9, ttl_s=9, max_bytes=2**20, max_channels=9),
+        History(HistorySettings(size=9, ttl_s=9, max_bytes=2**20, max_channels=9)),
         call_soon=lambda _: None,
         clock=time.monotonic,
-        replay_without_start=9,
     )
     notes = Notes()
     limits = LimitSettings(max_sender_message_bytes=1000, max_batch_events=10, max_batch_bytes=5000, body_timeout_s=1)

@@ -15,6 +15,7 @@ from oyez.hub.broker import Settle
 from oyez.hub.history import History
 from oyez.hub.hub import Hub
 from oyez.hub.publication import EventId, Post
+from oyez.hub.settings import HistorySettings
 from oyez.wire.api_answers import ApiError
 from oyez.wire.api_requests import KeyedPost, Publish
 
@@ -53,8 +54,8 @@ class World:
 
     def __init__(self) -> None:
         self.broker = SlowBroker()
-        history = History(size=9, ttl_s=9, max_bytes=2**20, max_channels=9)
-        hub = Hub(self.broker, history, call_soon=lambda _: None, clock=time.monotonic, replay_without_start=9)
+        history = History(HistorySettings(size=9, ttl_s=9, max_bytes=2**20, max_channels=9))
+        hub = Hub(self.broker, history, call_soon=lambda _: None, clock=time.monotonic)
         self.known = KnownKeys()
         self.publisher = Publisher(hub, self.known, time.monotonic)
 

@@ -4,12 +4,13 @@ import pytest
 
 from oyez.hub.history import Gap, History
 from oyez.hub.publication import Channel, EventId, Publication
+from oyez.hub.settings import HistorySettings
 
 A, B, C, D = map(Channel, "abcd")
 
 
 def history(*, size: int = 100, ttl_s: float = 60, max_bytes: int = 2**20, max_channels: int = 100) -> History:
-    one = History(size=size, ttl_s=ttl_s, max_bytes=max_bytes, max_channels=max_channels)
+    one = History(HistorySettings(size=size, ttl_s=ttl_s, max_bytes=max_bytes, max_channels=max_channels))
     one.lose(EventId(10))
     return one
 

@@ -10,6 +10,7 @@ from oyez.hub.broker import Deliver, Lose
 from oyez.hub.history import Gap, History
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId, Post, Publication
+from oyez.hub.settings import HistorySettings
 from tests.fakes import IDS, Clock, Listener, World, run_without_loop
 
 
@@ -282,8 +283,8 @@ def test_what_the_store_had_lost_before_the_start_is_a_gap() -> None:
             deliver([Publication(EventId(90), Channel("a"), b"1", (), 0.0)])
             return EventId(80)
 
-    history = History(size=9, ttl_s=9, max_bytes=2**20, max_channels=9)
-    hub = Hub(Refilling(), history, call_soon=lambda _: None, clock=Clock(), replay_without_start=9)
+    history = History(HistorySettings(size=9, ttl_s=9, max_bytes=2**20, max_channels=9))
+    hub = Hub(Refilling(), history, call_soon=lambda _: None, clock=Clock())
     run_without_loop(hub.start())
     for start, recovered in ((5, False), (80, True), (90, True)):
         for channel in ("a", "empty"):
@@ -299,7 +300,7 @@ def test_stopping_the_hub_stops_its_broker() -> None:
         async def stop(self) -> None:
             stopped.append(True)
 
-    history = History(size=9, ttl_s=9, max_bytes=2**20, max_channels=9)
-    hub = Hub(Stopping(), history, call_soon=lambda _: None, clock=Clock(), replay_without_start=9)
+    history = History(HistorySettings(size=9, ttl_s=9, max_bytes=2**20, max_channels=9))
+    hub = Hub(Stopping(), history, call_soon=lambda _: None, clock=Clock())
     asyncio.run(hub.stop())
     assert stopped == [True]

@@ -16,6 +16,7 @@ from oyez.hub.broker import Settle
 from oyez.hub.history import History
 from oyez.hub.hub import Hub
 from oyez.hub.publication import EventId
+from oyez.hub.settings import HistorySettings
 from oyez.limits import LimitSettings
 from oyez.net.origins import Origins
 from oyez.net.peer import Peers
@@ -47,10 +48,9 @@ class Door:
         self.context = ListenerContext(
             Hub(
                 self.broker,
-                History(size=5, ttl_s=60, max_bytes=2**20, max_channels=5),
+                History(HistorySettings(size=5, ttl_s=60, max_bytes=2**20, max_channels=5)),
                 call_soon=lambda function: None,
                 clock=self.clock,
-                replay_without_start=5,
             ),
             Seats(5),
             self.callbacks.ticker,

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from oyez.hub.publication import Channel, EventId, Publication
+from oyez.hub.settings import HistorySettings
 
 
 class Gap(NamedTuple):
@@ -34,11 +35,9 @@ class _Ring:
 class History:
     """What can be replayed."""
 
-    def __init__(self, *, size: int, ttl_s: float, max_bytes: int, max_channels: int) -> None:
-        self._size = size
-        self._ttl_s = ttl_s
-        self._max_bytes = max_bytes
-        self._max_channels = max_channels
+    def __init__(self, settings: HistorySettings) -> None:
+        self.settings = settings
+        self._size, self._max_bytes = settings.size, settings.max_bytes  # for every event
         self._rings: dict[Channel, _Ring] = {}
         self._empty: OrderedDict[Channel, None] = OrderedDict()  # rings without events, longest empty first
         self._all: OrderedDict[EventId, Publication] = OrderedDict()  # oldest first
@@ -94,7 +93,7 @@ class History:
 
     def expire(self, now: float, *, at_most: int) -> None:
         """Drop events that are older than the time to live, a bounded number at a call."""
-        oldest_allowed = now - self._ttl_s
+        oldest_allowed = now - self.settings.ttl_s
         for _ in range(at_most):
             oldest = next(iter(self._all.values()), None)
             if oldest is None or oldest.time > oldest_allowed:
@@ -124,7 +123,7 @@ class History:
         return Gap(channel, after, oldest)
 
     def _open_ring(self, channel: Channel) -> _Ring:
-        if len(self._rings) >= self._max_channels:
+        if len(self._rings) >= self.settings.max_channels:
             while not self._empty:
                 self._drop_oldest()
             forgotten, _ = self._empty.popitem(last=False)

@@ -39,7 +39,6 @@ class Hub:
         history: what can be replayed.
         call_soon: runs a function in the next turn of the event loop.
         clock: seconds on a steady scale.
-        replay_without_start: how many events a listener gets at most that names no start.
         audience: who listens; for tests that look into it.
         write_bytes: what one write to one listener may carry, unless a single event is longer.
         members_per_clock_read: after how many listeners a fan-out asks whether its slice of time is used up.
@@ -53,7 +52,6 @@ class Hub:
         *,
         call_soon: Callable[[Callable[[], None]], object],
         clock: Callable[[], float],
-        replay_without_start: int,
         audience: Audience | None = None,
         write_bytes: int = chunks.WRITE_BYTES,
         members_per_clock_read: int = fan_out.MEMBERS_PER_CLOCK_READ,
@@ -63,7 +61,6 @@ class Hub:
         self._history = history
         self._audience = Audience() if audience is None else audience
         self._clock = clock
-        self._replay_without_start = replay_without_start
         self._left_channels_kept = left_channels_kept
         self._log = SparseLog(logger, clock)
         self._replay = Replay(history, self._audience, self._log, write_bytes)
@@ -274,8 +271,9 @@ class Hub:
 
         If there are none, it is the newest id: whoever keeps it as its position can name it later.
         """
+        newest = self._history.settings.replay_without_start
         new = [channel for channel in channels if self._known_position(subscription, channel) is None]
         ids = sorted(publication.id for channel in new for publication in self._history.since(channel, EventId(0)))
-        if len(ids) > self._replay_without_start:
-            return ids[-self._replay_without_start - 1]
+        if len(ids) > newest:
+            return ids[-newest - 1]
         return EventId(ids[0] - 1) if ids else self._history.last_id

@@ -77,7 +77,12 @@ class Assembly:
         self.capacity: Capacity = derive_capacity(raise_open_files(), settings.limits.max_connections)
         self.broker_url = shown_url(settings)
         self._broker = open_store(settings, self.notes)
-        self.hub = self._build_hub()
+        self.hub = Hub(
+            self._broker,
+            History(settings.history),
+            call_soon=lambda function: asyncio.get_running_loop().call_soon(function),
+            clock=time.monotonic,
+        )
         self.context = ListenerContext(
             self.hub,
             Seats(self.capacity.listeners),
@@ -118,21 +123,6 @@ class Assembly:
         self.status = StatusEndpoint(is_serving, self._build_metrics(count_lost_lines))
 
     # Parts
-
-    def _build_hub(self) -> Hub:
-        history = self._settings.history
-        return Hub(
-            self._broker,
-            History(
-                size=history.size,
-                ttl_s=history.ttl_s,
-                max_bytes=history.max_bytes,
-                max_channels=history.max_channels,
-            ),
-            call_soon=lambda function: asyncio.get_running_loop().call_soon(function),
-            clock=time.monotonic,
-            replay_without_start=history.replay_without_start,
-        )
 
     def _build_metrics(self, count_lost_lines: Callable[[], int]) -> Metrics:
         metrics = Metrics()
