@@ -22,7 +22,7 @@ from oyez.access.peer import FindPeer
 from oyez.limits import LimitSettings
 from oyez.net.callbacks import OpenSocket
 from oyez.net.engineio.http import EngineHttp
-from oyez.net.engineio.session import EngineLink, EngineServer
+from oyez.net.engineio.session import EngineServer, EngineSession
 from oyez.net.engineio.session_id import new_session_id
 from oyez.net.engineio.settings import SocketioSettings
 from oyez.net.http.callbacks import IdleSocket
@@ -48,7 +48,7 @@ class EngineEcho:
 
     max_message_bytes = MAX_PAYLOAD_BYTES
 
-    def __init__(self, link: EngineLink) -> None:
+    def __init__(self, link: EngineSession) -> None:
         self._link = link
 
     def receive_text(self, data: bytes) -> None:
@@ -73,7 +73,7 @@ class EngineEcho:
 class SocketEcho(EngineEcho):
     """Sends Socket.IO events back, in two namespaces."""
 
-    def __init__(self, link: EngineLink) -> None:
+    def __init__(self, link: EngineSession) -> None:
         super().__init__(link)
         self._session = SocketIOSession()
         link.set_alarm(CONNECT_TIMEOUT_S)

@@ -4,13 +4,13 @@ import pytest
 
 from oyez.net.engineio.settings import SocketioSettings
 from oyez.wire import engineio
-from oyez.wire.engineio_session import Action, EngineSession, Event, State
+from oyez.wire.engineio_session import Action, Event, SessionMachine, State
 
 LIVING = [state for state in State if state is not State.CLOSED]
 
 
-def session(state: State = State.WEBSOCKET) -> EngineSession:
-    return EngineSession(state, SocketioSettings(ping_interval_s=25, ping_timeout_s=20), now=100.0)
+def session(state: State = State.WEBSOCKET) -> SessionMachine:
+    return SessionMachine(state, SocketioSettings(ping_interval_s=25, ping_timeout_s=20), now=100.0)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,7 @@ from oyez.access.peer import FindPeer, Peer
 from oyez.endpoints.socketio import SocketIOEndpoint
 from oyez.hub.publication import Channel
 from oyez.limits import LimitSettings
-from oyez.net.engineio import polling
-from oyez.net.engineio.session import EngineLink, EngineServer
+from oyez.net.engineio.session import EngineServer, EngineSession
 from oyez.net.engineio.settings import SocketioSettings
 from oyez.net.ticker import Ticker
 from tests.fakes import World
@@ -37,13 +36,13 @@ class Door:
             failures=FailedAttempts(10, self.world.clock),
             note=self.note,
         )
-        self.engine = EngineServer(settings, limits, ticker, self.endpoint.open_app, self.note)
+        self.engine = EngineServer(settings, limits, ticker, self.endpoint.open_app, self.note, max_unread_bytes=4096)
 
     def note(self, reason: str, detail: str, find_peer: FindPeer | None = None, /) -> None:
         self.notes.append(reason)
 
-    def open(self) -> EngineLink:
-        return self.engine.open_link(lambda: Peer(None), polling=True)
+    def open(self) -> EngineSession:
+        return self.engine.open_session(lambda: Peer(None), polling=True)
 
 
 @pytest.mark.parametrize(
@@ -59,10 +58,7 @@ class Door:
     ],
     ids=["connect", "filter", "gap", "last", "refused post", "bad post", "connect sender"],
 )
-def test_a_client_that_never_polls_leaves_nothing_behind(
-    monkeypatch: pytest.MonkeyPatch, first: list[bytes], again: list[bytes]
-) -> None:
-    monkeypatch.setattr(polling, "_HOPELESS_BYTES", 4096)
+def test_a_client_that_never_polls_leaves_nothing_behind(first: list[bytes], again: list[bytes]) -> None:
     door = Door()
     link = door.open()
     for packet in first:
@@ -74,4 +70,4 @@ def test_a_client_that_never_polls_leaves_nothing_behind(
     assert "unread-answers" in door.notes
     assert (door.endpoint.seats.taken, door.endpoint.senders) == (0, 0)
     assert door.world.hub.listeners(Channel(NAME)) == 0
-    assert not door.engine.links
+    assert not door.engine.sessions

@@ -21,7 +21,7 @@ from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId, Post
 from oyez.hub.subscriber import Subscription
 from oyez.limits import LimitSettings
-from oyez.net.engineio.session import EngineLink
+from oyez.net.engineio.session import EngineSession
 from oyez.net.engineio.session_id import new_session_id
 from oyez.net.engineio.settings import SocketioSettings
 from oyez.wire import commands, engineio, json_text, socketio
@@ -72,7 +72,7 @@ class SocketIOEndpoint:
         self.senders = 0
         self.posts = 0
 
-    def open_app(self, link: EngineLink) -> "SocketIOApp":
+    def open_app(self, link: EngineSession) -> "SocketIOApp":
         """Begin a link."""
         return SocketIOApp(self, link)
 
@@ -82,7 +82,7 @@ class SocketIOApp:
 
     __slots__ = ("_endpoint", "_failures", "_link", "_listener", "_role", "_session", "max_message_bytes")
 
-    def __init__(self, endpoint: SocketIOEndpoint, link: EngineLink) -> None:
+    def __init__(self, endpoint: SocketIOEndpoint, link: EngineSession) -> None:
         self._endpoint = endpoint
         self._link = link
         self._session = SocketIOSession()

@@ -175,24 +175,22 @@ class Hub:
         client has everything, or None if it named none.
         """
         try:
-            self._subscribe(subscription, channels, start)
+            since = None if start is None else self._reach_back(start)
+            positions, gaps = self._positions(subscription, dict.fromkeys(channels), since)
+            for channel in subscription.channels.difference(positions):
+                reached = self._reached(subscription, channel)
+                subscription.remember_left(channel, reached, self._left_channels_kept)
+            self._audience.leave(subscription)
+            subscription.place(positions)
+            self._replay.gaps += len(gaps)
+            subscription.subscriber.tell_subscribed(None if start is None else not gaps, gaps)
+            if subscription.ended:
+                return  # the answer was one too many for its transport
+            self._audience.join(subscription)
+            if not subscription.lagging:  # else it goes on when its socket takes bytes again
+                self._replay.catch_up(subscription)
         except Exception:
             self._replay.cut_off(subscription)
-
-    def _subscribe(self, subscription: Subscription, channels: Sequence[Channel], start: EventId | None) -> None:
-        since = None if start is None else self._reach_back(start)
-        positions, gaps = self._positions(subscription, dict.fromkeys(channels), since)
-        for channel in subscription.channels.difference(positions):
-            subscription.remember_left(channel, self._reached(subscription, channel), self._left_channels_kept)
-        self._audience.leave(subscription)
-        subscription.place(positions)
-        self._replay.gaps += len(gaps)
-        subscription.subscriber.tell_subscribed(None if start is None else not gaps, gaps)
-        if subscription.ended:
-            return  # the answer was one too many for its transport
-        self._audience.join(subscription)
-        if not subscription.lagging:  # else it goes on when its socket takes bytes again
-            self._replay.catch_up(subscription)
 
     def resume(self, subscription: Subscription) -> None:
         """Go on with a listener that lagged, now that its socket takes bytes again."""

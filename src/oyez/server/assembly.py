@@ -146,7 +146,7 @@ class Assembly:
     def count_sessions(self) -> int:
         """Count what holds a socket for long, of every door and role."""
         short_of_engine = (self.websocket.listeners, self.posting.connections, self.longpoll.listeners)
-        return len(self.engine.links) + sum(short_of_engine) + self.streams.listeners
+        return len(self.engine.sessions) + sum(short_of_engine) + self.streams.listeners
 
     def _may_open(self, find_peer: FindPeer) -> bool:
         """Keep the last sessions for posters on this machine; take none while stopping."""

@@ -109,8 +109,8 @@ class Daemon:
         self._http.stop_listening()
         self._housekeeping.cancel()
         assembly.longpoll.close()
-        for number, link in enumerate(list(assembly.engine.links.values()), 1):
-            _end(link.leave)
+        for number, session in enumerate(list(assembly.engine.sessions.values()), 1):
+            _end(session.leave)
             if number % _CLOSED_AT_ONCE == 0:
                 await asyncio.sleep(0)
         for number, connection in enumerate(list(self._main.routes.connections), 1):

@@ -94,7 +94,7 @@ class Timers(Protocol):
         ...
 
 
-class EngineSession:
+class SessionMachine:
     """One session's place in the table, and its heartbeat.
 
     ``deadline`` is when `tick` wants to be called next. Heartbeats count from the handshake. While it ``awaits_pong``,

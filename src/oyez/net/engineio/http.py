@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from oyez.access.peer import FindPeer
-from oyez.net.engineio.session import EngineLink, EngineServer
+from oyez.net.engineio.session import EngineServer, EngineSession
 from oyez.net.http.body import TooLarge, read_body, until_disconnected
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.origins import Origins
@@ -89,21 +89,21 @@ class EngineHttp:
 
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
         """Choose the session that a WebSocket opens or upgrades."""
-        refused, link = self._check(handshake.query, "GET", handshake.first(b"origin"))
+        refused, session = self._check(handshake.query, "GET", handshake.first(b"origin"))
         if refused is None and _first(_parse_query(handshake.query), "transport") != "websocket":
             refused = _BAD_REQUEST
         if refused is not None:
             self._server.note("bad-handshake", refused.message)
             return Refusal(refused.status, HTTPStatus(refused.status).phrase, refused.body())
-        if link is None:
+        if session is None:
             find = self._peers.of_handshake(handshake)
             if not self._may_open(find):
                 self._server.note("at-capacity", "a session over the limit is refused")
                 return Refusal(_AT_CAPACITY.status, "Service Unavailable", _AT_CAPACITY.body(), _RETRY_AFTER_S)
-            return self._server.open_link(find, polling=False)
-        if link.polling is None or link.upgrading:
+            return self._server.open_session(find, polling=False)
+        if session.polling is None or session.is_upgrading:
             return _Dismissed()
-        return link.try_upgrade()
+        return session.try_upgrade()
 
     # HTTP
 
@@ -122,23 +122,23 @@ class EngineHttp:
         if request.method == "OPTIONS":
             return self._origins.preflight(request, "GET,POST")
         asked = request.scope["query_string"].decode("latin-1")
-        refused, link = self._check(asked, request.method, request.headers.get("Origin"))
+        refused, session = self._check(asked, request.method, request.headers.get("Origin"))
         query = _parse_query(asked) if refused is None else {}
-        if refused is None and (_first(query, "transport") == "websocket" or (link and link.polling is None)):
+        if refused is None and (_first(query, "transport") == "websocket" or (session and session.polling is None)):
             refused = _BAD_REQUEST  # a plain request where a WebSocket is named, or already carries the session
         if refused is not None:
-            self._server.note("bad-handshake" if link is None else "bad-request", refused.message)
+            self._server.note("bad-handshake" if session is None else "bad-request", refused.message)
             return _error(refused)
-        if link is None:
+        if session is None:
             return self._open(request)
         mark = _first(query, "t")
         if request.method == "GET":
-            return await self._poll(link, request, mark)
+            return await self._poll(session, request, mark)
         if request.method == "POST":
-            return await self._post(link, request, mark)
+            return await self._post(session, request, mark)
         return Response(status_code=400 if request.method == "HEAD" else 500)
 
-    def _check(self, asked: str, method: str, origin: str | None) -> tuple[_Refused | None, EngineLink | None]:
+    def _check(self, asked: str, method: str, origin: str | None) -> tuple[_Refused | None, EngineSession | None]:
         """Judge a request in the order in which the original does: transport, session, method, version."""
         query = _parse_query(asked) if len(asked) <= _LONGEST_QUERY else None
         if query is None:
@@ -147,12 +147,12 @@ class EngineHttp:
         if refused is not None:
             return refused, None
         if "sid" in query:
-            link = self._server.links.get(_first(query, "sid"))
-            if link is not None:
-                link.expire()
-            if link is None or not link.is_open:
+            session = self._server.sessions.get(_first(query, "sid"))
+            if session is not None:
+                session.expire()
+            if session is None or not session.is_open:
                 return _UNKNOWN_SID, None
-            return None, link
+            return None, session
         if method != "GET":
             return (_BAD_REQUEST if method == "HEAD" else _BAD_METHOD), None
         if _first(query, "EIO") != engineio.PROTOCOL:
@@ -173,28 +173,28 @@ class EngineHttp:
         if not self._may_open(lambda: peer):
             self._server.note("at-capacity", "a session over the limit is refused")
             return _error(_AT_CAPACITY, {"Retry-After": str(_RETRY_AFTER_S)})
-        link = self._server.open_link(lambda: peer, polling=True)
-        if link.polling is not None and not request.headers.get("User-Agent", "").startswith(_BROWSER):
-            link.polling.max_packets = _PACKETS_OUTSIDE_BROWSERS
-        return _text(link.open_packet(["websocket"]))
+        session = self._server.open_session(lambda: peer, polling=True)
+        if session.polling is not None and not request.headers.get("User-Agent", "").startswith(_BROWSER):
+            session.polling.max_packets = _PACKETS_OUTSIDE_BROWSERS
+        return _text(session.open_packet(["websocket"]))
 
-    async def _poll(self, link: EngineLink, request: Request, mark: str) -> Response | None:
-        polling = link.polling
+    async def _poll(self, session: EngineSession, request: Request, mark: str) -> Response | None:
+        polling = session.polling
         assert polling is not None
         if mark and mark == polling.answered:
             # Clients mark each request anew (Engine.IO 4, `t`). One that comes again was repeated by the client's HTTP
             # stack, for its answer got lost, and with it packets that nobody will miss: better an end than a hole.
             self._server.note("bad-request", "a poll that comes again, its answer got lost")
-            link.close(engineio.NOOP)
+            session.close(engineio.NOOP)
             return _error(_UNKNOWN_SID)
         if polling.waiting:
             # Engine.IO 4, "Transports": one GET at a time. The first is told to close, the second is refused.
             self._server.note("bad-request", "two polls at once")
-            link.close(engineio.CLOSE)
+            session.close(engineio.CLOSE)
             return _error(_BAD_REQUEST)
         if polling.empty:
             watch = asyncio.ensure_future(until_disconnected(request))
-            watch.add_done_callback(partial(self._poll_dropped, link))
+            watch.add_done_callback(partial(self._poll_dropped, session))
             try:
                 await polling.wait()
             finally:
@@ -205,26 +205,26 @@ class EngineHttp:
         polling.answered = mark
         return _text(payload)
 
-    def _poll_dropped(self, link: EngineLink, watch: asyncio.Future[None]) -> None:
+    def _poll_dropped(self, session: EngineSession, watch: asyncio.Future[None]) -> None:
         """End the session of a client that dropped its poll: it would never learn what it missed otherwise."""
-        if not watch.cancelled() and link.polling is not None:
-            link.close(engineio.NOOP)
+        if not watch.cancelled() and session.polling is not None:
+            session.close(engineio.NOOP)
 
-    async def _post(self, link: EngineLink, request: Request, mark: str) -> Response | None:
+    async def _post(self, session: EngineSession, request: Request, mark: str) -> Response | None:
         if http_fields.media_type(request.headers.get("Content-Type", "")) == "application/octet-stream":
-            link.close()
+            session.close()
             return _error(_BAD_REQUEST)
         try:
-            body = await read_body(request, self._body_timeout_s, lambda: link.max_message_bytes)
+            body = await read_body(request, self._body_timeout_s, lambda: session.max_message_bytes)
         except TooLarge:
             self._server.note("too-big", "a body over the limit of its sender")
             return Response(status_code=413)
         except TimeoutError:
             self._server.note("bad-request", "a body that does not end")
             return Response(status_code=408, headers={"Connection": "close"})
-        if link.is_open and link.polling is not None and not (mark and mark == link.polling.received):
-            link.polling.received = mark  # of a request that is repeated, only the answer got lost
-            link.receive_payload(body)
+        if session.is_open and session.polling is not None and not (mark and mark == session.polling.received):
+            session.polling.received = mark  # of a request that is repeated, only the answer got lost
+            session.receive_payload(body)
         return Response(b"ok", media_type="text/html")
 
 

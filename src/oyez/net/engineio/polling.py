@@ -12,7 +12,7 @@ from oyez.wire import engineio
 _FULL_BYTES = 64 * 1024
 
 # Answers that a client asked for but never fetches. Above this it is no client.
-_HOPELESS_BYTES = 2 * 1024 * 1024
+MAX_UNREAD_BYTES = 2 * 1024 * 1024
 
 
 class PollingTransport:
@@ -23,11 +23,22 @@ class PollingTransport:
 
     Args:
         on_drained: called after a GET has taken everything, if a write had been told that the transport is full.
+        max_unread_bytes: how much may wait for a GET.
     """
 
-    __slots__ = ("_bytes", "_full", "_on_drained", "_packets", "_waiter", "answered", "max_packets", "received")
+    __slots__ = (
+        "_bytes",
+        "_full",
+        "_max_unread_bytes",
+        "_on_drained",
+        "_packets",
+        "_waiter",
+        "answered",
+        "max_packets",
+        "received",
+    )
 
-    def __init__(self, on_drained: Callable[[], None]) -> None:
+    def __init__(self, on_drained: Callable[[], None], max_unread_bytes: int = MAX_UNREAD_BYTES) -> None:
         self._packets: list[bytes] = []
         self.max_packets: int | None = None
         self.answered = self.received = ""
@@ -35,6 +46,7 @@ class PollingTransport:
         self._full = False
         self._waiter: asyncio.Future[None] | None = None
         self._on_drained = on_drained
+        self._max_unread_bytes = max_unread_bytes
 
     @property
     def waiting(self) -> bool:
@@ -47,9 +59,9 @@ class PollingTransport:
         return not self._packets
 
     @property
-    def hopeless(self) -> bool:
+    def overflowing(self) -> bool:
         """Whether far too much waits for a client that does not fetch it."""
-        return self._bytes > _HOPELESS_BYTES
+        return self._bytes > self._max_unread_bytes
 
     def write(self, data: bytes) -> bool:
         """Add packets, already joined; False when enough is waiting for the next GET."""

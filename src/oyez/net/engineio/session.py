@@ -10,14 +10,14 @@ from typing import Protocol
 from oyez.access.peer import FindPeer, Note
 from oyez.errors import ProtocolError
 from oyez.limits import LimitSettings
-from oyez.net.engineio.candidate import Candidate
-from oyez.net.engineio.polling import PollingTransport
+from oyez.net.engineio.polling import MAX_UNREAD_BYTES, PollingTransport
 from oyez.net.engineio.session_id import new_session_id
 from oyez.net.engineio.settings import SocketioSettings
+from oyez.net.engineio.upgrade import UpgradeAttempt
 from oyez.net.ticker import Ticker
 from oyez.net.websocket import WebSocketConnection
 from oyez.wire import engineio
-from oyez.wire.engineio_session import Action, EngineSession, Event, State
+from oyez.wire.engineio_session import Action, Event, SessionMachine, State
 from oyez.wire.websocket import binary_frame, text_frame
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class EngineApp(Protocol):
         ...
 
     def transport_changed(self) -> None:
-        """From now on `EngineLink.write` leads elsewhere, and takes another form of bytes."""
+        """From now on `EngineSession.write` leads elsewhere, and takes another form of bytes."""
         ...
 
     def drained(self) -> None:
@@ -54,7 +54,7 @@ class EngineApp(Protocol):
         ...
 
     def alarm(self) -> None:
-        """The time has come that was asked for with `EngineLink.set_alarm`."""
+        """The time has come that was asked for with `EngineSession.set_alarm`."""
         ...
 
     def closed(self) -> None:
@@ -71,6 +71,7 @@ class EngineServer:
         ticker: calls sessions when their time has come.
         open_app: makes the application's side of a new session.
         note: counts what a peer did wrong.
+        max_unread_bytes: how much may wait for a client that polls, before it counts as gone.
     """
 
     def __init__(
@@ -78,24 +79,27 @@ class EngineServer:
         settings: SocketioSettings,
         limits: LimitSettings,
         ticker: Ticker,
-        open_app: Callable[["EngineLink"], EngineApp],
+        open_app: Callable[["EngineSession"], EngineApp],
         note: Note,
+        *,
+        max_unread_bytes: int = MAX_UNREAD_BYTES,
     ) -> None:
         self.settings = settings
         self.limits = limits
         self.ticker = ticker
         self.open_app = open_app
         self.note = note
-        self.links: dict[str, EngineLink] = {}
+        self.max_unread_bytes = max_unread_bytes
+        self.sessions: dict[str, EngineSession] = {}
 
-    def open_link(self, find_peer: FindPeer, *, polling: bool) -> "EngineLink":
+    def open_session(self, find_peer: FindPeer, *, polling: bool) -> "EngineSession":
         """Begin a session on either transport."""
-        link = EngineLink(self, new_session_id(), find_peer, polling=polling)
-        self.links[link.sid] = link
-        return link
+        session = EngineSession(self, new_session_id(), find_peer, polling=polling)
+        self.sessions[session.sid] = session
+        return session
 
 
-class EngineLink:
+class EngineSession:
     """One session: its state, the transport that carries it, and the application behind it.
 
     As a receiver of frames it serves the WebSocket that carries it.
@@ -104,12 +108,12 @@ class EngineLink:
     __slots__ = (
         "_alarm_at",
         "_app",
-        "_candidate",
         "_connection",
         "_ended",
+        "_machine",
         "_server",
-        "_session",
         "_stalled",
+        "_upgrade",
         "find_peer",
         "polling",
         "sid",
@@ -120,15 +124,15 @@ class EngineLink:
         self._server = server
         self.sid = sid
         self.find_peer = find_peer
-        self.polling: PollingTransport | None = PollingTransport(self.drained) if polling else None
+        self.polling = PollingTransport(self.drained, server.max_unread_bytes) if polling else None
         self._connection: WebSocketConnection | None = None
-        self._candidate: Candidate | None = None
+        self._upgrade: UpgradeAttempt | None = None
         self._alarm_at: float | None = None
         self._stalled = False
         self._ended = False
         self.tick_slot = 0
         state = State.POLLING if polling else State.WEBSOCKET
-        self._session = EngineSession(state, server.settings, server.ticker.clock())
+        self._machine = SessionMachine(state, server.settings, server.ticker.clock())
         self._app: EngineApp = server.open_app(self)
         self._plan_tick()
 
@@ -155,7 +159,7 @@ class EngineLink:
             self._connection.send(text_frame(packet))
         elif self.polling is not None:
             self.polling.send(packet)
-            if self.polling.hopeless:
+            if self.polling.overflowing:
                 self._server.note("unread-answers", "a client that never polls", self.find_peer)
                 self.close()
 
@@ -169,7 +173,7 @@ class EngineLink:
     def set_alarm(self, delay_s: float | None) -> None:
         """Have the application's `alarm` called after a while; None: not at all."""
         self._alarm_at = None if delay_s is None else self._server.ticker.clock() + delay_s
-        if self._alarm_at is not None and self._alarm_at < self._session.deadline:
+        if self._alarm_at is not None and self._alarm_at < self._machine.deadline:
             self._plan_tick()  # else the heartbeat's tick comes first, and sees to it
 
     def close(self, final_packet: bytes = engineio.CLOSE, *, code: int | None = None) -> None:
@@ -212,35 +216,35 @@ class EngineLink:
         connection.send(text_frame(self.open_packet([])))
 
     def receive_text(self, data: bytes) -> None:
-        """Take one packet, from either transport."""
-        if data[:1] == engineio.MESSAGE and not self._session.awaits_pong and not self._ended:
-            self._deliver(self._app.receive_text, data[1:])
-        else:
-            self._receive_rare(data)
+        """Take one packet, from either transport: type byte and payload."""
+        is_plain = data[:1] == engineio.MESSAGE and not self._machine.awaits_pong and not self._ended
+        if is_plain or self._step(data):
+            try:
+                self._app.receive_text(data[1:])
+            except ProtocolError as error:
+                self._fail(str(error))
 
-    def _receive_rare(self, data: bytes) -> None:
-        action = self._session.receive(data[:1], self._server.ticker.clock())
+    def _step(self, data: bytes) -> bool:
+        """Let a packet have its effect on the session; True if it is a message for the application."""
+        action = self._machine.receive(data[:1], self._server.ticker.clock())
         if action is Action.DELIVER:
-            self._deliver(self._app.receive_text, data[1:])
-            return
+            return True
         if action is Action.END:
             if data != engineio.CLOSE:
                 self._server.note("bad-packet", "an Engine.IO packet out of place", self.find_peer)
             final_packet = engineio.NOOP if data == engineio.CLOSE else engineio.CLOSE
             self.close(final_packet)  # Engine.IO 4, "Close": a poll that is pending beside a "1" gets a noop
-            return
-        self._plan_tick()
+        else:
+            self._plan_tick()
+        return False
 
     def receive_binary(self, data: bytes) -> None:
         """Take one binary message, from either transport."""
-        if self._session.receive(engineio.MESSAGE, self._server.ticker.clock()) is Action.DELIVER:
-            self._deliver(self._app.receive_binary, data)
-
-    def _deliver(self, receive: Callable[[bytes], None], data: bytes) -> None:
-        try:
-            receive(data)
-        except ProtocolError as error:
-            self._fail(str(error))
+        if self._machine.receive(engineio.MESSAGE, self._server.ticker.clock()) is Action.DELIVER:
+            try:
+                self._app.receive_binary(data)
+            except ProtocolError as error:
+                self._fail(str(error))
 
     def drained(self) -> None:
         """Go on after back-pressure."""
@@ -248,7 +252,7 @@ class EngineLink:
             return
         if self._stalled:
             self._stalled = False
-            self._session.restart_heartbeat(self._server.ticker.clock())
+            self._machine.restart_heartbeat(self._server.ticker.clock())
             self._plan_tick()
         self._app.drained()
 
@@ -290,25 +294,25 @@ class EngineLink:
     # Upgrade
 
     @property
-    def upgrading(self) -> bool:
+    def is_upgrading(self) -> bool:
         """Whether a WebSocket is trying to take over."""
-        return self._candidate is not None
+        return self._upgrade is not None
 
-    def try_upgrade(self) -> Candidate:
+    def try_upgrade(self) -> UpgradeAttempt:
         """Let a WebSocket try to take over from polling."""
-        self._candidate = Candidate(self, self._server.ticker, self._server.settings.upgrade_timeout_s)
-        return self._candidate
+        self._upgrade = UpgradeAttempt(self, self._server.ticker, self._server.settings.upgrade_timeout_s)
+        return self._upgrade
 
     def end_pending_poll(self) -> None:
         """Give a pending GET a noop, so that the client can go on with its upgrade."""
         if self.polling is not None and self.polling.waiting:
             self.polling.send(engineio.NOOP)
 
-    def step_candidate(self, event: Event) -> Action:
+    def step_upgrade(self, event: Event) -> Action:
         """Let something that happened to the candidate have its effect on the session."""
-        action = self._session.step(event)
+        action = self._machine.step(event)
         if event is Event.CANDIDATE_LOST or action in (Action.DROP_CANDIDATE, Action.SWITCH):
-            self._candidate = None
+            self._upgrade = None
         return action
 
     def switch(self, connection: WebSocketConnection) -> None:
@@ -322,7 +326,7 @@ class EngineLink:
         if unsent:
             for packet in engineio.decode_payload(unsent):
                 connection.send(binary_frame(packet.data) if packet.binary else text_frame(packet.data))
-        self._session.restart_heartbeat(self._server.ticker.clock())
+        self._machine.restart_heartbeat(self._server.ticker.clock())
         self._plan_tick()
         self._app.transport_changed()
 
@@ -334,7 +338,7 @@ class EngineLink:
             self._alarm_at = None
             self._app.alarm()
         if self.is_open:
-            action = self._session.tick(now)
+            action = self._machine.tick(now)
             if action is Action.PING:
                 self._ping()
             elif action is Action.END:
@@ -358,7 +362,7 @@ class EngineLink:
         self._stalled = connection is not None and connection.blocked
 
     def _plan_tick(self) -> None:
-        deadline = self._session.deadline
+        deadline = self._machine.deadline
         if self._alarm_at is not None and self._alarm_at < deadline:
             deadline = self._alarm_at
         self._server.ticker.set(self, deadline)
@@ -371,11 +375,11 @@ class EngineLink:
 
     def _end(self) -> None:
         self._ended = True
-        self._server.links.pop(self.sid, None)
+        self._server.sessions.pop(self.sid, None)
         self._server.ticker.clear(self)
         try:
-            if self._candidate is not None:
-                self._candidate.drop()
+            if self._upgrade is not None:
+                self._upgrade.drop()
             if self.polling is not None:
                 self.polling.wake()
         finally:

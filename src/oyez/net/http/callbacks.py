@@ -5,6 +5,7 @@ Knows interfaces. Must not know who implements them (`server.routes`).
 
 from typing import Protocol
 
+from oyez.limits import LimitSettings
 from oyez.net.callbacks import SocketCallbacks
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.origins import Origins
@@ -20,31 +21,12 @@ class IdleSocket(Protocol):
         ...
 
 
-class HttpLimits(Protocol):
-    """Bounds on one request, beside that on its body's length, which depends on the door."""
-
-    @property
-    def max_header_bytes(self) -> int:
-        """Longest head of one request, with its first line, in bytes."""
-        ...
-
-    @property
-    def header_timeout_s(self) -> float:
-        """How long the head may take, in seconds."""
-        ...
-
-    @property
-    def body_timeout_s(self) -> float:
-        """How long the body may take, in seconds."""
-        ...
-
-
 class HttpCallbacks(SocketCallbacks, Protocol):
     """What HTTP connections share, and whom they ask."""
 
     @property
-    def limits(self) -> HttpLimits:
-        """Bounds on requests."""
+    def limits(self) -> LimitSettings:
+        """Bounds on the head of a request, and on its times."""
         ...
 
     @property

@@ -14,7 +14,7 @@ from uvicorn.protocols.utils import is_ssl
 
 from oyez.errors import ProtocolError
 from oyez.net.http.callbacks import HttpCallbacks
-from oyez.net.http.preliminaries import IS_KEPT
+from oyez.net.http.middleware import IS_KEPT
 from oyez.net.http.takeover import take_stream, take_websocket
 from oyez.net.locality import RawHeaders
 from oyez.net.peer import far_end_of

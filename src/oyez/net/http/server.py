@@ -18,7 +18,7 @@ from uvicorn.server import ServerState
 from oyez.net.callbacks import OpenSocket
 from oyez.net.http.callbacks import HttpCallbacks
 from oyez.net.http.first_bytes import FirstBytes
-from oyez.net.http.preliminaries import Preliminaries
+from oyez.net.http.middleware import HttpMiddleware
 from oyez.net.ticker import Ticker
 from oyez.net.websocket import WebSocketConnection
 
@@ -56,7 +56,7 @@ class HttpServer:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)  # accepted ones inherit it
         self._upgraded = callbacks.connections
         config = uvicorn.Config(
-            Preliminaries(app, callbacks.keep_alive_s, callbacks.origins),
+            HttpMiddleware(app, callbacks.keep_alive_s, callbacks.origins),
             http=cast(type[asyncio.Protocol], partial(FirstBytes, callbacks)),
             ws=cast(type[asyncio.Protocol], WebSocketConnection),  # never made by uvicorn, see `FirstBytes`
             lifespan="off",

@@ -17,7 +17,7 @@ IS_KEPT = "oyez.is_kept"
 """What a scope has besides ASGI's own: the function that tells whether the connection outlives the answer."""
 
 
-class Preliminaries:
+class HttpMiddleware:
     """The outermost part of every HTTP application.
 
     Args:

@@ -19,10 +19,10 @@ _PROBE_PONG_FRAME = text_frame(engineio.PROBE_PONG)
 _EVENTS = {engineio.PROBE_PING: Event.PROBE, engineio.UPGRADE: Event.SWITCH}
 
 
-class UpgradingLink(Protocol):
+class UpgradableSession(Protocol):
     """What a candidate asks of the session that it wants to carry."""
 
-    def step_candidate(self, event: Event) -> Action:
+    def step_upgrade(self, event: Event) -> Action:
         """Take what happened to the candidate."""
         ...
 
@@ -35,13 +35,13 @@ class UpgradingLink(Protocol):
         ...
 
 
-class Candidate:
+class UpgradeAttempt:
     """The receiver of frames until the upgrade is complete."""
 
-    __slots__ = ("_connection", "_deadline", "_link", "_ticker", "max_message_bytes", "tick_slot")
+    __slots__ = ("_connection", "_deadline", "_session", "_ticker", "max_message_bytes", "tick_slot")
 
-    def __init__(self, link: UpgradingLink, ticker: Ticker, timeout_s: float) -> None:
-        self._link = link
+    def __init__(self, session: UpgradableSession, ticker: Ticker, timeout_s: float) -> None:
+        self._session = session
         self._ticker = ticker
         self._deadline = ticker.clock() + timeout_s
         self._connection: WebSocketConnection | None = None
@@ -65,24 +65,24 @@ class Candidate:
         connection = self._connection
         if connection is None:
             return
-        action = self._link.step_candidate(event)
+        action = self._session.step_upgrade(event)
         if action is Action.ANSWER_PROBE:
             connection.send(_PROBE_PONG_FRAME)
             self._ticker.set(self, self._ticker.clock() + _NOOP_INTERVAL_S)
         elif action is Action.SWITCH:
             self._ticker.clear(self)
             self._connection = None
-            self._link.switch(connection)
+            self._session.switch(connection)
         elif action is Action.DROP_CANDIDATE:
             self.drop()
 
     def tick(self, now: float) -> None:
         """End a poll that is pending, or the attempt."""
         if now >= self._deadline:
-            self._link.step_candidate(Event.CANDIDATE_LOST)
+            self._session.step_upgrade(Event.CANDIDATE_LOST)
             self.drop()
             return
-        self._link.end_pending_poll()
+        self._session.end_pending_poll()
         self._ticker.set(self, min(now + _NOOP_INTERVAL_S, self._deadline))
 
     def drained(self) -> None:
@@ -93,7 +93,7 @@ class Candidate:
         self._ticker.clear(self)
         if self._connection is not None:
             self._connection = None
-            self._link.step_candidate(Event.CANDIDATE_LOST)
+            self._session.step_upgrade(Event.CANDIDATE_LOST)
 
     def leave(self) -> None:
         """Close the WebSocket; its session ends too."""
