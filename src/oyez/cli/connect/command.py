@@ -10,9 +10,9 @@ import typer
 
 from oyez import saved_text
 from oyez.cli.connect.options import Manner, aim
-from oyez.cli.connect.packets import read_auth
 from oyez.cli.output import complain
 from oyez.errors import ProtocolError
+from oyez.wire import json_text
 
 _LOOPBACK = "127.0.0.1"
 
@@ -118,7 +118,7 @@ def connect(
         certain=not no_check,
         socketio=socketio,
     )
-    if no_check and destination.secure:
+    if no_check and destination.place.secure:
         complain("the certificate is not checked: whoever is on the way could read and change all of this")
     start.call(destination, dataclasses.replace(manner, socketio=destination.socketio))
 
@@ -147,7 +147,8 @@ def _read_auth(text: str) -> bytes:
     if not text:
         return b""
     try:
-        return read_auth(saved_text.decode(Path(text[1:]).read_bytes()) if text.startswith("@") else text)
+        auth = saved_text.decode(Path(text[1:]).read_bytes()) if text.startswith("@") else text
+        json_text.split_object(auth.strip().encode())
     except ProtocolError as error:
         raise typer.BadParameter(
             'a JSON object is expected, such as {"role": "client"}', param_hint="'--auth'"
@@ -156,3 +157,4 @@ def _read_auth(text: str) -> bytes:
         raise typer.BadParameter(f"{text[1:]} cannot be read: {error.strerror}", param_hint="'--auth'") from error
     except ValueError as error:
         raise typer.BadParameter(f"{text[1:]}: expected {error}", param_hint="'--auth'") from error
+    return auth.strip().encode()

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote
 
 from urllib3.util import Url, parse_url
 
+from oyez.cli.probe.place import Place
 from oyez.client import parse_target
 from oyez.errors import ConfigError
 
@@ -23,39 +24,29 @@ _OF_THE_HANDSHAKE = re.compile(r"host|upgrade|connection|sec-websocket-.*", re.I
 
 
 @dataclass(frozen=True, slots=True)
-class Handshake:
-    """What is special about the request for a WebSocket; `host` is empty for the URL's own."""
-
-    subprotocols: tuple[str, ...] = ()
-    origin: str | None = None
-    host: str = ""
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Destination:
-    """An address, the resource there, and the handshake.
+    """An address, and what is asked for there.
 
-    `name` is the address in words, without secrets. `socket_path` is empty for TCP. `certain` is False when nobody is
-    to check whose certificate the server shows. `socketio` tells what is to be spoken there.
+    Attributes:
+        name: the address in words, without secrets.
+        place: the address itself.
+        uri: that of the handshake, whose host may be another than that of the address.
+        subprotocols: to ask for, the best first.
+        origin: of the page that we pass for; None for no page.
+        headers: names and values that go with the request.
+        certain: False when nobody is to check whose certificate the server shows.
+        socketio: whether Socket.IO is to be spoken.
+
     """
 
     name: str
-    secure: bool
-    host: str
-    port: int
-    socket_path: str
-    resource: str
-    handshake: Handshake
+    place: Place
+    uri: str
+    subprotocols: tuple[str, ...]
+    origin: str | None
+    headers: tuple[tuple[str, str], ...]
     certain: bool
     socketio: bool
-
-    @property
-    def uri(self) -> str:
-        """The URI of the handshake, whose host may differ from that of the address."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        authority = self.handshake.host or f"{host}:{self.port}"
-        return f"{'wss' if self.secure else 'ws'}://{authority}{self.resource}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,21 +82,22 @@ def aim(
     Raises ConfigError, with no secret in it.
     """
     target, socket_path = _read_url(url)
-    path = target.path or "/"
-    if socketio is None:
-        socketio = path.endswith(SOCKETIO_PATH)
-    handshake = Handshake(
-        tuple(_read_subprotocol(name) for name in subprotocols),
-        origin if origin is None else _read_line("origin", origin),
-        _read_host(host),
-        (*map(_read_header, headers), *_authorization(credentials or unquote(target.auth or ""))),
-    )
     secure = target.scheme == "https"
-    name = socket_path or target.netloc or ""
     port = target.port or (443 if secure else 80)
-    where = (target.host or "").strip("[]")
-    resource = _resource(path, target.query, complete=socketio)
-    return Destination(name, secure, where, port, socket_path, resource, handshake, certain, socketio)
+    place = Place(secure, (target.host or "").strip("[]"), port, target.path or "/", socket_path)
+    if socketio is None:
+        socketio = place.path.endswith(SOCKETIO_PATH)
+    query = _query(target.query or "", complete=socketio)
+    return Destination(
+        name=socket_path or target.netloc or "",
+        place=place,
+        subprotocols=tuple(map(_read_subprotocol, subprotocols)),
+        origin=origin if origin is None else _read_line("origin", origin),
+        uri=f"{'wss' if secure else 'ws'}://{_read_host(host) or f'{target.host}:{place.port}'}{place.path}{query}",
+        headers=(*map(_read_header, headers), *_authorization(credentials or unquote(target.auth or ""))),
+        certain=certain,
+        socketio=socketio,
+    )
 
 
 def _read_url(url: str) -> tuple[Url, str]:
@@ -121,13 +113,13 @@ def _read_url(url: str) -> tuple[Url, str]:
         raise ConfigError("url", _USER.sub("***@", url), error.expected) from error
 
 
-def _resource(path: str, query: str | None, *, complete: bool) -> str:
-    given = query or ""
+def _query(given: str, *, complete: bool) -> str:
+    """Return a query with its question mark; completed by what Socket.IO needs, if that is spoken."""
     if complete:
         names = dict(parse_qsl(given, keep_blank_values=True))
         missing = [f"{name}={value}" for name, value in _SOCKETIO_QUERY.items() if name not in names]
         given = "&".join(filter(None, (given, *missing)))
-    return f"{path}?{given}" if given else path
+    return f"?{given}" if given else ""
 
 
 def _read_subprotocol(name: str) -> str:

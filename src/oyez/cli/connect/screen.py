@@ -1,4 +1,4 @@
-"""What a console reads from and shows on, as the conversation sees it; and the one for pipes.
+"""What a console reads from and shows on; and the one for pipes.
 
 Knows lines. Must not know what is at the other end of the link.
 """
@@ -7,48 +7,18 @@ import asyncio
 import os
 import sys
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, TypeAlias
 
 from oyez.cli.connect.formatting import hex_line, one_line
 from oyez.cli.output import complain, print_line, remark
 
+if TYPE_CHECKING:
+    from oyez.cli.connect.terminal import Terminal  # scripts need not wait for line editing
+
+Screen: TypeAlias = "Pipe | Terminal"
+"""Where lines come from, and all is shown. `interactive` tells whether a person types."""
+
 _CHUNK_BYTES = 65_536
-
-
-class Screen(Protocol):
-    """A terminal or a pipe.
-
-    `interactive` tells whether a person types. `who` is the number of a client, when we play the server.
-    """
-
-    interactive: bool
-
-    def show(self, frame: str | bytes, who: str = "") -> None:
-        """Show what came in."""
-
-    def echo(self, line: str) -> None:
-        """Show what goes out."""
-
-    def note(self, text: str) -> None:
-        """Say what happened."""
-
-    def hint(self, text: str) -> None:
-        """Say what only people want to know."""
-
-    def help(self, text: str) -> None:
-        """Say a line of what was asked for."""
-
-    def warn(self, text: str) -> None:
-        """Say what went wrong."""
-
-    async def keep_up(self) -> None:
-        """Wait until so much of what was shown is out that more may come."""
-
-    async def read(self) -> str | None:
-        """Return the next line that is typed, None at the end of the input. Raises UnicodeDecodeError."""
-
-    async def leave(self) -> None:
-        """Bring out what is left to show."""
 
 
 class Pipe:

@@ -1,4 +1,4 @@
-"""Putting a console together: the screen that fits, the link, and how a command ends.
+"""Putting a console together: the screen that fits, the links, and how a bad line ends the command.
 
 It must not know how the options are spelled.
 """
@@ -6,30 +6,58 @@ It must not know how the options are spelled.
 import asyncio
 import secrets
 import sys
+import time
 from collections.abc import Awaitable, Callable
 
 import typer
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.server import ServerConnection
 
-from oyez.cli.connect.conversation import Caller, show_control
-from oyez.cli.connect.dial import dial
+from oyez.cli.connect import client, server
 from oyez.cli.connect.dialect import Dialect, Plain, SocketIO, SocketIOServer
-from oyez.cli.connect.loop import Talk
+from oyez.cli.connect.loop import showing_control
 from oyez.cli.connect.options import Destination, Manner
 from oyez.cli.connect.packets import BadLine
 from oyez.cli.connect.screen import Pipe, Screen
-from oyez.cli.connect.server import Stand
 from oyez.cli.exits import ExitCode
 from oyez.cli.output import complain
 
 
 def call(destination: Destination, manner: Manner) -> None:
-    """Connect to a server and converse. Raises typer.Exit, LinkError, ListenError."""
-    _run(manner, lambda screen: _call(destination, manner, screen))
+    """Connect to a server and converse. Raises typer.Exit, ConfigError, LinkError, ListenError."""
+
+    def make_dialect() -> Dialect:
+        if not manner.socketio:
+            return Plain()
+        return SocketIO(manner.namespace, manner.auth, show_ping=manner.show_ping)
+
+    async def converse(screen: Screen) -> None:
+        kind = showing_control(ClientConnection, screen) if manner.show_ping else ClientConnection
+        connection = await client.shake_hands(reached, destination, until, kind)
+        subprotocol = f", subprotocol {connection.subprotocol}" if connection.subprotocol else ""
+        screen.hint(f"connected to {destination.name}{subprotocol}; /help lists the commands, Ctrl-D ends")
+        console = client.Client(screen, make_dialect, slash=_has_commands(manner, screen))
+        await console.converse(connection, _wait_s(manner, screen))
+
+    until = time.monotonic() + client.OPEN_TIMEOUT_S
+    reached = client.reach(destination, until)
+    _run(manner, converse)
 
 
 def listen(host: str, port: int, subprotocols: tuple[str, ...], manner: Manner) -> None:
     """Play the server. Raises typer.Exit, LinkError."""
-    _run(manner, lambda screen: _listen(host, port, subprotocols, manner, screen))
+
+    def make_dialect() -> Dialect:
+        if not manner.socketio:
+            return Plain()
+        return SocketIOServer(secrets.token_urlsafe(9), manner.namespace, show_ping=manner.show_ping)
+
+    async def converse(screen: Screen) -> None:
+        kind = showing_control(ServerConnection, screen) if manner.show_ping else ServerConnection
+        console = server.Server(screen, make_dialect, slash=_has_commands(manner, screen))
+        await console.run(host, port, subprotocols, _wait_s(manner, screen), kind)
+
+    _run(manner, converse)
 
 
 def _run(manner: Manner, converse: Callable[[Screen], Awaitable[None]]) -> None:
@@ -53,28 +81,6 @@ def _open_screen(manner: Manner) -> Screen:
     from oyez.cli.connect.terminal import Terminal  # noqa: PLC0415 - scripts need not wait for line editing
 
     return Terminal(times=manner.times)
-
-
-async def _call(destination: Destination, manner: Manner, screen: Screen) -> None:
-    dialect: Dialect = Plain()
-    if manner.socketio:
-        dialect = SocketIO(manner.namespace, manner.auth, show_ping=manner.show_ping)
-    connection = await dial(destination, show_control(screen) if manner.show_ping else None)
-    subprotocol = f", subprotocol {connection.subprotocol}" if connection.subprotocol else ""
-    screen.hint(f"connected to {destination.name}{subprotocol}; /help lists the commands, Ctrl-D ends")
-    caller = Caller(connection, dialect, screen)
-    await caller.converse(Talk(screen, caller, dialect, slash=_has_commands(manner, screen)), _wait_s(manner, screen))
-
-
-async def _listen(host: str, port: int, subprotocols: tuple[str, ...], manner: Manner, screen: Screen) -> None:
-    def make_dialect() -> Dialect:
-        if not manner.socketio:
-            return Plain()
-        return SocketIOServer(secrets.token_urlsafe(9), manner.namespace, show_ping=manner.show_ping)
-
-    stand = Stand(make_dialect, screen, show_ping=manner.show_ping)
-    talk = Talk(screen, stand, make_dialect(), slash=_has_commands(manner, screen))
-    await stand.run(host, port, subprotocols, talk, _wait_s(manner, screen))
 
 
 def _has_commands(manner: Manner, screen: Screen) -> bool:
