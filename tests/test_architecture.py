@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "logs": {"outlet", "terminal_text"},
     "browser": set(),
     "setting": set(),
+    "site_settings": set(),
     "limits": {"setting"},
     "wire": {"errors", "json_scan", "limits"},
     "hub": {"errors", "setting"},
@@ -46,10 +47,12 @@ MAY_IMPORT: dict[str, set[str]] = {
         "terminal_text", "wire", "__version__",
     },
     "cli": {
-        "access", "client", "config", "errors", "json_scan", "outlet", "saved_text", "server", "terminal_text", "wire",
-        "__version__",
+        "access", "client", "config", "errors", "json_scan", "outlet", "saved_text", "server", "site_settings",
+        "terminal_text", "wire", "__version__",
     },
-    "django": {"backoff", "client", "errors", "access.peer.is_loopback", "access.keys.WELL_KNOWN_KEYS"},
+    "django": {
+        "backoff", "client", "errors", "site_settings", "access.peer.is_loopback", "access.keys.WELL_KNOWN_KEYS",
+    },
     "testing": {"errors", "hub.publication", "hub.broker"},
     "__main__": {"cli"},
     "__init__": set(),

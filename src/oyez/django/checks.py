@@ -4,39 +4,35 @@ It must not know the network; `manage.py oyez_doctor` does. No key is shown, and
 """
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib.util import find_spec
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning  # noqa: A004 - their names in Django
 from django.utils.module_loading import import_string
 
+from oyez import site_settings as names
 from oyez.access.keys import WELL_KNOWN_KEYS
 from oyez.access.peer import is_loopback
 from oyez.client import parse_target
 from oyez.django import site
 from oyez.errors import ConfigError
+from oyez.site_settings import Values
 
-_EXAMPLE_URL = "http://127.0.0.1:15100"
-_EXAMPLE_PUBLIC_URL = "https://judge.example"
-_SIGNS_OF_TLS = ("DMOJ_SSL", "SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE")
-_PUBLIC_NAMES = (site.PUBLIC_URL, site.PUBLIC_URL + site.SSL, site.GET, site.GET + site.SSL)
+_PUBLIC_NAMES = (names.PUBLIC_URL, names.PUBLIC_URL + names.SSL, names.GET, names.GET + names.SSL)
 # Names that sites have for purposes of their own.
-_SITES_OWN = tuple(f"{site.PREFIX}{word}_KEY" for word in ("SUBMISSION", "CONTEST", "TICKET", "NOTIFICATION"))
+_SITES_OWN = tuple(f"{names.PREFIX}{word}_KEY" for word in ("SUBMISSION", "CONTEST", "TICKET", "NOTIFICATION"))
 KNOWN = (
-    site.USE, site.BACKEND, site.URL, site.POST, site.KEY, site.AMQP, site.EXCHANGE, *_PUBLIC_NAMES, site.POLL,
-    site.POLL + site.SSL, site.TIMEOUT, site.QUEUE, site.RAISE_ERRORS,
+    names.USE, names.BACKEND, names.URL, names.POST, names.KEY, names.AMQP, names.EXCHANGE, *_PUBLIC_NAMES, names.POLL,
+    names.POLL + names.SSL, names.TIMEOUT, names.QUEUE, names.RAISE_ERRORS,
 )  # fmt: skip
-
-Values = Mapping[str, Any]
 
 
 def check_settings(app_configs: object = None, **_: object) -> list[CheckMessage]:
     """Look at the settings of events."""
-    values = site.read_values()
-    if not values.get(site.USE):
+    values = names.read_values(settings)
+    if not values.get(names.USE):
         return [*_check_unused(values), *_check_names(values)]
     looks = (
         _check_kinds, _check_where, _check_key, _check_amqp, _check_backend, _check_numbers, _check_public,
@@ -46,11 +42,11 @@ def check_settings(app_configs: object = None, **_: object) -> list[CheckMessage
 
 
 def _check_unused(values: Values) -> Iterator[CheckMessage]:
-    given = [name for name in (site.URL, site.POST, site.AMQP, site.BACKEND) if values.get(name)]
-    if given and site.USE not in values:
+    given = [name for name in (names.URL, names.POST, names.AMQP, names.BACKEND) if values.get(name)]
+    if given and names.USE not in values:
         yield Warning(
-            f"{given[0]} is set, but {site.USE} is not: no event is posted.",
-            hint=f"Set {site.USE} = True, or False to say that this is meant.",
+            f"{given[0]} is set, but {names.USE} is not: no event is posted.",
+            hint=f"Set {names.USE} = True, or False to say that this is meant.",
             id="oyez.W001",
         )
 
@@ -61,16 +57,17 @@ def _check_where(values: Values) -> Iterator[CheckMessage]:
     in_force = site.read_settings()
     if not in_force.url:
         yield Error(
-            f"{site.USE} is True, but neither {site.URL} nor {site.POST} says where the daemon is.",
-            hint=f"Set {site.URL} to the daemon's address, for example: {site.URL} = {_EXAMPLE_URL!r}",
+            f"{names.USE} is True, but neither {names.URL} nor {names.POST} says where the daemon is.",
+            hint=f"Set {names.URL} to the daemon's address, for example: {names.URL} = {names.EXAMPLE_URL!r}",
             id="oyez.E001",
         )
     elif not _is_url(in_force.url):
-        yield _wrong_url(in_force.url_name, values[in_force.url_name], _EXAMPLE_URL)
-    if values.get(site.URL) and values.get(site.POST) and _authority(values[site.URL]) != _authority(values[site.POST]):
+        yield _wrong_url(in_force.url_name, values[in_force.url_name], names.EXAMPLE_URL)
+    url, post = values.get(names.URL), values.get(names.POST)
+    if url and post and _authority(url) != _authority(post):
         yield Info(
-            f"{site.URL} and {site.POST} name different addresses; posts go to that in {site.URL}.",
-            hint=f"Remove {site.POST}, if nothing else of the site reads it.",
+            f"{names.URL} and {names.POST} name different addresses; posts go to that in {names.URL}.",
+            hint=f"Remove {names.POST}, if nothing else of the site reads it.",
             id="oyez.I001",
         )
 
@@ -78,62 +75,62 @@ def _check_where(values: Values) -> Iterator[CheckMessage]:
 def _check_key(values: Values) -> Iterator[CheckMessage]:
     if site.choose_backend(values) != site.BACKENDS["http"]:
         return
-    key, in_force = values.get(site.KEY), site.read_settings()
+    key, in_force = values.get(names.KEY), site.read_settings()
     if key is not None and not (isinstance(key, str) and key.isprintable()):
         yield Error(
-            f"{site.KEY} is {'no text' if not isinstance(key, str) else 'a text with line breaks or the like'}.",
-            hint=f"Set {site.KEY} to the daemon's key; a key read from a file wants .strip().",
+            f"{names.KEY} is {'no text' if not isinstance(key, str) else 'a text with line breaks or the like'}.",
+            hint=f"Set {names.KEY} to the daemon's key; a key read from a file wants .strip().",
             id="oyez.E003",
         )
-    elif not key and in_force.url and not (in_force.url_name == site.POST and _is_local(in_force.url)):
+    elif not key and in_force.url and not (in_force.url_name == names.POST and _is_local(in_force.url)):
         yield Warning(
-            f"{site.KEY} is not set: the daemon takes no posts without its key.",
-            hint=f"Give the site and the daemon the same secret: {site.KEY} here, key_file or OYEZ_KEY there.",
+            f"{names.KEY} is not set: the daemon takes no posts without its key.",
+            hint=f"Give the site and the daemon the same secret: {names.KEY} here, key_file or OYEZ_KEY there.",
             id="oyez.W002",
         )
     elif key in WELL_KNOWN_KEYS and not settings.DEBUG:
         yield Warning(
-            f"{site.KEY} is a word that is printed in public places.",
+            f"{names.KEY} is a word that is printed in public places.",
             hint="Choose a long random one, for the site and for the daemon: whoever knows the key can forge events.",
             id="oyez.W003",
         )
 
 
 def _check_amqp(values: Values) -> Iterator[CheckMessage]:
-    if site.AMQP in values and not values[site.AMQP]:
+    if names.has_empty_amqp(values):
         yield Warning(
-            f"{site.AMQP} is defined, but empty. Oyez takes it for not set; DMOJ's and LQDOJ's own posters do not.",
-            hint=f"Remove {site.AMQP} from the settings.",
+            f"{names.AMQP} is defined, but empty. Oyez takes it for not set; DMOJ's and LQDOJ's own posters do not.",
+            hint=f"Remove {names.AMQP} from the settings.",
             id="oyez.W004",
         )
     if site.choose_backend(values) != site.BACKENDS["amqp"]:
         return
     if find_spec("pika") is None:
         yield Error(
-            f"{site.AMQP} is set, so events go to RabbitMQ, but the package pika is not installed.",
-            hint=f"pip install pika, or remove {site.AMQP} to post to the daemon itself.",
+            f"{names.AMQP} is set, so events go to RabbitMQ, but the package pika is not installed.",
+            hint=f"pip install pika, or remove {names.AMQP} to post to the daemon itself.",
             id="oyez.E004",
         )
-    scheme, host = _split(values.get(site.AMQP))
+    scheme, host = _split(values.get(names.AMQP))
     if scheme not in {"amqp", "amqps"} or not host:
-        yield _wrong_url(site.AMQP, "***", "amqp://user:password@127.0.0.1:5672/vhost")
-    if values.get(site.URL):
+        yield _wrong_url(names.AMQP, "***", "amqp://user:password@127.0.0.1:5672/vhost")
+    if values.get(names.URL):
         yield Warning(
-            f"{site.AMQP} and {site.URL} are both set; events go to RabbitMQ, and {site.URL} is not used.",
-            hint=f"Remove one of them. Merely defining {site.AMQP} selects RabbitMQ.",
+            f"{names.AMQP} and {names.URL} are both set; events go to RabbitMQ, and {names.URL} is not used.",
+            hint=f"Remove one of them. Merely defining {names.AMQP} selects RabbitMQ.",
             id="oyez.W005",
         )
 
 
 def _check_backend(values: Values) -> Iterator[CheckMessage]:
-    named = values.get(site.BACKEND)
+    named = values.get(names.BACKEND)
     if named is None:
         return
     try:
         import_string(site.BACKENDS.get(named) or named)
     except (ImportError, AttributeError, TypeError) as error:
         yield Error(
-            f"{site.BACKEND} = {named!r} cannot be imported: {error}",
+            f"{names.BACKEND} = {named!r} cannot be imported: {error}",
             hint=f"Write one of {', '.join(map(repr, site.BACKENDS))}, or the dotted path of a class.",
             id="oyez.E005",
         )
@@ -141,19 +138,19 @@ def _check_backend(values: Values) -> Iterator[CheckMessage]:
 
 def _check_numbers(values: Values) -> Iterator[CheckMessage]:
     for name, kinds, wanted in (
-        (site.TIMEOUT, int | float, "seconds above 0, such as 1.0"),
-        (site.QUEUE, int, "the most events that may wait, such as 500, or 0 for no queue"),
+        (names.TIMEOUT, int | float, "seconds above 0, such as 1.0"),
+        (names.QUEUE, int, "the most events that may wait, such as 500, or 0 for no queue"),
     ):
         value = values.get(name, 1)
         is_number = isinstance(value, kinds) and not isinstance(value, bool)
-        if not is_number or not 0 <= value <= site.MOST or (name == site.TIMEOUT and value == 0):
+        if not is_number or not 0 <= value <= site.MOST or (name == names.TIMEOUT and value == 0):
             yield Error(f"{name} = {value!r} is no such number.", hint=f"Write {wanted}.", id="oyez.E006")
 
 
 def _check_kinds(values: Values) -> Iterator[CheckMessage]:
     for name, kind, wanted in (
-        *((name, int, "True or False: any text counts as True") for name in (site.USE, site.RAISE_ERRORS)),
-        *((name, str, "a text: this is passed over") for name in (site.URL, site.POST, site.AMQP, site.EXCHANGE)),
+        *((name, int, "True or False: any text counts as True") for name in (names.USE, names.RAISE_ERRORS)),
+        *((name, str, "a text: this is passed over") for name in (names.URL, names.POST, names.AMQP, names.EXCHANGE)),
     ):
         value = values.get(name)
         if value is not None and not isinstance(value, kind):
@@ -161,31 +158,30 @@ def _check_kinds(values: Values) -> Iterator[CheckMessage]:
 
 
 def _check_public(values: Values) -> Iterator[CheckMessage]:
-    is_socketio = bool(values.get(site.PUBLIC_URL) or values.get(site.PUBLIC_URL + site.SSL))
-    base = site.PUBLIC_URL if is_socketio else site.GET
-    for name in (base, base + site.SSL):
+    is_socketio = bool(values.get(names.PUBLIC_URL) or values.get(names.PUBLIC_URL + names.SSL))
+    base = names.PUBLIC_URL if is_socketio else names.GET
+    for name in (base, base + names.SSL):
         if value := values.get(name):
             yield from _check_public_url(values, name, value)
-    if values.get(base) and _split(values[base])[0] in {"http", "ws"} and not values.get(base + site.SSL):
-        signs = [sign for sign in _SIGNS_OF_TLS if getattr(settings, sign, False)]
-        if signs:
-            yield Warning(
-                f"{base} has no TLS, but the site's pages have it, as {signs[0]} says. Browsers refuse that.",
-                hint=f"Set {base}{site.SSL} to the address with TLS, for example {_EXAMPLE_PUBLIC_URL!r}.",
-                id="oyez.W006",
-            )
-    if values.get(site.GET) and not is_socketio and not values.get(site.POLL):
+    sign = names.sign_of_tls(values)
+    if sign and values.get(base) and _split(values[base])[0] in {"http", "ws"} and not values.get(base + names.SSL):
         yield Warning(
-            f"{site.GET} is set, but {site.POLL} is not: browsers without a WebSocket get no events.",
-            hint=f"Set {site.POLL} = '/channels/'",
+            f"{base} has no TLS, but the site's pages have it, as {sign} says. Browsers refuse that.",
+            hint=f"Set {base}{names.SSL} to the address with TLS, for example {names.EXAMPLE_PUBLIC_URL!r}.",
+            id="oyez.W006",
+        )
+    if values.get(names.GET) and not is_socketio and not values.get(names.POLL):
+        yield Warning(
+            f"{names.GET} is set, but {names.POLL} is not: browsers without a WebSocket get no events.",
+            hint=f"Set {names.POLL} = {names.EXAMPLE_POLL!r}",
             id="oyez.W007",
         )
 
 
 def _check_public_url(values: Values, name: str, value: object) -> Iterator[CheckMessage]:
     if not isinstance(value, str) or not _is_url(value):
-        yield _wrong_url(name, value, _EXAMPLE_PUBLIC_URL)
-    elif name.startswith(site.PUBLIC_URL) and site.strip_door(value) != value:
+        yield _wrong_url(name, value, names.EXAMPLE_PUBLIC_URL)
+    elif name.startswith(names.PUBLIC_URL) and site.strip_door(value) != value:
         yield Warning(
             f"{name} = {value!r} ends in the path of one of the daemon's doors, where the site's address belongs.",
             hint=f"Set {name} = {site.strip_door(value)!r}",
@@ -194,7 +190,7 @@ def _check_public_url(values: Values, name: str, value: object) -> Iterator[Chec
     elif _is_local(value) and not settings.DEBUG:
         yield Warning(
             f"{name} = {value!r} leads to the machine of each browser.",
-            hint=f"Write the address that browsers see, for example {_EXAMPLE_PUBLIC_URL!r}.",
+            hint=f"Write the address that browsers see, for example {names.EXAMPLE_PUBLIC_URL!r}.",
             id="oyez.W009",
         )
 

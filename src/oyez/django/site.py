@@ -1,30 +1,31 @@
-"""What a site's settings say of its events: names, defaults, and which of them wins.
+"""What a site's settings say of its events: defaults, and which setting wins.
 
 It must not know how anything is posted. Wrong values are passed over here; `checks` names them.
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.conf import settings
 
-PREFIX = "EVENT_DAEMON_"
-USE = "EVENT_DAEMON_USE"
-BACKEND = "EVENT_DAEMON_BACKEND"
-URL = "EVENT_DAEMON_URL"
-POST = "EVENT_DAEMON_POST"
-KEY = "EVENT_DAEMON_KEY"
-AMQP = "EVENT_DAEMON_AMQP"
-EXCHANGE = "EVENT_DAEMON_AMQP_EXCHANGE"
-PUBLIC_URL = "EVENT_DAEMON_PUBLIC_URL"
-GET = "EVENT_DAEMON_GET"
-POLL = "EVENT_DAEMON_POLL"
-TIMEOUT = "EVENT_DAEMON_TIMEOUT"
-QUEUE = "EVENT_DAEMON_QUEUE"
-RAISE_ERRORS = "EVENT_DAEMON_RAISE_ERRORS"
-SSL = "_SSL"
+from oyez.site_settings import (
+    AMQP,
+    BACKEND,
+    EXCHANGE,
+    GET,
+    KEY,
+    POLL,
+    POST,
+    PUBLIC_URL,
+    QUEUE,
+    RAISE_ERRORS,
+    SSL,
+    TIMEOUT,
+    URL,
+    USE,
+    Values,
+    read_values,
+)  # fmt: skip
 
 DEFAULT_TIMEOUT_S = 1.0
 DEFAULT_EXCHANGE = "dmoj-events"
@@ -76,14 +77,9 @@ class PublicAddress:
     poll: str = ""
 
 
-def read_values() -> dict[str, Any]:
-    """Return the settings of events that are defined, by their names."""
-    return {name: getattr(settings, name) for name in dir(settings) if name.startswith(PREFIX)}
-
-
 def read_settings() -> SiteSettings:
     """Read them as they are now."""
-    values = read_values()
+    values = read_values(settings)
     url_name = URL if _text(values, URL) or not _text(values, POST) else POST
     return SiteSettings(
         backend=choose_backend(values),
@@ -103,7 +99,7 @@ def is_used() -> bool:
     return bool(getattr(settings, USE, False))
 
 
-def choose_backend(values: Mapping[str, Any]) -> str:
+def choose_backend(values: Values) -> str:
     """Name the class that the settings ask for."""
     if not values.get(USE):
         return BACKENDS["none"]
@@ -122,25 +118,25 @@ def read_public_address(*, is_secure: bool | None) -> PublicAddress:
 
     Without any setting it is the page's own origin, an empty URL.
     """
-    values = read_values()
+    values = read_values(settings)
     for name, poll in ((PUBLIC_URL, ""), (GET, POLL)):
         if url := _for_page(values, name, is_secure=is_secure):
             return PublicAddress(url, _for_page(values, poll, is_secure=is_secure) if poll else "")
     return PublicAddress("")
 
 
-def _for_page(values: Mapping[str, Any], name: str, *, is_secure: bool | None) -> str:
+def _for_page(values: Values, name: str, *, is_secure: bool | None) -> str:
     """Prefer the setting for pages over TLS, but on a page that has none: those may connect to both."""
     first, second = (name, name + SSL) if is_secure is False else (name + SSL, name)
     return _text(values, first) or _text(values, second)
 
 
-def _text(values: Mapping[str, Any], name: str) -> str:
+def _text(values: Values, name: str) -> str:
     value = values.get(name)
     return value if isinstance(value, str) else ""
 
 
-def _number(values: Mapping[str, Any], name: str, default: float) -> float:
+def _number(values: Values, name: str, default: float) -> float:
     value = values.get(name, default)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return value if is_number and 0 <= value <= MOST else default

@@ -20,8 +20,9 @@ from oyez.django.endings import call_at_end, call_at_end_of_children
 from oyez.django.losses import Losses
 from oyez.django.queue import Queue
 from oyez.django.sender import Sender, clock_position
-from oyez.django.site import BACKEND, BACKENDS, PREFIX, SiteSettings, read_settings
+from oyez.django.site import BACKENDS, SiteSettings, read_settings
 from oyez.errors import ConfigError, OyezError
+from oyez.site_settings import BACKEND, PREFIX
 
 logger = logging.getLogger("oyez.django")
 

@@ -10,17 +10,18 @@ import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from oyez.cli.doctor.site import SIGNS_OF_TLS, Site, read_site
+from oyez.cli.doctor.site import Site
 from oyez.cli.probe.failures import BadModule
+from oyez.site_settings import PREFIX, SIGNS_OF_TLS, read_values
 
 # What the site's own Python is asked: the settings of interest, as one JSON object. Its own prints go elsewhere.
 _QUESTION = """
 import importlib, json, sys
 answer, sys.stdout = sys.stdout, sys.stderr
 sys.path.insert(0, "")
-module, *others = sys.argv[1:]
+module, prefix, *others = sys.argv[1:]
 found = vars(importlib.import_module(module))
-wanted = {name: found[name] for name in found if name.startswith("EVENT_DAEMON_") or name in others}
+wanted = {name: found[name] for name in found if name.startswith(prefix) or name in others}
 json.dump(wanted, answer, default=repr)
 """
 
@@ -33,12 +34,12 @@ def import_settings(module: str) -> Site:
             imported = importlib.import_module(module)
     except (Exception, SystemExit) as error:  # it is the site's code
         raise BadModule(_explain(module, error)) from error
-    return read_site(imported)
+    return Site(read_values(imported))
 
 
 def ask_python(python: Path, module: str) -> Site:
     """Read a settings module with another Python, the site's own, in the current folder. Raises BadModule."""
-    command = [str(python), "-c", _QUESTION, module, *SIGNS_OF_TLS]
+    command = [str(python), "-c", _QUESTION, module, PREFIX, *SIGNS_OF_TLS]
     try:
         answer = subprocess.run(  # noqa: S603 - who types the command names the program
             command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True

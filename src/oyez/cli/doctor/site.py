@@ -12,9 +12,22 @@ from oyez.cli.doctor.findings import Finding, Outcome, found
 from oyez.cli.probe.place import Place, parse_place, resolve
 from oyez.config.load import DEVELOPMENT_KEY
 from oyez.errors import ConfigError
-
-USE = "EVENT_DAEMON_USE"
-AMQP = "EVENT_DAEMON_AMQP"
+from oyez.site_settings import (
+    AMQP,
+    EXAMPLE_POLL,
+    EXAMPLE_PUBLIC_URL,
+    EXAMPLE_URL,
+    GET,
+    KEY,
+    POLL,
+    POST,
+    PUBLIC_URL,
+    SSL,
+    URL,
+    USE,
+    has_empty_amqp,
+    sign_of_tls,
+)  # fmt: skip
 
 
 class Dialect(NamedTuple):
@@ -32,35 +45,17 @@ class Dialect(NamedTuple):
 
 
 SOCKETIO = Dialect(
-    "Socket.IO",
-    "EVENT_DAEMON_URL",
-    "EVENT_DAEMON_PUBLIC_URL",
-    "",
-    "EVENT_DAEMON_KEY",
-    ("http", "https", "ws", "wss"),
-    "http://127.0.0.1:15100",
-    "https://judge.example",
-)
+    "Socket.IO", URL, PUBLIC_URL, "", KEY, ("http", "https", "ws", "wss"),
+    EXAMPLE_URL, EXAMPLE_PUBLIC_URL,
+)  # fmt: skip
 RAW = Dialect(
-    "raw WebSocket",
-    "EVENT_DAEMON_POST",
-    "EVENT_DAEMON_GET",
-    "EVENT_DAEMON_POLL",
-    "EVENT_DAEMON_KEY",
-    ("ws", "wss"),
-    "ws://127.0.0.1:15101/",
-    "wss://judge.example/event/",
-    is_raw=True,
-)
+    "raw WebSocket", POST, GET, POLL, KEY, ("ws", "wss"),
+    "ws://127.0.0.1:15101/", "wss://judge.example/event/", is_raw=True,
+)  # fmt: skip
 
 # The options of the command, for whoever has no settings of a site.
 OPTIONS = SOCKETIO._replace(post="--url", public="--public-url", key="--key")
 RAW_OPTIONS = RAW._replace(post="--url", public="--public-url", poll="", key="--key")
-
-_SSL = "_SSL"
-_POLL_EXAMPLE = "/channels/"
-# Settings that say that pages are served over TLS.
-SIGNS_OF_TLS = ("DMOJ_SSL", "SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +106,14 @@ class Site:
         dialect = self.dialect
         values = dict(self.values)
         if public_url:
-            values.pop(dialect.public + _SSL, None)
+            values.pop(dialect.public + SSL, None)
         given = {dialect.post: url, dialect.public: public_url, dialect.key: key}
         return replace(self, values=values | {name: value for name, value in given.items() if value})
 
     def public_names(self) -> list[str]:
-        """Name the settings with the public addresses, the one for pages over TLS first."""
+        """Return the names of the settings with the public addresses, the one for pages over TLS first."""
         name = self.dialect.public
-        return [each for each in (name + _SSL, name) if each in self.values]
+        return [each for each in (name + SSL, name) if each in self.values]
 
     def place(self, name: str) -> Place | None:
         """Read the address in a setting; None if it is missing or wrong."""
@@ -132,19 +127,13 @@ class Site:
         """Find where pages poll that listen at the address in `public_name`: the setting, and the place."""
         if not self.dialect.poll:
             return None
-        name = self.dialect.poll + (_SSL if is_for_tls(public_name) else "")
+        name = self.dialect.poll + (SSL if is_for_tls(public_name) else "")
         name = name if name in self.values else self.dialect.poll
         value, base = self.values.get(name), self.place(public_name)
         try:
             return (name, resolve(value, base)) if isinstance(value, str) and base else None
         except ConfigError:
             return None
-
-
-def read_site(settings: object) -> Site:
-    """Take the settings of interest from a module, or from Django's own object."""
-    wanted = [name for name in dir(settings) if name.startswith("EVENT_DAEMON_") or name in SIGNS_OF_TLS]
-    return Site({name: getattr(settings, name) for name in wanted})
 
 
 def check_settings(site: Site) -> Outcome:
@@ -158,11 +147,10 @@ def _check_use(site: Site) -> Iterator[Finding]:
     if site.is_whole and not site.values.get(USE):
         seen = f"{USE} is {site.values[USE]!r}" if USE in site.values else f"{USE} is not set; its default is False"
         yield found("events-off", USE, seen)
-    if AMQP in site.values:
-        if site.posts_to_rabbitmq:
-            yield found("amqp-selected", AMQP, f"all posts go to RabbitMQ, since {AMQP} is set")
-        else:
-            yield found("amqp-empty", AMQP, f"{AMQP} is defined, but empty")
+    if site.posts_to_rabbitmq:
+        yield found("amqp-selected", AMQP, f"all posts go to RabbitMQ, since {AMQP} is set")
+    if has_empty_amqp(site.values):
+        yield found("amqp-empty", AMQP, f"{AMQP} is defined, but empty")
 
 
 def _check_post(site: Site) -> Iterator[Finding]:
@@ -206,19 +194,19 @@ def _check_public_place(site: Site, name: str, place: Place) -> Iterator[Finding
             "public-url-local", name, f"{name} leads to the machine of each browser", example=dialect.public_example
         )
     elif not place.secure and len(site.public_names()) == 1:
-        signs = [sign for sign in SIGNS_OF_TLS if site.values.get(sign)]
-        if signs:
+        sign = sign_of_tls(site.values)
+        if sign:
             example = Place(secure=True, host=place.host, port=443, path=place.path).url(scheme=_scheme(dialect))
-            seen = f"{name} has no TLS, but the pages have it, as {signs[0]} says"
-            yield found("mixed-content", name + _SSL, seen, example=example)
+            seen = f"{name} has no TLS, but the pages have it, as {sign} says"
+            yield found("mixed-content", name + SSL, seen, example=example)
 
 
 def _check_poll(site: Site, public_names: list[str]) -> Iterator[Finding]:
     name = site.dialect.poll
     if not site.values.get(name):
-        yield found("url-missing", name, f"{name} is not set", example=_POLL_EXAMPLE)
+        yield found("url-missing", name, f"{name} is not set", example=EXAMPLE_POLL)
     elif public_names and site.place(public_names[-1]) and site.poll_place(public_names[-1]) is None:
-        yield found("url-wrong", name, f"{name} is no URL that could be read", example=_POLL_EXAMPLE)
+        yield found("url-wrong", name, f"{name} is no URL that could be read", example=EXAMPLE_POLL)
 
 
 def _check_url(site: Site, name: str, schemes: tuple[str, ...], example: str) -> Iterator[Finding]:
@@ -233,7 +221,7 @@ def _check_url(site: Site, name: str, schemes: tuple[str, ...], example: str) ->
 
 def is_for_tls(name: str) -> bool:
     """Tell whether a setting is used by pages over TLS only."""
-    return name.endswith(_SSL)
+    return name.endswith(SSL)
 
 
 def _scheme(dialect: Dialect) -> str:

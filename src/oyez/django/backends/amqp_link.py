@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from oyez.client import PosterError, Unreachable
-from oyez.django.site import AMQP, SiteSettings
+from oyez.django.site import SiteSettings
 from oyez.errors import ConfigError
+from oyez.site_settings import AMQP
 
 try:
     import pika

@@ -6,19 +6,19 @@ It must not know how a step is taken: the steps are those of `oyez doctor`, afte
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from dataclasses import replace
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from oyez.cli.doctor.findings import Outcome, found
 from oyez.cli.doctor.report import choose_report, take_steps
-from oyez.cli.doctor.site import read_site
+from oyez.cli.doctor.site import Site
 from oyez.cli.doctor.walk import Step, Walk
 from oyez.client import Post
 from oyez.django import site
 from oyez.django.wiring import build_backend
 from oyez.errors import ConfigError, OyezError
+from oyez.site_settings import AMQP, BACKEND, USE, has_empty_amqp, read_values
 
 _POST = Post("oyez-doctor", "oyez doctor was here")
 
@@ -38,11 +38,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: str) -> None:
         """Run it."""
-        as_doctor_reads = read_site(settings).overridden(url="", public_url=options["public_url"], key="")
-        if not as_doctor_reads.posts_to_rabbitmq:  # empty is not set, but to the sites' own posters
-            values = {name: value for name, value in as_doctor_reads.values.items() if name != site.AMQP}
-            as_doctor_reads = replace(as_doctor_reads, values=values)
-        steps = Walk(as_doctor_reads).steps()
+        values = read_values(settings)
+        if has_empty_amqp(values):  # which is not set, but to the sites' own posters
+            del values[AMQP]
+        steps = Walk(Site(values).overridden(url="", public_url=options["public_url"], key="")).steps()
         report = choose_report(as_json=bool(options["json"]))
         if not take_steps(_with_own_step(steps), report):
             sys.exit(1)
@@ -56,19 +55,19 @@ def _with_own_step(steps: Iterator[Step]) -> Iterator[Step]:
 def _post() -> Outcome:
     """Post as the site does."""
     if not site.is_used():
-        return Outcome(f"{site.USE} is not True", skipped=True)
+        return Outcome(f"{USE} is not True", skipped=True)
     in_force = site.read_settings()
-    name = site.AMQP if in_force.backend == site.BACKENDS["amqp"] else in_force.url_name
+    name = AMQP if in_force.backend == site.BACKENDS["amqp"] else in_force.url_name
     try:
         backend = build_backend(in_force)
         (event_id,) = backend.post([_POST], key="", timeout_s=in_force.timeout_s)
     except ConfigError as error:
-        code, blamed = ("backend-wrong", site.BACKEND) if error.key == site.BACKEND else ("post-failed", name)
+        code, blamed = ("backend-wrong", BACKEND) if error.key == BACKEND else ("post-failed", name)
         return Outcome(str(error), (found(code, blamed, str(error)),))
     except Exception as error:  # noqa: BLE001 - a backend of the site's own raises what it likes
         words = str(error) if isinstance(error, OyezError) else f"{type(error).__name__}: {error}"
         return Outcome(words, (found("post-failed", name, words),))
     if in_force.backend in {site.BACKENDS["memory"], site.BACKENDS["none"]}:
         words = f"{in_force.backend.rpartition('.')[2]} took the event; it reaches no daemon"
-        return Outcome(words, (found("backend-wrong", site.BACKEND, words),))
+        return Outcome(words, (found("backend-wrong", BACKEND, words),))
     return Outcome(f"event {event_id} was taken by {in_force.backend.rpartition('.')[2]}")
