@@ -15,17 +15,18 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 
 from oyez.brokers.rabbitmq.broker import AmqpBroker
-from oyez.brokers.rabbitmq.limits import Limits
 from oyez.brokers.rabbitmq.url import parse_amqp_url
 from oyez.errors import BrokerError
 from oyez.hub.history import History
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId, Post, Publication
 from oyez.hub.settings import HistorySettings
+from oyez.limits import LimitSettings
 from tests.fakes import Listener
 from tests.inbox import PATIENCE_S
 
-LIMITS = Limits(max_channel_length=100, max_body_bytes=100_000, replay_s=600.0)
+LIMITS = LimitSettings(max_sender_message_bytes=6850)  # 100,000 bytes for an event
+HISTORY = HistorySettings(size=10_000, ttl_s=600.0, max_channels=1000)
 MOST_S = 110.0
 
 
@@ -39,14 +40,16 @@ class Site:
         horizon: what it gave at the start.
     """
 
-    def __init__(self, url: str, *, limits: Limits = LIMITS, wall_clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, url: str, *, limits: LimitSettings = LIMITS, wall_clock: Callable[[], float] = time.time
+    ) -> None:
         self.delivered: list[Publication] = []
         self.lost: list[EventId] = []
         self.notes: Counter[str] = Counter()
         self.horizon = EventId(0)
         self._happened = asyncio.Event()
-        self.broker = AmqpBroker(parse_amqp_url(url), limits, self._note, wall_clock=wall_clock)
-        self.history = History(HistorySettings(size=10_000, ttl_s=600.0, max_bytes=2**26, max_channels=1000))
+        self.broker = AmqpBroker(parse_amqp_url(url), limits, HISTORY, self._note, wall_clock=wall_clock)
+        self.history = History(HISTORY)
         self.hub = Hub(
             self.broker,
             self.history,

@@ -39,7 +39,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "net.engineio.settings", "net.http.settings",
     },
     "client": {"backoff", "errors", "json_scan"},
-    "brokers": {"backoff", "errors", "hub.publication", "hub.broker", "setting", "wire.amqp_records"},
+    "brokers": {
+        "backoff", "errors", "hub.broker", "hub.publication", "hub.settings", "limits", "setting", "wire.amqp_records",
+    },
     "net": {"access", "errors", "limits", "setting", "wire"},
     "endpoints": {"access", "errors", "hub", "limits", "metrics", "net", "setting", "wire"},
     "server": {

@@ -8,7 +8,8 @@ import pytest
 from oyez.brokers.memory import MemoryBroker
 from oyez.brokers.sqlite import file
 from oyez.brokers.sqlite.broker import SqliteBroker
-from oyez.brokers.sqlite.file import Bounds, Replay
+from oyez.brokers.sqlite.settings import SqliteSettings
+from oyez.hub.settings import HistorySettings
 from oyez.testing.broker_contract import BrokerContract, BrokerOutageContract
 from oyez.testing.stage import Clock
 
@@ -32,8 +33,8 @@ class TestSqlite(BrokerOutageContract):
         return SqliteBroker(
             self.path,
             synced=self.synced,
-            bounds=Bounds(10**5, 10**6, 10**8),
-            replay=Replay(10**5, 10**5, 2**26, 10**6),
+            settings=SqliteSettings(10**5, 10**6, 10**8),
+            history=HistorySettings(size=10**6, ttl_s=10**5, max_bytes=2**27),
             clock=clock,
             wall_clock=wall_clock,
         )

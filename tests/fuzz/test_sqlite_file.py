@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oyez.brokers.sqlite.broker import SqliteBroker
-from oyez.brokers.sqlite.file import Bounds, Replay
+from oyez.brokers.sqlite.settings import SqliteSettings
 from oyez.errors import BrokerError
 from oyez.hub.publication import MAX_EVENT_ID, Publication
+from oyez.hub.settings import HistorySettings
 from tests.fakes import Clock
 from tests.fuzz import EXAMPLES, fuzz
 from tests.sqlite_store import NAME, NOW_MS, make
@@ -48,8 +49,8 @@ def start(path: Path, data: bytes) -> None:
         broker = SqliteBroker(
             path,
             synced=False,
-            bounds=Bounds(1e9, 1000, 10**8),
-            replay=Replay(1e9, 1000, 2**26, 10**6),
+            settings=SqliteSettings(1e9, 1000, 10**8),
+            history=HistorySettings(size=10**6, ttl_s=1e9, max_bytes=500_000),
             wall_clock=Clock(NOW_MS / 1000),
         )
         try:

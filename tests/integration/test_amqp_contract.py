@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from oyez.brokers.rabbitmq.broker import AmqpBroker
-from oyez.brokers.rabbitmq.limits import Limits
 from oyez.brokers.rabbitmq.url import parse_amqp_url
+from oyez.hub.settings import HistorySettings
+from oyez.limits import LimitSettings
 from oyez.testing.broker_contract import BrokerOutageContract
 from oyez.testing.stage import Clock
 from tests.proxy import Proxy
@@ -36,8 +37,10 @@ class TestExchange(BrokerOutageContract):
         self.rabbitmq.declare(name)
         self.proxies.append(Proxy(self.rabbitmq.port).__enter__())
         url = self.rabbitmq.url(name, self.query.format(name=name), port=self.proxies[-1].port)
-        limits = Limits(max_channel_length=100, max_body_bytes=100_000, replay_s=10**5)
-        return AmqpBroker(parse_amqp_url(url), limits, lambda reason, detail: None, clock=clock, wall_clock=wall_clock)
+        limits, history = LimitSettings(), HistorySettings(ttl_s=10**5)
+        return AmqpBroker(
+            parse_amqp_url(url), limits, history, lambda reason, detail: None, clock=clock, wall_clock=wall_clock
+        )
 
     def break_store(self) -> None:
         self.proxies[-1].cut()

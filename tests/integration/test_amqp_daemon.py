@@ -115,10 +115,10 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it() -> None:
         sys.modules["aio_pika"] = None  # as if it were not there
         from oyez.brokers.rabbitmq.url import parse_amqp_url
         from oyez.brokers.rabbitmq import open_amqp
-        from oyez.brokers.rabbitmq.limits import Limits
+        from oyez.config.tree import Settings
         from oyez.errors import ConfigError
         try:
-            open_amqp(parse_amqp_url("amqp://u:SECRET@mq/?exchange=ws"), Limits(1, 1, 1), print)
+            open_amqp(parse_amqp_url("amqp://u:SECRET@mq/?exchange=ws"), Settings().limits, Settings().history, print)
         except ConfigError as error:
             print(json.dumps([error.key, str(error)]))
         """

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.amqp import LIMITS, Site, SitePoster, now_us, run
+from tests.amqp import HISTORY, Site, SitePoster, now_us, run
 from tests.proxy import Proxy
 from tests.rabbitmq import RabbitMQ
 
@@ -95,7 +95,7 @@ def test_a_new_stream_promises_nothing_from_before_it(stream: Stream) -> None:
     run(scene())
 
 
-@pytest.mark.parametrize("ahead_s", [LIMITS.replay_s + 60, 400 * 86_400, -400 * 86_400])
+@pytest.mark.parametrize("ahead_s", [HISTORY.ttl_s + 60, 400 * 86_400, -400 * 86_400])
 def test_a_clock_that_is_wrong_at_a_start_loses_nothing_in_silence(stream: Stream, ahead_s: float) -> None:
     """What is young enough is known by RabbitMQ's clock."""
 

@@ -10,15 +10,17 @@ from oyez.brokers.clocks import HIGHEST_TIME, Moment, StepWatch, as_id, read_clo
 from oyez.brokers.memory import MemoryBroker
 from oyez.brokers.sqlite.ages import Ages, Step
 from oyez.brokers.sqlite.broker import SqliteBroker
-from oyez.brokers.sqlite.file import Bounds, Replay, SqliteFile
+from oyez.brokers.sqlite.file import Replay, SqliteFile
+from oyez.brokers.sqlite.settings import SqliteSettings
 from oyez.hub.publication import MAX_EVENT_ID, Channel, EventId, Post, Publication
+from oyez.hub.settings import HistorySettings
 from oyez.testing.stage import Clock
 from tests.sqlite_store import NAME, NOW_MS, ids, opened, query, rows
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 FAR_MS = 400 * DAY_MS
-ONE_DAY = Bounds(86_400, 10**9, 2**40)
+ONE_DAY = SqliteSettings(86_400, 10**9, 2**40)
 TEN_MINUTES = Replay(600, 1000, 2**26, 1000)
 
 
@@ -154,11 +156,11 @@ def test_a_clock_that_never_rests_takes_no_room_and_makes_nothing_old() -> None:
 
 def test_the_broker_notices_a_step_at_the_next_post_and_without_one(path: Path) -> None:
     clock, wall_clock = Clock(50.0), Clock(NOW_MS / 1000)
-    replay = Replay(600, 1000, 2**26, 1000)
+    history = HistorySettings(ttl_s=600)
 
     async def run(act: Callable[[Callable[[], asyncio.Future[object]]], None]) -> list[Publication]:
         found: list[Publication] = []
-        broker = SqliteBroker(path, synced=False, bounds=ONE_DAY, replay=replay, clock=clock, wall_clock=wall_clock)
+        broker = SqliteBroker(path, synced=False, settings=ONE_DAY, history=history, clock=clock, wall_clock=wall_clock)
         await broker.start(found.extend, lambda up_to: None)
         found = list(found)
         settled: list[asyncio.Future[object]] = []

@@ -8,9 +8,11 @@ import pytest
 
 from oyez.brokers.sqlite import broker as sqlite
 from oyez.brokers.sqlite.broker import SqliteBroker
-from oyez.brokers.sqlite.file import Bounds, Replay, SqliteFile
+from oyez.brokers.sqlite.file import Replay, SqliteFile
 from oyez.brokers.sqlite.rows import Row, as_row
+from oyez.brokers.sqlite.settings import SqliteSettings
 from oyez.hub.publication import Channel, EventId, Post, Publication
+from oyez.hub.settings import HistorySettings
 from tests.sqlite_store import NAME, NOW_MS, ids, make, opened, query, rows
 
 DAY_S = 86_400.0
@@ -23,7 +25,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / NAME
 
 
-def trim(file: SqliteFile, bounds: Bounds, now_ms: int = NOW_MS) -> None:
+def trim(file: SqliteFile, bounds: SqliteSettings, now_ms: int = NOW_MS) -> None:
     for _ in range(1000):
         if not file.trim(bounds, now_ms):
             return
@@ -33,7 +35,7 @@ def trim(file: SqliteFile, bounds: Bounds, now_ms: int = NOW_MS) -> None:
 def test_the_oldest_go_by_count(path: Path) -> None:
     with opened(path) as file:
         file.insert(rows(3500))
-        trim(file, Bounds(ANY_AGE, 1200, ANY_SIZE))
+        trim(file, SqliteSettings(ANY_AGE, 1200, ANY_SIZE))
         assert ids(file) == list(range(NOW_MS + 2301, NOW_MS + 3501))
         assert (file.count, file.horizon()) == (1200, NOW_MS + 2300)
 
@@ -41,10 +43,10 @@ def test_the_oldest_go_by_count(path: Path) -> None:
 def test_the_oldest_go_by_age(path: Path) -> None:
     with opened(path) as file:
         file.insert(rows(100, step_ms=1000))
-        trim(file, Bounds(60, ANY_COUNT, ANY_SIZE), NOW_MS + 100_000)
+        trim(file, SqliteSettings(60, ANY_COUNT, ANY_SIZE), NOW_MS + 100_000)
         assert ids(file) == list(range(NOW_MS + 41, NOW_MS + 101))
         assert file.horizon() == NOW_MS + 40
-        trim(file, Bounds(60, ANY_COUNT, ANY_SIZE), NOW_MS + 500_000)
+        trim(file, SqliteSettings(60, ANY_COUNT, ANY_SIZE), NOW_MS + 500_000)
         assert (ids(file), file.horizon()) == ([], NOW_MS + 100)
         assert file.last_id() == NOW_MS + 100, "ids go on from what was dropped"
 
@@ -52,7 +54,7 @@ def test_the_oldest_go_by_age(path: Path) -> None:
 def test_nothing_goes_that_is_within_the_bounds(path: Path) -> None:
     with opened(path) as file:
         file.insert(rows(100))
-        trim(file, Bounds(DAY_S, 100, MB))
+        trim(file, SqliteSettings(DAY_S, 100, MB))
         assert (file.count, file.horizon()) == (100, NOW_MS)
 
 
@@ -60,18 +62,22 @@ def test_no_more_large_events_go_than_have_to(path: Path) -> None:
     with opened(path) as file:
         for number in range(40):
             file.insert(rows(1, NOW_MS + 1 + number, message="x" * 100_000))
-        trim(file, Bounds(ANY_AGE, ANY_COUNT, 3 * MB))
+        trim(file, SqliteSettings(ANY_AGE, ANY_COUNT, 3 * MB))
         assert 27 <= file.count <= 31
-        trim(file, Bounds(ANY_AGE, ANY_COUNT, 1))
+        trim(file, SqliteSettings(ANY_AGE, ANY_COUNT, 1))
         assert ids(file) == [NOW_MS + 40], "the newest is kept, whatever its size"
 
 
 @pytest.mark.parametrize(
     "bounds",
-    [Bounds(ANY_AGE, 2000, ANY_SIZE), Bounds(2.0, ANY_COUNT, ANY_SIZE), Bounds(ANY_AGE, ANY_COUNT, MB // 2)],
+    [
+        SqliteSettings(ANY_AGE, 2000, ANY_SIZE),
+        SqliteSettings(2.0, ANY_COUNT, ANY_SIZE),
+        SqliteSettings(ANY_AGE, ANY_COUNT, MB // 2),
+    ],
     ids=["count", "age", "bytes"],
 )
-def test_the_file_stays_as_large_over_many_rounds(path: Path, bounds: Bounds) -> None:
+def test_the_file_stays_as_large_over_many_rounds(path: Path, bounds: SqliteSettings) -> None:
     sizes = []
     with opened(path) as file:
         last = NOW_MS
@@ -92,9 +98,9 @@ def test_room_that_is_free_is_given_back(path: Path) -> None:
         file.insert(rows(20_000))
     before = path.stat().st_size
     with opened(path) as file:
-        trim(file, Bounds(ANY_AGE, 100, ANY_SIZE))
+        trim(file, SqliteSettings(ANY_AGE, 100, ANY_SIZE))
         for _ in range(20):
-            file.trim(Bounds(ANY_AGE, 100, ANY_SIZE), NOW_MS)
+            file.trim(SqliteSettings(ANY_AGE, 100, ANY_SIZE), NOW_MS)
     assert path.stat().st_size < before / 20
 
 
@@ -110,8 +116,10 @@ def test_what_is_not_read_is_below_the_horizon(path: Path) -> None:
 # --- the broker on such a file ----------------------------------------------------------------------------------------
 
 
-def broker(path: Path, bounds: Bounds = Bounds(ANY_AGE, ANY_COUNT, ANY_SIZE)) -> SqliteBroker:  # noqa: B008 - frozen
-    return SqliteBroker(path, synced=False, bounds=bounds, replay=Replay(ANY_AGE, 10**6, 2**26, 10**6))
+def broker(path: Path, bounds: SqliteSettings = SqliteSettings(ANY_AGE, ANY_COUNT, ANY_SIZE)) -> SqliteBroker:  # noqa: B008 - frozen
+    return SqliteBroker(
+        path, synced=False, settings=bounds, history=HistorySettings(size=10**6, ttl_s=ANY_AGE, max_bytes=2**29)
+    )
 
 
 def test_a_hundred_thousand_events_are_read_back_in_no_time(path: Path) -> None:
@@ -139,7 +147,7 @@ def test_posts_go_on_while_old_events_are_dropped(path: Path) -> None:
     settled: list[object] = []
 
     async def scene() -> None:
-        store = broker(path, Bounds(ANY_AGE, 1000, ANY_SIZE))
+        store = broker(path, SqliteSettings(ANY_AGE, 1000, ANY_SIZE))
         await store.start(lambda publications: None, lambda up_to: None)
         async with asyncio.timeout(20):
             while query(path, "SELECT count(*) FROM events") != [(1000,)]:

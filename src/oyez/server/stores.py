@@ -7,17 +7,12 @@ from collections.abc import Callable
 
 from oyez.brokers.memory import MemoryBroker
 from oyez.brokers.rabbitmq import open_amqp
-from oyez.brokers.rabbitmq.limits import Limits
 from oyez.brokers.rabbitmq.url import AmqpUrl
 from oyez.brokers.sqlite.broker import SqliteBroker
-from oyez.brokers.sqlite.file import Bounds, Replay
 from oyez.config.broker_url import MemoryUrl, PluginUrl, parse_broker_url, plugins
 from oyez.config.tree import Settings, fields_of
 from oyez.errors import UnusableError
 from oyez.hub.broker import Broker
-from oyez.hub.publication import OVERHEAD_BYTES
-from oyez.wire.commands import ENVELOPE_BYTES
-from oyez.wire.socketio import MAX_ATTACHMENTS
 
 
 def shown_url(settings: Settings) -> str:
@@ -40,23 +35,9 @@ def open_store(settings: Settings, note: Callable[[str, str], None]) -> Broker:
         return MemoryBroker()
     if isinstance(url, PluginUrl):
         return _open_plugin(url)
-    history, sqlite = settings.history, settings.sqlite
     if isinstance(url, AmqpUrl):
-        limits = settings.limits
-        # A post has a text and attachments, each of them as long as a message may be; those travel as base64.
-        max_body_bytes = limits.max_sender_message_bytes * (1 + MAX_ATTACHMENTS * 4 // 3) + ENVELOPE_BYTES
-        return open_amqp(url, Limits(limits.max_channel_length, max_body_bytes, history.ttl_s), note)
-    return SqliteBroker(
-        url.path,
-        synced=url.synced,
-        bounds=Bounds(sqlite.max_age_s, sqlite.max_events, sqlite.max_bytes),
-        replay=Replay(
-            history.ttl_s,
-            events=max(history.max_bytes // OVERHEAD_BYTES, 1),
-            bytes=history.max_bytes // 2,  # history counts a message twice, for its bytes on the wire
-            per_channel=history.size + 1,
-        ),
-    )
+        return open_amqp(url, settings.limits, settings.history, note)
+    return SqliteBroker(url.path, synced=url.synced, settings=settings.sqlite, history=settings.history)
 
 
 def _open_plugin(url: PluginUrl) -> Broker:

@@ -36,6 +36,11 @@ _ID = msgspec.json.Decoder(int)
 _TEXTS = msgspec.json.Decoder(list[str])
 
 
+def longest_body(max_message_bytes: int) -> int:
+    """Return how many bytes an event may have: its text and each attachment may be a message; the latter are base64."""
+    return max_message_bytes * (1 + socketio.MAX_ATTACHMENTS * 4 // 3) + commands.ENVELOPE_BYTES
+
+
 def parse_record(body: bytes, *, max_channel_length: int, max_body_bytes: int) -> Record:
     """Read a body; other keys than those of an event are passed over.
 

@@ -13,8 +13,7 @@ from oyez.backoff import Backoff
 from oyez.brokers.rabbitmq.connection import Link
 from oyez.brokers.rabbitmq.exchange import ExchangeFeed, Feed
 from oyez.brokers.rabbitmq.ids import IdSequence
-from oyez.brokers.rabbitmq.intake import Intake
-from oyez.brokers.rabbitmq.limits import Limits, Note
+from oyez.brokers.rabbitmq.intake import Intake, Note
 from oyez.brokers.rabbitmq.pending import UnderWay
 from oyez.brokers.rabbitmq.posting import Message
 from oyez.brokers.rabbitmq.stream import StreamFeed
@@ -22,6 +21,8 @@ from oyez.brokers.rabbitmq.url import AmqpUrl
 from oyez.errors import BrokerError
 from oyez.hub.broker import Deliver, Lose, Settle
 from oyez.hub.publication import EventId, Post
+from oyez.hub.settings import HistorySettings
+from oyez.limits import LimitSettings
 from oyez.wire import amqp_records
 
 logger = logging.getLogger(__name__)
@@ -39,7 +40,8 @@ class AmqpBroker:
 
     Args:
         url: where, and what.
-        limits: how large things may be.
+        limits: how large events may be.
+        history: how old the events are that are read back at the start.
         note: told of each bad record and each wrong clock.
         clock: the hub's clock.
         wall_clock: seconds since the epoch.
@@ -48,21 +50,22 @@ class AmqpBroker:
     def __init__(
         self,
         url: AmqpUrl,
-        limits: Limits,
+        limits: LimitSettings,
+        history: HistorySettings,
         note: Note,
         *,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._url = url
-        self._limits = limits
+        self._max_body_bytes = amqp_records.longest_body(limits.max_sender_message_bytes)
         self._ids = IdSequence(url.skew_s)
         self._under_way = UnderWay()
-        self._intake = Intake(self._ids, self._under_way, limits, note, clock=clock, wall_clock=wall_clock)
+        self._intake = Intake(self._ids, self._under_way, limits, history, note, clock=clock, wall_clock=wall_clock)
         self._feed: Feed = (
             ExchangeFeed(self._intake)
             if url.stream is None
-            else StreamFeed(self._intake, url.stream, limits.replay_s, self._ids.allowance)
+            else StreamFeed(self._intake, url.stream, history.ttl_s, self._ids.allowance)
         )
         self._link: Link | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -107,8 +110,8 @@ class AmqpBroker:
             amqp_records.encode_record(event_id, post.channel, post.message, post.attachments)
             for event_id, post in zip(ids, posts, strict=True)
         ]
-        if max(map(len, bodies)) > self._limits.max_body_bytes:
-            settle(BrokerError(f"an event is larger than {self._limits.max_body_bytes} bytes", temporary=False))
+        if max(map(len, bodies)) > self._max_body_bytes:
+            settle(BrokerError(f"an event is larger than {self._max_body_bytes} bytes", temporary=False))
             return
         numbers = self._under_way.add(posts, ids, settle, sum(map(len, bodies)))
         assert self._link is not None

@@ -10,16 +10,20 @@ from collections.abc import Callable
 
 from oyez.brokers.clocks import as_id
 from oyez.brokers.rabbitmq.ids import US_PER_S, IdSequence
-from oyez.brokers.rabbitmq.limits import Limits, Note
 from oyez.brokers.rabbitmq.pending import UnderWay
 from oyez.errors import ProtocolError
 from oyez.hub.broker import Deliver, Lose
 from oyez.hub.publication import Channel, EventId, Publication
+from oyez.hub.settings import HistorySettings
+from oyez.limits import LimitSettings
 from oyez.wire import amqp_records
 
 logger = logging.getLogger(__name__)
 
 _DAEMONS = "oyez-"
+
+Note = Callable[[str, str], None]
+"""Told what somebody did wrong: a reason that is counted, and a detail for the log."""
 
 
 class Intake:
@@ -29,6 +33,7 @@ class Intake:
         ids: the daemon's sequence.
         under_way: own posts that are to come back.
         limits: how large a record may be.
+        history: how old an event may be that is read back.
         note: told of records that are passed over, and of wrong clocks.
         clock: the hub's clock.
         wall_clock: seconds since the epoch.
@@ -42,7 +47,8 @@ class Intake:
         self,
         ids: IdSequence,
         under_way: UnderWay,
-        limits: Limits,
+        limits: LimitSettings,
+        history: HistorySettings,
         note: Note,
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -50,7 +56,9 @@ class Intake:
     ) -> None:
         self._ids = ids
         self._under_way = under_way
-        self._limits = limits
+        self._max_channel_length = limits.max_channel_length
+        self._max_body_bytes = amqp_records.longest_body(limits.max_sender_message_bytes)
+        self._oldest_s = history.ttl_s
         self._note = note
         self._clock = clock
         self._wall_clock = wall_clock
@@ -126,9 +134,8 @@ class Intake:
             )
 
     def _parse(self, body: bytes) -> amqp_records.Record:
-        limits = self._limits
         return amqp_records.parse_record(
-            body, max_channel_length=limits.max_channel_length, max_body_bytes=limits.max_body_bytes
+            body, max_channel_length=self._max_channel_length, max_body_bytes=self._max_body_bytes
         )
 
     def _take_own(self, message_id: str) -> bool:
@@ -154,7 +161,7 @@ class Intake:
         return taken.id
 
     def _age(self, event_id: EventId) -> float:
-        return min(max((self.now_us() - event_id) / US_PER_S, 0.0), self._limits.replay_s)
+        return min(max((self.now_us() - event_id) / US_PER_S, 0.0), self._oldest_s)
 
     def _hand_over(self, publication: Publication) -> None:
         assert self._deliver is not None

@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from oyez.brokers.clocks import Moment, StepWatch, as_id, read_clocks
-from oyez.brokers.sqlite.file import Bounds, Replay, SqliteFile
+from oyez.brokers.sqlite.file import Replay, SqliteFile
 from oyez.brokers.sqlite.rows import Row, as_publication, as_row
+from oyez.brokers.sqlite.settings import SqliteSettings
 from oyez.errors import BrokerError
 from oyez.hub.broker import Deliver, Lose, Settle
 from oyez.hub.publication import EventId, Post, Publication
+from oyez.hub.settings import HistorySettings
 
 logger = logging.getLogger(__name__)
 
@@ -58,8 +60,8 @@ class SqliteBroker:
     Args:
         path: of the database.
         synced: whether an acknowledged post survives the loss of power too, and not only that of the process.
-        bounds: what is kept at most.
-        replay: what is handed out at the start at most.
+        settings: what is kept at most.
+        history: how much is handed out at the start: what it can hold.
         clock: seconds on the hub's steady scale.
         wall_clock: seconds since 1970.
     """
@@ -69,15 +71,15 @@ class SqliteBroker:
         path: Path,
         *,
         synced: bool,
-        bounds: Bounds,
-        replay: Replay,
+        settings: SqliteSettings,
+        history: HistorySettings,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._path = path
         self._synced = synced
-        self._bounds = bounds
-        self._replay = replay
+        self._settings = settings
+        self._replay = Replay.into(history)
         self._clock = clock
         self._wall_clock = wall_clock
         self._last = EventId(0)
@@ -298,7 +300,7 @@ class SqliteBroker:
         try:
             now = self._now()
             self._look_for_step(now)
-            return not self._file.hurried and self._file.trim(self._bounds, now.wall_ms)
+            return not self._file.hurried and self._file.trim(self._settings, now.wall_ms)
         except BrokerError as error:
             if time.monotonic() - self._warned_at >= _COMPLAINT_INTERVAL_S:
                 self._warned_at = time.monotonic()

@@ -17,8 +17,10 @@ from oyez.brokers.sqlite import place
 from oyez.brokers.sqlite.ages import Ages, Step
 from oyez.brokers.sqlite.cures import START_ANEW, find_cure
 from oyez.brokers.sqlite.rows import Row, is_sound
+from oyez.brokers.sqlite.settings import SqliteSettings
 from oyez.errors import BrokerError
-from oyez.hub.publication import MAX_EVENT_ID, EventId
+from oyez.hub.publication import MAX_EVENT_ID, OVERHEAD_BYTES, EventId
+from oyez.hub.settings import HistorySettings
 
 T = TypeVar("T")
 
@@ -54,15 +56,6 @@ _BUSY_SLICE_S = 0.2  # of that time: how long a stop may have to wait for it
 _READ_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 
 
-class Bounds(NamedTuple):
-    """What is kept at most."""
-
-    age_s: float
-    events: int
-    bytes: int
-    """Of pages in use."""
-
-
 class Replay(NamedTuple):
     """How much of what is kept is handed out at the start: what history could not hold is not worth reading."""
 
@@ -73,6 +66,13 @@ class Replay(NamedTuple):
     """Of messages and attachments."""
     per_channel: int
     """One more than history holds: the one that it drops tells it from where on the channel is complete."""
+
+    @classmethod
+    def into(cls, history: HistorySettings) -> "Replay":
+        """Return how much a history with these settings could hold."""
+        most_events = max(history.max_bytes // OVERHEAD_BYTES, 1)
+        most_bytes = history.max_bytes // 2  # history counts a message twice, for its bytes on the wire
+        return cls(history.ttl_s, most_events, most_bytes, history.size + 1)
 
 
 class Kept(NamedTuple):
@@ -329,7 +329,7 @@ class SqliteFile:
             with contextlib.suppress(sqlite3.Error):
                 self._database.execute("ROLLBACK")
 
-    def trim(self, bounds: Bounds, now_ms: int) -> bool:
+    def trim(self, bounds: SqliteSettings, now_ms: int) -> bool:
         """Drop some of what is beyond the bounds, oldest first; True when there may be more.
 
         Raises:
@@ -337,7 +337,7 @@ class SqliteFile:
         """
         return self._try(lambda: self._trim(bounds, now_ms))
 
-    def _trim(self, bounds: Bounds, now_ms: int) -> bool:
+    def _trim(self, bounds: SqliteSettings, now_ms: int) -> bool:
         self._now_ms = now_ms
         if self._noted_ms is None or abs(now_ms - self._noted_ms) >= _NOTE_INTERVAL_MS:
             self._note_time(now_ms)
@@ -357,9 +357,9 @@ class SqliteFile:
         self.count -= dropped
         return True
 
-    def _find_last_to_drop(self, oldest: list[tuple[int, int]], bounds: Bounds, now_ms: int) -> int | None:
-        too_many = max(self.count - bounds.events, self._count_beyond(bounds.bytes))
-        earliest_ms = now_ms - bounds.age_s * 1000
+    def _find_last_to_drop(self, oldest: list[tuple[int, int]], bounds: SqliteSettings, now_ms: int) -> int | None:
+        too_many = max(self.count - bounds.max_events, self._count_beyond(bounds.max_bytes))
+        earliest_ms = now_ms - bounds.max_age_s * 1000
         last = None
         for number, (event_id, time_ms) in enumerate(oldest, 1):
             if number > too_many and self._ages.put_right(event_id, time_ms) >= earliest_ms:
