@@ -75,6 +75,17 @@ MAY_IMPORT_LATE = {
     "cli.selftest.command": {"oyez.cli.selftest"},
 }
 
+# Two classes of one name, in each case the same thing on the two sides of the wire: the daemon's, and that of a program
+# which posts or listens and imports nothing of the daemon's side.
+ON_BOTH_SIDES = {"Gap", "Post"}
+
+# Names that the command line still has to make one thing of.
+STILL_TWICE = {
+    "Answer", "Command", "Dialect", "Door", "Event", "Finding", "Handshake", "JsonReport", "Kind", "Link", "Observed",
+    "Outcome", "Packet", "Peer", "PollingTransport", "Poster", "RawPoster", "Ready", "Refused", "Report", "Step",
+    "Taken", "Target", "Transport",
+}  # fmt: skip
+
 
 def module_name(path: Path) -> str:
     """Return the dotted name below `oyez`; a package goes by its own name."""
@@ -192,3 +203,13 @@ def test_nothing_is_printed_past_the_escaping(module: str) -> None:
     called = [ast.unparse(node.func) for node in ast.walk(MODULES[module]) if isinstance(node, ast.Call)]
     past = ("print", "Text", "Console", "typer.echo", "typer.secho", "sys.stdout.write", "sys.stderr.write")
     assert [name for name in called if name in past or name.startswith("Text.")] == []
+
+
+def test_the_name_of_a_class_means_one_thing() -> None:
+    modules_of: dict[str, list[str]] = {}
+    for module, tree in MODULES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                modules_of.setdefault(node.name.lstrip("_"), []).append(module)
+    twice = {name: modules for name, modules in modules_of.items() if len(modules) > 1}
+    assert {name: twice[name] for name in twice.keys() - ON_BOTH_SIDES - STILL_TWICE} == {}

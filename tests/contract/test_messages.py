@@ -176,7 +176,7 @@ def test_the_file_gives_the_texts_back(daemon: Daemon) -> None:
 # --- AMQP, whose records are read and written here alone --------------------------------------------------------------
 
 
-def parse(body: bytes) -> amqp_records.Record:
+def parse(body: bytes) -> amqp_records.AmqpRecord:
     return amqp_records.parse_record(body, max_channel_length=100, max_body_bytes=2**20)
 
 

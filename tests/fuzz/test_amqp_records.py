@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oyez.errors import ProtocolError
-from oyez.wire.amqp_records import Record, encode_record, parse_record
+from oyez.wire.amqp_records import AmqpRecord, encode_record, parse_record
 from tests.fuzz import fuzz
 from tests.fuzz.test_codecs import almost_json, numbers, texts
 
@@ -32,7 +32,7 @@ spoilt = st.builds(
 )
 
 
-def parse(body: bytes) -> Record | None:
+def parse(body: bytes) -> AmqpRecord | None:
     try:
         return parse_record(body, max_channel_length=20, max_body_bytes=4000)
     except ProtocolError:
@@ -62,4 +62,4 @@ channels = st.text(st.characters(), min_size=1, max_size=10)
 @given(st.integers(1, 2**53 - 1), channels, st.none() | anything.map(lambda value: json.dumps(value).encode()))
 @fuzz
 def test_every_event_is_read_back(event_id: int, channel: str, message: bytes | None) -> None:
-    assert parse(encode_record(event_id, channel, message)) == Record(event_id, channel, message)
+    assert parse(encode_record(event_id, channel, message)) == AmqpRecord(event_id, channel, message)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from oyez.wire import commands, json_text, raw_commands
 from oyez.wire.commands import CommandError
-from oyez.wire.raw_commands import Request
+from oyez.wire.raw_commands import RawCommand
 from tests.fuzz import fuzz
 from tests.fuzz.test_codecs import almost_json, is_utf8, numbers, texts
 
@@ -53,23 +53,23 @@ def check_refusal(error: CommandError, codes: set[str]) -> None:
     assert len(reply["message"]) <= 150
 
 
-def check_listener(request: Request) -> None:
-    channels = raw_commands.parse_filter(request, max_channels=3, max_length=5)
+def check_listener(command: RawCommand) -> None:
+    channels = raw_commands.parse_filter(command, max_channels=3, max_length=5)
     if isinstance(channels, CommandError):
         check_refusal(channels, {"invalid-filter"})
         assert channels.message.startswith("invalid filter: ")
     else:
         assert 1 <= len(channels) <= 3
         assert all(1 <= len(name.encode("utf-16-le", "surrogatepass")) <= 10 for name in channels)
-    start = commands.parse_start(request.members)
+    start = commands.parse_start(command.members)
     assert start is None or 1 <= start <= commands.MAX_SAFE_INTEGER
-    assert isinstance(raw_commands.wants_notices(request), bool)
+    assert isinstance(raw_commands.wants_notices(command), bool)
 
 
-def check_poster(request: Request) -> None:
-    key = raw_commands.parse_key(request)
+def check_poster(command: RawCommand) -> None:
+    key = raw_commands.parse_key(command)
     assert key is None or isinstance(key, str)
-    post = commands.parse_post(request.members)
+    post = commands.parse_post(command.members)
     if post is not None:
         event = commands.encode_event(7, post.channel, post.message)
         json.loads(event.decode())  # what listeners get is JSON in UTF-8
@@ -78,31 +78,31 @@ def check_poster(request: Request) -> None:
 @given(sent)
 @fuzz
 def test_every_message_is_a_command_or_is_refused(data: bytes) -> None:
-    request = raw_commands.parse_bytes(data)
-    assert not is_utf8(data) or type(raw_commands.parse_request(data)) is type(request)
-    if isinstance(request, CommandError):
-        check_refusal(request, {"syntax-error"})
+    command = raw_commands.parse_bytes(data)
+    assert not is_utf8(data) or type(raw_commands.parse_command(data)) is type(command)
+    if isinstance(command, CommandError):
+        check_refusal(command, {"syntax-error"})
         return
     assert is_utf8(data)
-    assert "-" not in request.name
-    check_refusal(raw_commands.bad_command(request.name), {"bad-command"})
-    check_listener(request)
-    check_poster(request)
+    assert "-" not in command.name
+    check_refusal(raw_commands.bad_command(command.name), {"bad-command"})
+    check_listener(command)
+    check_poster(command)
 
 
 @given(members, st.booleans())
 @fuzz
 def test_commands_are_found_whatever_stands_beside_them(value: dict[str, object], escaped: bool) -> None:
-    request = raw_commands.parse_request(write(value, escaped))
+    command = raw_commands.parse_command(write(value, escaped))
     named = json.loads(json.dumps(value["command"]))
     if not isinstance(named, str):
-        assert request == CommandError("syntax-error", "no command specified")
+        assert command == CommandError("syntax-error", "no command specified")
         return
-    assert isinstance(request, Request)
-    assert request.name == named.replace("-", "_")
-    assert raw_commands.wants_notices(request) is (value.get("notify") is True)
+    assert isinstance(command, RawCommand)
+    assert command.name == named.replace("-", "_")
+    assert raw_commands.wants_notices(command) is (value.get("notify") is True)
     key = json.loads(json.dumps(value.get("key")))
-    assert raw_commands.parse_key(request) == (key if isinstance(key, str) else None)
+    assert raw_commands.parse_key(command) == (key if isinstance(key, str) else None)
 
 
 @given(texts, st.integers(0, 2**53 - 1), st.integers(0, 2**53 - 1))

@@ -5,34 +5,37 @@ import json
 import pytest
 
 from oyez.errors import ProtocolError
-from oyez.wire.amqp_records import Record, encode_record, parse_record
+from oyez.wire.amqp_records import AmqpRecord, encode_record, parse_record
 
 ID = 1_800_000_000_000_000
 PLACEHOLDER = b'{"_placeholder":true,"num":0}'
 
 
-def parse(body: bytes) -> Record:
+def parse(body: bytes) -> AmqpRecord:
     return parse_record(body, max_channel_length=10, max_body_bytes=1000)
 
 
 @pytest.mark.parametrize(
     ("body", "record"),
     [
-        (b'{"id":1800000000000000,"channel":"a","message":{"type": "x"}}', Record(ID, "a", b'{"type": "x"}')),
-        (b'{"id": 1, "channel": "a", "message": null}', Record(1, "a", b"null")),
-        (b'{"message":1.0e2,"channel":"\\u00e9","id":9007199254740991,"more":[]}', Record(2**53 - 1, "é", b"1.0e2")),
-        (b'{"id":7,"channel":"a"}', Record(7, "a", None)),
-        (b'{"id":7,"channel":"\\ud800","message":{"x" : "\\udfff"}}', Record(7, "\ud800", b'{"x" : "\\udfff"}')),
-        (b'{"id":7,"channel":"a","message":"\\ud83d"}', Record(7, "a", b'"\\ud83d"')),
-        (b'{"id":1,"channel":"b","channel":"a","id":7}', Record(7, "a", None)),
+        (b'{"id":1800000000000000,"channel":"a","message":{"type": "x"}}', AmqpRecord(ID, "a", b'{"type": "x"}')),
+        (b'{"id": 1, "channel": "a", "message": null}', AmqpRecord(1, "a", b"null")),
+        (
+            b'{"message":1.0e2,"channel":"\\u00e9","id":9007199254740991,"more":[]}',
+            AmqpRecord(2**53 - 1, "é", b"1.0e2"),
+        ),
+        (b'{"id":7,"channel":"a"}', AmqpRecord(7, "a", None)),
+        (b'{"id":7,"channel":"\\ud800","message":{"x" : "\\udfff"}}', AmqpRecord(7, "\ud800", b'{"x" : "\\udfff"}')),
+        (b'{"id":7,"channel":"a","message":"\\ud83d"}', AmqpRecord(7, "a", b'"\\ud83d"')),
+        (b'{"id":1,"channel":"b","channel":"a","id":7}', AmqpRecord(7, "a", None)),
         (
             b'{"id":7,"channel":"a","message":%s,"attachments":["AP8=",""]}' % PLACEHOLDER,
-            Record(7, "a", PLACEHOLDER, (b"\x00\xff", b"")),
+            AmqpRecord(7, "a", PLACEHOLDER, (b"\x00\xff", b"")),
         ),
-        (b'{"id":7,"channel":"a","attachments":[]}', Record(7, "a", None)),
+        (b'{"id":7,"channel":"a","attachments":[]}', AmqpRecord(7, "a", None)),
     ],
 )
-def test_an_event_is_read_and_its_message_stays_the_text_that_it_is(body: bytes, record: Record) -> None:
+def test_an_event_is_read_and_its_message_stays_the_text_that_it_is(body: bytes, record: AmqpRecord) -> None:
     assert parse(body) == record
 
 
@@ -87,12 +90,12 @@ def test_what_is_no_event_is_refused(body: bytes) -> None:
 @pytest.mark.parametrize(
     "record",
     [
-        Record(7, "a", None),
-        Record(ID, "é\ud800", b'{"x" : [1.0, "\xc3\xa9"]}'),
-        Record(7, "a", PLACEHOLDER, (b"\x00\xff", b"")),
+        AmqpRecord(7, "a", None),
+        AmqpRecord(ID, "é\ud800", b'{"x" : [1.0, "\xc3\xa9"]}'),
+        AmqpRecord(7, "a", PLACEHOLDER, (b"\x00\xff", b"")),
     ],
 )
-def test_what_is_written_is_read_back(record: Record) -> None:
+def test_what_is_written_is_read_back(record: AmqpRecord) -> None:
     assert parse(encode_record(*record)) == record
 
 

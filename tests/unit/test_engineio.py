@@ -4,7 +4,7 @@ import pytest
 
 from oyez.errors import ProtocolError
 from oyez.wire import engineio
-from oyez.wire.engineio import OpenPacket, Packet, decode_payload, encode_binary, encode_payload
+from oyez.wire.engineio import EnginePacket, OpenPacket, decode_payload, encode_binary, encode_payload
 
 
 def test_open_packet() -> None:
@@ -17,13 +17,13 @@ def test_open_packet() -> None:
 @pytest.mark.parametrize(
     ("body", "packets"),
     [
-        (b"4hello", [Packet(b"4hello")]),
-        (b"4\xe2\x82\xac\x1e3\x1e1", [Packet("4€".encode()), Packet(b"3"), Packet(b"1")]),
-        (b"bAQID\x1e4", [Packet(b"\x01\x02\x03", binary=True), Packet(b"4")]),
-        (b"b", [Packet(b"", binary=True)]),
+        (b"4hello", [EnginePacket(b"4hello")]),
+        (b"4\xe2\x82\xac\x1e3\x1e1", [EnginePacket("4€".encode()), EnginePacket(b"3"), EnginePacket(b"1")]),
+        (b"bAQID\x1e4", [EnginePacket(b"\x01\x02\x03", binary=True), EnginePacket(b"4")]),
+        (b"b", [EnginePacket(b"", binary=True)]),
     ],
 )
-def test_payloads_are_read_and_written(body: bytes, packets: list[Packet]) -> None:
+def test_payloads_are_read_and_written(body: bytes, packets: list[EnginePacket]) -> None:
     assert list(decode_payload(body)) == packets
     assert encode_payload(encode_binary(data) if binary else data for data, binary in packets) == body
 

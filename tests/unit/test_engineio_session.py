@@ -4,7 +4,7 @@ import pytest
 
 from oyez.net.engineio.settings import SocketioSettings
 from oyez.wire import engineio
-from oyez.wire.engineio_session import Action, Event, SessionMachine, State
+from oyez.wire.engineio_session import Action, SessionEvent, SessionMachine, State
 
 LIVING = [state for state in State if state is not State.CLOSED]
 
@@ -16,25 +16,25 @@ def session(state: State = State.WEBSOCKET) -> SessionMachine:
 @pytest.mark.parametrize(
     ("state", "event", "then", "action"),
     [
-        (State.POLLING, Event.PROBE, State.PROBING, Action.ANSWER_PROBE),
-        (State.POLLING, Event.SWITCH, State.POLLING, Action.DROP_CANDIDATE),
-        (State.POLLING, Event.OTHER_ON_CANDIDATE, State.POLLING, Action.DROP_CANDIDATE),
-        (State.POLLING, Event.CANDIDATE_LOST, State.POLLING, Action.NOTHING),
-        (State.POLLING, Event.PEER_CLOSE, State.CLOSED, Action.END),
-        (State.PROBING, Event.PROBE, State.PROBING, Action.ANSWER_PROBE),
-        (State.PROBING, Event.SWITCH, State.WEBSOCKET, Action.SWITCH),
-        (State.PROBING, Event.OTHER_ON_CANDIDATE, State.POLLING, Action.DROP_CANDIDATE),
-        (State.PROBING, Event.CANDIDATE_LOST, State.POLLING, Action.NOTHING),
-        (State.PROBING, Event.PEER_CLOSE, State.CLOSED, Action.END),
-        (State.WEBSOCKET, Event.PEER_CLOSE, State.WEBSOCKET, Action.NOTHING),
-        (State.WEBSOCKET, Event.PROBE, State.WEBSOCKET, Action.NOTHING),
-        *((state, Event.MESSAGE, state, Action.DELIVER) for state in LIVING),
-        *((state, Event.BAD_PACKET, State.CLOSED, Action.END) for state in LIVING),
-        *((state, Event.PONG_OVERDUE, State.CLOSED, Action.END) for state in LIVING),
-        *((State.CLOSED, event, State.CLOSED, Action.NOTHING) for event in Event),
+        (State.POLLING, SessionEvent.PROBE, State.PROBING, Action.ANSWER_PROBE),
+        (State.POLLING, SessionEvent.SWITCH, State.POLLING, Action.DROP_CANDIDATE),
+        (State.POLLING, SessionEvent.OTHER_ON_CANDIDATE, State.POLLING, Action.DROP_CANDIDATE),
+        (State.POLLING, SessionEvent.CANDIDATE_LOST, State.POLLING, Action.NOTHING),
+        (State.POLLING, SessionEvent.PEER_CLOSE, State.CLOSED, Action.END),
+        (State.PROBING, SessionEvent.PROBE, State.PROBING, Action.ANSWER_PROBE),
+        (State.PROBING, SessionEvent.SWITCH, State.WEBSOCKET, Action.SWITCH),
+        (State.PROBING, SessionEvent.OTHER_ON_CANDIDATE, State.POLLING, Action.DROP_CANDIDATE),
+        (State.PROBING, SessionEvent.CANDIDATE_LOST, State.POLLING, Action.NOTHING),
+        (State.PROBING, SessionEvent.PEER_CLOSE, State.CLOSED, Action.END),
+        (State.WEBSOCKET, SessionEvent.PEER_CLOSE, State.WEBSOCKET, Action.NOTHING),
+        (State.WEBSOCKET, SessionEvent.PROBE, State.WEBSOCKET, Action.NOTHING),
+        *((state, SessionEvent.MESSAGE, state, Action.DELIVER) for state in LIVING),
+        *((state, SessionEvent.BAD_PACKET, State.CLOSED, Action.END) for state in LIVING),
+        *((state, SessionEvent.PONG_OVERDUE, State.CLOSED, Action.END) for state in LIVING),
+        *((State.CLOSED, event, State.CLOSED, Action.NOTHING) for event in SessionEvent),
     ],
 )
-def test_table(state: State, event: Event, then: State, action: Action) -> None:
+def test_table(state: State, event: SessionEvent, then: State, action: Action) -> None:
     one = session(state)
     assert one.step(event) is action
     assert one.state is then

@@ -8,7 +8,7 @@ import pytest
 
 from oyez.brokers.clocks import HIGHEST_TIME, Moment, StepWatch, as_id, read_clocks
 from oyez.brokers.memory import MemoryBroker
-from oyez.brokers.sqlite.ages import Ages, Step
+from oyez.brokers.sqlite.ages import Ages, ClockStep
 from oyez.brokers.sqlite.broker import SqliteBroker
 from oyez.brokers.sqlite.file import Replay, SqliteFile
 from oyez.brokers.sqlite.settings import SqliteSettings
@@ -148,7 +148,7 @@ def test_a_clock_that_never_rests_takes_no_room_and_makes_nothing_old() -> None:
     assert ages.put_right(1000, NOW_MS) == NOW_MS
     assert Ages(ages.dump()).steps == ages.steps
     ages.forget(before=999)
-    assert ages.steps == [Step(EventId(999), FAR_MS)]
+    assert ages.steps == [ClockStep(EventId(999), FAR_MS)]
 
 
 # --- the broker, and the other ones -----------------------------------------------------------------------------------

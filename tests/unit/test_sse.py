@@ -6,7 +6,7 @@ import pytest
 
 from oyez.access.capacity import Notes, Seats
 from oyez.endpoints.listener import ListenerContext
-from oyez.endpoints.sse import EventStream, EventStreamEndpoint
+from oyez.endpoints.sse import EventStreamEndpoint, StreamListener
 from oyez.hub.publication import Channel
 from oyez.limits import LimitSettings
 from oyez.net.http.handshake import Handshake, Refusal
@@ -63,11 +63,11 @@ class Door:
 
     def open(
         self, target: bytes = b"/sse?channel=a", headers: Sequence[tuple[bytes, bytes]] = ()
-    ) -> tuple[StreamConnection, Socket, EventStream]:
+    ) -> tuple[StreamConnection, Socket, StreamListener]:
         socket = Socket()
         connection = take_stream(self.callbacks, socket, target, headers)  # type: ignore[arg-type]
         stream = self.callbacks.admitted[-1]
-        assert isinstance(stream, EventStream)
+        assert isinstance(stream, StreamListener)
         socket.written = b""
         return connection, socket, stream
 

@@ -20,7 +20,7 @@ _MAX_ANSWER_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ApiRequest:
     """What to ask. A second one with the same content does no harm: what posts has a key.
 
     Attributes:
@@ -48,7 +48,7 @@ class Api:
             self._headers["Authorization"] = credentials
         self._pool: tuple[int, urllib3.HTTPConnectionPool] | None = None  # with the process it belongs to
 
-    def call(self, request: Request, began: float, timeout_s: float) -> dict[str, object]:
+    def call(self, request: ApiRequest, began: float, timeout_s: float) -> dict[str, object]:
         """Return the JSON object of a good answer. `began` is when (`time.monotonic`) the time began to run.
 
         Asks once more, within the same time, when no connection could be made, or when it broke before the answer.
@@ -76,7 +76,7 @@ class Api:
         if kept is not None:
             kept[1].close()
 
-    def _exchange(self, request: Request, timeout_s: float) -> dict[str, object]:
+    def _exchange(self, request: ApiRequest, timeout_s: float) -> dict[str, object]:
         posting = request.method == "POST"
         try:
             status, content = self._ask(request, timeout_s)
@@ -90,7 +90,7 @@ class Api:
             raise BadAnswer(f"the answer is longer than {request.max_answer_bytes} bytes", uncertain=posting)
         return read_object(content)
 
-    def _ask(self, request: Request, timeout_s: float) -> tuple[int, bytes]:
+    def _ask(self, request: ApiRequest, timeout_s: float) -> tuple[int, bytes]:
         """Return the status and the body of the answer, of which no more is read than it takes to see that it is long.
 
         Raises HTTPError, also for an answer that ends too early.

@@ -1,6 +1,6 @@
 """Following channels: `for event in listen(url, channels)` goes on for ever, over whatever links that takes.
 
-It must not know what a link is made of.
+It must not know what a stream is made of.
 """
 
 import logging
@@ -13,7 +13,7 @@ from typing import Self
 from oyez.backoff import Backoff
 from oyez.client.errors import PosterError, Refused
 from oyez.client.events import Event, Gap, check_channel
-from oyez.client.link import BadRecord, Link, NoRoom, Ready
+from oyez.client.stream import BadRecord, ClientStream, NoRoom, Ready
 from oyez.client.target import Target
 
 SILENCE_S = 45.0  # three of the heartbeats that the daemon sends
@@ -42,7 +42,7 @@ def listen(
         since: begin behind the event of this id: all that came later is replayed, what is gone is told as a Gap.
             Without it, or with 0, the newest few events come first (the daemon's `history.replay_without_start`).
         patient: try for ever to make the first connection too. Else it has to work, or the iteration raises.
-        silence_s: a link that brings nothing for so long is given up. The daemon sends a sign of life every 15 s.
+        silence_s: a stream that brings nothing for so long is given up. The daemon sends a sign of life every 15 s.
 
     Raises ConfigError for a URL that is none, TypeError or ValueError for a channel that is no text.
     """
@@ -53,10 +53,10 @@ class Listener:
     """Iterates over the events of some channels, and over the gaps among them; see `listen` for the arguments.
 
     Gives `Event(id, channel, message)` and `Gap(channel, after, oldest)`, each once, the events in rising order of ids
-    over all channels. A link that is lost is made anew for ever, after pauses that grow to 10 s, and goes on behind the
-    newest id; a daemon without room is asked again when it says. Both are logged, by the logger ``oyez.client``.
+    over all channels. A stream that is lost is made anew for ever, after pauses that grow to 10 s, and goes on behind
+    the newest id; a daemon without room is asked again when it says. Both are logged, by the logger ``oyez.client``.
 
-    The first link is made by `open`, by `with`, or by the first `next`. Its channels are followed from then on.
+    The first stream is made by `open`, by `with`, or by the first `next`. Its channels are followed from then on.
 
     One thread iterates. `close`, from any thread, ends the iteration: at once, or if a connection is being made, within
     the 10 s that it may take.
@@ -64,7 +64,7 @@ class Listener:
     An event whose message Python cannot read comes too, with `Unreadable` in the message's place.
 
     Raises, when iterated over: Refused, when the daemon does not take the channels (or a proxy the path); BadAnswer,
-    for a record that no daemon writes; before the first link is up, any PosterError. An error ends the iteration;
+    for a record that no daemon writes; before the first stream is up, any PosterError. An error ends the iteration;
     `position` says where another listener would have to begin.
     """
 
@@ -86,7 +86,7 @@ class Listener:
         self._silence_s = silence_s
         self._backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, spread=(1, 1.5))
         self._has_begun = self._is_lost = False
-        self._link: Link | None = None
+        self._stream: ClientStream | None = None
         self._closed = threading.Event()
         self._steps = self._follow()
         self._next: Event | Gap | None = None
@@ -97,7 +97,7 @@ class Listener:
         return self._position
 
     def open(self) -> None:
-        """Make the first link, if there was none yet, and wait until the daemon has subscribed the channels.
+        """Make the first stream, if there was none yet, and wait until the daemon has subscribed the channels.
 
         Raises as the iteration does. After `close` it does nothing.
         """
@@ -107,10 +107,10 @@ class Listener:
     def close(self) -> None:
         """End the iteration; harmless to repeat, and from any thread."""
         self._closed.set()
-        link = self._link
-        if link is not None:
-            link.cut()
-        with suppress(ValueError):  # another thread is in it, and finds the end of its link
+        stream = self._stream
+        if stream is not None:
+            stream.cut()
+        with suppress(ValueError):  # another thread is in it, and finds the end of its stream
             self._steps.close()
 
     def __iter__(self) -> Self:
@@ -134,7 +134,7 @@ class Listener:
         self.close()
 
     def _step(self) -> Event | Gap | None:
-        """Go on to the next arrival; None is a link that is up, or the end."""
+        """Go on to the next arrival; None is a stream that is up, or the end."""
         self._has_begun = True
         try:
             return next(self._steps)
@@ -146,7 +146,7 @@ class Listener:
         return None
 
     def _follow(self) -> Generator[Event | Gap | None, None, None]:
-        """Yield what is new, and None for each link that comes up."""
+        """Yield what is new, and None for each stream that comes up."""
         while not self._closed.is_set():
             try:
                 yield from self._follow_link()
@@ -159,29 +159,29 @@ class Listener:
                 self._closed.wait(self._backoff.take())
 
     def _follow_link(self) -> Iterator[Event | Gap | None]:
-        self._link = link = Link(self._target, self._silence_s)
+        self._stream = stream = ClientStream(self._target, self._silence_s)
         try:
             if self._closed.is_set():
-                return  # `close` came too early to find the link
-            link.open(self._channels, self._position)
-            for arrival in link.arrivals():
+                return  # `close` came too early to find the stream
+            stream.open(self._channels, self._position)
+            for arrival in stream.arrivals():
                 if isinstance(arrival, Ready):
-                    self._note_ready(link)
+                    self._note_ready(stream)
                     yield None
                 elif self._is_new(arrival):
                     yield arrival
         except NoRoom:
-            self._backoff.restart(link.retry_s or _PAUSE_AT_CAPACITY_S)
+            self._backoff.restart(stream.retry_s or _PAUSE_AT_CAPACITY_S)
             raise
         except BadRecord:
-            self._position = link.position or self._position
+            self._position = stream.position or self._position
             raise
         finally:
-            self._link = None
-            link.close()
+            self._stream = None
+            stream.close()
 
     def _is_new(self, arrival: Event | Gap) -> bool:
-        if isinstance(arrival, Gap):  # a link that ended before the first event behind a gap is told of it again
+        if isinstance(arrival, Gap):  # a stream that ended before the first event behind a gap is told of it again
             is_new = self._gaps.get(arrival.channel) != arrival
             if arrival.channel in self._channels:
                 self._gaps[arrival.channel] = arrival
@@ -191,11 +191,11 @@ class Listener:
         self._position = arrival.id
         return True
 
-    def _note_ready(self, link: Link) -> None:
+    def _note_ready(self, stream: ClientStream) -> None:
         self._was_ready = True
         # The daemon's word counts, also where it is lower: ids of another time, thus of a daemon whose clock went back.
-        self._position = link.position or self._position
-        self._backoff.restart(link.retry_s or None)  # 0 asks for none
+        self._position = stream.position or self._position
+        self._backoff.restart(stream.retry_s or None)  # 0 asks for none
         if self._is_lost:
             self._is_lost = False
             logger.info("the link to %s is back", self._target)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
-from oyez.client.api import Api, Request
+from oyez.client.api import Api, ApiRequest
 from oyez.client.errors import BadAnswer, PosterError, TimedOut
 from oyez.client.events import (
     MAX_BATCH_BYTES,
@@ -27,7 +27,7 @@ CALL_TIMEOUT_S = 2.0
 BATCH_TIMEOUT_S = 10.0
 
 _PUBLISH = "/api/publish"
-_LAST = Request("GET", "/api/last")
+_LAST = ApiRequest("GET", "/api/last")
 _ANSWER_BYTES = 65_536
 _ID_BYTES = 32  # more than an id and the comma behind it ever take
 
@@ -64,7 +64,7 @@ class Poster:
         """
         began = time.monotonic()
         body = encode_post({"channel": check_channel(channel)}, message, key or new_key())
-        return _read_id(self._call(Request("POST", _PUBLISH, body), began, timeout_s))
+        return _read_id(self._call(ApiRequest("POST", _PUBLISH, body), began, timeout_s))
 
     def publish(
         self, channels: Iterable[str], message: object = NO_MESSAGE, *, key: str = "", timeout_s: float | None = None
@@ -76,7 +76,7 @@ class Poster:
         began = time.monotonic()
         names = _listed(channels)
         body = encode_post({"channels": names}, message, key or new_key())
-        request = Request("POST", _PUBLISH, body, max_answer_bytes=_ANSWER_BYTES + _ID_BYTES * len(names))
+        request = ApiRequest("POST", _PUBLISH, body, max_answer_bytes=_ANSWER_BYTES + _ID_BYTES * len(names))
         return _read_ids(self._call(request, began, timeout_s), len(names))
 
     def post_many(
@@ -140,13 +140,13 @@ class Poster:
     ) -> None:
         self.close()
 
-    def _call_until(self, deadline: float, request: Request, limit_s: float) -> dict[str, object]:
+    def _call_until(self, deadline: float, request: ApiRequest, limit_s: float) -> dict[str, object]:
         now = time.monotonic()
         if now >= deadline:
             raise TimedOut("the time for all requests together is used up")
         return self._call(request, now, min(limit_s, deadline - now))
 
-    def _call(self, request: Request, began: float, timeout_s: float | None) -> dict[str, object]:
+    def _call(self, request: ApiRequest, began: float, timeout_s: float | None) -> dict[str, object]:
         return self._api.call(request, began, self._timeout_s if timeout_s is None else timeout_s)
 
 
@@ -156,8 +156,8 @@ def _listed(channels: Iterable[str]) -> list[str]:
     return [check_channel(name) for name in channels]
 
 
-def _batch_request(batch: Batch, key: str) -> Request:
-    return Request(
+def _batch_request(batch: Batch, key: str) -> ApiRequest:
+    return ApiRequest(
         "POST",
         _PUBLISH,
         batch.body,

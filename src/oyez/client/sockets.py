@@ -32,21 +32,21 @@ _KEPT_UNANNOUNCED_S = 5  # the shortest default among servers and proxies: uvico
 _LONGEST_KEPT_S = 3600
 
 
-class _Clock(threading.local):
+class _ThreadDeadline(threading.local):
     deadline = math.inf
 
 
-_clock = _Clock()
+_this_thread = _ThreadDeadline()
 
 
 @contextmanager
 def until(deadline: float) -> Iterator[None]:
     """Let no socket of this thread wait beyond `deadline` (of `time.monotonic`); it then raises TimeoutError."""
-    _clock.deadline = deadline
+    _this_thread.deadline = deadline
     try:
         yield
     finally:
-        _clock.deadline = math.inf
+        _this_thread.deadline = math.inf
 
 
 class _ClockedSocket(socket.socket):
@@ -63,7 +63,7 @@ class _ClockedSocket(socket.socket):
         super().sendall(data, flags)
 
     def _set_clock(self) -> None:
-        left = _clock.deadline - time.monotonic()
+        left = _this_thread.deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("the time of the call is used up")
         self.settimeout(None if math.isinf(left) else left)
@@ -75,7 +75,7 @@ class _ClockedTLSSocket(_ClockedSocket, ssl.SSLSocket):
         super().do_handshake(*block)
 
 
-class _Connection(HTTPConnection):
+class _PoolConnection(HTTPConnection):
     """A connection that is taken from the pool only as long as its server surely keeps it."""
 
     _kept_until = math.inf
@@ -94,7 +94,7 @@ class _Connection(HTTPConnection):
         return super().is_connected and time.monotonic() < self._kept_until
 
 
-class _TLSConnection(_Connection, HTTPSConnection):
+class _TLSConnection(_PoolConnection, HTTPSConnection):
     def connect(self) -> None:
         try:
             super().connect()
@@ -112,7 +112,7 @@ def idle_time_s(keep_alive: str) -> float:
 
 
 def _unix_connection(path: str) -> type[HTTPConnection]:
-    class UnixConnection(_Connection):
+    class UnixConnection(_PoolConnection):
         def _new_conn(self) -> socket.socket:
             return _dial(self, [(socket.AF_UNIX, path)], _deadline(self))
 
@@ -169,7 +169,7 @@ def _tls() -> ssl.SSLContext:
 
 
 def _plain_connection(target: Target) -> type[HTTPConnection]:
-    return _unix_connection(target.socket_path) if target.socket_path else _Connection
+    return _unix_connection(target.socket_path) if target.socket_path else _PoolConnection
 
 
 def _dial_host(connection: HTTPConnection) -> socket.socket:
@@ -187,7 +187,7 @@ def _dial_host(connection: HTTPConnection) -> socket.socket:
 
 def _deadline(connection: HTTPConnection) -> float:
     """Find until when a connection has to be made: its own time-out, and the thread's deadline."""
-    return min(time.monotonic() + (connection.timeout or math.inf), _clock.deadline)
+    return min(time.monotonic() + (connection.timeout or math.inf), _this_thread.deadline)
 
 
 def _dial(connection: HTTPConnection, addresses: Iterable[Address], deadline: float) -> socket.socket:

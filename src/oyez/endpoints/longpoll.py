@@ -123,12 +123,12 @@ class _Poll:
 
     def __init__(self, *, notify: bool) -> None:
         self._notify = notify
-        self.answer: asyncio.Future[_Answer | None] = asyncio.get_running_loop().create_future()
+        self.answer: asyncio.Future[_PollAnswer | None] = asyncio.get_running_loop().create_future()
         self.subscription = Subscription(self, POLL_ANSWERS, self.write)
         self._gaps: Sequence[Gap] = ()
         self.tick_slot = 0
 
-    def end(self, answer: "_Answer | None") -> None:
+    def end(self, answer: "_PollAnswer | None") -> None:
         """Answer, if that has not been done."""
         if not self.answer.done():
             self.answer.set_result(answer)
@@ -141,13 +141,13 @@ class _Poll:
     def end_by_position(self) -> None:
         """Answer how far the client has come now, unless there was an event for it."""
         body = b'{"id":%d,"gaps":%b}' % (self.subscription.position, _encode_gaps(self._gaps))
-        self.end(_Answer(200, body, self._gaps))
+        self.end(_PollAnswer(200, body, self._gaps))
 
     # What the hub asks for
 
     def write(self, data: bytes) -> bool:
         """Take the first event. It goes with all gaps: its id carries the client past what was lost before it."""
-        self.end(_Answer(200, data, self._gaps))
+        self.end(_PollAnswer(200, data, self._gaps))
         return False
 
     def tell_subscribed(self, recovered: bool | None, gaps: Sequence[Gap]) -> None:
@@ -165,10 +165,10 @@ class _Poll:
 
     def tick(self, now: float) -> None:
         """Nothing came in time."""
-        self.end(_Answer(504, _TIMEOUT, ()))
+        self.end(_PollAnswer(504, _TIMEOUT, ()))
 
 
-class _Answer(NamedTuple):
+class _PollAnswer(NamedTuple):
     status: int
     body: bytes
     gaps: Sequence[Gap]

@@ -1,4 +1,4 @@
-"""The raw WebSocket door of posters: one reply for each request, in order, and never anything else.
+"""The raw WebSocket door of posters: one reply for each command, in order, and never anything else.
 
 Knows this dialect's posters: they wait for exactly one frame, without a time-out. Must not know listeners.
 """
@@ -19,7 +19,7 @@ from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.websocket import FrameReceiver, WebSocketConnection
 from oyez.wire import commands, raw_commands
 from oyez.wire.commands import CommandError
-from oyez.wire.raw_commands import Request
+from oyez.wire.raw_commands import RawCommand
 from oyez.wire.websocket import text_frame
 
 logger = logging.getLogger(__name__)
@@ -97,35 +97,35 @@ class RawPoster:
         return limits.max_sender_message_bytes if self._may_post else limits.max_receiver_message_bytes
 
     def opened(self, connection: WebSocketConnection) -> None:
-        """Begin to wait for a request."""
+        """Begin to wait for a command."""
         self._connection = connection
         self._plan_end()
 
     def receive_text(self, data: bytes) -> None:
-        """Take a request."""
-        self._take(raw_commands.parse_request(data))
+        """Take a command."""
+        self._take(raw_commands.parse_command(data))
 
     def receive_binary(self, data: bytes) -> None:
         """Take a request from a client that does not tell text from bytes."""
         self._take(raw_commands.parse_bytes(data))
 
-    def _take(self, request: Request | CommandError) -> None:
+    def _take(self, command: RawCommand | CommandError) -> None:
         slot: list[bytes] = []
         self._unanswered.append(slot)
         if len(self._unanswered) > _MOST_UNANSWERED and self._connection is not None:
             self._endpoint.context.note("refused-command", "too many requests before their replies", self._find_peer)
             self._connection.close(1008)  # RFC 6455 §7.4.1: against the policy
             return
-        if isinstance(request, CommandError):
-            self._refuse(slot, request)
-        elif request.name == "post":
-            self._post(slot, request)
-        elif request.name == "last_msg":
+        if isinstance(command, CommandError):
+            self._refuse(slot, command)
+        elif command.name == "post":
+            self._post(slot, command)
+        elif command.name == "last_msg":
             self._tell_last_id(slot)
-        elif request.name == "auth":
-            self._authorize(slot, request)
+        elif command.name == "auth":
+            self._authorize(slot, command)
         else:
-            self._refuse(slot, raw_commands.bad_command(request.name))
+            self._refuse(slot, raw_commands.bad_command(command.name))
 
     def drained(self) -> None:
         """Replies wait in the socket; nothing else does."""
@@ -149,22 +149,20 @@ class RawPoster:
 
     # Requests
 
-    def _post(self, slot: list[bytes], request: Request) -> None:
+    def _post(self, slot: list[bytes], command: RawCommand) -> None:
         if not self._may_post:
             self._refuse_stranger(slot)
             return
         try:
-            command = commands.parse_post(request.members)
+            posted = commands.parse_post(command.members)
         except ProtocolError as error:
             self._refuse(slot, raw_commands.syntax_error(error))
             return
-        if command is None or not commands.is_channel(
-            command.channel, self._endpoint.context.limits.max_channel_length
-        ):
+        if posted is None or not commands.is_channel(posted.channel, self._endpoint.context.limits.max_channel_length):
             self._endpoint.context.note("refused-command", commands.INVALID_CHANNEL_IN_POST.code, self._find_peer)
             self._reply(slot, raw_commands.INVALID_CHANNEL)
             return
-        post = Post(Channel(command.channel), command.message)
+        post = Post(Channel(posted.channel), posted.message)
         self._endpoint.context.hub.publish((post,), partial(self._settle, slot))
 
     def _settle(self, slot: list[bytes], outcome: list[EventId] | BrokerError) -> None:
@@ -185,12 +183,12 @@ class RawPoster:
         else:
             self._refuse_stranger(slot)
 
-    def _authorize(self, slot: list[bytes], request: Request) -> None:
+    def _authorize(self, slot: list[bytes], command: RawCommand) -> None:
         endpoint, peer = self._endpoint, self._find_peer()
         if not self._needs_key and not endpoint.policy.key:  # there is nothing to compare with, and no need to
             self._reply(slot, commands.SUCCESS)
             return
-        verdict = keys.judge_poster(endpoint.policy, raw_commands.parse_key(request), peer)
+        verdict = keys.judge_poster(endpoint.policy, raw_commands.parse_key(command), peer)
         self._set_permission(verdict is Verdict.ALLOWED)
         if self._may_post:
             endpoint.context.ticker.clear(self)

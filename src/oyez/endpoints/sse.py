@@ -86,10 +86,10 @@ class EventStreamEndpoint:
         if not self.context.take_seat(self.context.peers.of_handshake_at_need(request)):
             self.context.note("at-capacity", "a stream over the limit is put off")
             return _PutOff(head)
-        return EventStream(self, head, query)
+        return StreamListener(self, head, query)
 
 
-class EventStream:
+class StreamListener:
     """One stream: the receiver of its connection, and the hub's subscriber."""
 
     __slots__ = ("_connection", "_endpoint", "_head", "_query", "_subscription", "_unread", "tick_slot")

@@ -14,7 +14,7 @@ from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.websocket import FrameReceiver, WebSocketConnection
 from oyez.wire import commands, raw_commands
 from oyez.wire.commands import CommandError
-from oyez.wire.raw_commands import Request
+from oyez.wire.raw_commands import RawCommand
 from oyez.wire.websocket import PING_FRAME, text_frame
 
 _RETRY_AFTER_S = 30
@@ -85,22 +85,22 @@ class RawListener:
 
     def receive_text(self, data: bytes) -> None:
         """Take a command."""
-        self._take(raw_commands.parse_request(data))
+        self._take(raw_commands.parse_command(data))
 
     def receive_binary(self, data: bytes) -> None:
         """Take a command from a client that does not tell text from bytes."""
         self._take(raw_commands.parse_bytes(data))
 
-    def _take(self, request: Request | CommandError) -> None:
-        if isinstance(request, CommandError):
-            self._refuse(request)
-        elif request.name == "set_filter":
-            self._set_filter(request)
-        elif request.name == "start_msg":
+    def _take(self, command: RawCommand | CommandError) -> None:
+        if isinstance(command, CommandError):
+            self._refuse(command)
+        elif command.name == "set_filter":
+            self._set_filter(command)
+        elif command.name == "start_msg":
             if self._listener is not None:
-                self._listener.start_from(request.members)
+                self._listener.start_from(command.members)
         else:
-            self._refuse(raw_commands.bad_command(request.name))
+            self._refuse(raw_commands.bad_command(command.name))
 
     def drained(self) -> None:
         """Go on with what the listener missed while its socket was full."""
@@ -146,16 +146,16 @@ class RawListener:
 
     # Commands
 
-    def _set_filter(self, request: Request) -> None:
+    def _set_filter(self, command: RawCommand) -> None:
         limits = self._endpoint.context.limits
         channels = raw_commands.parse_filter(
-            request, max_channels=limits.max_subscriptions, max_length=limits.max_channel_length
+            command, max_channels=limits.max_subscriptions, max_length=limits.max_channel_length
         )
         if isinstance(channels, CommandError):
             self._refuse(channels)
         elif self._listener is not None:
-            self._notify = raw_commands.wants_notices(request)
-            self._tell_position = raw_commands.wants_position(request)
+            self._notify = raw_commands.wants_notices(command)
+            self._tell_position = raw_commands.wants_position(command)
             self._listener.set_filter(channels)
 
     def _refuse(self, error: CommandError) -> None:

@@ -14,7 +14,7 @@ from oyez.errors import BrokerError
 from oyez.hub.broker import Broker
 from oyez.hub.publication import EventId
 from oyez.testing.kill import kill_while_it_publishes
-from oyez.testing.stage import MANY_KINDS, Clock, Kept, PosterError, Stage, assert_rising
+from oyez.testing.stage import MANY_KINDS, Clock, Kept, SceneError, Stage, assert_rising
 
 _AGE_TOLERANCE_S = 1.0  # of stores that note whole seconds
 _RETRY_S = 0.02
@@ -199,7 +199,7 @@ class BrokerContract:
 
     def test_a_poster_that_fails_costs_no_other(self, stage: Stage) -> None:
         def fail() -> None:
-            raise PosterError
+            raise SceneError
 
         async def scene() -> None:
             await stage.start()

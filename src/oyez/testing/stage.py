@@ -41,7 +41,7 @@ class Clock:
         return self.now
 
 
-class PosterError(Exception):
+class SceneError(Exception):
     """What a poster's own function raises, in a scene that is about that."""
 
 
@@ -203,7 +203,7 @@ class Stage:
         return [Post(Channel(channel), b'{"n":%d}' % (first + place)) for place, channel in enumerate(channels)]
 
     def publish(self, *posts: Post, then: Callable[[], object] = lambda: None) -> Request:
-        """Publish; ``then`` is called in the call that settles it, and may raise `PosterError`."""
+        """Publish; ``then`` is called in the call that settles it, and may raise `SceneError`."""
         request = Request(posts)
         self.requests.append(request)
 
@@ -214,7 +214,7 @@ class Stage:
                 self.settled.append(request)
                 then()
 
-        with contextlib.suppress(PosterError):  # a broker that settles at once may let it pass: it is the poster's own
+        with contextlib.suppress(SceneError):  # a broker that settles at once may let it pass: it is the poster's own
             self.broker.publish(posts, settle)
         return request
 

@@ -15,7 +15,7 @@ from oyez.wire import commands, json_text, socketio
 from oyez.wire.json_text import Json
 
 
-class Record(NamedTuple):
+class AmqpRecord(NamedTuple):
     """An event as a poster wrote it: its clock's microseconds, a channel and the message as JSON text."""
 
     id: int
@@ -24,14 +24,14 @@ class Record(NamedTuple):
     attachments: tuple[bytes, ...] = ()
 
 
-class _Record(msgspec.Struct, gc=False):
+class _RecordMembers(msgspec.Struct, gc=False):
     id: int
     channel: str
     message: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     attachments: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
-_RECORD = msgspec.json.Decoder(_Record)
+_RECORD = msgspec.json.Decoder(_RecordMembers)
 _ID = msgspec.json.Decoder(int)
 _TEXTS = msgspec.json.Decoder(list[str])
 
@@ -41,7 +41,7 @@ def longest_body(max_message_bytes: int) -> int:
     return max_message_bytes * (1 + socketio.MAX_ATTACHMENTS * 4 // 3) + commands.ENVELOPE_BYTES
 
 
-def parse_record(body: bytes, *, max_channel_length: int, max_body_bytes: int) -> Record:
+def parse_record(body: bytes, *, max_channel_length: int, max_body_bytes: int) -> AmqpRecord:
     """Read a body; other keys than those of an event are passed over.
 
     Raises:
@@ -58,8 +58,8 @@ def parse_record(body: bytes, *, max_channel_length: int, max_body_bytes: int) -
     if message is not None:
         json_text.check_depth(message)
     if isinstance(record.attachments, msgspec.UnsetType):
-        return Record(record.id, record.channel, message)
-    return Record(record.id, record.channel, message, _read_attachments(record.attachments, message))
+        return AmqpRecord(record.id, record.channel, message)
+    return AmqpRecord(record.id, record.channel, message, _read_attachments(record.attachments, message))
 
 
 def encode_record(event_id: int, channel: str, message: bytes | None, attachments: Sequence[bytes] = ()) -> bytes:
@@ -71,7 +71,7 @@ def encode_record(event_id: int, channel: str, message: bytes | None, attachment
     return b'%s,"attachments":[%s]}' % (event[:-1], texts)
 
 
-def _split(body: bytes) -> _Record:
+def _split(body: bytes) -> _RecordMembers:
     try:
         body.decode()  # the decoder below does not look into what it passes through
         return _RECORD.decode(body)
@@ -85,7 +85,7 @@ def _split(body: bytes) -> _Record:
         raise ProtocolError("JSON is nested too deeply") from error
 
 
-def _split_slowly(body: bytes) -> _Record:
+def _split_slowly(body: bytes) -> _RecordMembers:
     members = json_text.split_object(body)
     channel = json_text.decode_string(members["channel"]) if "channel" in members else None
     if channel is None:
@@ -95,7 +95,7 @@ def _split_slowly(body: bytes) -> _Record:
     except msgspec.DecodeError as error:
         raise ProtocolError("not an event: the id is not an integer") from error
     unset = msgspec.UNSET
-    return _Record(event_id, channel, members.get("message", unset), members.get("attachments", unset))
+    return _RecordMembers(event_id, channel, members.get("message", unset), members.get("attachments", unset))
 
 
 def _read_attachments(texts: Json, message: bytes | None) -> tuple[bytes, ...]:

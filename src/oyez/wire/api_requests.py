@@ -59,13 +59,13 @@ class Publish(NamedTuple):
         return f"events[{self.places.index(posted.index(key))}]" if key in posted else "the request"
 
 
-class _Event(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+class _BatchEvent(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     channel: str
     message: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     key: str | msgspec.UnsetType = msgspec.UNSET
 
 
-_decode_event: Callable[[Json], _Event] = msgspec.json.Decoder(_Event).decode
+_decode_event: Callable[[Json], _BatchEvent] = msgspec.json.Decoder(_BatchEvent).decode
 
 
 def parse_publish(body: bytes, limits: LimitSettings) -> Generator[None, None, Publish]:

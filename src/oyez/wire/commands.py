@@ -81,12 +81,12 @@ class PostCommand(NamedTuple):
     message: bytes | None
 
 
-class _Post(msgspec.Struct, gc=False):
+class _PostMembers(msgspec.Struct, gc=False):
     channel: str
     message: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
-_POST = msgspec.json.Decoder(_Post)
+_POST = msgspec.json.Decoder(_PostMembers)
 _FILTER = msgspec.json.Decoder(list[msgspec.Raw])
 
 

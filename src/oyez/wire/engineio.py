@@ -31,7 +31,7 @@ _BASE64_MARK = ord("b")
 _TYPES = b"0123456"
 
 
-class Packet(NamedTuple):
+class EnginePacket(NamedTuple):
     """One packet as it came in.
 
     ``data`` of a text packet includes its type byte; of a binary message it is the bytes themselves.
@@ -65,7 +65,7 @@ def encode_payload(packets: Iterable[bytes]) -> bytes:
     return SEPARATOR.join(packets)
 
 
-def decode_payload(body: bytes) -> Iterator[Packet]:
+def decode_payload(body: bytes) -> Iterator[EnginePacket]:
     """Split the body of a polling request into its packets, in order; those before a bad one are given.
 
     Raises:
@@ -74,10 +74,10 @@ def decode_payload(body: bytes) -> Iterator[Packet]:
     return map(_decode_packet, body.split(SEPARATOR))
 
 
-def _decode_packet(part: bytes) -> Packet:
+def _decode_packet(part: bytes) -> EnginePacket:
     if part and part[0] == _BASE64_MARK:
         try:
-            return Packet(binascii.a2b_base64(part[1:], strict_mode=True), binary=True)
+            return EnginePacket(binascii.a2b_base64(part[1:], strict_mode=True), binary=True)
         except binascii.Error as error:
             raise ProtocolError("a binary packet is not base64") from error
     if not part or part[0] not in _TYPES:
@@ -86,4 +86,4 @@ def _decode_packet(part: bytes) -> Packet:
         part.decode()
     except UnicodeDecodeError as error:
         raise ProtocolError("a packet is not UTF-8") from error
-    return Packet(part)
+    return EnginePacket(part)

@@ -19,7 +19,7 @@ class State(Enum):
     CLOSED = auto()
 
 
-class Event(Enum):
+class SessionEvent(Enum):
     """What can happen to a session."""
 
     PROBE = auto()  # "2probe" on a candidate WebSocket
@@ -47,10 +47,10 @@ class Action(Enum):
     END = auto()
 
 
-_S, _E, _A = State, Event, Action
+_S, _E, _A = State, SessionEvent, Action
 
 # Engine.IO 4, "Upgrade", "Heartbeat" and "Packet types"; a pair that is not here does nothing and changes nothing.
-_TABLE: dict[tuple[State, Event], tuple[State, Action]] = {
+_TABLE: dict[tuple[State, SessionEvent], tuple[State, Action]] = {
     (_S.POLLING, _E.PROBE): (_S.PROBING, _A.ANSWER_PROBE),
     (_S.POLLING, _E.SWITCH): (_S.POLLING, _A.DROP_CANDIDATE),
     (_S.POLLING, _E.OTHER_ON_CANDIDATE): (_S.POLLING, _A.DROP_CANDIDATE),
@@ -69,14 +69,14 @@ _TABLE: dict[tuple[State, Event], tuple[State, Action]] = {
 }
 
 _PACKET_EVENTS = {
-    engineio.MESSAGE: Event.MESSAGE,
-    engineio.PONG: Event.PONG,
-    engineio.CLOSE: Event.PEER_CLOSE,
+    engineio.MESSAGE: SessionEvent.MESSAGE,
+    engineio.PONG: SessionEvent.PONG,
+    engineio.CLOSE: SessionEvent.PEER_CLOSE,
     # Engine.IO 4, "Heartbeat": the server pings. A client's ping is the heartbeat of protocol 3.
-    engineio.PING: Event.BAD_PACKET,
-    engineio.OPEN: Event.IGNORED_PACKET,
-    engineio.UPGRADE: Event.IGNORED_PACKET,
-    engineio.NOOP: Event.IGNORED_PACKET,
+    engineio.PING: SessionEvent.BAD_PACKET,
+    engineio.OPEN: SessionEvent.IGNORED_PACKET,
+    engineio.UPGRADE: SessionEvent.IGNORED_PACKET,
+    engineio.NOOP: SessionEvent.IGNORED_PACKET,
 }
 
 
@@ -110,15 +110,15 @@ class SessionMachine:
         self._extended = False
         self.deadline = now + timers.ping_interval_s
 
-    def step(self, event: Event) -> Action:
+    def step(self, event: SessionEvent) -> Action:
         """Take one event: move, and say what is to be done."""
         self.state, action = _TABLE.get((self.state, event), (self.state, Action.NOTHING))
         return action
 
     def receive(self, kind: bytes, now: float) -> Action:
         """Take one packet from the transport that carries the session; ``kind`` is its type byte."""
-        event = _PACKET_EVENTS.get(kind, Event.BAD_PACKET)
-        if event is Event.PONG:
+        event = _PACKET_EVENTS.get(kind, SessionEvent.BAD_PACKET)
+        if event is SessionEvent.PONG:
             self.awaits_pong = False
             self.deadline = now + self._timers.ping_interval_s
         elif self.awaits_pong and not self._extended:
@@ -132,7 +132,7 @@ class SessionMachine:
         if now < self.deadline:
             return Action.NOTHING
         if self.awaits_pong:
-            return self.step(Event.PONG_OVERDUE)
+            return self.step(SessionEvent.PONG_OVERDUE)
         self.awaits_pong = True
         self._extended = False
         timeout_s = self._timers.ping_timeout_s
@@ -140,7 +140,7 @@ class SessionMachine:
         # Counted from when the ping was due, so that a clock which ticks in steps does not add up; but a process that
         # was stopped for a while gives its peers the full time.
         self.deadline = now + timeout_s - (lateness_s if lateness_s < timeout_s / 10 else 0)
-        return self.step(Event.PING_DUE)
+        return self.step(SessionEvent.PING_DUE)
 
     def restart_heartbeat(self, now: float) -> None:
         """Forget a pong that is due and count anew, as after an upgrade, when a ping may have gone the old way."""

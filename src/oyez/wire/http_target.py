@@ -20,7 +20,7 @@ _AUTHORITY = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::[0-9]*
 _ESCAPE_OF_PLAIN = re.compile(rb"%(?:2[DdEe]|3[0-9]|4[1-9A-Fa-f]|5[0-9AaFf]|6[1-9A-Fa-f]|7[0-9AaEe])")
 
 
-class Target(NamedTuple):
+class RequestTarget(NamedTuple):
     """What is asked for."""
 
     path: bytes
@@ -29,23 +29,23 @@ class Target(NamedTuple):
     """The host that the target itself names; it counts instead of the header."""
 
 
-def read_target(method: bytes, target: bytes) -> Target:
+def read_target(method: bytes, target: bytes) -> RequestTarget:
     """Read the target of a request; letters that are escaped in its path without need are taken out of their escapes.
 
     Raises:
         ProtocolError: it is no form that a server has to know.
     """
     if target == ASTERISK and method == b"OPTIONS":  # RFC 9112 §3.2.4
-        return Target(ASTERISK, None)
+        return RequestTarget(ASTERISK, None)
     if target.startswith(b"/"):
-        return Target(_plain(target.partition(b"#")[0]), None)
+        return RequestTarget(_plain(target.partition(b"#")[0]), None)
     absolute = _ABSOLUTE.match(target)  # RFC 9112 §3.2.2
     if absolute is None or not absolute[1] or not _AUTHORITY.fullmatch(absolute[1]):
         raise ProtocolError("the target is neither a path nor the address of one")
     rest = absolute[2]
     if method == b"OPTIONS" and not rest:  # RFC 9112 §3.2.4: a proxy writes the asterisk so
-        return Target(ASTERISK, absolute[1])
-    return Target(_plain(rest if rest.startswith(b"/") else b"/" + rest), absolute[1])
+        return RequestTarget(ASTERISK, absolute[1])
+    return RequestTarget(_plain(rest if rest.startswith(b"/") else b"/" + rest), absolute[1])
 
 
 def check_host(headers: Headers) -> None:

@@ -22,7 +22,7 @@ NOT_AUTHORIZED = CommandError("unauthorized", "Show the key first, by the comman
 _LONGEST_QUOTE = 100
 
 
-class Request(NamedTuple):
+class RawCommand(NamedTuple):
     """A command and the object that it came in. In a name, ``-`` and ``_`` are the same: here it is ``_``."""
 
     name: str
@@ -36,7 +36,7 @@ class _Named(msgspec.Struct, gc=False):
 _NAMED = msgspec.json.Decoder(_Named)
 
 
-def parse_request(data: bytes) -> Request | CommandError:
+def parse_command(data: bytes) -> RawCommand | CommandError:
     """Read a message, which is UTF-8; what is no command gets the dialect's answer to it."""
     try:
         name: str | None = _NAMED.decode(data).command
@@ -47,16 +47,16 @@ def parse_request(data: bytes) -> Request | CommandError:
             return syntax_error(error)
     if name is None:
         return CommandError("syntax-error", "no command specified")
-    return Request(name.replace("-", "_"), Json(data))
+    return RawCommand(name.replace("-", "_"), Json(data))
 
 
-def parse_bytes(data: bytes) -> Request | CommandError:
+def parse_bytes(data: bytes) -> RawCommand | CommandError:
     """Read a message that came as bytes: of those, nobody has seen yet whether they are UTF-8."""
     try:
         data.decode()
     except UnicodeDecodeError:
         return CommandError("syntax-error", "the frame is not UTF-8")
-    return parse_request(data)
+    return parse_command(data)
 
 
 def _find_name(data: bytes) -> str | None:
@@ -77,34 +77,34 @@ def bad_command(name: str) -> CommandError:
     return CommandError("bad-command", f"bad command: {name[:_LONGEST_QUOTE]}")
 
 
-def parse_filter(request: Request, *, max_channels: int, max_length: int) -> list[str] | CommandError:
+def parse_filter(command: RawCommand, *, max_channels: int, max_length: int) -> list[str] | CommandError:
     """Read set-filter: the channels, or what is wrong with them in the words of this dialect."""
-    channels = commands.parse_filter(request.members, max_channels=max_channels, max_length=max_length)
+    channels = commands.parse_filter(command.members, max_channels=max_channels, max_length=max_length)
     if not isinstance(channels, CommandError):
         return channels
     if channels.code == commands.INVALID_FILTER.code:
-        return CommandError("invalid-filter", f"invalid filter: {_quote(request, 'filter')}")
+        return CommandError("invalid-filter", f"invalid filter: {_quote(command, 'filter')}")
     return CommandError("invalid-filter", f"invalid filter: {channels.message}")
 
 
-def wants_notices(request: Request) -> bool:
+def wants_notices(command: RawCommand) -> bool:
     """Tell whether set-filter asks to be told of its success and of gaps."""
-    return _is_true(request, "notify")
+    return _is_true(command, "notify")
 
 
-def wants_position(request: Request) -> bool:
+def wants_position(command: RawCommand) -> bool:
     """Tell whether set-filter asks for the id up to which the listener has everything."""
-    return _is_true(request, "position")
+    return _is_true(command, "position")
 
 
-def _is_true(request: Request, name: str) -> bool:
-    member = json_text.split_object(request.members).get(name)
+def _is_true(command: RawCommand, name: str) -> bool:
+    member = json_text.split_object(command.members).get(name)
     return member is not None and bytes(member) == b"true"
 
 
-def parse_key(request: Request) -> str | None:
+def parse_key(command: RawCommand) -> str | None:
     """Read auth: the key that is shown, if it is a text."""
-    member = json_text.split_object(request.members).get("key")
+    member = json_text.split_object(command.members).get("key")
     return None if member is None else json_text.decode_string(member)
 
 
@@ -118,9 +118,9 @@ def encode_gap_notice(channel: str, after: int, oldest: int) -> bytes:
     return b'{"status":"gap",' + commands.encode_gap(channel, after, oldest)[1:]
 
 
-def _quote(request: Request, name: str) -> str:
+def _quote(command: RawCommand, name: str) -> str:
     """Give a member as the text that a browser makes of it, or its beginning."""
-    member = json_text.split_object(request.members).get(name)
+    member = json_text.split_object(command.members).get(name)
     if member is None:
         return "undefined"
     try:

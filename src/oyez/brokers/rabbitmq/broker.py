@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from oyez.backoff import Backoff
-from oyez.brokers.rabbitmq.connection import Link
+from oyez.brokers.rabbitmq.connection import AmqpConnection
 from oyez.brokers.rabbitmq.exchange import ExchangeFeed, Feed
 from oyez.brokers.rabbitmq.ids import IdSequence
 from oyez.brokers.rabbitmq.intake import Intake, Note
-from oyez.brokers.rabbitmq.pending import UnderWay
+from oyez.brokers.rabbitmq.pending import PendingPosts
 from oyez.brokers.rabbitmq.posting import Message
 from oyez.brokers.rabbitmq.stream import StreamFeed
 from oyez.brokers.rabbitmq.url import AmqpUrl
@@ -60,34 +60,34 @@ class AmqpBroker:
         self._url = url
         self._max_body_bytes = amqp_records.longest_body(limits.max_sender_message_bytes)
         self._ids = IdSequence(url.skew_s)
-        self._under_way = UnderWay()
-        self._intake = Intake(self._ids, self._under_way, limits, history, note, clock=clock, wall_clock=wall_clock)
+        self._pending = PendingPosts()
+        self._intake = Intake(self._ids, self._pending, limits, history, note, clock=clock, wall_clock=wall_clock)
         self._feed: Feed = (
             ExchangeFeed(self._intake)
             if url.stream is None
             else StreamFeed(self._intake, url.stream, history.ttl_s, self._ids.allowance)
         )
-        self._link: Link | None = None
+        self._connection: AmqpConnection | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._last_problem = ("", 0.0)
 
     @property
     def available(self) -> bool:
         """Whether RabbitMQ is there and takes posts."""
-        return self._link is not None and not self._link.is_blocked
+        return self._connection is not None and not self._connection.is_blocked
 
     async def start(self, deliver: Deliver, lose: Lose) -> EventId:
         """Connect, and read back what a stream has. A server that cannot be reached is tried again and again."""
         self._intake.open(deliver, lose)
-        link: Link | None = None
+        connection: AmqpConnection | None = None
         try:
-            link, horizon = await self._connect(self._feed.begin)
+            connection, horizon = await self._connect(self._feed.begin)
         except BrokerError as error:
             if not error.temporary:
                 raise
             horizon = self._intake.skip_to_now()
             logger.error("%s; posts are refused until it is there", error)
-        self._keeper = asyncio.create_task(self._keep(link))
+        self._keeper = asyncio.create_task(self._keep(connection))
         return horizon
 
     def publish(self, posts: Sequence[Post], settle: Settle) -> None:
@@ -113,10 +113,10 @@ class AmqpBroker:
         if max(map(len, bodies)) > self._max_body_bytes:
             settle(BrokerError(f"an event is larger than {self._max_body_bytes} bytes", temporary=False))
             return
-        numbers = self._under_way.add(posts, ids, settle, sum(map(len, bodies)))
-        assert self._link is not None
+        numbers = self._pending.add(posts, ids, settle, sum(map(len, bodies)))
+        assert self._connection is not None
         for number, body in zip(numbers, bodies, strict=True):
-            self._link.posting.publish(Message(number, self._intake.message_id(number), body))
+            self._connection.posting.publish(Message(number, self._intake.message_id(number), body))
 
     def last_id(self) -> EventId:
         """Give the newest id, or the time of the start in microseconds before the first event."""
@@ -129,92 +129,92 @@ class AmqpBroker:
     async def stop(self) -> None:
         """Settle what is under way, as far as that is possible soon, and close the connection."""
         try:
-            if self._link is not None:
+            if self._connection is not None:
                 async with asyncio.timeout(_SETTLE_TIMEOUT_S):
-                    await self._under_way.idle()
+                    await self._pending.idle()
         except TimeoutError:
             problem = f"RabbitMQ at {self._url.server} has not answered all posts"
             logger.warning("%s", problem)
-            if self._link is not None:
-                self._link.lose(BrokerError(problem, temporary=True))  # it will not answer a good-bye either
+            if self._connection is not None:
+                self._connection.lose(BrokerError(problem, temporary=True))  # it will not answer a good-bye either
         finally:
-            link, self._link = self._link, None
-            self._under_way.fail_all(BrokerError("the daemon stops", temporary=True))
+            connection, self._connection = self._connection, None
+            self._pending.fail_all(BrokerError("the daemon stops", temporary=True))
             if self._keeper is not None:
                 self._keeper.cancel()
-            if link is not None:
-                await link.close()
+            if connection is not None:
+                await connection.close()
             if self._keeper is not None:
                 await asyncio.wait({self._keeper})
 
     def _refusal(self) -> str:
         """Say why no post would be taken now; nothing if it would."""
-        if self._link is None:
+        if self._connection is None:
             return f"RabbitMQ at {self._url.server} cannot be reached"
-        if self._link.is_blocked:
+        if self._connection.is_blocked:
             return f"RabbitMQ at {self._url.server} takes no posts: its memory or its disk is full"
-        return "" if self._under_way.has_room else "too many posts are under way"
+        return "" if self._pending.has_room else "too many posts are under way"
 
     def _answered(self, number: int, problem: str) -> None:
         """Take RabbitMQ's answer to one post."""
         if problem:
-            self._under_way.failed(number, BrokerError(f"RabbitMQ has not taken the post: {problem}", temporary=True))
+            self._pending.failed(number, BrokerError(f"RabbitMQ has not taken the post: {problem}", temporary=True))
         else:
-            self._under_way.confirmed(number)
+            self._pending.confirmed(number)
 
     # The connection
 
-    async def _connect(self, read: Callable[[Link], Awaitable[T]]) -> tuple[Link, T]:
-        """Connect and begin to read; the link is the one that posts go to from then on.
+    async def _connect(self, read: Callable[[AmqpConnection], Awaitable[T]]) -> tuple[AmqpConnection, T]:
+        """Connect and begin to read; the connection is the one that posts go to from then on.
 
         Raises:
             BrokerError: it cannot be done now.
         """
-        link = Link(self._url, self._answered)
+        connection = AmqpConnection(self._url, self._answered)
         try:
-            await link.open()
-            result = await _unless_lost(link, read(link))
+            await connection.open()
+            result = await _unless_lost(connection, read(connection))
         except BaseException:
-            await link.close()
+            await connection.close()
             raise
-        self._link = link
-        link.lost.add_done_callback(self._went_away)
-        return link, result
+        self._connection = connection
+        connection.lost.add_done_callback(self._went_away)
+        return connection, result
 
     def _went_away(self, lost: "asyncio.Future[BrokerError]") -> None:
         """Settle what is under way at once: nobody can say any more what becomes of it."""
-        if self._link is not None and self._link.lost is lost:
-            if self._link.is_unbound:
+        if self._connection is not None and self._connection.lost is lost:
+            if self._connection.is_unbound:
                 self._feed.missed()
-            self._link = None
+            self._connection = None
             self._log(str(lost.result()))
-            self._under_way.fail_all(BrokerError(f"RabbitMQ at {self._url.server} went away", temporary=True))
+            self._pending.fail_all(BrokerError(f"RabbitMQ at {self._url.server} went away", temporary=True))
 
-    async def _keep(self, link: Link | None) -> None:
+    async def _keep(self, connection: AmqpConnection | None) -> None:
         """Connect again whenever the connection is lost, whatever went wrong."""
         while True:
             try:
-                if link is not None:
-                    await asyncio.wait({link.lost})
-                    await link.close()
-                link = await self._reconnect()
+                if connection is not None:
+                    await asyncio.wait({connection.lost})
+                    await connection.close()
+                connection = await self._reconnect()
             except Exception:
                 logger.exception("RabbitMQ is tried again after an error of ours")
-                link = None
+                connection = None
                 await asyncio.sleep(_LONGEST_PAUSE_S)
 
-    async def _reconnect(self) -> Link:
+    async def _reconnect(self) -> AmqpConnection:
         backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, spread=(0, 1))
         while True:
             await asyncio.sleep(backoff.take())
             try:
-                link, _ = await self._connect(self._feed.resume)
+                connection, _ = await self._connect(self._feed.resume)
             except BrokerError as error:
                 self._log(str(error))
             else:
                 self._last_problem = ("", 0.0)
                 logger.info("RabbitMQ at %s is there again", self._url.server)
-                return link
+                return connection
 
     def _log(self, problem: str) -> None:
         """Log a problem that comes back every few seconds: when it changes, or after a while."""
@@ -225,18 +225,18 @@ class AmqpBroker:
             logger.warning("%s; posts are refused, and it is tried again", problem)
 
 
-async def _unless_lost(link: Link, reading: Awaitable[T]) -> T:
-    """Await a result, or the loss of the link that it comes over.
+async def _unless_lost(connection: AmqpConnection, reading: Awaitable[T]) -> T:
+    """Await a result, or the loss of the connection that it comes over.
 
     Raises:
-        BrokerError: the link is lost.
+        BrokerError: the connection is lost.
     """
     task = asyncio.ensure_future(reading)
-    either: list[asyncio.Future[Any]] = [task, link.lost]
+    either: list[asyncio.Future[Any]] = [task, connection.lost]
     try:
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
-            raise link.lost.result()
+            raise connection.lost.result()
         return task.result()
     finally:
         task.cancel()

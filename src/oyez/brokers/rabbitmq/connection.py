@@ -38,7 +38,7 @@ for _name in ("aiormq", "aio_pika"):
 read_leniently()
 
 
-class Link:
+class AmqpConnection:
     """A connection: opened once, and closed for good.
 
     Args:
@@ -65,7 +65,7 @@ class Link:
             address = URL(url.url)
         except ValueError as error:
             raise BrokerError(f"amqp://{url.server} cannot be read as a URL", temporary=False) from error
-        self._connection = _Connection(
+        self._connection = _LibraryConnection(
             address, client_properties={"connection_name": "oyez"}, transport_factory=self._socket
         )
         self._watcher: asyncio.Task[None] | None = None
@@ -229,7 +229,7 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
-class _Connection(aio_pika.Connection):
+class _LibraryConnection(aio_pika.Connection):
     """The library's connection, which can be told how to make its socket."""
 
     PARAMETERS = (
@@ -238,4 +238,4 @@ class _Connection(aio_pika.Connection):
     )
 
     def __del__(self) -> None:
-        """Leave alone what `Link.close` has closed: the library would do so again, and may wait for ever."""
+        """Leave alone what `AmqpConnection.close` has closed: the library would do so again, and may wait for ever."""

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from aiormq.abc import AbstractChannel, DeliveredMessage
 
-from oyez.brokers.rabbitmq.connection import Link
+from oyez.brokers.rabbitmq.connection import AmqpConnection
 from oyez.brokers.rabbitmq.intake import Intake
 from oyez.hub.publication import EventId
 
@@ -15,7 +15,7 @@ from oyez.hub.publication import EventId
 class Feed(Protocol):
     """Where events come from."""
 
-    async def begin(self, link: Link) -> EventId:
+    async def begin(self, connection: AmqpConnection) -> EventId:
         """Read for the first time; gives the horizon: events up to it may be missing.
 
         Raises:
@@ -23,7 +23,7 @@ class Feed(Protocol):
         """
         ...
 
-    async def resume(self, link: Link) -> None:
+    async def resume(self, connection: AmqpConnection) -> None:
         """Read again after an outage, and tell of a loss if there may be one.
 
         Raises:
@@ -42,36 +42,36 @@ class ExchangeFeed:
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
 
-    async def begin(self, link: Link) -> EventId:
+    async def begin(self, connection: AmqpConnection) -> EventId:
         """Bind a queue and read it."""
-        channel, queue = await self._bind(link)
+        channel, queue = await self._bind(connection)
         horizon = self._intake.skip_to_now()
-        await self._consume(link, channel, queue)
+        await self._consume(connection, channel, queue)
         return horizon
 
-    async def resume(self, link: Link) -> None:
+    async def resume(self, connection: AmqpConnection) -> None:
         """Bind a new queue: whatever was published meanwhile has passed unseen."""
-        channel, queue = await self._bind(link)
+        channel, queue = await self._bind(connection)
         self._intake.lose()  # the queue takes all that is published from now on, and nothing of it has been read yet
-        await self._consume(link, channel, queue)
+        await self._consume(connection, channel, queue)
 
     def missed(self) -> None:
         """Do nothing: each `resume` tells of a loss."""
 
-    async def _bind(self, link: Link) -> tuple[AbstractChannel, str]:
-        channel: AbstractChannel = await link.ask("open a channel", link.open_channel(watched=True))
-        declared = await link.ask("make a queue", channel.queue_declare("", exclusive=True, auto_delete=True))
+    async def _bind(self, connection: AmqpConnection) -> tuple[AbstractChannel, str]:
+        channel: AbstractChannel = await connection.ask("open a channel", connection.open_channel(watched=True))
+        declared = await connection.ask("make a queue", channel.queue_declare("", exclusive=True, auto_delete=True))
         queue = str(declared.queue)
-        await link.bind("bind a queue", channel, queue)
+        await connection.bind("bind a queue", channel, queue)
         return channel, queue
 
-    async def _consume(self, link: Link, channel: AbstractChannel, queue: str) -> None:
+    async def _consume(self, connection: AmqpConnection, channel: AbstractChannel, queue: str) -> None:
         async def receive(message: DeliveredMessage) -> None:
-            if link.lost.done():
-                return  # late: the next link's queue may have it too, and what it has not is told as a gap
+            if connection.lost.done():
+                return  # late: the next connection's queue may have it too, and what it has not is told as a gap
             try:
                 self._intake.take(message.header.properties.message_id, message.body)
             except Exception:  # noqa: BLE001 - it is logged there
                 self._intake.lose_by_error()
 
-        await link.ask("read a queue", channel.basic_consume(queue, receive, no_ack=True))
+        await connection.ask("read a queue", channel.basic_consume(queue, receive, no_ack=True))

@@ -24,7 +24,7 @@ _MOST_SET_BACK_US = 70 * 366 * 86_400 * US_PER_S
 _REMEMBERED = 100_000
 
 
-class Taken(NamedTuple):
+class TakenId(NamedTuple):
     """The id that an event gets; ``cut``: because its poster's clock is wrong."""
 
     id: EventId
@@ -50,12 +50,12 @@ class IdSequence:
             self._give(min(event_id, HIGHEST_TIME))
         return self.last
 
-    def take(self, given: int, now_us: int, *, trusted: bool = False) -> Taken:
+    def take(self, given: int, now_us: int, *, trusted: bool = False) -> TakenId:
         """Find the id of the next event, whose poster gave it one; a trusted one's may be ahead by far."""
         allowed = min(given, now_us + (_MOST_SET_BACK_US if trusted else self.allowance), HIGHEST_TIME)
         lowest = self.last + 1
         self._give(max(lowest, allowed))
-        return Taken(self.last, given > max(allowed, lowest))
+        return TakenId(self.last, given > max(allowed, lowest))
 
     def propose(self, now_us: int) -> int:
         """Find the id to publish an event with; it rises whether or not the earlier ones have come back."""

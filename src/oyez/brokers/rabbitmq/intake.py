@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from oyez.brokers.clocks import as_id
 from oyez.brokers.rabbitmq.ids import US_PER_S, IdSequence
-from oyez.brokers.rabbitmq.pending import UnderWay
+from oyez.brokers.rabbitmq.pending import PendingPosts
 from oyez.errors import ProtocolError
 from oyez.hub.broker import Deliver, Lose
 from oyez.hub.publication import Channel, EventId, Publication
@@ -31,7 +31,7 @@ class Intake:
 
     Args:
         ids: the daemon's sequence.
-        under_way: own posts that are to come back.
+        pending: own posts that are to come back.
         limits: how large a record may be.
         history: how old an event may be that is read back.
         note: told of records that are passed over, and of wrong clocks.
@@ -46,7 +46,7 @@ class Intake:
     def __init__(
         self,
         ids: IdSequence,
-        under_way: UnderWay,
+        pending: PendingPosts,
         limits: LimitSettings,
         history: HistorySettings,
         note: Note,
@@ -55,7 +55,7 @@ class Intake:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._ids = ids
-        self._under_way = under_way
+        self._pending = pending
         self._max_channel_length = limits.max_channel_length
         self._max_body_bytes = amqp_records.longest_body(limits.max_sender_message_bytes)
         self._oldest_s = history.ttl_s
@@ -133,7 +133,7 @@ class Intake:
                 Publication(event_id, Channel(record.channel), record.message, record.attachments, self._clock() - age)
             )
 
-    def _parse(self, body: bytes) -> amqp_records.Record:
+    def _parse(self, body: bytes) -> amqp_records.AmqpRecord:
         return amqp_records.parse_record(
             body, max_channel_length=self._max_channel_length, max_body_bytes=self._max_body_bytes
         )
@@ -142,7 +142,7 @@ class Intake:
         """Take a post that came back as it was given to us; False if nobody waits for it any more."""
         digits = message_id.removeprefix(self._prefix)
         number = int(digits) if digits.isdecimal() and len(digits) < 20 else -1
-        found = self._under_way.find(number)
+        found = self._pending.find(number)
         if found is None:
             return False
         post, given = found
@@ -150,7 +150,7 @@ class Intake:
         try:
             self._hand_over(Publication(event_id, post.channel, post.message, post.attachments, self._clock()))
         finally:
-            self._under_way.delivered(number, event_id)
+            self._pending.delivered(number, event_id)
         return True
 
     def _give_id(self, given: int, *, trusted: bool = False) -> EventId:

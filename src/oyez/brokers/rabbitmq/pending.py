@@ -17,16 +17,16 @@ logger = logging.getLogger(__name__)
 TIMEOUT_S = 5.0
 _LOOKS_PER_TIMEOUT = 10
 
-# However slowly the answers to a large batch come, it does not take longer than this.
+# However slowly the answers to a large call come, it does not take longer than this.
 _LONGEST_S = 30.0
 
-# What may be under way: more is refused at once, so that those who wait are answered long before the timeout. A batch
-# of posts is let in whole if there is room for its first.
+# What may be under way: more is refused at once, so that those who wait are answered long before the timeout. A call
+# with many posts is let in whole if there is room for its first.
 _MOST_POSTS = 5_000
 _MOST_BYTES = 64 * 1024 * 1024
 
 
-class _Batch:
+class _PendingCall:
     """Posts of one call, settled together."""
 
     __slots__ = ("began", "bytes", "ids", "numbers", "posts", "progressed", "settle", "settled", "to_come")
@@ -44,13 +44,13 @@ class _Batch:
         self.settled = False
 
 
-class UnderWay:
-    """Settles each batch once: when all of it is confirmed and delivered, in the order of calls; or with an error."""
+class PendingPosts:
+    """Settles each call once: when all of it is confirmed and delivered, in the order of calls; or with an error."""
 
     def __init__(self) -> None:
-        self._batches: deque[_Batch] = deque()  # in the order of the calls; the settled ones go when they are first
-        self._by_number: dict[int, tuple[_Batch, int]] = {}
-        self._unconfirmed: dict[int, _Batch] = {}
+        self._calls: deque[_PendingCall] = deque()  # in the order of the calls; the settled ones go when they are first
+        self._by_number: dict[int, tuple[_PendingCall, int]] = {}
+        self._unconfirmed: dict[int, _PendingCall] = {}
         self._next_number = 0
         self._bytes = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -66,11 +66,11 @@ class UnderWay:
         """Await these, that are published with these ids; gives the numbers by which they are told of."""
         numbers = range(self._next_number, self._next_number + len(posts))
         self._next_number = numbers.stop
-        batch = _Batch(numbers, posts, ids, settle, size=size, now=asyncio.get_running_loop().time())
+        call = _PendingCall(numbers, posts, ids, settle, size=size, now=asyncio.get_running_loop().time())
         for index, number in enumerate(numbers):
-            self._by_number[number] = (batch, index)
-            self._unconfirmed[number] = batch
-        self._batches.append(batch)
+            self._by_number[number] = (call, index)
+            self._unconfirmed[number] = call
+        self._calls.append(call)
         self._bytes += size
         self._idle.clear()
         if self._timer is None:
@@ -82,64 +82,64 @@ class UnderWay:
         found = self._by_number.get(number)
         if found is None:
             return None
-        batch, index = found
-        return batch.posts[index], batch.ids[index]
+        call, index = found
+        return call.posts[index], call.ids[index]
 
     def delivered(self, number: int, event_id: EventId) -> None:
         """Take note that a post came back, and was delivered with this id."""
-        batch, index = self._by_number.pop(number)
-        batch.ids[index] = event_id
-        self._came(batch)
+        call, index = self._by_number.pop(number)
+        call.ids[index] = event_id
+        self._came(call)
 
     def confirmed(self, number: int) -> None:
         """Take note that the server has a post."""
-        batch = self._unconfirmed.pop(number, None)
-        if batch is not None:
-            self._came(batch)
+        call = self._unconfirmed.pop(number, None)
+        if call is not None:
+            self._came(call)
 
     def failed(self, number: int, error: BrokerError) -> None:
-        """Take note that the server has not taken a post, and settle its batch."""
-        batch = self._unconfirmed.get(number)
-        if batch is not None:
-            self._fail(batch, error)
+        """Take note that the server has not taken a post, and settle its call."""
+        call = self._unconfirmed.get(number)
+        if call is not None:
+            self._fail(call, error)
             self._settle_first()
 
     def fail_all(self, error: BrokerError) -> None:
         """Settle everything, with an error if there is anything of it to come yet."""
-        for batch in list(self._batches):
-            self._fail(batch, error)
+        for call in list(self._calls):
+            self._fail(call, error)
         self._settle_first()
 
     async def idle(self) -> None:
         """Wait until nothing is under way."""
         await self._idle.wait()
 
-    def _came(self, batch: _Batch) -> None:
-        batch.to_come -= 1
-        batch.progressed = asyncio.get_running_loop().time()
-        if not batch.to_come:
+    def _came(self, call: _PendingCall) -> None:
+        call.to_come -= 1
+        call.progressed = asyncio.get_running_loop().time()
+        if not call.to_come:
             self._settle_first()
 
     def _settle_first(self) -> None:
         """Settle from the oldest on, as far as everything came: an answer overtakes none of an earlier call."""
-        while self._batches and (self._batches[0].settled or not self._batches[0].to_come):
-            batch = self._batches.popleft()
-            if not batch.settled:
-                batch.settled = True
-                self._bytes -= batch.bytes
-                _settle(batch, batch.ids)
-        if not self._batches:
+        while self._calls and (self._calls[0].settled or not self._calls[0].to_come):
+            call = self._calls.popleft()
+            if not call.settled:
+                call.settled = True
+                self._bytes -= call.bytes
+                _settle(call, call.ids)
+        if not self._calls:
             self._idle.set()
 
-    def _fail(self, batch: _Batch, error: BrokerError) -> None:
-        if batch.settled or not batch.to_come:
+    def _fail(self, call: _PendingCall, error: BrokerError) -> None:
+        if call.settled or not call.to_come:
             return
-        batch.settled = True
-        self._bytes -= batch.bytes
-        for number in batch.numbers:
+        call.settled = True
+        self._bytes -= call.bytes
+        for number in call.numbers:
             self._by_number.pop(number, None)
             self._unconfirmed.pop(number, None)
-        _settle(batch, error)
+        _settle(call, error)
 
     def _look_later(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(TIMEOUT_S / _LOOKS_PER_TIMEOUT, self._sweep)
@@ -148,17 +148,17 @@ class UnderWay:
         """Fail what waits for too long."""
         self._timer = None
         now = asyncio.get_running_loop().time()
-        for batch in list(self._batches):
-            if now - batch.progressed >= TIMEOUT_S or now - batch.began >= _LONGEST_S:
-                self._fail(batch, BrokerError(f"RabbitMQ gave no answer within {TIMEOUT_S:g} s", temporary=True))
+        for call in list(self._calls):
+            if now - call.progressed >= TIMEOUT_S or now - call.began >= _LONGEST_S:
+                self._fail(call, BrokerError(f"RabbitMQ gave no answer within {TIMEOUT_S:g} s", temporary=True))
         self._settle_first()
-        if self._batches:
+        if self._calls:
             self._look_later()
 
 
-def _settle(batch: _Batch, outcome: list[EventId] | BrokerError) -> None:
+def _settle(call: _PendingCall, outcome: list[EventId] | BrokerError) -> None:
     """Answer a poster, whose errors are its own: those after it wait for their answers."""
     try:
-        batch.settle(outcome)
+        call.settle(outcome)
     except Exception:
         logger.exception("a poster gets no answer after an error of ours")

@@ -17,7 +17,7 @@ from aiormq.exceptions import ChannelNotFoundEntity
 from pamqp import commands
 from pamqp.common import FieldValue
 
-from oyez.brokers.rabbitmq.connection import ANSWER_TIMEOUT_S, Link
+from oyez.brokers.rabbitmq.connection import ANSWER_TIMEOUT_S, AmqpConnection
 from oyez.brokers.rabbitmq.ids import US_PER_S
 from oyez.brokers.rabbitmq.intake import Intake, is_daemons
 from oyez.errors import BrokerError
@@ -71,32 +71,32 @@ class StreamFeed:
         self._marker_came = asyncio.Event()
         self._received = 0
 
-    async def begin(self, link: Link) -> EventId:
+    async def begin(self, connection: AmqpConnection) -> EventId:
         """Read back what is young enough, until the stream's end as it is now."""
         begin_us = self._intake.now_us()
         # Whatever was published before has an id that is lower than this by twice the skew at most: the poster's
         # clock and RabbitMQ's may differ from ours.
         since_us = begin_us - math.ceil(self._replay_s * US_PER_S) - 2 * self._skew_us
-        channel = await self._open(link)
-        first = await self._peek(link)
+        channel = await self._open(connection)
+        first = await self._peek(connection)
         self._intake.catching_up = True
         self._intake.horizon = EventId(max(since_us, 0) + 2 * self._skew_us)
         self._first, self._begin_us = first, begin_us
         # By RabbitMQ's own clock, whatever ours says; it goes on while we ask.
-        await self._consume(link, channel, f"{math.ceil((begin_us - since_us) / US_PER_S) + _ASKING_S}s")
-        await self._publish_marker(link)
+        await self._consume(connection, channel, f"{math.ceil((begin_us - since_us) / US_PER_S) + _ASKING_S}s")
+        await self._publish_marker(connection)
         await self._await_marker()
         return self._intake.skip_to_horizon()
 
-    async def resume(self, link: Link) -> None:
+    async def resume(self, connection: AmqpConnection) -> None:
         """Go on after what was read last; tell of a loss if the stream has dropped what follows."""
         self._first = None
-        channel = await self._open(link)
+        channel = await self._open(connection)
         self._intake.catching_up = True
         self._skipping = self._next_offset is None
         self._expects_offset = not self._skipping
-        await self._consume(link, channel, "next" if self._next_offset is None else self._next_offset)
-        await self._publish_marker(link)
+        await self._consume(connection, channel, "next" if self._next_offset is None else self._next_offset)
+        await self._publish_marker(connection)
         await self._await_marker()
 
     def missed(self) -> None:
@@ -105,17 +105,17 @@ class StreamFeed:
 
     # The stream's end
 
-    async def _publish_marker(self, link: Link) -> None:
+    async def _publish_marker(self, connection: AmqpConnection) -> None:
         self._marker = f"{_MARKER}{uuid.uuid4().hex}"
         self._marker_came.clear()
-        channel: AbstractChannel = await link.ask("open a channel", link.open_channel(confirms=True))
+        channel: AbstractChannel = await connection.ask("open a channel", connection.open_channel(confirms=True))
         body = json.dumps({"time": self._intake.now_us()}).encode()
         properties = commands.Basic.Properties(message_id=self._marker, app_id="oyez")
-        await link.ask(
+        await connection.ask(
             f"publish to the stream {self._name!r}",
             channel.basic_publish(body, routing_key=self._name, properties=properties, mandatory=True),
         )
-        await link.ask("close a channel", channel.close())
+        await connection.ask("close a channel", channel.close())
 
     async def _await_marker(self) -> None:
         """Wait for the marker, for as long as there is anything that comes."""
@@ -131,23 +131,23 @@ class StreamFeed:
 
     # The queue
 
-    async def _open(self, link: Link) -> AbstractChannel:
+    async def _open(self, connection: AmqpConnection) -> AbstractChannel:
         """Give a channel to read the stream on; the stream is made if it is not there."""
-        looking: AbstractChannel = await link.ask("open a channel", link.open_channel())
+        looking: AbstractChannel = await connection.ask("open a channel", connection.open_channel())
         try:
-            await link.ask("look for the stream", looking.queue_declare(self._name, passive=True))
+            await connection.ask("look for the stream", looking.queue_declare(self._name, passive=True))
         except BrokerError as error:
             if not isinstance(error.__cause__, ChannelNotFoundEntity):
                 raise
             self._next_offset = None  # if there was one before, it is gone with all that it kept
-            looking = await link.ask("open a channel", link.open_channel())
-            await link.ask(
+            looking = await connection.ask("open a channel", connection.open_channel())
+            await connection.ask(
                 "make the stream", looking.queue_declare(self._name, durable=True, arguments=self._arguments())
             )
-        await link.bind("bind the stream", looking, self._name)
-        await link.ask("close a channel", looking.close())
-        channel: AbstractChannel = await link.ask("open a channel", link.open_channel(watched=True))
-        await link.ask("read the stream", channel.basic_qos(prefetch_count=_PREFETCH))
+        await connection.bind("bind the stream", looking, self._name)
+        await connection.ask("close a channel", looking.close())
+        channel: AbstractChannel = await connection.ask("open a channel", connection.open_channel(watched=True))
+        await connection.ask("read the stream", channel.basic_qos(prefetch_count=_PREFETCH))
         return channel
 
     def _arguments(self) -> dict[str, FieldValue]:
@@ -159,35 +159,35 @@ class StreamFeed:
             "x-stream-max-segment-size-bytes": _SEGMENT_BYTES,
         }
 
-    async def _peek(self, link: Link) -> _Arrival:
+    async def _peek(self, connection: AmqpConnection) -> _Arrival:
         """Publish a marker, and give the first message that the stream still has, which may be that one."""
-        channel: AbstractChannel = await link.ask("open a channel", link.open_channel())
+        channel: AbstractChannel = await connection.ask("open a channel", connection.open_channel())
         first: asyncio.Future[_Arrival | None] = asyncio.get_running_loop().create_future()
 
         async def take(message: DeliveredMessage) -> None:
             if not first.done():
                 first.set_result(_read(message))
 
-        await link.ask("read the stream", channel.basic_qos(prefetch_count=1))
-        await link.ask("read the stream", channel.basic_consume(self._name, take, arguments={_OFFSET: "first"}))
-        await self._publish_marker(link)  # not before: what is no stream has refused to be read by offset
-        arrival = await link.ask("read the stream", first)
-        await link.ask("close a channel", channel.close())
+        await connection.ask("read the stream", channel.basic_qos(prefetch_count=1))
+        await connection.ask("read the stream", channel.basic_consume(self._name, take, arguments={_OFFSET: "first"}))
+        await self._publish_marker(connection)  # not before: what is no stream has refused to be read by offset
+        arrival = await connection.ask("read the stream", first)
+        await connection.ask("close a channel", channel.close())
         if arrival is None:
             raise self._no_stream()
         assert isinstance(arrival, _Arrival)
         return arrival
 
-    async def _consume(self, link: Link, channel: AbstractChannel, offset: int | str) -> None:
+    async def _consume(self, connection: AmqpConnection, channel: AbstractChannel, offset: int | str) -> None:
         unacknowledged = 0
 
         async def receive(message: DeliveredMessage) -> None:
             nonlocal unacknowledged
-            if link.lost.done():
-                return  # late: the next link reads it again
+            if connection.lost.done():
+                return  # late: the next connection reads it again
             arrival = _read(message)
             if arrival is None:
-                link.lose(self._no_stream())
+                connection.lose(self._no_stream())
                 return
             try:
                 self._receive(arrival)
@@ -198,7 +198,7 @@ class StreamFeed:
                 unacknowledged = 0
                 await channel.basic_ack(message.delivery_tag, multiple=True, wait=False)
 
-        await link.ask("read the stream", channel.basic_consume(self._name, receive, arguments={_OFFSET: offset}))
+        await connection.ask("read the stream", channel.basic_consume(self._name, receive, arguments={_OFFSET: offset}))
 
     def _no_stream(self) -> BrokerError:
         return BrokerError(f"the queue {self._name!r} is no stream: name another one", temporary=False)

@@ -23,7 +23,7 @@ _UNCERTAIN_MS = 10_000  # what two runs of a daemon may differ in without a reas
 _MOST_STEPS = 50
 
 
-class Step(NamedTuple):
+class ClockStep(NamedTuple):
     """By how much the clock was set ahead, after an event; of `Ages.seen`, what it said."""
 
     up_to: EventId
@@ -35,8 +35,8 @@ class Ages:
 
     def __init__(self, noted: object) -> None:
         """Take what `dump` gave, or whatever else stands there: then nothing is known."""
-        self.steps: list[Step] = []
-        self.seen: Step | None = None
+        self.steps: list[ClockStep] = []
+        self.seen: ClockStep | None = None
         try:
             seen, *steps = map(_read_pair, json.loads(noted)) if isinstance(noted, str) else [None]
             self.seen, self.steps = seen, [step for step in steps if step is not None]
@@ -56,10 +56,10 @@ class Ages:
 
     def note_step(self, up_to: EventId, by_ms: int) -> None:
         """Take note that the clock was set, after an event and before the next."""
-        self.steps.append(Step(up_to, by_ms))
+        self.steps.append(ClockStep(up_to, by_ms))
         if len(self.steps) > _MOST_STEPS:
             (_, first_ms), (next_to, next_ms) = self.steps[:2]
-            self.steps[:2] = [Step(next_to, next_ms + max(first_ms, 0))]  # in doubt, events are young
+            self.steps[:2] = [ClockStep(next_to, next_ms + max(first_ms, 0))]  # in doubt, events are young
 
     def note_absence(self, newest: EventId, newest_ms: int | None, now_ms: int) -> None:
         """Take note of how long no daemon had the file, by the clock and its newest event."""
@@ -85,8 +85,8 @@ class Ages:
             self.steps = [step for step in self.steps if step.up_to >= before]
 
 
-def _read_pair(noted: list[int] | None) -> Step | None:
+def _read_pair(noted: list[int] | None) -> ClockStep | None:
     if noted is None:
         return None
     event_id, ms = noted
-    return Step(EventId(event_id + 0), ms + 0)
+    return ClockStep(EventId(event_id + 0), ms + 0)

@@ -36,22 +36,22 @@ _TRIM_PAUSE_S = 0.02  # between two rounds while there is more to drop, so that 
 _COMPLAINT_INTERVAL_S = 20.0
 
 
-class _Request(NamedTuple):
+class _Call(NamedTuple):
     posts: Sequence[Post]
     settle: Settle
 
 
-class _Job(NamedTuple):
-    """What the writer writes in one transaction: the events of some requests, in their order, and when that was."""
+class _Transaction(NamedTuple):
+    """What the writer writes in one transaction: the events of some calls, in their order, and when that was."""
 
-    requests: list[_Request]
+    calls: list[_Call]
     publications: list[Publication]
     rows: list[Row]
     moment: Moment
 
 
 Errors = list[BrokerError | None] | None
-"""For each request of a job, what went wrong with it; None: nothing did."""
+"""For each call of a transaction, what went wrong with it; None: nothing did."""
 
 
 class SqliteBroker:
@@ -84,12 +84,12 @@ class SqliteBroker:
         self._wall_clock = wall_clock
         self._last = EventId(0)
         self._given = EventId(0)
-        self._waiting: list[_Request] = []
+        self._waiting: list[_Call] = []
         self._writing = False
         self._stopping: asyncio.Future[None] | None = None
         self._available = False
         self._complained_at = self._warned_at = float("-inf")
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._transactions: queue.SimpleQueue[_Transaction | None] = queue.SimpleQueue()
 
     @property
     def available(self) -> bool:
@@ -133,7 +133,7 @@ class SqliteBroker:
         if self._stopping is not None:
             settle(BrokerError("the store is closed", temporary=True))
             return
-        self._waiting.append(_Request(posts, settle))
+        self._waiting.append(_Call(posts, settle))
         if not self._writing:
             # At the end of this turn, so that all posts of one read go into one transaction.
             self._writing = True
@@ -148,59 +148,59 @@ class SqliteBroker:
         return start
 
     def _write_next(self) -> None:
-        requests, events = [], 0
-        for request in self._waiting:
-            if events and events + len(request.posts) > _MOST_IN_A_BATCH:
+        calls, events = [], 0
+        for call in self._waiting:
+            if events and events + len(call.posts) > _MOST_IN_A_BATCH:
                 break
-            requests.append(request)
-            events += len(request.posts)
-        del self._waiting[: len(requests)]
+            calls.append(call)
+            events += len(call.posts)
+        del self._waiting[: len(calls)]
         now = self._now()
         try:
-            job = self._make_job(requests, now)
+            transaction = self._make_transaction(calls, now)
         except Exception:
             logger.exception("a post is refused after an error of ours")
-            job = self._make_job(self._refuse_unwritable(requests, now), now)
-        if job.publications:
-            self._given = job.publications[-1].id
-        self._jobs.put(job)
+            transaction = self._make_transaction(self._refuse_unwritable(calls, now), now)
+        if transaction.publications:
+            self._given = transaction.publications[-1].id
+        self._transactions.put(transaction)
 
-    def _make_job(self, requests: list[_Request], now: Moment) -> _Job:
+    def _make_transaction(self, calls: list[_Call], now: Moment) -> _Transaction:
         """Give posts their ids, and write them down for the file."""
         first = max(self._given + 1, as_id(now.wall_s, 1000))
         publications = [
             Publication(EventId(first + offset), post.channel, post.message, post.attachments, now.steady_s)
-            for offset, post in enumerate(post for request in requests for post in request.posts)
+            for offset, post in enumerate(post for call in calls for post in call.posts)
         ]
         now_ms = now.wall_ms
-        return _Job(requests, publications, [as_row(publication, now_ms) for publication in publications], now)
+        return _Transaction(calls, publications, [as_row(publication, now_ms) for publication in publications], now)
 
-    def _refuse_unwritable(self, requests: list[_Request], now: Moment) -> list[_Request]:
-        """Refuse the requests that cannot be written down, and give the others."""
+    def _refuse_unwritable(self, calls: list[_Call], now: Moment) -> list[_Call]:
+        """Refuse the calls that cannot be written down, and return the others."""
         others = []
-        for request in requests:
+        for call in calls:
             try:
-                self._make_job([request], now)
-                others.append(request)
+                self._make_transaction([call], now)
+                others.append(call)
             except Exception as error:  # noqa: BLE001 - it was logged
-                _settle(request.settle, BrokerError(f"an error of ours: {error}", temporary=False))
+                _settle(call.settle, BrokerError(f"an error of ours: {error}", temporary=False))
         return others
 
-    def _written(self, job: _Job, errors: Errors) -> None:
+    def _written(self, transaction: _Transaction, errors: Errors) -> None:
         """Deliver and settle what was written; called in the event loop when its transaction is over."""
-        kept = job.publications if errors is None else _find_kept(job, errors)
+        kept = transaction.publications if errors is None else _find_kept(transaction, errors)
         if kept:  # else nothing was written, and nothing was learnt
             self._last = kept[-1].id
             self._hand_over(kept)
             self._welcome()
-        ids = [publication.id for publication in job.publications]
+        ids = [publication.id for publication in transaction.publications]
         begin = 0
-        for number, request in enumerate(job.requests):
-            end = begin + len(request.posts)
+        for number, call in enumerate(transaction.calls):
+            end = begin + len(call.posts)
             error = None if errors is None else errors[number]
             if error is not None and error.temporary:
                 self._complain(error)
-            _settle(request.settle, error or ids[begin:end])
+            _settle(call.settle, error or ids[begin:end])
             begin = end
         self._writing = bool(self._waiting)
         if self._writing:
@@ -238,7 +238,7 @@ class SqliteBroker:
         self._file.hurried = True
         if self._writing:
             await self._stopping
-        self._jobs.put(None)
+        self._transactions.put(None)
         await self._loop.run_in_executor(None, self._writer.join)
 
     # The writer's side
@@ -249,11 +249,11 @@ class SqliteBroker:
         while True:
             wait_s = trim_at - time.monotonic()
             try:
-                job = self._jobs.get(timeout=max(wait_s, 0))
-                if job is None:
+                transaction = self._transactions.get(timeout=max(wait_s, 0))
+                if transaction is None:
                     break
-                self._look_for_step(job.moment)
-                self._loop.call_soon_threadsafe(self._written, job, self._insert_all(job))
+                self._look_for_step(transaction.moment)
+                self._loop.call_soon_threadsafe(self._written, transaction, self._insert_all(transaction))
             except queue.Empty:
                 wait_s = 0.0
             if wait_s <= 0:  # under load too, or the file would grow for as long as that lasts
@@ -261,19 +261,19 @@ class SqliteBroker:
                 trim_at = time.monotonic() + (_TRIM_PAUSE_S if more else _TRIM_INTERVAL_S)
         self._file.close()
 
-    def _insert_all(self, job: _Job) -> Errors:
-        """Write a job in one transaction.
+    def _insert_all(self, transaction: _Transaction) -> Errors:
+        """Write all in one transaction.
 
-        What the file itself refuses is the same for all. Where an error of ours is in the way, each request has a
+        What the file itself refuses is the same for all. Where an error of ours is in the way, each call has a
         transaction of its own, so that one that cannot be written costs no other.
         """
         try:
-            error = self._insert(job.rows)
-            return None if error is None else [error] * len(job.requests)
+            error = self._insert(transaction.rows)
+            return None if error is None else [error] * len(transaction.calls)
         except Exception:
             logger.exception("posts are written one by one after an error of ours")
-        rows = iter(job.rows)
-        return [self._insert_alone(list(islice(rows, len(request.posts)))) for request in job.requests]
+        rows = iter(transaction.rows)
+        return [self._insert_alone(list(islice(rows, len(call.posts)))) for call in transaction.calls]
 
     def _insert_alone(self, rows: list[Row]) -> BrokerError | None:
         try:
@@ -326,8 +326,8 @@ def _as_publications(newest_first: list[Row], now: Moment) -> list[Publication]:
     return publications
 
 
-def _find_kept(job: _Job, errors: list[BrokerError | None]) -> list[Publication]:
-    """Give the events of the requests with which nothing went wrong."""
-    rest = iter(job.publications)
-    runs = [list(islice(rest, len(request.posts))) for request in job.requests]
+def _find_kept(transaction: _Transaction, errors: list[BrokerError | None]) -> list[Publication]:
+    """Return the events of the calls with which nothing went wrong."""
+    rest = iter(transaction.publications)
+    runs = [list(islice(rest, len(call.posts))) for call in transaction.calls]
     return [publication for run, error in zip(runs, errors, strict=True) if error is None for publication in run]

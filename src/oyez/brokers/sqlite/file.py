@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from oyez.brokers.sqlite import place
-from oyez.brokers.sqlite.ages import Ages, Step
+from oyez.brokers.sqlite.ages import Ages, ClockStep
 from oyez.brokers.sqlite.cures import START_ANEW, find_cure
 from oyez.brokers.sqlite.rows import Row, is_sound
 from oyez.brokers.sqlite.settings import SqliteSettings
@@ -75,7 +75,7 @@ class Replay(NamedTuple):
         return cls(history.ttl_s, most_events, most_bytes, history.size + 1)
 
 
-class Kept(NamedTuple):
+class FileContents(NamedTuple):
     """What a file had when it was opened."""
 
     horizon: EventId
@@ -199,7 +199,7 @@ class SqliteFile:
         self._noted_ms = None  # to be written soon, and again if that fails
 
     def _note_time(self, now_ms: int) -> None:
-        self._ages.seen = Step(self._newest, now_ms)
+        self._ages.seen = ClockStep(self._newest, now_ms)
         self._database.execute("INSERT OR REPLACE INTO meta VALUES ('clock', ?)", (self._ages.dump(),))
         self._now_ms = self._noted_ms = now_ms
 
@@ -236,7 +236,7 @@ class SqliteFile:
         (newest,) = self._database.execute("SELECT max(id) FROM events").fetchone()
         return max(EventId(newest or 0), self.horizon())
 
-    def read(self, replay: Replay, now_ms: int) -> Kept:
+    def read(self, replay: Replay, now_ms: int) -> FileContents:
         """Read the newest events.
 
         Raises:
@@ -269,7 +269,7 @@ class SqliteFile:
                 rows.append(row._replace(time_ms=time_ms) if time_ms != row.time_ms else row)
         except _READ_ERRORS as error:
             raise self._explain(error, temporary=False) from error
-        return Kept(horizon, last_id, rows)
+        return FileContents(horizon, last_id, rows)
 
     def insert(self, rows: Sequence[Row]) -> None:
         """Add events, all or none; they are kept when this returns.

@@ -24,7 +24,7 @@ class AmqpBackend:
         self._settings = settings
         self._link: AmqpLink | None = None
         self._lock = threading.Lock()
-        self._clock = Clock()
+        self._clock = IdClock()
 
     def post(self, posts: Sequence[Post], *, key: str, timeout_s: float) -> list[int]:
         """Publish one message for each event. The key is not used: RabbitMQ knows none.
@@ -79,7 +79,7 @@ class AmqpBackend:
         link.retire()
 
 
-class Clock:
+class IdClock:
     """Microseconds since 1970 that rise with every event of this process."""
 
     def __init__(self) -> None:

@@ -59,7 +59,7 @@ class Attempt:
             call()
 
 
-class _Answer(msgspec.Struct, gc=False, frozen=True):
+class _KnownAnswer(msgspec.Struct, gc=False, frozen=True):
     key: Key
     content: Content
     ids: EventId | Sequence[EventId]  # one alone saves the sequence around it, a seventh of all
@@ -83,8 +83,8 @@ class KnownKeys:
         self._most_keys = most_keys
         self._most_ids = most_ids
         self._attempts: dict[Key, Attempt] = {}
-        self._answers: dict[Key, _Answer] = {}
-        self._by_age: deque[_Answer] = deque()  # oldest first, with those that another has taken the place of
+        self._answers: dict[Key, _KnownAnswer] = {}
+        self._by_age: deque[_KnownAnswer] = deque()  # oldest first, with those that another has taken the place of
         self._ids = 0
 
     def __len__(self) -> int:
@@ -125,13 +125,13 @@ class KnownKeys:
         for key, content in attempt.contents.items():
             ids = answers.get(key)
             if ids is not None:
-                self._remember(_Answer(key, content, ids[0] if len(ids) == 1 else ids, now))
+                self._remember(_KnownAnswer(key, content, ids[0] if len(ids) == 1 else ids, now))
         self._drop_old(now)
         while len(self._by_age) > self._most_keys or self._ids > self._most_ids:
             self._drop()
         self.give_up(attempt)
 
-    def _remember(self, answer: _Answer) -> None:
+    def _remember(self, answer: _KnownAnswer) -> None:
         self._answers[answer.key] = answer  # one that is there is too old, else nobody would have acted on the key
         self._by_age.append(answer)
         self._ids += len(answer.all_ids())

@@ -38,7 +38,7 @@ _PACKETS_OUTSIDE_BROWSERS = 16
 _BROWSER = "Mozilla/"
 
 
-class _Refused(NamedTuple):
+class _EngineRefusal(NamedTuple):
     code: int
     message: str
     status: int = 400
@@ -48,15 +48,15 @@ class _Refused(NamedTuple):
 
 
 # The numbers and words are the protocol's own; clients show them.
-_UNKNOWN_TRANSPORT = _Refused(0, "Transport unknown")
-_UNKNOWN_SID = _Refused(1, "Session ID unknown")
-_BAD_METHOD = _Refused(2, "Bad handshake method")
-_BAD_REQUEST = _Refused(3, "Bad request")
-_FORBIDDEN = _Refused(4, "Forbidden", 403)
-_BAD_VERSION = _Refused(5, "Unsupported protocol version")
-_TOO_LONG = _Refused(3, f"Bad request: the query is too long, {_LONGEST_QUERY} octets at most", 414)
-_JSONP = _Refused(3, "Bad request: JSONP is not spoken, ask by XMLHttpRequest or WebSocket")
-_AT_CAPACITY = _Refused(6, "Server at capacity", 503)  # ours; clients treat any refusal as one to come back from
+_UNKNOWN_TRANSPORT = _EngineRefusal(0, "Transport unknown")
+_UNKNOWN_SID = _EngineRefusal(1, "Session ID unknown")
+_BAD_METHOD = _EngineRefusal(2, "Bad handshake method")
+_BAD_REQUEST = _EngineRefusal(3, "Bad request")
+_FORBIDDEN = _EngineRefusal(4, "Forbidden", 403)
+_BAD_VERSION = _EngineRefusal(5, "Unsupported protocol version")
+_TOO_LONG = _EngineRefusal(3, f"Bad request: the query is too long, {_LONGEST_QUERY} octets at most", 414)
+_JSONP = _EngineRefusal(3, "Bad request: JSONP is not spoken, ask by XMLHttpRequest or WebSocket")
+_AT_CAPACITY = _EngineRefusal(6, "Server at capacity", 503)  # ours; clients treat any refusal as one to come back from
 
 
 class EngineHttp:
@@ -138,7 +138,7 @@ class EngineHttp:
             return await self._post(session, request, mark)
         return Response(status_code=400 if request.method == "HEAD" else 500)
 
-    def _check(self, asked: str, method: str, origin: str | None) -> tuple[_Refused | None, EngineSession | None]:
+    def _check(self, asked: str, method: str, origin: str | None) -> tuple[_EngineRefusal | None, EngineSession | None]:
         """Judge a request in the order in which the original does: transport, session, method, version."""
         query = _parse_query(asked) if len(asked) <= _LONGEST_QUERY else None
         if query is None:
@@ -159,7 +159,7 @@ class EngineHttp:
             return _BAD_VERSION, None
         return None, None
 
-    def _check_transport(self, query: Mapping[str, list[str]], origin: str | None) -> _Refused | None:
+    def _check_transport(self, query: Mapping[str, list[str]], origin: str | None) -> _EngineRefusal | None:
         if _first(query, "transport") not in _TRANSPORTS:
             return _UNKNOWN_TRANSPORT
         if not self._origins.allows(origin):
@@ -265,7 +265,7 @@ def _first(query: Mapping[str, list[str]], name: str) -> str:
     return query.get(name, [""])[0]
 
 
-def _error(refused: _Refused, headers: dict[str, str] | None = None) -> Response:
+def _error(refused: _EngineRefusal, headers: dict[str, str] | None = None) -> Response:
     return Response(refused.body(), refused.status, headers, media_type="application/json")
 
 

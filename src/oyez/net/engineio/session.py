@@ -17,7 +17,7 @@ from oyez.net.engineio.upgrade import UpgradeAttempt
 from oyez.net.ticker import Ticker
 from oyez.net.websocket import WebSocketConnection
 from oyez.wire import engineio
-from oyez.wire.engineio_session import Action, Event, SessionMachine, State
+from oyez.wire.engineio_session import Action, SessionEvent, SessionMachine, State
 from oyez.wire.websocket import binary_frame, text_frame
 
 logger = logging.getLogger(__name__)
@@ -308,10 +308,10 @@ class EngineSession:
         if self.polling is not None and self.polling.waiting:
             self.polling.send(engineio.NOOP)
 
-    def step_upgrade(self, event: Event) -> Action:
+    def step_upgrade(self, event: SessionEvent) -> Action:
         """Let something that happened to the candidate have its effect on the session."""
         action = self._machine.step(event)
-        if event is Event.CANDIDATE_LOST or action in (Action.DROP_CANDIDATE, Action.SWITCH):
+        if event is SessionEvent.CANDIDATE_LOST or action in (Action.DROP_CANDIDATE, Action.SWITCH):
             self._upgrade = None
         return action
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from oyez.net.ticker import Ticker
 from oyez.net.websocket import WebSocketConnection
 from oyez.wire import engineio
-from oyez.wire.engineio_session import Action, Event
+from oyez.wire.engineio_session import Action, SessionEvent
 from oyez.wire.websocket import text_frame
 
 # Engine.IO 4, "Upgrade": a pending poll is ended again and again, since a client may poll once more after the first.
@@ -16,13 +16,13 @@ _NOOP_INTERVAL_S = 0.1
 
 _PROBE_PONG_FRAME = text_frame(engineio.PROBE_PONG)
 
-_EVENTS = {engineio.PROBE_PING: Event.PROBE, engineio.UPGRADE: Event.SWITCH}
+_EVENTS = {engineio.PROBE_PING: SessionEvent.PROBE, engineio.UPGRADE: SessionEvent.SWITCH}
 
 
 class UpgradableSession(Protocol):
     """What a candidate asks of the session that it wants to carry."""
 
-    def step_upgrade(self, event: Event) -> Action:
+    def step_upgrade(self, event: SessionEvent) -> Action:
         """Take what happened to the candidate."""
         ...
 
@@ -55,13 +55,13 @@ class UpgradeAttempt:
 
     def receive_text(self, data: bytes) -> None:
         """Take a packet on the candidate WebSocket."""
-        self._take(_EVENTS.get(data, Event.OTHER_ON_CANDIDATE))
+        self._take(_EVENTS.get(data, SessionEvent.OTHER_ON_CANDIDATE))
 
     def receive_binary(self, data: bytes) -> None:
         """A candidate has no business with these."""
-        self._take(Event.OTHER_ON_CANDIDATE)
+        self._take(SessionEvent.OTHER_ON_CANDIDATE)
 
-    def _take(self, event: Event) -> None:
+    def _take(self, event: SessionEvent) -> None:
         connection = self._connection
         if connection is None:
             return
@@ -79,7 +79,7 @@ class UpgradeAttempt:
     def tick(self, now: float) -> None:
         """End a poll that is pending, or the attempt."""
         if now >= self._deadline:
-            self._session.step_upgrade(Event.CANDIDATE_LOST)
+            self._session.step_upgrade(SessionEvent.CANDIDATE_LOST)
             self.drop()
             return
         self._session.end_pending_poll()
@@ -93,7 +93,7 @@ class UpgradeAttempt:
         self._ticker.clear(self)
         if self._connection is not None:
             self._connection = None
-            self._session.step_upgrade(Event.CANDIDATE_LOST)
+            self._session.step_upgrade(SessionEvent.CANDIDATE_LOST)
 
     def leave(self) -> None:
         """Close the WebSocket; its session ends too."""

@@ -36,21 +36,21 @@ _EVENT = re.compile(r'\{"id":(\d{1,16}),"channel":("(?:[^"\\]|\\.)*"),"message":
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The daemon has subscribed the channels; it begins behind the link's position."""
+    """The daemon has subscribed the channels; it begins behind the stream's position."""
 
 
 Arrival = Event | Gap | Ready
 
 
 class NoRoom(Unreachable):
-    """The daemon has no room now, and has said when to ask again (`Link.retry_s`)."""
+    """The daemon has no room now, and has said when to ask again (`ClientStream.retry_s`)."""
 
 
 class BadRecord(BadAnswer):
     """A record is not what the daemon writes; it would be the same another time."""
 
 
-class Link:
+class ClientStream:
     """A connection that was made; `open` has to come next. All raises are of PosterError.
 
     One thread makes and reads it. `cut` may be called from any.
