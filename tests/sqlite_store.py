@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from oyez.brokers.sqlite.file import Replay, SqliteFile
+from oyez.brokers.sqlite.file import ReplayBounds, SqliteFile
 from oyez.brokers.sqlite.rows import Row
 from oyez.hub.publication import EventId
 
@@ -45,7 +45,7 @@ def rows(count: int, first: int = NOW_MS + 1, *, message: str = VERDICT, step_ms
 
 
 def ids(file: SqliteFile, at_most: int = 1_000_000) -> list[int]:
-    return [row.id for row in reversed(file.read(Replay(1e10, at_most, 2**26, 10**6), 0).rows)]
+    return [row.id for row in reversed(file.read(ReplayBounds(1e10, at_most, 2**26, 10**6), 0).rows)]
 
 
 def make(path: Path, count: int = 0) -> Path:

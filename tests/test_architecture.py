@@ -82,7 +82,7 @@ ON_BOTH_SIDES = {"Gap", "Post"}
 # Names that the command line still has to make one thing of.
 STILL_TWICE = {
     "Answer", "Command", "Dialect", "Door", "Event", "Finding", "Handshake", "JsonReport", "Kind", "Link", "Observed",
-    "Outcome", "Packet", "Peer", "PollingTransport", "Poster", "RawPoster", "Ready", "Refused", "Report", "Step",
+    "Outcome", "Packet", "Peer", "PollingTransport", "Poster", "RawPoster", "Ready", "Refused", "Report", "Result", "Step",
     "Taken", "Target", "Transport",
 }  # fmt: skip
 

@@ -10,7 +10,7 @@ from oyez.brokers.clocks import HIGHEST_TIME, Moment, StepWatch, as_id, read_clo
 from oyez.brokers.memory import MemoryBroker
 from oyez.brokers.sqlite.ages import Ages, ClockStep
 from oyez.brokers.sqlite.broker import SqliteBroker
-from oyez.brokers.sqlite.file import Replay, SqliteFile
+from oyez.brokers.sqlite.file import ReplayBounds, SqliteFile
 from oyez.brokers.sqlite.settings import SqliteSettings
 from oyez.hub.publication import MAX_EVENT_ID, Channel, EventId, Post, Publication
 from oyez.hub.settings import HistorySettings
@@ -21,7 +21,7 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 FAR_MS = 400 * DAY_MS
 ONE_DAY = SqliteSettings(86_400, 10**9, 2**40)
-TEN_MINUTES = Replay(600, 1000, 2**26, 1000)
+TEN_MINUTES = ReplayBounds(600, 1000, 2**26, 1000)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from oyez.brokers.sqlite import file as sqlite_file
-from oyez.brokers.sqlite.file import Replay, SqliteFile
+from oyez.brokers.sqlite.file import ReplayBounds, SqliteFile
 from oyez.brokers.sqlite.place import boot_id
 from oyez.errors import BrokerError
 from tests.sqlite_store import NAME, NOW_MS, damage, ids, make, opened, query, rows
@@ -27,7 +27,7 @@ def refusal(path: Path, *, at_most: int = 1000) -> str:
     """Open and read a file that is no good; gives what is said of it. It is let go of."""
     for _ in range(2):
         with pytest.raises(BrokerError) as refused, opened(path) as file:
-            file.read(Replay(1e10, at_most, 2**26, 10**6), 0)
+            file.read(ReplayBounds(1e10, at_most, 2**26, 10**6), 0)
         assert not refused.value.temporary
         assert str(refused.value).startswith(str(path))
     return str(refused.value)

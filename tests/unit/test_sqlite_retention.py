@@ -8,7 +8,7 @@ import pytest
 
 from oyez.brokers.sqlite import broker as sqlite
 from oyez.brokers.sqlite.broker import SqliteBroker
-from oyez.brokers.sqlite.file import Replay, SqliteFile
+from oyez.brokers.sqlite.file import ReplayBounds, SqliteFile
 from oyez.brokers.sqlite.rows import Row, as_row
 from oyez.brokers.sqlite.settings import SqliteSettings
 from oyez.hub.publication import Channel, EventId, Post, Publication
@@ -107,10 +107,10 @@ def test_room_that_is_free_is_given_back(path: Path) -> None:
 def test_what_is_not_read_is_below_the_horizon(path: Path) -> None:
     make(path, 1000)
     with opened(path) as file:
-        assert file.read(Replay(1e10, 1000, 2**26, 10**6), 0)[:2] == (NOW_MS, NOW_MS + 1000)
-        assert file.read(Replay(1e10, 10, 2**26, 10**6), 0)[:2] == (NOW_MS + 990, NOW_MS + 1000)
-        assert file.read(Replay(0, 1000, 2**26, 10**6), NOW_MS + 501).horizon == NOW_MS + 500
-        assert file.read(Replay(0, 10, 2**26, 10**6), NOW_MS + 5000)[:2] == (NOW_MS + 1000, NOW_MS + 1000)
+        assert file.read(ReplayBounds(1e10, 1000, 2**26, 10**6), 0)[:2] == (NOW_MS, NOW_MS + 1000)
+        assert file.read(ReplayBounds(1e10, 10, 2**26, 10**6), 0)[:2] == (NOW_MS + 990, NOW_MS + 1000)
+        assert file.read(ReplayBounds(0, 1000, 2**26, 10**6), NOW_MS + 501).horizon == NOW_MS + 500
+        assert file.read(ReplayBounds(0, 10, 2**26, 10**6), NOW_MS + 5000)[:2] == (NOW_MS + 1000, NOW_MS + 1000)
 
 
 # --- the broker on such a file ----------------------------------------------------------------------------------------
@@ -251,16 +251,16 @@ def test_what_is_odd_survives_a_restart(path: Path) -> None:
 def test_no_more_is_read_back_than_history_could_hold(path: Path) -> None:
     with opened(path) as file:
         file.insert([Row(EventId(NOW_MS + number), NOW_MS, "a", "x" * 1000, None) for number in range(1, 101)])
-        kept = file.read(Replay(1e10, 10**6, 10_500, 10**6), 0)
+        kept = file.read(ReplayBounds(1e10, 10**6, 10_500, 10**6), 0)
         assert [row.id for row in kept.rows] == [NOW_MS + number for number in range(100, 90, -1)]
         assert kept.horizon == NOW_MS + 90
-        assert len(file.read(Replay(1e10, 10**6, 1, 10**6), 0).rows) == 1
+        assert len(file.read(ReplayBounds(1e10, 10**6, 1, 10**6), 0).rows) == 1
 
 
 def test_a_busy_channel_takes_no_room_from_a_quiet_one(path: Path) -> None:
     with opened(path) as file:
         file.insert([Row(EventId(NOW_MS + 1), NOW_MS, "quiet", "1", None)])
         file.insert([Row(EventId(NOW_MS + number), NOW_MS, "busy", "x" * 1000, None) for number in range(2, 102)])
-        kept = file.read(Replay(1e10, 10**6, 20_000, 11), 0)
+        kept = file.read(ReplayBounds(1e10, 10**6, 20_000, 11), 0)
         assert [row.id for row in kept.rows] == [*(NOW_MS + number for number in range(101, 90, -1)), NOW_MS + 1]
         assert kept.horizon == NOW_MS, "the eleventh of the busy one tells history from where on that is complete"

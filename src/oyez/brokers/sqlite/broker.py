@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from oyez.brokers.clocks import Moment, StepWatch, as_id, read_clocks
-from oyez.brokers.sqlite.file import Replay, SqliteFile
+from oyez.brokers.sqlite.file import ReplayBounds, SqliteFile
 from oyez.brokers.sqlite.rows import Row, as_publication, as_row
 from oyez.brokers.sqlite.settings import SqliteSettings
 from oyez.errors import BrokerError
@@ -79,7 +79,7 @@ class SqliteBroker:
         self._path = path
         self._synced = synced
         self._settings = settings
-        self._replay = Replay.into(history)
+        self._replay = ReplayBounds.into(history)
         self._clock = clock
         self._wall_clock = wall_clock
         self._last = EventId(0)

@@ -56,7 +56,7 @@ _BUSY_SLICE_S = 0.2  # of that time: how long a stop may have to wait for it
 _READ_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 
 
-class Replay(NamedTuple):
+class ReplayBounds(NamedTuple):
     """How much of what is kept is handed out at the start: what history could not hold is not worth reading."""
 
     age_s: float
@@ -68,7 +68,7 @@ class Replay(NamedTuple):
     """One more than history holds: the one that it drops tells it from where on the channel is complete."""
 
     @classmethod
-    def into(cls, history: HistorySettings) -> "Replay":
+    def into(cls, history: HistorySettings) -> "ReplayBounds":
         """Return how much a history with these settings could hold."""
         most_events = max(history.max_bytes // OVERHEAD_BYTES, 1)
         most_bytes = history.max_bytes // 2  # history counts a message twice, for its bytes on the wire
@@ -236,7 +236,7 @@ class SqliteFile:
         (newest,) = self._database.execute("SELECT max(id) FROM events").fetchone()
         return max(EventId(newest or 0), self.horizon())
 
-    def read(self, replay: Replay, now_ms: int) -> FileContents:
+    def read(self, replay: ReplayBounds, now_ms: int) -> FileContents:
         """Read the newest events.
 
         Raises:
