@@ -4,37 +4,37 @@ import pytest
 
 from oyez.net.engineio.settings import SocketioSettings
 from oyez.wire import engineio
-from oyez.wire.engineio_session import Action, SessionEvent, SessionMachine, State
+from oyez.wire.engineio_session import Action, SessionEvent, SessionMachine, SessionState
 
-LIVING = [state for state in State if state is not State.CLOSED]
+LIVING = [state for state in SessionState if state is not SessionState.CLOSED]
 
 
-def session(state: State = State.WEBSOCKET) -> SessionMachine:
+def session(state: SessionState = SessionState.WEBSOCKET) -> SessionMachine:
     return SessionMachine(state, SocketioSettings(ping_interval_s=25, ping_timeout_s=20), now=100.0)
 
 
 @pytest.mark.parametrize(
     ("state", "event", "then", "action"),
     [
-        (State.POLLING, SessionEvent.PROBE, State.PROBING, Action.ANSWER_PROBE),
-        (State.POLLING, SessionEvent.SWITCH, State.POLLING, Action.DROP_CANDIDATE),
-        (State.POLLING, SessionEvent.OTHER_ON_CANDIDATE, State.POLLING, Action.DROP_CANDIDATE),
-        (State.POLLING, SessionEvent.CANDIDATE_LOST, State.POLLING, Action.NOTHING),
-        (State.POLLING, SessionEvent.PEER_CLOSE, State.CLOSED, Action.END),
-        (State.PROBING, SessionEvent.PROBE, State.PROBING, Action.ANSWER_PROBE),
-        (State.PROBING, SessionEvent.SWITCH, State.WEBSOCKET, Action.SWITCH),
-        (State.PROBING, SessionEvent.OTHER_ON_CANDIDATE, State.POLLING, Action.DROP_CANDIDATE),
-        (State.PROBING, SessionEvent.CANDIDATE_LOST, State.POLLING, Action.NOTHING),
-        (State.PROBING, SessionEvent.PEER_CLOSE, State.CLOSED, Action.END),
-        (State.WEBSOCKET, SessionEvent.PEER_CLOSE, State.WEBSOCKET, Action.NOTHING),
-        (State.WEBSOCKET, SessionEvent.PROBE, State.WEBSOCKET, Action.NOTHING),
+        (SessionState.POLLING, SessionEvent.PROBE, SessionState.PROBING, Action.ANSWER_PROBE),
+        (SessionState.POLLING, SessionEvent.SWITCH, SessionState.POLLING, Action.DROP_CANDIDATE),
+        (SessionState.POLLING, SessionEvent.OTHER_ON_CANDIDATE, SessionState.POLLING, Action.DROP_CANDIDATE),
+        (SessionState.POLLING, SessionEvent.CANDIDATE_LOST, SessionState.POLLING, Action.NOTHING),
+        (SessionState.POLLING, SessionEvent.PEER_CLOSE, SessionState.CLOSED, Action.END),
+        (SessionState.PROBING, SessionEvent.PROBE, SessionState.PROBING, Action.ANSWER_PROBE),
+        (SessionState.PROBING, SessionEvent.SWITCH, SessionState.WEBSOCKET, Action.SWITCH),
+        (SessionState.PROBING, SessionEvent.OTHER_ON_CANDIDATE, SessionState.POLLING, Action.DROP_CANDIDATE),
+        (SessionState.PROBING, SessionEvent.CANDIDATE_LOST, SessionState.POLLING, Action.NOTHING),
+        (SessionState.PROBING, SessionEvent.PEER_CLOSE, SessionState.CLOSED, Action.END),
+        (SessionState.WEBSOCKET, SessionEvent.PEER_CLOSE, SessionState.WEBSOCKET, Action.NOTHING),
+        (SessionState.WEBSOCKET, SessionEvent.PROBE, SessionState.WEBSOCKET, Action.NOTHING),
         *((state, SessionEvent.MESSAGE, state, Action.DELIVER) for state in LIVING),
-        *((state, SessionEvent.BAD_PACKET, State.CLOSED, Action.END) for state in LIVING),
-        *((state, SessionEvent.PONG_OVERDUE, State.CLOSED, Action.END) for state in LIVING),
-        *((State.CLOSED, event, State.CLOSED, Action.NOTHING) for event in SessionEvent),
+        *((state, SessionEvent.BAD_PACKET, SessionState.CLOSED, Action.END) for state in LIVING),
+        *((state, SessionEvent.PONG_OVERDUE, SessionState.CLOSED, Action.END) for state in LIVING),
+        *((SessionState.CLOSED, event, SessionState.CLOSED, Action.NOTHING) for event in SessionEvent),
     ],
 )
-def test_table(state: State, event: SessionEvent, then: State, action: Action) -> None:
+def test_table(state: SessionState, event: SessionEvent, then: SessionState, action: Action) -> None:
     one = session(state)
     assert one.step(event) is action
     assert one.state is then
@@ -77,7 +77,7 @@ def test_a_dead_peer_is_given_up_on_time() -> None:
     assert one.deadline == pytest.approx(145)
     assert one.tick(144.99) is Action.NOTHING
     assert one.tick(145) is Action.END
-    assert one.state is State.CLOSED
+    assert one.state is SessionState.CLOSED
 
 
 def test_a_daemon_that_slept_gives_the_full_time() -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 from oyez.wire import engineio
 
 
-class State(Enum):
+class SessionState(Enum):
     """Which transport carries the session."""
 
     POLLING = auto()
@@ -47,10 +47,10 @@ class Action(Enum):
     END = auto()
 
 
-_S, _E, _A = State, SessionEvent, Action
+_S, _E, _A = SessionState, SessionEvent, Action
 
 # Engine.IO 4, "Upgrade", "Heartbeat" and "Packet types"; a pair that is not here does nothing and changes nothing.
-_TABLE: dict[tuple[State, SessionEvent], tuple[State, Action]] = {
+_TABLE: dict[tuple[SessionState, SessionEvent], tuple[SessionState, Action]] = {
     (_S.POLLING, _E.PROBE): (_S.PROBING, _A.ANSWER_PROBE),
     (_S.POLLING, _E.SWITCH): (_S.POLLING, _A.DROP_CANDIDATE),
     (_S.POLLING, _E.OTHER_ON_CANDIDATE): (_S.POLLING, _A.DROP_CANDIDATE),
@@ -103,7 +103,7 @@ class SessionMachine:
 
     __slots__ = ("_extended", "_timers", "awaits_pong", "deadline", "state")
 
-    def __init__(self, state: State, timers: Timers, now: float) -> None:
+    def __init__(self, state: SessionState, timers: Timers, now: float) -> None:
         self.state = state
         self._timers = timers
         self.awaits_pong = False

@@ -17,7 +17,7 @@ from oyez.net.engineio.upgrade import UpgradeAttempt
 from oyez.net.ticker import Ticker
 from oyez.net.websocket import WebSocketConnection
 from oyez.wire import engineio
-from oyez.wire.engineio_session import Action, SessionEvent, SessionMachine, State
+from oyez.wire.engineio_session import Action, SessionEvent, SessionMachine, SessionState
 from oyez.wire.websocket import binary_frame, text_frame
 
 logger = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ class EngineSession:
         self._stalled = False
         self._ended = False
         self.tick_slot = 0
-        state = State.POLLING if polling else State.WEBSOCKET
+        state = SessionState.POLLING if polling else SessionState.WEBSOCKET
         self._machine = SessionMachine(state, server.settings, server.ticker.clock())
         self._app: EngineApp = server.open_app(self)
         self._plan_tick()
