@@ -80,38 +80,12 @@ MAY_IMPORT_LATE = {
 ON_BOTH_SIDES = {"Gap", "Post"}
 
 # Names that the command line still has to make one thing of.
-STILL_TWICE = set(
-    [
-        "Answer",
-        "Closed",
-        "Command",
-        "Dialect",
-        "Door",
-        "Event",
-        "Finding",
-        "Handshake",
-        "JsonReport",
-        "Kind",
-        "Link",
-        "Observed",
-        "Outcome",
-        "Packet",
-        "Peer",
-        "Polling",
-        "PollingTransport",
-        "Poster",
-        "RawPoster",
-        "Ready",
-        "Refused",
-        "Report",
-        "Result",
-        "Session",
-        "Step",
-        "Taken",
-        "Target",
-        "Transport",
-    ]
-)
+STILL_TWICE = {
+    "Answer", "Closed", "Command", "Dialect", "Door", "Event", "Finding", "Handshake",
+    "JsonReport", "Kind", "Link", "Observed", "Outcome", "Packet", "Peer", "Polling",
+    "PollingTransport", "Poster", "RawPoster", "Ready", "Refused", "Report", "Result", "Session",
+    "Step", "Taken", "Target", "Transport",
+}  # fmt: skip
 
 
 def module_name(path: Path) -> str:

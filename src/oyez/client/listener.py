@@ -149,7 +149,7 @@ class Listener:
         """Yield what is new, and None for each stream that comes up."""
         while not self._closed.is_set():
             try:
-                yield from self._follow_link()
+                yield from self._follow_stream()
             except PosterError as error:
                 if self._closed.is_set():
                     return
@@ -158,7 +158,7 @@ class Listener:
                 self._note_loss(error)
                 self._closed.wait(self._backoff.take())
 
-    def _follow_link(self) -> Iterator[Event | Gap | None]:
+    def _follow_stream(self) -> Iterator[Event | Gap | None]:
         self._stream = stream = ClientStream(self._target, self._silence_s)
         try:
             if self._closed.is_set():
