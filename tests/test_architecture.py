@@ -49,8 +49,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "terminal_text", "wire", "__version__",
     },
     "cli": {
-        "access", "client", "config", "errors", "json_scan", "outlet", "saved_text", "server", "site_settings",
-        "terminal_text", "wire", "__version__",
+        "access", "backoff", "client", "config", "errors", "json_scan", "outlet", "saved_text", "server",
+        "site_settings", "terminal_text", "wire", "__version__",
     },
     "django": {
         "backoff", "client", "errors", "site_settings", "access.peer.is_loopback", "access.keys.WELL_KNOWN_KEYS",

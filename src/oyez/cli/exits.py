@@ -87,6 +87,10 @@ def describe_endings(command: str) -> str:
     return "Exit codes: " + "; ".join(f"{code:d} {meaning}" for code, meaning in ENDINGS[command].items()) + "."
 
 
+class LinkError(OyezError):
+    """A link could not be made, or broke."""
+
+
 class ListenError(OyezError):
     """The daemon told a listener that it may not have what it asked for."""
 

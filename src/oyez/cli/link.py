@@ -1,40 +1,33 @@
-"""A listener's end of Socket.IO over WebSocket: what arrives on one link, and how a new link carries on.
+"""Channels that are followed by Socket.IO over one WebSocket after the other, for `oyez listen`.
 
-It must not know how arrivals are shown.
+Knows what a listener says, and what it is told. Must not know how that is shown.
 """
 
 import json
-import random
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
-import msgspec
-from websockets.exceptions import WebSocketException
-from websockets.sync.client import ClientConnection, connect, unix_connect
-
-from oyez.cli.exits import ListenError
-from oyez.client import parse_target
-from oyez.errors import OyezError, ProtocolError
-from oyez.wire import engineio, json_text, socketio
+from oyez.backoff import Backoff
+from oyez.cli.exits import LinkError, ListenError
+from oyez.cli.probe.failures import Kind, NotOpened, Trouble
+from oyez.cli.probe.place import parse_place
+from oyez.cli.probe.socketio import target
+from oyez.cli.probe.web_socket import Link, opened
+from oyez.errors import ProtocolError
+from oyez.wire import engineio, json_text
 from oyez.wire.json_text import Json
-from oyez.wire.socketio import PacketType
+from oyez.wire.socketio import Packet, PacketType
+from oyez.wire.socketio_client import SocketIOClient
 
 _OPEN_TIMEOUT_S = 10.0
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 10.0
 _MAX_FRAME_BYTES = 2**26  # far above what senders may post
 _MOST_DIGITS = 16  # of an id, which is below 2^53
-_PATH = "/socket.io/?EIO=4&transport=websocket"
 
 
-class LinkError(OyezError):
-    """A link could not be made, or broke."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
+class Heard(NamedTuple):
     """An event of a channel; `message` is JSON in one line, or None when the post had none."""
 
     id: int
@@ -42,8 +35,7 @@ class Event:
     message: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Missed(NamedTuple):
     """Events of a channel that are gone for good: those after the id `start` and before `oldest`; None if unknown."""
 
     channel: str
@@ -51,158 +43,125 @@ class Gap:
     oldest: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """The link is up and the channels are subscribed."""
+class Follower:
+    """Follows channels for ever: after each loss of the link a new one takes over behind the newest id so far.
 
+    Args:
+        url: of the daemon.
+        channels: to follow.
+        since: the id to begin behind; None or 0 has the newest few come first.
+        note: is told that the link is lost, and that it is back.
 
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """The link is gone; tries to make a new one follow."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Position:
-    """The newest id at the time when the link came up."""
-
-    id: int
-
-
-Arrival = Event | Gap | Ready | Lost
-
-
-def follow(url: str, channels: Sequence[str], since: int | None) -> Iterator[Arrival]:
-    """Yield what arrives, for ever: after each loss of the link a new one takes over behind the newest id so far.
-
-    Raises ConfigError for a bad URL, LinkError when the very first link cannot be made, ListenError.
     """
-    position, was_ready, pause_s = since or None, False, _FIRST_PAUSE_S
-    while True:
-        try:
-            for arrival in _listen_once(url, channels, position):
-                if isinstance(arrival, _Position):
-                    position = arrival.id
-                    continue
-                if isinstance(arrival, Event):
-                    position = arrival.id
-                elif isinstance(arrival, Ready):
-                    was_ready, pause_s = True, _FIRST_PAUSE_S
-                yield arrival
-        except LinkError as error:
-            if not was_ready:
-                raise
-            yield Lost(str(error))
-        time.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - spreads a herd of listeners, hides no secret
-        pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
-
-def _listen_once(url: str, channels: Sequence[str], start: int | None) -> Iterator[Event | Gap | Ready | _Position]:
-    reached = False
-    try:
-        with _connect(url) as connection:
-            reached = True
-            yield from _Conversation(connection, channels, start).run()
-    except TimeoutError as error:
-        raise LinkError(f"{url} is silent") from error
-    except (OSError, EOFError, WebSocketException, ProtocolError, msgspec.MsgspecError) as error:
-        raise LinkError(f"{url}: {error}" if reached else f"cannot connect to {url}: {error}") from error
-
-
-def _connect(url: str) -> AbstractContextManager[ClientConnection]:
-    target, socket_path = parse_target(url)
-    path = (target.path or "").rstrip("/") + _PATH
-    if socket_path:
-        return unix_connect(
-            socket_path,
-            f"ws://localhost{path}",
-            open_timeout=_OPEN_TIMEOUT_S,
-            compression=None,
-            ping_interval=None,
-            close_timeout=1,
-            max_size=_MAX_FRAME_BYTES,
-        )
-    scheme = "wss" if target.scheme == "https" else "ws"
-    return connect(
-        f"{scheme}://{target.netloc}{path}",
-        open_timeout=_OPEN_TIMEOUT_S,
-        compression=None,
-        proxy=None,  # the posting commands use none either
-        ping_interval=None,  # Engine.IO has its own
-        close_timeout=1,
-        max_size=_MAX_FRAME_BYTES,
-    )
-
-
-class _Conversation:
-    """Speaks the listener's part on one link."""
-
-    def __init__(self, connection: ClientConnection, channels: Sequence[str], start: int | None) -> None:
-        self._connection = connection
+    def __init__(self, url: str, channels: Sequence[str], since: int | None, note: Callable[[str], None]) -> None:
+        self._url = url
         self._channels = channels
-        self._start = start
+        self._position = since or None
+        self._note = note
+        self._backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, spread=(0.5, 1.5))
+        self._was_ready = self._is_away = False
         self._statuses_due = 0
 
-    def run(self) -> Iterator[Event | Gap | Ready | _Position]:
-        """Yield what arrives until the link ends, which is an error always."""
+    def arrivals(self) -> Iterator[Heard | Missed]:
+        """Yield what arrives.
+
+        Raises ConfigError for a bad URL, LinkError when the very first link cannot be made, ListenError.
+        """
+        while True:
+            try:
+                yield from self._hear()
+            except LinkError as error:
+                if not self._was_ready:
+                    raise
+                if not self._is_away:
+                    self._note(f"link lost ({error}); trying to get it back")
+                self._is_away = True
+            time.sleep(self._backoff.take())
+
+    def _hear(self) -> Iterator[Heard | Missed]:
+        """Yield what arrives on one link, whose end is an error always."""
+        place = parse_place(self._url)
+        path = target(place, "websocket")
+        doing = "cannot connect to "
+        try:
+            with opened(place, path, limit_s=_OPEN_TIMEOUT_S, max_frame_bytes=_MAX_FRAME_BYTES) as link:
+                doing = ""
+                yield from self._hear_on(link)
+        except ProtocolError as error:
+            raise LinkError(f"{self._url}: {error}") from error
+        except (Trouble, NotOpened) as error:
+            is_silent = isinstance(error, Trouble) and error.kind is Kind.SILENT
+            words = f"{self._url} is silent" if is_silent else f"{doing}{self._url}: {error.__cause__ or error}"
+            raise LinkError(words) from error
+
+    def _hear_on(self, link: Link) -> Iterator[Heard | Missed]:
+        client = SocketIOClient()
         patience_s = _OPEN_TIMEOUT_S
         while True:
-            frame = self._connection.recv(patience_s)
-            if isinstance(frame, bytes):
-                continue  # the attachment of an event that holds binary parts: its place in the JSON stays marked
-            kind, data = frame[:1].encode(), frame[1:]
-            if kind == engineio.OPEN:
-                handshake = msgspec.json.decode(data, type=engineio.OpenPacket)
-                patience_s = (handshake.pingInterval + handshake.pingTimeout) / 1000
-                self._connection.send('40{"role":"client"}')
-            elif kind == engineio.PING:
-                self._connection.send(engineio.PONG.decode() + data)
-            elif kind == engineio.CLOSE:
+            link.until = time.monotonic() + patience_s
+            received = client.receive(link.receive())
+            if received.type and received.error:
+                raise ProtocolError(received.error)
+            if received.type == engineio.OPEN and client.handshake is not None:
+                patience_s = (client.handshake.pingInterval + client.handshake.pingTimeout) / 1000
+                client.join(b'{"role":"client"}')
+            elif received.type == engineio.CLOSE:
                 raise LinkError("the daemon closed the link")
-            elif kind == engineio.MESSAGE:
-                yield from self._take(data.encode())
+            elif received.packet is not None:
+                yield from self._take(received.packet, received.payload, client)
+            for packet in client.packets_to_send():
+                link.send(packet)
 
-    def _take(self, data: bytes) -> Iterator[Event | Gap | Ready | _Position]:
-        packet = socketio.decode(data)
+    def _take(self, packet: Packet, payload: str, client: SocketIOClient) -> Iterator[Heard | Missed]:
         if packet.type is PacketType.CONNECT:
-            self._subscribe()
+            self._subscribe(client)
         elif packet.type is PacketType.CONNECT_ERROR:
-            raise ListenError(data[1:].decode())
+            raise ListenError(payload)
         elif packet.type is PacketType.DISCONNECT:
             raise LinkError("the daemon ended the session")
         elif packet.args:
             yield from self._take_event(packet.event, json_text.split_object(packet.args[0]))
 
-    def _subscribe(self) -> None:
-        if self._start is None:
-            self._emit("last-msg")  # before the filter: whatever comes later, comes on this link
+    def _subscribe(self, client: SocketIOClient) -> None:
+        if self._position is None:
+            client.emit("last-msg")  # before the filter: whatever comes later, comes on this link
         else:
-            self._emit("start-msg", {"start": self._start})
-        self._emit("set-filter", {"filter": self._channels})
-        self._statuses_due = 1 if self._start is None else 2
+            client.emit("start-msg", _encode({"start": self._position}))
+        client.emit("set-filter", _encode({"filter": self._channels}))
+        self._statuses_due = 1 if self._position is None else 2
 
-    def _emit(self, name: str, *args: object) -> None:
-        self._connection.send(socketio.encode_event(name, *(json.dumps(arg).encode() for arg in args)).decode())
-
-    def _take_event(self, name: str | None, body: dict[str, Json]) -> Iterator[Event | Gap | Ready | _Position]:
+    def _take_event(self, name: str | None, body: dict[str, Json]) -> Iterator[Heard | Missed]:
         if name == "message":
-            message = _one_line(body["message"]) if "message" in body else None
-            yield Event(_number(body, "id") or 0, _text(body, "channel"), message)
+            event = Heard(_number(body, "id") or 0, _text(body, "channel"), _one_line(body.get("message")))
+            self._position = event.id
+            yield event
         elif name == "gap":
-            yield Gap(_text(body, "channel"), _number(body, "from"), _number(body, "oldest"))
+            yield Missed(_text(body, "channel"), _number(body, "from"), _number(body, "oldest"))
         elif name == "last-response":
-            yield _Position(_number(body, "id") or 0)
+            self._position = _number(body, "id") or 0
         elif name == "error":
             raise ListenError(f"{_text(body, 'message')} ({_text(body, 'code')})")
         elif name == "status":
             self._statuses_due -= 1
             if self._statuses_due == 0:
-                yield Ready()
+                self._note_ready()
+
+    def _note_ready(self) -> None:
+        if self._is_away:
+            self._note("link is back")
+        self._was_ready, self._is_away = True, False
+        self._backoff.restart()
 
 
-def _one_line(text: Json) -> str:
+def _encode(value: object) -> bytes:
+    return json.dumps(value).encode()
+
+
+def _one_line(text: Json | None) -> str | None:
     """Return JSON without line breaks; outside of strings they are white space, and inside they are escaped anyway."""
+    if text is None:
+        return None
     return bytes(text).decode().translate({ord("\n"): " ", ord("\r"): " ", ord("\t"): " "})
 
 

@@ -11,10 +11,10 @@ import typer
 from oyez.cli import options
 from oyez.cli.colours import make_console, styled
 from oyez.cli.exits import ExitCode
-from oyez.cli.link import Event, Gap, Lost, Ready, follow
+from oyez.cli.link import Follower, Heard, Missed
 from oyez.cli.output import complain, print_line
 
-Show = Callable[[Event | Gap], None]
+Show = Callable[[Heard | Missed], None]
 
 
 def listen(
@@ -39,25 +39,16 @@ def listen(
     """
     options.require_text(channel)
     show = _show_json if as_json else _show_colours if sys.stdout.isatty() else _show_plain
-    seen, away = 0, False
-    for arrival in follow(url, channel, since):
-        if isinstance(arrival, Lost):
-            if not away:
-                complain(f"link lost ({arrival.reason}); trying to get it back")
-            away = True
-        elif isinstance(arrival, Ready):
-            if away:
-                complain("link is back")
-            away = False
-        else:
-            show(arrival)
-            seen += isinstance(arrival, Event)
-            if seen == count:
-                raise typer.Exit(ExitCode.OK)
+    seen = 0
+    for arrival in Follower(url, channel, since, complain).arrivals():
+        show(arrival)
+        seen += isinstance(arrival, Heard)
+        if seen == count:
+            raise typer.Exit(ExitCode.OK)
 
 
-def _show_json(arrival: Event | Gap) -> None:
-    if isinstance(arrival, Gap):
+def _show_json(arrival: Heard | Missed) -> None:
+    if isinstance(arrival, Missed):
         line = json.dumps({"gap": {"channel": arrival.channel, "from": arrival.start, "oldest": arrival.oldest}})
     else:
         message = "" if arrival.message is None else f',"message":{arrival.message}'
@@ -65,13 +56,13 @@ def _show_json(arrival: Event | Gap) -> None:
     print_line(line)
 
 
-def _show_plain(arrival: Event | Gap) -> None:
+def _show_plain(arrival: Heard | Missed) -> None:
     print_line(*_columns(arrival, "%Y-%m-%dT%H:%M:%S.%f%z"))
 
 
-def _show_colours(arrival: Event | Gap) -> None:
+def _show_colours(arrival: Heard | Missed) -> None:
     time, *rest = _columns(arrival, "%H:%M:%S")
-    styles = ("cyan", "dim", "") if isinstance(arrival, Event) else ("cyan", "bold yellow", "yellow")
+    styles = ("cyan", "dim", "") if isinstance(arrival, Heard) else ("cyan", "bold yellow", "yellow")
     parts = ((f"  {column}", style) for column, style in zip(rest, styles, strict=True))
     _CONSOLE.print(styled((time, "green"), *parts), soft_wrap=True)
 
@@ -79,8 +70,8 @@ def _show_colours(arrival: Event | Gap) -> None:
 _CONSOLE = make_console()
 
 
-def _columns(arrival: Event | Gap, time_format: str) -> tuple[str, str, str, str]:
-    if isinstance(arrival, Gap):
+def _columns(arrival: Heard | Missed, time_format: str) -> tuple[str, str, str, str]:
+    if isinstance(arrival, Missed):
         lost = f"events after {arrival.start} are gone for good; the oldest left is {arrival.oldest}"
         return datetime.now(UTC).astimezone().strftime(time_format), arrival.channel, "gap", lost
     message = "" if arrival.message is None else _unescaped(arrival.message)

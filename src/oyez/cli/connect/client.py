@@ -19,7 +19,7 @@ from websockets.typing import Origin, Subprotocol
 
 from oyez.cli.connect.loop import CLOSE_TIMEOUT_S, MAX_FRAME_BYTES, Console, farewell, hang_up
 from oyez.cli.connect.options import Destination
-from oyez.cli.link import LinkError
+from oyez.cli.exits import LinkError
 from oyez.cli.probe.exchange import USER_AGENT
 from oyez.cli.probe.failures import Trouble
 from oyez.cli.probe.sockets import dial

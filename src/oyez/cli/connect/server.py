@@ -16,7 +16,7 @@ from websockets.typing import Subprotocol
 from oyez.cli.connect.dialect import Content
 from oyez.cli.connect.loop import CLOSE_TIMEOUT_S, MAX_FRAME_BYTES, Console, farewell
 from oyez.cli.connect.packets import BadLine
-from oyez.cli.link import LinkError
+from oyez.cli.exits import LinkError
 
 
 class Server(Console):

@@ -71,7 +71,7 @@ def opened(
 
     The time is for all that is done with it, unless `Link.until` is set anew.
 
-    Raises Trouble and NotOpened, and turns what goes wrong with its socket into Trouble.
+    Raises Trouble and NotOpened.
     """
     until = time.monotonic() + limit_s
     with explained(place, until):
@@ -81,8 +81,8 @@ def opened(
         except BaseException:
             link.close()
             raise
-        with connection:
-            yield Link(connection, place, until)
+    with connection:
+        yield Link(connection, place, until)
 
 
 def _shake_hands(
