@@ -12,6 +12,7 @@ from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId, Post, Publication
 from oyez.hub.settings import HistorySettings
 from oyez.hub.subscriber import Subscription
+from oyez.limits import LimitSettings
 from oyez.net.callbacks import OpenSocket
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.origins import Origins
@@ -257,7 +258,7 @@ class Messages:
 class Callbacks:
     """What connections share, with one receiver for each that comes."""
 
-    max_message_bytes = 2**20
+    limits = LimitSettings()
 
     def __init__(self, max_message_bytes: int = 10_000) -> None:
         self.ticker = Ticker(clock=Clock())

@@ -28,6 +28,7 @@ from oyez.net.engineio.settings import SocketioSettings
 from oyez.net.http.callbacks import IdleSocket
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.server import HttpServer, bind_tcp
+from oyez.net.http.settings import HttpSettings
 from oyez.net.origins import Origins
 from oyez.net.stream import StreamReceiver
 from oyez.net.ticker import Ticker
@@ -130,12 +131,11 @@ class Callbacks:
     """What the connections share."""
 
     ticker: Ticker
-    limits: LimitSettings = field(default_factory=LimitSettings)
+    limits: LimitSettings
+    settings: HttpSettings = field(default_factory=HttpSettings)
     max_sockets: int = 1000
-    keep_alive_s: float = 75.0
     origins: Origins = field(default_factory=Origins)
     idle: dict[IdleSocket, None] = field(default_factory=dict)
-    max_message_bytes: int = MAX_PAYLOAD_BYTES
     connections: set[OpenSocket] = field(default_factory=set)
     parsers: list[FrameProtocol] = field(default_factory=list)
     apps: dict[str, EngineHttp] = field(default_factory=dict)
@@ -157,9 +157,9 @@ class Callbacks:
 
 
 async def serve(port: int, ping_interval_s: float = PING_INTERVAL_S) -> None:
-    callbacks = Callbacks(Ticker(resolution_s=0.005))
+    limits = LimitSettings(max_receiver_message_bytes=MAX_PAYLOAD_BYTES, max_sender_message_bytes=MAX_PAYLOAD_BYTES)
+    callbacks = Callbacks(Ticker(resolution_s=0.005), limits)
     settings = SocketioSettings(ping_interval_s=ping_interval_s, ping_timeout_s=PING_TIMEOUT_S)
-    limits = LimitSettings(max_receiver_message_bytes=MAX_PAYLOAD_BYTES)
     for path, app in (("/engine.io/", EngineEcho), ("/socket.io/", SocketEcho)):
         callbacks.apps[path] = EngineHttp(EngineServer(settings, limits, callbacks.ticker, app, callbacks.note))
     routes = [Route(path + "{rest:path}", app) for path, app in callbacks.apps.items()]

@@ -14,6 +14,7 @@ from uvicorn.server import ServerState
 from oyez.access.capacity import Notes
 from oyez.limits import LimitSettings
 from oyez.net.http.connection import HttpConnection
+from oyez.net.http.settings import HttpSettings
 from oyez.net.ticker import Ticker
 from oyez.server.routes import Routes
 from tests.fakes import Clock, Socket
@@ -51,7 +52,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def answers(data: bytes, cuts: list[int], count: int) -> list[bytes]:
     """Feed a connection, cut into segments; gives the bodies of its answers."""
-    routes = Routes(Ticker(clock=Clock()), LimitSettings(), 10, 1000, Notes())
+    routes = Routes(Ticker(clock=Clock()), HttpSettings(), LimitSettings(), 10, Notes())
     config = Config(echo, lifespan="off", log_config=None)
     config.load()
     connection = HttpConnection(routes, config=config, server_state=ServerState(), app_state={})

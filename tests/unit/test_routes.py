@@ -7,6 +7,7 @@ import pytest
 from oyez.access.capacity import Notes
 from oyez.limits import LimitSettings
 from oyez.net.http.handshake import Handshake, Refusal
+from oyez.net.http.settings import HttpSettings
 from oyez.net.ticker import Ticker
 from oyez.net.websocket import FrameReceiver
 from oyez.server.routes import Routes
@@ -22,9 +23,9 @@ def names(name: str) -> Callable[[Handshake], FrameReceiver | Refusal]:
 def routes() -> Routes:
     return Routes(
         Ticker(clock=Clock()),
+        HttpSettings(),
         LimitSettings(),
         100,
-        2**20,
         Notes(Clock()),
         at={"/": names("root"), "/event": names("event"), "/deep/er": names("deeper")},
         below={"/socket.io/": names("below")},

@@ -10,6 +10,7 @@ from oyez.endpoints.sse import EventStreamEndpoint, StreamListener
 from oyez.hub.publication import Channel
 from oyez.limits import LimitSettings
 from oyez.net.http.handshake import Handshake, Refusal
+from oyez.net.http.settings import HttpSettings
 from oyez.net.http.takeover import take_stream
 from oyez.net.origins import Origins
 from oyez.net.peer import Peers
@@ -35,10 +36,6 @@ class StreamCallbacks(Callbacks):
         self.admitted.append(self.endpoint.admit(request))
         return self.admitted[-1]
 
-    @property
-    def limits(self) -> None:
-        """No header is read here."""
-
 
 class Door:
     """The door of streams, without sockets."""
@@ -58,7 +55,7 @@ class Door:
             Peers(),
             lambda find_peer: True,
         )
-        self.endpoint = EventStreamEndpoint(self.context, 15.0)
+        self.endpoint = EventStreamEndpoint(self.context, HttpSettings())
         self.callbacks = StreamCallbacks(self.endpoint)
 
     def open(

@@ -19,6 +19,7 @@ from oyez.hub.history import Gap
 from oyez.hub.publication import Channel, EventId
 from oyez.hub.subscriber import Subscription
 from oyez.net.http.body import until_disconnected
+from oyez.net.http.settings import HttpSettings
 from oyez.wire import commands, listen_query
 from oyez.wire.listen_query import ListenQuery, WordedError
 
@@ -33,9 +34,9 @@ _GAP_HEADER = "Oyez-Gap"
 class LongPollEndpoint:
     """``/channels/a|b?last=N``, as an ASGI application; every method counts as GET, but for a browser's OPTIONS."""
 
-    def __init__(self, context: ListenerContext, timeout_s: float) -> None:
+    def __init__(self, context: ListenerContext, settings: HttpSettings) -> None:
         self._context = context
-        self._timeout_s = timeout_s
+        self._settings = settings
         self._waiting: set[_Poll] = set()
 
     @property
@@ -90,7 +91,7 @@ class LongPollEndpoint:
     async def _answer(self, request: Request, query: ListenQuery) -> Response | None:
         hub, ticker, poll = self._context.hub, self._context.ticker, _Poll(notify=query.notify)
         self._waiting.add(poll)
-        ticker.set(poll, ticker.clock() + self._timeout_s)
+        ticker.set(poll, ticker.clock() + self._settings.long_poll_timeout_s)
         watch = asyncio.ensure_future(until_disconnected(request))
         try:
             start = None if query.start is None else EventId(query.start)

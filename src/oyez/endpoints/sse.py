@@ -18,6 +18,7 @@ from oyez.hub.history import Gap
 from oyez.hub.publication import Channel, EventId
 from oyez.hub.subscriber import Subscription
 from oyez.net.http.handshake import Handshake, Refusal
+from oyez.net.http.settings import HttpSettings
 from oyez.net.stream import StreamConnection, StreamReceiver
 from oyez.wire import commands, listen_query
 from oyez.wire.eventsource import encode_heartbeat, encode_record
@@ -45,10 +46,10 @@ _HEADERS = {
 class EventStreamEndpoint:
     """What all streams share; ``paths`` are where they begin."""
 
-    def __init__(self, context: ListenerContext, heartbeat_s: float, paths: Sequence[str] = (PATH,)) -> None:
+    def __init__(self, context: ListenerContext, settings: HttpSettings, paths: Sequence[str] = (PATH,)) -> None:
         self.context = context
         self.paths = paths
-        self.heartbeat_s = heartbeat_s
+        self.settings = settings
         self.listeners = 0
 
     def routes(self) -> list[Route]:
@@ -188,7 +189,7 @@ class StreamListener:
 
     def _plan_heartbeat(self) -> None:
         ticker = self._endpoint.context.ticker
-        ticker.set(self, ticker.clock() + self._endpoint.heartbeat_s)
+        ticker.set(self, ticker.clock() + self._endpoint.settings.stream_heartbeat_s)
 
 
 class _PutOff:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from websockets.protocol import Protocol as FrameProtocol
 
+from oyez.limits import LimitSettings
 from oyez.net.ticker import Ticker
 
 
@@ -49,8 +50,8 @@ class SocketCallbacks(Protocol):
         ...
 
     @property
-    def max_message_bytes(self) -> int:
-        """Longest message that any peer may send."""
+    def limits(self) -> LimitSettings:
+        """How much a peer may ask for."""
         ...
 
     @property

@@ -189,12 +189,8 @@ class WebSocketConnection(SocketConnection):
 
     def _borrow_parser(self) -> FrameProtocol:
         if self._ws is None:
-            free = self._callbacks.parsers
-            self._ws = (
-                free.pop()
-                if free
-                else FrameProtocol(SERVER, state=OPEN, max_size=self._callbacks.max_message_bytes, logger=quiet_logger)
-            )
+            free, most = self._callbacks.parsers, self._callbacks.limits.max_sender_message_bytes
+            self._ws = free.pop() if free else FrameProtocol(SERVER, state=OPEN, max_size=most, logger=quiet_logger)
             if self._tail:
                 self._ws.receive_data(self._tail)
                 self._unparsed_bytes = len(self._tail)

@@ -107,9 +107,9 @@ class Assembly:
         self.engine = EngineServer(settings.socketio, settings.limits, self.ticker, self.socketio.open_app, self.notes)
         self.websocket = WebSocketEndpoint(self.context, settings.websocket)
         self.posting = PostingEndpoint(self.context, settings.websocket, policy, failures)
-        self.longpoll = LongPollEndpoint(self.context, settings.http.long_poll_timeout_s)
+        self.longpoll = LongPollEndpoint(self.context, settings.http)
         self.streams = EventStreamEndpoint(
-            self.context, settings.http.stream_heartbeat_s, (STREAM_PATH, self._below_socketio(STREAM_PATH))
+            self.context, settings.http, (STREAM_PATH, self._below_socketio(STREAM_PATH))
         )
         self.api = ApiEndpoint(
             self.hub,
@@ -169,16 +169,14 @@ class Assembly:
             self.engine,
             peers=self.context.peers,
             origins=self.context.origins,
-            body_timeout_s=settings.limits.body_timeout_s,
             may_open=self._may_open,
         )
         routes = Routes(
             self.ticker,
+            settings.http,
             settings.limits,
             self.capacity.sockets,
-            settings.limits.max_sender_message_bytes,
             self.notes,
-            settings.http.keep_alive_s,
             self.context.origins,
             below={settings.socketio.path: socketio_http.admit},
             streams=dict.fromkeys(self.streams.paths, self.streams.admit),

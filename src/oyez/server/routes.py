@@ -13,6 +13,7 @@ from oyez.limits import LimitSettings
 from oyez.net.callbacks import OpenSocket
 from oyez.net.http.callbacks import IdleSocket
 from oyez.net.http.handshake import Handshake, Refusal
+from oyez.net.http.settings import HttpSettings
 from oyez.net.origins import Origins
 from oyez.net.stream import StreamReceiver
 from oyez.net.ticker import Ticker
@@ -33,11 +34,10 @@ class Routes:
     """
 
     ticker: Ticker
+    settings: HttpSettings
     limits: LimitSettings
     max_sockets: int
-    max_message_bytes: int
     note: Notes
-    keep_alive_s: float = 75.0
     origins: Origins = field(default_factory=Origins)
     parsers: list[FrameProtocol] = field(default_factory=list)
     connections: set[OpenSocket] = field(default_factory=set)

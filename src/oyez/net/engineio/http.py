@@ -66,7 +66,6 @@ class EngineHttp:
         server: the sessions.
         peers: how clients are told apart.
         origins: whose pages may connect.
-        body_timeout_s: how long the body of a POST may take.
         may_open: whether there is room for one more session.
     """
 
@@ -76,13 +75,11 @@ class EngineHttp:
         *,
         peers: Peers | None = None,
         origins: Origins | None = None,
-        body_timeout_s: float = 30.0,
         may_open: Callable[[FindPeer], bool] = lambda _: True,
     ) -> None:
         self._server = server
         self._peers = peers or Peers()
         self._origins = origins or Origins()
-        self._body_timeout_s = body_timeout_s
         self._may_open = may_open
 
     # WebSocket
@@ -215,7 +212,7 @@ class EngineHttp:
             session.close()
             return _error(_BAD_REQUEST)
         try:
-            body = await read_body(request, self._body_timeout_s, lambda: session.max_message_bytes)
+            body = await read_body(request, self._server.limits.body_timeout_s, lambda: session.max_message_bytes)
         except TooLarge:
             self._server.note("too-big", "a body over the limit of its sender")
             return Response(status_code=413)

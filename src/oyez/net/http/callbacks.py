@@ -5,9 +5,9 @@ Knows interfaces. Must not know who implements them (`server.routes`).
 
 from typing import Protocol
 
-from oyez.limits import LimitSettings
 from oyez.net.callbacks import SocketCallbacks
 from oyez.net.http.handshake import Handshake, Refusal
+from oyez.net.http.settings import HttpSettings
 from oyez.net.origins import Origins
 from oyez.net.stream import StreamReceiver
 from oyez.net.websocket import FrameReceiver
@@ -25,18 +25,13 @@ class HttpCallbacks(SocketCallbacks, Protocol):
     """What HTTP connections share, and whom they ask."""
 
     @property
-    def limits(self) -> LimitSettings:
-        """Bounds on the head of a request, and on its times."""
-        ...
-
-    @property
     def max_sockets(self) -> int:
         """How many sockets may be open, of all kinds."""
         ...
 
     @property
-    def keep_alive_s(self) -> float:
-        """How long clients are told that a connection without a request is kept, in seconds."""
+    def settings(self) -> HttpSettings:
+        """How long a connection without a request is kept."""
         ...
 
     @property

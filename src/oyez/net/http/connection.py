@@ -264,7 +264,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def _wait_for_request(self) -> None:
         self._callbacks.idle[self] = None
-        self._set_deadline(self._callbacks.keep_alive_s + _KEPT_LONGER_S)
+        self._set_deadline(self._callbacks.settings.keep_alive_s + _KEPT_LONGER_S)
 
     def _set_deadline(self, delay_s: float) -> None:
         ticker = self._callbacks.ticker
