@@ -152,10 +152,13 @@ def begin_poll(port: int, *channels: str, last: object = None) -> Call:
 
 
 def port_of(daemon: Daemon, what: str) -> int:
-    """Find the port of one of the daemon's further addresses by the words that its log has for it."""
-    found = re.search(rf"{re.escape(what)} at http://[^\s]*:(\d+)", daemon.stderr)
+    """Find the port of one of the daemon's further addresses by the words that its log has for it, last since it began.
+
+    A daemon that was restarted has another there.
+    """
+    found: list[str] = re.findall(rf"{re.escape(what)} at http://[^\s]*:(\d+)", daemon.stderr)
     assert found, f"no word of {what} in the log: {daemon.stderr}"
-    return int(found[1])
+    return int(found[-1])
 
 
 def post_port(daemon: Daemon) -> int:
