@@ -13,6 +13,7 @@ from tests.certificate import make_certificate
 from tests.clients.javascript import Driver
 from tests.console import Console, StartConsole
 from tests.daemon import Daemon
+from tests.peer import Start, peers
 from tests.proxy import Proxy
 from tests.rabbitmq import RabbitMQ
 from tests.sandbox import Sandbox
@@ -96,6 +97,13 @@ def start_console() -> Iterator[StartConsole]:
             return console
 
         yield start
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts servers that behave as they are told, to be ended with the test."""
+    with peers() as start_peer:
+        yield start_peer
 
 
 @pytest.fixture

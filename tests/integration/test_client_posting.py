@@ -12,19 +12,13 @@ from oyez.client import NO_MESSAGE, AsyncPoster, Event, Poster, Refused, listen
 from tests.conftest import StartDaemon
 from tests.daemon import KEY, Daemon
 from tests.inbox import PATIENCE_S
-from tests.peer import Behaviour, Peer, Start, peers
+from tests.peer import Behaviour, Peer, Start
 
 
 @pytest.fixture
 def poster(daemon: Daemon) -> Iterator[Poster]:
     with Poster(daemon.url, KEY) as poster:
         yield poster
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    with peers() as start_peer:
-        yield start_peer
 
 
 def heard(daemon: Daemon, since: int, channels: list[str], count: int) -> list[Event]:

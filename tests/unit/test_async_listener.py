@@ -5,21 +5,14 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 
 import pytest
 
 from oyez.client import Event, Gap, Refused, Unreachable, alisten
-from tests.peer import Peer, Start, answer, peers
+from tests.peer import Peer, Start, answer
 from tests.unit.streams import HEAD, event, gap, links, status
 
 PATIENCE_S = 10.0
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    with peers() as start_peer:
-        yield start_peer
 
 
 def assert_all_ended() -> None:

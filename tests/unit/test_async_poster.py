@@ -6,21 +6,15 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import pytest
 
 from oyez.client import AsyncPoster, BadEvent, TimedOut, Unauthorized
-from tests.peer import Peer, Start, always, answer, peers
+from tests.peer import Peer, Start, always, answer
 
 PATIENCE_S = 10.0
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    with peers() as start_peer:
-        yield start_peer
 
 
 def echo(peer: Peer, connection: socket.socket) -> None:

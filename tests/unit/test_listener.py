@@ -5,7 +5,6 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -26,16 +25,10 @@ from oyez.client import (
     listen,
 )
 from oyez.errors import ConfigError
-from tests.peer import Peer, Start, answer, peers
+from tests.peer import Peer, Start, answer
 from tests.unit.streams import HEAD, event, full, gap, links, status
 
 PATIENCE_S = 10.0
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    with peers() as start_peer:
-        yield start_peer
 
 
 def take(listener: Listener, count: int) -> list[Event | Gap]:

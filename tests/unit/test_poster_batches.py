@@ -7,15 +7,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from oyez.client import NO_MESSAGE, BadAnswer, BadEvent, JsonText, Post, Postable, Poster, Refused, Unreachable
-from tests.peer import Behaviour, Peer, Start, always, answer, peers
+from tests.peer import Behaviour, Peer, Start, always, answer
 
 IDS = 1000
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    with peers() as start_peer:
-        yield start_peer
 
 
 def number(peer: Peer, body: bytes) -> bytes:
