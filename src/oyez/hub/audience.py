@@ -1,6 +1,9 @@
 """Who listens to what, grouped so that one joined write serves many.
 
-Knows groups: listeners with the same channels and the same encoding. Must not know history or sockets.
+Knows groups and their channels. Must not know history, positions or sockets.
+
+A fan-out needs two answers: does anybody follow this channel, and who gets what of this batch. Both are look-ups here,
+however many listeners there are. Nearly all pages of a kind have the same filter, so there are few groups.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +15,8 @@ from oyez.hub.subscriber import Group, Subscription
 class Audience:
     """All groups, found by channel.
 
-    ``by_channel`` has an entry for exactly the channels that somebody listens to.
+    Attributes:
+        by_channel: the groups that follow each channel, with an entry for exactly the channels that somebody follows.
     """
 
     def __init__(self) -> None:
@@ -20,7 +24,7 @@ class Audience:
         self.by_channel: dict[Channel, set[Group]] = {}
 
     def join(self, subscription: Subscription) -> None:
-        """Add a listener to the group of its channels and encoding."""
+        """Add a listener to the group of its channels and encoding; it must be in none, and have a channel."""
         key = (subscription.channels, subscription.encoding)
         group = self._groups.get(key)
         if group is None:
@@ -48,15 +52,19 @@ class Audience:
                 del self.by_channel[channel]
 
     def count(self, channel: Channel) -> int:
-        """Count a channel's listeners."""
+        """Return the number of a channel's listeners."""
         return sum(len(group.members) for group in self.by_channel.get(channel, ()))
 
     def members(self) -> list[Subscription]:
-        """Name all listeners."""
+        """Return all listeners, as they are now: some may have left when their turn comes."""
         return [member for group in self._groups.values() for member in group.members]
 
     def due(self, batch: Sequence[Publication]) -> Iterator[tuple[Group, list[Publication]]]:
-        """Give each group that listens to any of the publications, with those for it, in the order of the batch."""
+        """Find who gets what of a batch.
+
+        Yields:
+            Each group that follows any of the channels, with the publications for it in the order of the batch.
+        """
         by_group: dict[Group, list[Publication]] = {}
         for publication in batch:
             for group in self.by_channel.get(publication.channel, ()):

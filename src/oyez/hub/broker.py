@@ -1,7 +1,7 @@
 """What the hub asks of a broker.
 
-A broker gives every event the next id, keeps it by the durability that its URL promises, and hands it back in id
-order. Knows no listeners.
+A broker assigns every event the next id, keeps it as its URL promises, and delivers it in the order of ids. It must not
+know listeners, encodings or history: what it needs of the hub are the two functions that `Broker.start` takes.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,15 +11,16 @@ from oyez.errors import BrokerError
 from oyez.hub.publication import EventId, Post, Publication
 
 Settle = Callable[[list[EventId] | BrokerError], None]
-"""Told once for each call of `Broker.publish`: the ids in the order of the posts, or why none of them was taken.
+"""Called once for each `Broker.publish`, with the ids in the order of the posts, or why none of them was taken.
 
-What it raises is the poster's affair: it must cost no other call its answer."""
+A callback and not a future: a post that is kept at once is acknowledged without another turn of the loop. What it
+raises is the poster's affair: it must cost no other call its answer."""
 
 Deliver = Callable[[Sequence[Publication]], None]
-"""Where a broker hands over what was published, here or on another node, in rising id order."""
+"""Called by a broker with what was published, here or on another node, in rising order of ids."""
 
 Lose = Callable[[EventId], None]
-"""Where a broker tells, after an outage, that events up to an id may be missing: whoever listens is told of a gap."""
+"""Called by a broker after an outage, with the id up to which events may be missing: listeners are told of a gap."""
 
 
 class Broker(Protocol):
@@ -31,7 +32,14 @@ class Broker(Protocol):
         ...
 
     async def start(self, deliver: Deliver, lose: Lose) -> EventId:
-        """Open the store. Hand what it still has to ``deliver``, and give the horizon: events up to it may be missing.
+        """Open the store, and deliver what it still has.
+
+        Args:
+            deliver: takes publications, now and for as long as the broker runs.
+            lose: takes the id up to which events may be missing, after an outage.
+
+        Returns:
+            The horizon: events up to this id may be missing, since the store no longer has them, or never did.
 
         Raises:
             BrokerError: the store cannot be opened.
@@ -39,25 +47,29 @@ class Broker(Protocol):
         ...
 
     def publish(self, posts: Sequence[Post], settle: Settle) -> None:
-        """Take posts, all or none. ``settle`` is called when they are kept, before or after this returns.
+        """Take posts, all or none, and deliver them before they are settled.
 
-        They are delivered before they are settled. What is settled with an error may have been published all the same,
-        if the answer of the store was what got lost.
+        What is settled with an error may have been published all the same, if the answer of the store was what got
+        lost.
+
+        Args:
+            posts: in the order in which their ids rise.
+            settle: called when they are kept, before or after this returns.
         """
         ...
 
     def last_id(self) -> EventId:
-        """Give the newest id, at or above that of every settled post; never 0."""
+        """Return the newest id, at or above that of every settled post; never 0."""
         ...
 
     def reach_back(self, start: EventId) -> EventId:
-        """Give the id to go on from for a client whose ``start`` is not the id of any event that is remembered.
+        """Return the id to go on from for a client whose ``start`` is not the id of any event that is remembered.
 
-        It is ``start`` where this broker gives the ids. Where posters bring them, it was read from a clock, as were the
-        ids that it is compared with, so it has to be lower by as much as those clocks may differ.
+        It is ``start`` itself where this broker assigns the ids. Where posters bring them, ``start`` was read from a
+        clock, as were the ids that it is compared with, so it has to be lower by as much as those clocks may differ.
         """
         ...
 
     async def stop(self) -> None:
-        """Settle what is under way and close the store."""
+        """Settle what is under way, and close the store. Posts that come later are settled with an error."""
         ...

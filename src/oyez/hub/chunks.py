@@ -10,7 +10,7 @@ from oyez.hub.publication import Encoding, Publication
 
 logger = logging.getLogger(__name__)
 
-# What one write to one listener may carry, unless a single event is larger. A stalled reader holds on to no more.
+# What one write to one listener may carry, unless a single event is longer. A stalled reader holds on to no more.
 WRITE_BYTES = 64 * 1024
 
 Chunk = tuple[Sequence[Publication], bytes | None]
@@ -18,7 +18,16 @@ Chunk = tuple[Sequence[Publication], bytes | None]
 
 
 def cut_into_chunks(publications: Sequence[Publication], encoding: Encoding, write_bytes: int) -> Iterable[Chunk]:
-    """Give all of a run, in its order. Whatever an encoding raises costs one event at most."""
+    """Cut a run of publications into what one write each may carry.
+
+    Args:
+        publications: in rising order of ids; at least one.
+        encoding: whose bytes are wanted.
+        write_bytes: the most that one write may carry, unless a single event is longer.
+
+    Returns:
+        All of the run, in its order. Whatever an encoding raises costs one event at most.
+    """
     if len(publications) == 1:
         return ((publications, publications[0].encoded(encoding)),)
     parts = [publication.encoded(encoding) for publication in publications]
@@ -50,7 +59,7 @@ def _cut(
 
 
 def _join(publications: Sequence[Publication], parts: list[bytes], encoding: Encoding) -> Iterable[Chunk]:
-    """Give one chunk; one for each event, if their bytes cannot be put together."""
+    """Return one chunk; one for each event, if their bytes cannot be put together."""
     try:
         return ((publications, encoding.join(parts)),)
     except Exception:

@@ -3,7 +3,8 @@
 Knows which events can still be had, and for which ids it cannot promise that none is missing. Must not know listeners.
 
 Every channel has a floor: the highest id that may have been dropped from it. Whoever names an id at or above the floor
-can be served completely. Channels that history has forgotten share one floor, the horizon.
+can be served completely. Channels that history has forgotten share one floor, the horizon: a floor for each that ever
+was would grow without end, and one that is too high costs a gap too many, never one too few.
 """
 
 from collections import OrderedDict, deque
@@ -23,7 +24,7 @@ class Gap(NamedTuple):
 
 
 class _Ring:
-    """The events that one channel still has."""
+    """The events that one channel still has, in rising order of ids. It stays when the last of them is dropped."""
 
     __slots__ = ("floor", "publications")
 
@@ -33,7 +34,16 @@ class _Ring:
 
 
 class History:
-    """What can be replayed."""
+    """What can be replayed.
+
+    Args:
+        settings: its bounds.
+
+    Attributes:
+        bytes: the memory that the events take, estimated.
+        horizon: the floor of all channels that are not remembered.
+        last_id: the newest id that was appended or lost.
+    """
 
     def __init__(self, settings: HistorySettings) -> None:
         self.settings = settings
@@ -50,15 +60,15 @@ class History:
 
     @property
     def channel_count(self) -> int:
-        """How many channels are remembered."""
+        """How many channels are remembered, without events too."""
         return len(self._rings)
 
     def channels(self) -> list[Channel]:
-        """Name the channels that are remembered."""
+        """Return the channels that are remembered, without events too."""
         return list(self._rings)
 
     def newest_id(self, channel: Channel) -> EventId | None:
-        """Give the id of a channel's newest event, even if that was dropped; None if the channel is not remembered."""
+        """Return the id of a channel's newest event, even if that was dropped; None: the channel is not remembered."""
         ring = self._rings.get(channel)
         if ring is None:
             return None
@@ -69,14 +79,21 @@ class History:
         return event_id in self._all or event_id == self.last_id
 
     def lose(self, up_to: EventId) -> None:
-        """Say that events up to an id may be missing: from before the store began, or from an outage."""
+        """Raise every floor: events up to an id may be missing, from before the store began or from an outage.
+
+        What is kept below it stays: whoever is told of the gap may still have it.
+        """
         self.horizon = max(self.horizon, up_to)
         for ring in self._rings.values():
             ring.floor = max(ring.floor, up_to)
         self.last_id = max(self.last_id, up_to)
 
     def append(self, publication: Publication) -> None:
-        """Keep one more event; its id is above all earlier ones. Drops what no longer fits."""
+        """Keep one more event, and drop what no longer fits; the newest is kept whatever its size.
+
+        Args:
+            publication: its id is above all earlier ones, also those that were lost.
+        """
         ring = self._rings.get(publication.channel)
         if ring is None:
             ring = self._open_ring(publication.channel)
@@ -92,7 +109,12 @@ class History:
             self._drop_oldest()
 
     def expire(self, now: float, *, at_most: int) -> None:
-        """Drop events that are older than the time to live, a bounded number at a call."""
+        """Drop events that are older than the time to live.
+
+        Args:
+            now: seconds, on the scale of the publications' times.
+            at_most: how many events; the rest waits for the next call.
+        """
         oldest_allowed = now - self.settings.ttl_s
         for _ in range(at_most):
             oldest = next(iter(self._all.values()), None)
@@ -101,7 +123,7 @@ class History:
             self._drop(oldest)
 
     def since(self, channel: Channel, after: EventId, at_most: int | None = None) -> list[Publication]:
-        """Give a channel's events with an id above ``after``, the oldest of them, in rising order."""
+        """Return a channel's events with an id above ``after``, in rising order; the oldest ``at_most`` of them."""
         ring = self._rings.get(channel)
         if ring is None or not ring.publications or ring.publications[-1].id <= after:
             return []
@@ -110,9 +132,10 @@ class History:
         return list(islice((publication for publication in ring.publications if publication.id > after), at_most))
 
     def gap(self, channel: Channel, after: EventId) -> Gap | None:
-        """Tell what may be missing for whoever has everything up to ``after``; None when nothing is.
+        """Return what may be missing for whoever has everything up to ``after``; None when nothing is.
 
-        An id that has not been given yet is a gap too: it comes from another time or another daemon.
+        An id above the newest is a gap too: it comes from another time or another daemon, so nothing can be said about
+        what its owner has.
         """
         ring = self._rings.get(channel)
         floor = self.horizon if ring is None else ring.floor
@@ -124,7 +147,7 @@ class History:
 
     def _open_ring(self, channel: Channel) -> _Ring:
         if len(self._rings) >= self.settings.max_channels:
-            while not self._empty:
+            while not self._empty:  # every channel has events: the oldest go, until one has none
                 self._drop_oldest()
             forgotten, _ = self._empty.popitem(last=False)
             self.horizon = max(self.horizon, self._rings.pop(forgotten).floor)

@@ -16,6 +16,7 @@ from oyez.hub.audience import Audience
 from oyez.hub.broker import Broker, Settle
 from oyez.hub.fan_out import FanOut
 from oyez.hub.history import Gap, History
+from oyez.hub.positions import find_positions
 from oyez.hub.publication import Channel, Encoding, EventId, Post, Publication
 from oyez.hub.replay import Replay
 from oyez.hub.sparse_log import SparseLog
@@ -23,11 +24,12 @@ from oyez.hub.subscriber import Subscription, Write
 
 logger = logging.getLogger(__name__)
 
-# Dropping one event takes about a microsecond, so a call takes ten milliseconds at most. It is called every second, and
-# no daemon takes as many events in a second for as long as their time to live.
+# Dropping an event takes half a microsecond to one: a call holds the loop up for ten milliseconds at most. If more than
+# that grow old in a second, the bound on bytes drops them, with the usual settings.
 _EXPIRED_PER_CALL = 10_000
 
-# A listener that wanders through channels, as a page with tabs does, comes back to the newest few of them.
+# A listener that wanders through channels, as a page with tabs does, comes back to the ones that it left last. What is
+# remembered for a listener needs a bound, since a client can make it grow with each change of its filter.
 LEFT_CHANNELS_KEPT = 64
 
 
@@ -87,15 +89,28 @@ class Hub:
     # Posters
 
     def publish(self, posts: Sequence[Post], settle: Settle) -> None:
-        """Hand posts to the broker; ``settle`` gets their ids, or the reason why none was taken."""
+        """Hand posts to the broker, which takes all of them or none.
+
+        Args:
+            posts: in the order in which they shall be delivered.
+            settle: called once, now or later, with the ids of the posts in their order, or the reason why none was
+                taken. Until then their events may already have been delivered.
+        """
         self._broker.publish(posts, settle)
 
     def last_id(self) -> EventId:
-        """Give the newest id; never 0."""
+        """Return the newest id that was assigned; never 0."""
         return self._broker.last_id()
 
     def deliver(self, publications: Sequence[Publication]) -> None:
-        """Take publications in rising id order. Only the broker calls this."""
+        """Take publications from the broker, which alone calls this: into history, and to be written in the next turn.
+
+        Nothing is written here. So all that arrives within one turn of the loop leaves as one write per listener, and
+        posters are acknowledged before the fan-out begins.
+
+        Args:
+            publications: in rising order of ids, above all that came before.
+        """
         followed, pending = self._audience.by_channel, self._fan_out.pending
         for publication in publications:
             try:
@@ -109,7 +124,10 @@ class Hub:
         self._fan_out.wake()
 
     def lose(self, up_to: EventId) -> None:
-        """Take note that events up to an id may be missing, and tell every listener. Only the broker calls this."""
+        """Note that events up to an id may be missing, so that listeners are told; only the broker calls this.
+
+        The lagging ones are told too, once they go on.
+        """
         self._lose(up_to, served_to=self._fan_out.served_up_to())
 
     def _lose(self, up_to: EventId, served_to: EventId) -> None:
@@ -125,7 +143,7 @@ class Hub:
         self._fan_out.wake()  # if the attempt to bring all listeners forward has failed, it is made again
 
     def listeners(self, channel: Channel) -> int:
-        """Count a channel's listeners."""
+        """Return the number of a channel's listeners, lagging ones too."""
         return self._audience.count(channel)
 
     @property
@@ -151,15 +169,23 @@ class Hub:
     # Readers
 
     def channels(self) -> list[Channel]:
-        """Name every channel that is remembered or listened to; what is both comes twice."""
+        """Return every channel that is remembered or listened to; what is both comes twice."""
         return [*self._history.channels(), *self._audience.by_channel]
 
     def newest_id(self, channel: Channel) -> EventId | None:
-        """Give the id of a channel's newest event; None if nothing is remembered of it."""
+        """Return the id of a channel's newest event, dropped or not; None if nothing is remembered of the channel."""
         return self._history.newest_id(channel)
 
     def recent(self, channel: Channel, after: EventId | None) -> tuple[list[Publication], Gap | None]:
-        """Give what history has of a channel above an id, and what may be missing there; None: all that there is."""
+        """Read a channel's history.
+
+        Args:
+            channel: whose events.
+            after: the id up to which the reader has everything; None: it wants all that there is.
+
+        Returns:
+            The events above ``after`` in rising order, and what may be missing there, if anything.
+        """
         if after is None:
             return self._history.since(channel, EventId(0)), None
         after = self._reach_back(after)
@@ -169,16 +195,21 @@ class Hub:
     # them raises: a listener that cannot be served is cut off, so that it comes back.
 
     def subscribe(self, subscription: Subscription, channels: Sequence[Channel], start: EventId | None) -> None:
-        """Give a listener its channels: tell it what it can have, replay that, and join.
+        """Set a listener's filter: answer it, replay what it missed, and have it get what is new.
 
-        Channels that it had already go on where they are. ``start`` holds for the others: the id up to which the
-        client has everything, or None if it named none.
+        Channels that it had already go on where they are; `find_positions` says where in detail.
+
+        Args:
+            subscription: a new one, or one whose filter changes.
+            channels: the whole new filter; at least one.
+            start: for channels that are new to it, the id up to which the client has everything; None: it named none.
         """
         try:
             since = None if start is None else self._reach_back(start)
-            positions, gaps = self._positions(subscription, dict.fromkeys(channels), since)
+            served = self._fan_out.served_up_to()
+            positions, gaps = find_positions(self._history, subscription, channels, since, served)
             for channel in subscription.channels.difference(positions):
-                reached = self._reached(subscription, channel)
+                reached = subscription.reached(channel, served)
                 subscription.remember_left(channel, reached, self._left_channels_kept)
             self._audience.leave(subscription)
             subscription.place(positions)
@@ -198,12 +229,16 @@ class Hub:
             self._replay.go_on(subscription)
 
     def move(self, subscription: Subscription, encoding: Encoding, write: Write) -> None:
-        """Go on with a listener over another transport, in another encoding."""
+        """Go on with a listener over another transport, in another encoding.
+
+        What was written to the transport before counts as served: whoever moves hands over what is unsent there.
+        """
         if subscription.group is None:
             subscription.encoding, subscription.write = encoding, write
             return
         try:
-            reached = {channel: self._reached(subscription, channel) for channel in subscription.channels}
+            served = self._fan_out.served_up_to()
+            reached = {channel: subscription.reached(channel, served) for channel in subscription.channels}
             self._audience.leave(subscription)
             subscription.encoding, subscription.write = encoding, write
             subscription.place(reached)
@@ -214,64 +249,14 @@ class Hub:
             self._replay.go_on(subscription)
 
     def position(self, subscription: Subscription) -> EventId:
-        """Give the id up to which a listener has had everything, in all of its channels."""
-        return (
-            subscription.position if subscription.lagging else max(subscription.position, self._fan_out.served_up_to())
-        )
+        """Return the id up to which a listener has had everything, in all of its channels."""
+        position = subscription.position
+        return position if subscription.lagging else max(position, self._fan_out.served_up_to())
 
     def leave(self, subscription: Subscription) -> None:
-        """Forget a listener for good; harmless to repeat."""
+        """Forget a listener for good; it is neither written to nor told anything any more. Harmless to repeat."""
         subscription.ended = True
         self._audience.leave(subscription)
 
     def _reach_back(self, start: EventId) -> EventId:
         return start if self._history.knows(start) else self._broker.reach_back(start)
-
-    def _positions(
-        self, subscription: Subscription, channels: dict[Channel, None], start: EventId | None
-    ) -> tuple[dict[Channel, EventId], list[Gap]]:
-        """Find where a listener stands in each channel of its new filter, and what it cannot have."""
-        without_start = self._start_for_newest(subscription, channels) if start is None else EventId(0)
-        positions: dict[Channel, EventId] = {}
-        gaps: list[Gap] = []
-        for channel in channels:
-            known = self._known_position(subscription, channel)
-            named = known if known is not None else start
-            if named is None:
-                positions[channel] = max(without_start, subscription.left_floor)
-                continue
-            gap = self._history.gap(channel, named)
-            position = named
-            if known is None and named < subscription.left_floor:
-                position = subscription.left_floor
-                gap = gap or Gap(channel, named, EventId(position + 1))
-            if gap is not None:
-                gaps.append(gap)
-            positions[channel] = min(position, self._history.last_id)
-        return positions, gaps
-
-    def _known_position(self, subscription: Subscription, channel: Channel) -> EventId | None:
-        """Give the id up to which this connection has had a channel, if it ever had it."""
-        if channel in subscription.channels:
-            return self._reached(subscription, channel)
-        return None if subscription.left is None else subscription.left.get(channel)
-
-    def _reached(self, subscription: Subscription, channel: Channel) -> EventId:
-        """Give the id up to which a listener was served in one of its channels.
-
-        One that keeps up has been given everything before the batch that is on its way, whatever its position says.
-        """
-        position = subscription.position_in(channel)
-        return position if subscription.lagging else max(position, self._fan_out.served_up_to())
-
-    def _start_for_newest(self, subscription: Subscription, channels: dict[Channel, None]) -> EventId:
-        """Find the id after which a client that names no start gets the newest few events over its new channels.
-
-        If there are none, it is the newest id: whoever keeps it as its position can name it later.
-        """
-        newest = self._history.settings.replay_without_start
-        new = [channel for channel in channels if self._known_position(subscription, channel) is None]
-        ids = sorted(publication.id for channel in new for publication in self._history.since(channel, EventId(0)))
-        if len(ids) > newest:
-            return ids[-newest - 1]
-        return EventId(ids[0] - 1) if ids else self._history.last_id

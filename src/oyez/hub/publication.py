@@ -1,6 +1,9 @@
 """One event in a channel, and its bytes in every encoding that listeners use.
 
 Knows what an event consists of. Must not know how any protocol writes it.
+
+Both structs are outside the garbage collector's reach (``gc=False``), which would walk over all of history again and
+again: a tenth of the time of a post. That is safe since nothing that they refer to refers back.
 """
 
 import logging
@@ -14,14 +17,17 @@ Channel = NewType("Channel", str)
 EventId = NewType("EventId", int)
 
 MAX_EVENT_ID = EventId(2**53 - 1)
-"""Ids stay exact in JavaScript numbers."""
+"""Ids stay exact in JavaScript numbers (ECMAScript, `Number.MAX_SAFE_INTEGER`)."""
 
 OVERHEAD_BYTES = 500
-"""What a publication costs beside its message: objects, channel name, places in history."""
+"""What a publication costs beside its message, in bytes: objects, channel name, places in history."""
 
 
 class Encoding(Protocol):
-    """How one kind of listener wants its bytes. Made once and shared: publications cache by it."""
+    """How one kind of listener wants its bytes.
+
+    There is one object for each kind, shared by all listeners of it: publications cache by its identity.
+    """
 
     @property
     def max_events(self) -> int | None:
@@ -29,11 +35,11 @@ class Encoding(Protocol):
         ...
 
     def encode(self, publication: "Publication") -> bytes:
-        """Write one publication."""
+        """Return the bytes of one publication. What this raises costs the listeners of this kind that event alone."""
         ...
 
     def join(self, parts: list[bytes]) -> bytes:
-        """Put the bytes of several publications together for one write."""
+        """Return the bytes of several publications, each made by `encode`, as one write."""
         ...
 
 
@@ -50,11 +56,7 @@ class Post(msgspec.Struct, gc=False, eq=False):
 
 
 class Publication(msgspec.Struct, gc=False, eq=False):
-    """One event in a channel: immutable, shared by all who get it, encoded once for each encoding.
-
-    It is no business of the garbage collector, which would walk over all of history again and again (a tenth of the
-    time of a post): nothing that it refers to refers back.
-    """
+    """One event in a channel: shared by all who get it, and encoded once for each encoding."""
 
     id: EventId
     channel: Channel
@@ -76,7 +78,7 @@ class Publication(msgspec.Struct, gc=False, eq=False):
         self.size = OVERHEAD_BYTES + 2 * size
 
     def encoded(self, encoding: Encoding) -> bytes | None:
-        """Give the bytes for one kind of listener, made at the first call; None if they cannot be made."""
+        """Return the bytes for one kind of listener, made at the first call; None: this encoding cannot write them."""
         if self._encoding is encoding:
             return self._bytes
         if self._encoding is None:

@@ -1,4 +1,4 @@
-"""Brings one listener forward from history: told of gaps, written what it lacks, cut off when that fails.
+"""Brings one listener forward from history: word of gaps, then what it lacks; or the end, when that fails.
 
 Knows a listener's position. Must not know when its turn comes, nor what the others get.
 """
@@ -36,7 +36,10 @@ class Replay:
         self.gaps = 0
 
     def go_on(self, subscription: Subscription) -> None:
-        """Serve a listener from its position on, with word of what history has dropped meanwhile."""
+        """Serve a listener from its position on, with word of what history has dropped meanwhile.
+
+        Whatever this raises costs that listener its connection, and nobody else anything.
+        """
         try:
             self._tell_gaps(subscription)
             if not subscription.ended:
@@ -45,7 +48,11 @@ class Replay:
             self.cut_off(subscription)
 
     def catch_up(self, subscription: Subscription) -> None:
-        """Write what follows a listener's position, in id order, as far as its socket takes it."""
+        """Write what follows a listener's position, in the order of ids, until there is no more or its socket is full.
+
+        Raises:
+            Exception: an error of ours; the listener is to be cut off.
+        """
         while missed := self._missed(subscription):
             self.write(subscription, missed)
             if subscription.lagging or subscription.ended:
@@ -55,7 +62,11 @@ class Replay:
         subscription.lagging = False
 
     def write(self, subscription: Subscription, publications: Sequence[Publication]) -> None:
-        """Write publications to a listener, as far as its socket takes them."""
+        """Write publications to a listener, until its socket is full; its position is that of the last one written.
+
+        Raises:
+            Exception: an error of ours; the listener is to be cut off.
+        """
         subscription.lagging = False
         for chunk, data in cut_into_chunks(publications, subscription.encoding, self._write_bytes):
             subscription.position = chunk[-1].id
@@ -68,7 +79,11 @@ class Replay:
                 return
 
     def cut_off(self, subscription: Subscription) -> None:
-        """End a listener's connection, while an error of ours is handled: its client comes back for what it lacks."""
+        """End a listener's connection; to be called while the error is handled, which is logged.
+
+        Its client comes back and names what it has, so nothing is lost. Going on instead was rejected: nobody knows how
+        much of a write that raised has gone out.
+        """
         self._log.exception("a listener is cut off after an error of ours; its client comes back by itself")
         subscription.ended = True
         try:
@@ -81,7 +96,7 @@ class Replay:
             self._log.exception("a listener's connection cannot be ended after an error of ours")
 
     def _missed(self, subscription: Subscription) -> list[Publication]:
-        """Give what follows a listener's position, in id order: no more than one write takes, where that is few."""
+        """Return what follows a listener's position, in the order of ids: as many as its encoding takes at once."""
         at_most = subscription.encoding.max_events
         missed = [
             publication
@@ -92,7 +107,7 @@ class Replay:
         return missed[:at_most]
 
     def _tell_gaps(self, subscription: Subscription) -> None:
-        """Tell a listener what history has dropped before it could be given to it."""
+        """Tell a listener what history has dropped before it was written."""
         for channel in subscription.channels:
             gap = self._history.gap(channel, subscription.position_in(channel))
             if gap is not None:

@@ -6,7 +6,7 @@ Knows what was written, and when. Must not know what fails.
 import logging
 from collections.abc import Callable
 
-_INTERVAL_S = 1.0
+_INTERVAL_S = 1.0  # an operator sees that it goes on, and the disk is not filled
 
 
 class SparseLog:
@@ -23,7 +23,11 @@ class SparseLog:
         self._written_at: dict[str, float] = {}
 
     def exception(self, what: str) -> None:
-        """Write what an error that is being handled has cost, with its traceback."""
+        """Write the traceback of the error that is being handled, unless the same was written just now.
+
+        Args:
+            what: what the error has cost; errors that cost the same count as the same.
+        """
         now = self._clock()
         if now - self._written_at.get(what, float("-inf")) >= _INTERVAL_S:
             self._written_at[what] = now

@@ -1,4 +1,4 @@
-"""What the hub asks of a listener, and what it keeps about one.
+"""What the hub asks of a listener, what it keeps about one, and groups of listeners that get the same bytes.
 
 Knows channels and positions. Must not know which protocol carries the bytes.
 """
@@ -10,16 +10,18 @@ from oyez.hub.history import Gap
 from oyez.hub.publication import Channel, Encoding, EventId
 
 Write = Callable[[bytes], bool]
-"""Send bytes now. False: the peer does not keep up; give nothing more until `Hub.resume` is called for it."""
+"""Sends bytes now. False: the peer does not keep up, and nothing more is written until `Hub.resume` is called."""
 
 
 class Subscriber(Protocol):
-    """The endpoint's side of a subscription."""
+    """The endpoint's side of a subscription. It may call `Hub.leave` from within each of these."""
 
     def tell_subscribed(self, recovered: bool | None, gaps: Sequence[Gap]) -> None:
         """Answer a new filter, just before the replay.
 
-        ``recovered`` is None when the client named no start, else whether all that it asked for is still there.
+        Args:
+            recovered: whether all that the client asked for is still there; None: it named no start.
+            gaps: what is not there, one for each channel at most.
         """
         ...
 
@@ -35,8 +37,23 @@ class Subscriber(Protocol):
 class Subscription:
     """One listener's channels, and how far it was served.
 
-    ``position``: everything up to this id was given to it or was not for it. ``ahead``: channels that were served
-    further than that, after a change of filter. ``lagging``: its socket is full; it resumes from history.
+    There is one for each listener, tens of thousands of them. So one number says how far it was served in all of its
+    channels, and only the exceptions cost a dict.
+
+    Args:
+        subscriber: answers and gaps go there.
+        encoding: how events are written.
+        write: events go there.
+
+    Attributes:
+        channels: its filter; empty until it is first set.
+        position: everything up to this id was written to it, or was not for it.
+        ahead: channels that were served further than that, after a change of filter.
+        left: positions in channels that it has left.
+        left_floor: the highest position that ``left`` has forgotten.
+        lagging: its socket is full; it resumes from history.
+        ended: it has left for good, or was cut off.
+        group: where it gets what is new; None: it has not joined, or has left.
     """
 
     __slots__ = (
@@ -64,16 +81,26 @@ class Subscription:
         self.left_floor = EventId(0)
         self.lagging = False
         self.ended = False
-        self.group: Group | None = None  # where it gets what is new, or None: it has not joined, or has left
+        self.group: Group | None = None
 
     def position_in(self, channel: Channel) -> EventId:
-        """Give the id up to which this listener was served in one of its channels."""
+        """Return the id up to which this listener was served in one of its channels."""
         if self.ahead is None:
             return self.position
         return max(self.position, self.ahead.get(channel, self.position))
 
+    def reached(self, channel: Channel, served_up_to: EventId) -> EventId:
+        """Return the id up to which it was served in one of its channels, whether or not that was written down.
+
+        Args:
+            channel: one of its filter.
+            served_up_to: of the fan-out: one that keeps up has got all that was for it up to there.
+        """
+        position = self.position_in(channel)
+        return position if self.lagging else max(position, served_up_to)
+
     def place(self, positions: dict[Channel, EventId]) -> None:
-        """Take a position in each channel; the keys become the filter."""
+        """Set the filter, with a position in each channel; at least one."""
         self.channels = frozenset(positions)
         self.position = min(positions.values())
         ahead = {channel: position for channel, position in positions.items() if position > self.position}
@@ -94,7 +121,7 @@ class Subscription:
 
 
 class Group:
-    """Listeners that get the same bytes."""
+    """Listeners with the same channels and the same encoding: what is due to one is due to all, as the same bytes."""
 
     __slots__ = ("channels", "encoding", "members")
 
