@@ -2,8 +2,8 @@
 
 import pytest
 
+from oyez.cli.doctor.doors import Door
 from oyez.cli.doctor.posting import PostSide
-from oyez.cli.doctor.public import Door
 from oyez.cli.doctor.site import OPTIONS, RAW, SOCKETIO, Site, check_settings
 from oyez.cli.probe.place import parse_place, resolve
 from oyez.errors import ConfigError

@@ -235,3 +235,8 @@ def found(code: str, setting: str, seen: str, **words: object) -> Finding:
     example = words.get("example")
     words["assignment"] = f"{setting} {example}" if setting.startswith("-") else f"{setting} = {example!r}"
     return Finding(code, kind.weight, setting, seen, kind.cure.format(setting=setting, **words))
+
+
+def failure(*findings: Finding) -> Outcome:
+    """Make the outcome of a step that found something."""
+    return Outcome(" and ".join(finding.seen for finding in findings), findings)

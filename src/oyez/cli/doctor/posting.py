@@ -5,17 +5,17 @@ Knows both dialects' posters. Must not know the public side.
 
 import secrets
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from oyez.access.keys import WELL_KNOWN_KEYS
-from oyez.cli.doctor import raw, socketio
-from oyez.cli.doctor.findings import Finding, Outcome, found
+from oyez.cli.doctor.calls import Members, call_by_socketio, call_by_websocket
+from oyez.cli.doctor.findings import Finding, Outcome, failure, found
 from oyez.cli.doctor.site import Site
 from oyez.cli.probe.answer import Answer
 from oyez.cli.probe.exchange import ask
-from oyez.cli.probe.failures import NotConnected, NotOpened, Rejected, Trouble, Unexpected
+from oyez.cli.probe.failures import NotConnected, NotOpened, Rejected, Trouble
 from oyez.cli.probe.place import Place
+from oyez.cli.probe.socketio import PATH, Polling, by_polling
 from oyez.cli.probe.web_socket import opened
 from oyez.errors import OyezError
 
@@ -27,22 +27,25 @@ _CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")
 
 
 class PostSide:
-    """The site's poster, as far as it got. `channel` is the doctor's own, so nobody hears what it posts."""
+    """The site's poster, as far as it got.
+
+    Attributes:
+        name: the setting with the address.
+        channel: the doctor's own, so that nobody hears what it posts.
+        last_id: of the doctor's newest event, 0 before the first.
+        answers: a daemon does.
+        may_post: it takes the key.
+
+    """
 
     def __init__(self, site: Site) -> None:
         self.site = site
         self.place = site.post
+        self.name = site.dialect.post
         self.channel = f"oyez-doctor-{secrets.token_hex(8)}"
         self.last_id = 0
         self.answers = False
         self.may_post = False
-
-    @property
-    def name(self) -> str:
-        """The setting with the address."""
-        return self.site.dialect.post
-
-    # Steps
 
     def reach(self) -> Outcome:
         """Does a daemon answer?"""
@@ -52,71 +55,58 @@ class PostSide:
         try:
             finding = self._reach_raw(self.place) if self.site.dialect.is_raw else self._reach_socketio(self.place)
         except Trouble as trouble:
-            return self._failed(self._unreachable(self.place, trouble))
+            return failure(self._unreachable(self.place, trouble))
         self.answers = finding is None or finding.code == "other-daemon"
-        if finding is not None:
-            return self._failed(finding)
-        return Outcome(f"it answers at {self._url(self.place)} ({_ms(began)})")
+        return failure(finding) if finding else Outcome(f"it answers at {self._url} ({_ms(began)})")
 
     def try_key(self) -> Outcome:
         """Does it take the key, and a post, and does it name its newest id?"""
-        if self.place is None or not self.answers:
+        if not self.answers:
             return Outcome("no daemon answers", skipped=True)
         began = time.monotonic()
         try:
-            last_id = self._call("last-msg", None)
+            last_id = self._call("last-msg", {})
             event_id = self.post()
         except OyezError as error:
-            return self._failed(self._not_posted(error))
+            return failure(self._not_posted(error))
         self.may_post = True
         if not last_id:
-            return self._failed(found("last-id-zero", self.name, "the newest id is 0"))
+            return failure(found("last-id-zero", self.name, "the newest id is 0"))
         return Outcome(f"event {event_id} was taken ({_ms(began)})")
-
-    # Posting
 
     def post(self) -> int:
         """Post to the doctor's channel as the site would; returns the id. Raises OyezError."""
         self.last_id = self._call("post", {"channel": self.channel, "message": "oyez doctor was here"})
         return self.last_id
 
-    def _call(self, command: str, argument: Mapping[str, object] | None) -> int:
+    def _call(self, command: str, members: Members) -> int:
         assert self.place is not None
-        call = self._call_raw if self.site.dialect.is_raw else self._call_socketio
-        event_id = call(self.place, command, argument).get("id")
+        if self.site.dialect.is_raw:
+            is_set = self.site.values.get(self.site.dialect.key) is not None
+            key = self.site.key or "" if is_set else None  # as the sites' posters do: an empty key is shown as well
+            answer = call_by_websocket(self.place, self.place.path or "/", key, command, members)
+        else:  # over polling: where the upgrade fails, the site's poster stays there and works
+            answer = call_by_socketio(by_polling, self.place.without_path(), self.site.key, command, members)
+        event_id = answer.get("id")
         return event_id if isinstance(event_id, int) else 0
-
-    def _call_socketio(self, place: Place, command: str, argument: Mapping[str, object] | None) -> Mapping[str, object]:
-        # Over polling: where the upgrade fails, the site's poster stays there and works.
-        with socketio.by_polling(place, {"role": "sender", "token": self.site.key}) as session:
-            answer = session.call(command, *([] if argument is None else [argument]))
-        if answer.get("status") != "success":
-            raise Rejected(command, str(answer.get("code", "")), str(answer.get("message", "")))
-        return answer
-
-    def _call_raw(self, place: Place, command: str, argument: Mapping[str, object] | None) -> Mapping[str, object]:
-        with opened(place, place.path or "/") as link:
-            if (
-                self.site.values.get(self.site.dialect.key) is not None
-            ):  # as the sites' posters do: an empty key is shown as well
-                raw.call(link, "auth", key=self.site.key or "")
-            return raw.call(link, command, **(argument or {}))
 
     # What answers
 
     def _reach_socketio(self, place: Place) -> Finding | None:
         place = place.without_path()  # as the poster does
+        url = place.url()
         health = ask(place, "/healthz")
-        if _is_oyez(health):
+        if isinstance(health.parsed, dict) and health.parsed.get("status") in ("ok", "stopping"):
             return None
-        answer = ask(place, socketio.POLLING)
-        if answer.status == 200 and socketio.read_handshake(answer) is not None:
-            seen = f"{self._url(place)} speaks Socket.IO, but its /healthz is not Oyez's ({health})"
-            return found("other-daemon", self.name, seen)
-        if answer.status >= 500:
-            return self._bad_status(answer)
-        seen = f"{self._url(place)} answers {answer} at {socketio.PATH}" + _guess(answer)
-        return found("not-a-daemon", self.name, seen, port_hint=_DEFAULT_PORT)
+        try:
+            Polling(place)
+        except NotOpened as error:
+            if error.answer.status >= 500:
+                return self._bad_status(error.answer)
+            seen = f"{url} answers {error.answer} at {PATH}" + _guess(error.answer)
+            return found("not-a-daemon", self.name, seen, port_hint=_DEFAULT_PORT)
+        seen = f"{url} speaks Socket.IO, but its /healthz is not Oyez's ({health})"
+        return found("other-daemon", self.name, seen)
 
     def _reach_raw(self, place: Place) -> Finding | None:
         try:
@@ -125,49 +115,36 @@ class PostSide:
         except NotOpened as error:
             if error.answer.status >= 500:
                 return self._bad_status(error.answer)
-            seen = f"{self._url(place)} makes no WebSocket of it: {error.answer}"
-            return found("post-not-websocket", self.name, seen, example=self._example())
+            seen = f"{self._url} makes no WebSocket of it: {error.answer}"
+            return found("post-not-websocket", self.name, seen, example=self.site.dialect.post_example)
 
     def _bad_status(self, answer: Answer) -> Finding:
-        return found(
-            "daemon-http-status",
-            self.name,
-            f"{self._url(self.place)} answers {answer}",
-            example=self._example(),
-        )
+        example = self.site.dialect.post_example
+        return found("daemon-http-status", self.name, f"{self._url} answers {answer}", example=example)
 
     def _unreachable(self, place: Place, trouble: Trouble) -> Finding:
         port = _DEFAULT_RAW_PORT if self.site.dialect.is_raw else _DEFAULT_PORT
-        words = {"port_hint": port, "host_hint": _host_hint(place)}
-        return found(f"daemon-{trouble.kind}", self.name, str(trouble), **words)
+        return found(f"daemon-{trouble.kind}", self.name, str(trouble), port_hint=port, host_hint=_host_hint(place))
 
     def _not_posted(self, error: OyezError) -> Finding:
-        key = self.site.dialect.key
-        if isinstance(error, NotConnected) or (isinstance(error, Rejected) and error.code == "auth-failed"):
-            well_known = " (the key is a well-known one)" if self.site.key in WELL_KNOWN_KEYS else ""
-            return found("key-refused", key, f"the daemon refuses the key: {error}{well_known}")
-        if isinstance(error, Rejected) and error.code == "unauthorized":
-            return found("key-wanted", key, f"the daemon wants a key, and {key} is not set")
-        if isinstance(error, Rejected) and error.code == "bad-command":
-            if error.command == "auth":
-                return found("auth-unknown", key, f"{self._url(self.place)} knows no keys: {error}")
-            return found("post-wrong-door", self.name, f"{self._url(self.place)}: {error}", example=self._example())
-        if isinstance(error, Unexpected):
-            return found("post-failed", self.name, f"{self._url(self.place)} answers {error.answer}")
+        dialect = self.site.dialect
+        match error:
+            case NotConnected() | Rejected(code="auth-failed"):
+                well_known = " (the key is a well-known one)" if self.site.key in WELL_KNOWN_KEYS else ""
+                return found("key-refused", dialect.key, f"the daemon refuses the key: {error}{well_known}")
+            case Rejected(code="unauthorized"):
+                return found("key-wanted", dialect.key, f"the daemon wants a key, and {dialect.key} is not set")
+            case Rejected(code="bad-command", command="auth"):
+                return found("auth-unknown", dialect.key, f"{self._url} knows no keys: {error}")
+            case Rejected(code="bad-command"):
+                return found("post-wrong-door", self.name, f"{self._url}: {error}", example=dialect.post_example)
+            case NotOpened() if not dialect.is_raw:
+                return found("post-failed", self.name, f"{self._url} answers {error.answer}")
         return found("post-failed", self.name, str(error))
 
-    def _example(self) -> str:
-        return self.site.dialect.post_example
-
-    def _url(self, place: Place | None) -> str:
-        return place.url(scheme="ws" if self.site.dialect.is_raw else "http") if place else self.name
-
-    def _failed(self, finding: Finding) -> Outcome:
-        return Outcome(finding.seen, (finding,))
-
-
-def _is_oyez(answer: Answer) -> bool:
-    return isinstance(answer.parsed, dict) and answer.parsed.get("status") in ("ok", "stopping")
+    @property
+    def _url(self) -> str:
+        return self.place.url(scheme="ws" if self.site.dialect.is_raw else "http") if self.place else self.name
 
 
 def _guess(answer: Answer) -> str:

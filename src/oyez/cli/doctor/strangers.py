@@ -1,29 +1,28 @@
-"""Who a visitor of the public address is to the daemon: nobody who may post, and one of many.
+"""What a public address shows to those who are no browsers: may they post, who are they, and what else is there?
 
-Knows the doors that take a key, and the keys that everyone knows. Must not know what pages do.
+Knows the doors that take a key, the keys that everyone knows, and the operator's pages. Must not know what pages do.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from functools import partial
 
 from oyez.access.keys import WELL_KNOWN_KEYS
 from oyez.access.peer import parse_address
-from oyez.cli.doctor import raw, socketio
-from oyez.cli.doctor.findings import Outcome
+from oyez.cli.doctor.calls import call_by_socketio, call_by_websocket
+from oyez.cli.doctor.doors import Door
+from oyez.cli.doctor.findings import Finding, Outcome, failure
 from oyez.cli.doctor.posting import PostSide
-from oyez.cli.doctor.public import Door
 from oyez.cli.probe.exchange import ask
-from oyez.cli.probe.failures import NotConnected, Unexpected
+from oyez.cli.probe.failures import NotConnected, NotOpened, Trouble, Unexpected
 from oyez.cli.probe.place import Place
+from oyez.cli.probe.socketio import PATH, Session, by_polling, by_websocket, target
 from oyez.cli.probe.web_socket import opened
 from oyez.errors import OyezError
 
 _SHORT_S = 3.0
 _POST_PATH = "/post"
+_API_PAGE = "/api/openapi.json"
 _IN_DEVELOPMENT = Outcome("browsers connect to the daemon itself, as in development", skipped=True)
-
-Dial = Callable[[Place, Mapping[str, object]], AbstractContextManager[socketio.Session]]
 
 Way = tuple[str, str, Callable[[], object]]
 """A way to post: in words, the path that a proxy passes on, and the attempt, which raises OyezError when refused."""
@@ -33,33 +32,35 @@ class Stranger(Door):
     """Somebody outside, who knows what stands in public places. Asks for the newest id only: nothing is posted."""
 
     def __init__(self, post: PostSide, name: str, place: Place) -> None:
-        super().__init__(post, name, place.without_path(), socketio.PATH)
+        super().__init__(post, name, place.without_path(), PATH)
+        self._is_daemon_itself = place.is_local and post.place is not None and post.place.port == place.port
 
     def try_to_post(self) -> Outcome:
         """May anybody post who reaches the address, with a key that everyone knows, or none?"""
         if self._is_daemon_itself:
             return _IN_DEVELOPMENT
-        for words, path, attempt in self._ways():
+        for words, path, attempt in self._ways_to_post():
             self.path = path
             try:
                 attempt()
             except OyezError:
                 continue
-            return self.found("stranger-posts", f"{self.url}: {words}", post_key=self.post.site.dialect.key)
+            return self.found("stranger-posts", f"{self.url}: {words}")
         return Outcome("with no key, or one that everyone knows, nobody may post")
 
-    def look(self) -> Outcome:
+    def look_at_visitors(self) -> Outcome:
         """Does the daemon tell one visitor from another?"""
         key = self.post.site.key
-        self.path = socketio.PATH
+        self.path = PATH
         if self._is_daemon_itself:
             return _IN_DEVELOPMENT
         if not key or not self.post.may_post or key in WELL_KNOWN_KEYS:
             return Outcome("a key of the daemon's own is needed to ask", skipped=True)
         try:
-            with opened(self.place, socketio.WEBSOCKET, limit_s=_SHORT_S) as link:
-                link.receive()  # Engine.IO's handshake
-                seen = socketio.Session(link, {"role": "sender", "token": key}).call("who-am-i")
+            with opened(self.place, target(self.place, "websocket"), limit_s=_SHORT_S) as link:
+                session = Session(link)
+                session.enter({"role": "sender", "token": key})
+                seen = session.call("who-am-i")
                 own_end = link.own_end
         except NotConnected as error:
             return Outcome(f"the key is refused there: {error}", skipped=True)
@@ -71,9 +72,26 @@ class Stranger(Door):
         everybody = seen.get("address") or "somebody at its Unix socket"
         return self.found("visitor-hidden", f"{self.url}: to the daemon, every visitor is {everybody}")
 
+    def look_at_back_doors(self) -> Outcome:
+        """Which doors are public that browsers have no business at?"""
+        if self._is_daemon_itself:
+            return _IN_DEVELOPMENT
+        findings: list[Finding] = []
+        for path, code, is_public in (
+            ("/api/", "api-exposed", self._shows_api),
+            ("/metrics", "metrics-exposed", self._shows_metrics),
+            (_POST_PATH, "post-exposed", self._opens_for_posters),
+        ):
+            try:
+                if is_public():
+                    findings += self.found(code, f"{self.place.url(path)} is public", path=path).findings
+            except (Trouble, NotOpened):
+                continue  # nothing is there
+        return failure(*findings) if findings else Outcome("neither /api/ nor /metrics nor /post is public")
+
     # Ways to post
 
-    def _ways(self) -> Iterator[Way]:
+    def _ways_to_post(self) -> Iterator[Way]:
         """Try as few wrong keys as can be: they count. A key of the site's own that works is the daemon's only one."""
         yield "one needs no key", _POST_PATH, partial(self._ask_raw, None)
         site_key = self.post.site.key
@@ -81,20 +99,10 @@ class Stranger(Door):
             return
         for key in [site_key] if site_key in WELL_KNOWN_KEYS else sorted(WELL_KNOWN_KEYS):
             words = f"one may post with the key {key!r}"
-            auth = {"role": "sender", "token": key}
-            yield f"{words}, by polling", socketio.PATH, partial(self._join, socketio.by_polling, auth)
-            yield f"{words}, by WebSocket", socketio.PATH, partial(self._join, socketio.by_websocket, auth)
+            for dial, how in ((by_polling, "by polling"), (by_websocket, "by WebSocket")):
+                yield f"{words}, {how}", PATH, partial(call_by_socketio, dial, self.place, key, "last-msg", {})
             yield words, "/api/", partial(self._ask_api, key)
             yield words, _POST_PATH, partial(self._ask_raw, key)
-
-    @property
-    def _is_daemon_itself(self) -> bool:
-        post = self.post.place
-        return self.place.is_local and post is not None and post.port == self.place.port
-
-    def _join(self, dial: Dial, auth: Mapping[str, object]) -> None:
-        with dial(self.place, auth) as session:
-            session.call("last-msg")
 
     def _ask_api(self, key: str) -> None:
         answer = ask(self.place, "/api/last", headers={"Authorization": f"Bearer {key}"}, limit_s=_SHORT_S)
@@ -102,10 +110,21 @@ class Stranger(Door):
             raise Unexpected(answer)
 
     def _ask_raw(self, key: str | None) -> None:
-        with opened(self.place, _POST_PATH, limit_s=_SHORT_S) as link:
-            if key is not None:
-                raw.call(link, "auth", key=key)
-            raw.call(link, "last-msg")
+        call_by_websocket(self.place, _POST_PATH, key, "last-msg", {}, limit_s=_SHORT_S)
+
+    # Back doors
+
+    def _shows_api(self) -> bool:
+        # The one page that wants no key: a request without one would count as a try to guess it.
+        parsed = ask(self.place, _API_PAGE, limit_s=_SHORT_S).parsed
+        return isinstance(parsed, dict) and "openapi" in parsed
+
+    def _shows_metrics(self) -> bool:
+        return "\noyez_" in ask(self.place, "/metrics", limit_s=_SHORT_S).body
+
+    def _opens_for_posters(self) -> bool:
+        with opened(self.place, _POST_PATH, limit_s=_SHORT_S):
+            return True
 
 
 def _is_between(seen: Mapping[str, object], own_end: str) -> bool:

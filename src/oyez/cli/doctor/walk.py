@@ -8,10 +8,9 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
-from oyez.cli.doctor.browser import PollDoor, RawDoor, SocketIODoor
+from oyez.cli.doctor.doors import PollDoor, RawDoor, SocketIODoor, StreamDoor
 from oyez.cli.doctor.findings import Outcome
 from oyez.cli.doctor.posting import PostSide
-from oyez.cli.doctor.side_doors import BackDoors, StreamDoor
 from oyez.cli.doctor.site import Site, check_settings, is_for_tls
 from oyez.cli.doctor.strangers import Stranger
 from oyez.cli.probe.failures import Kind
@@ -53,10 +52,10 @@ class Walk:
         for name in [name for name in places if name in self._reached][:1]:
             stranger = Stranger(self._post, name, places[name])
             yield Step("Posts of strangers", stranger.try_to_post)
-            yield Step("Who visitors are to the daemon", stranger.look)
+            yield Step("Who visitors are to the daemon", stranger.look_at_visitors)
         for name in [name for name in places if name in self._working][:1]:
             yield Step("Event streams", StreamDoor(self._post, name, places[name]).deliver)
-            yield Step("What else is public", BackDoors(self._post, name, places[name]).look)
+            yield Step("What else is public", Stranger(self._post, name, places[name]).look_at_back_doors)
         if not places:
             yield Step("The public address", lambda: Outcome("none is known", skipped=True))
 
