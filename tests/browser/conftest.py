@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.browsers import BROWSERS
-from tests.browser.pages import Site, note_errors
+from tests.browser.pages import PageInbox, Site, note_errors
 from tests.browser.playground import SUB_DEMO, THREE, TWO, Visit, state
 from tests.browser.receiver import OpenPage, ReceiverPage
 from tests.conftest import MANY_CLIENTS
@@ -59,6 +59,28 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     """What pages share: those of one context are of one person."""
     with browser.new_context() as context:
         yield context
+
+
+@pytest.fixture
+def page_name() -> str:
+    """Which of the site's pages `page` shows; for modules to define anew."""
+    return "elsewhere.html"
+
+
+@pytest.fixture
+def page(browser: Browser, site: Site, page_name: str) -> Iterator[Page]:
+    """A page of the site, which must not raise an error."""
+    page = browser.new_page()
+    errors = note_errors(page)
+    page.goto(f"{site.url}/{page_name}")
+    yield page
+    page.close()
+    expect_none(errors)
+
+
+@pytest.fixture
+def inbox(page: Page) -> PageInbox:
+    return PageInbox(page)
 
 
 @pytest.fixture

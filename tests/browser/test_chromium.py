@@ -1,7 +1,5 @@
 """socket.io-client in a page of real Chromium, and the receiver that judge sites put into theirs."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Browser, Page
 
@@ -27,16 +25,8 @@ class TestPage(ListenerScenarios):
 
 
 @pytest.fixture
-def page(browser: Browser, site: Site) -> Iterator[Page]:
-    page = browser.new_page()
-    page.goto(f"{site.url}/page.html")
-    yield page
-    page.close()
-
-
-@pytest.fixture
-def inbox(page: Page) -> PageInbox:
-    return PageInbox(page)
+def page_name() -> str:
+    return "page.html"
 
 
 def test_a_receiver_gets_all_when_its_page_was_left_and_shown_again(

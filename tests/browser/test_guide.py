@@ -1,11 +1,8 @@
 """Do the scripts that a page may paste work as they are printed?"""
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
-from tests.browser.pages import Site, note_errors
 from tests.daemon import Daemon
 from tests.integration.links import eventually, metrics
 from tests.pages import snippets
@@ -13,16 +10,6 @@ from tests.pages import snippets
 GUIDE = "docs/how-to/listen-without-a-library.md"
 STREAMS, CLIENT = "docs/reference/event-streams.md", "docs/reference/javascript.md"
 CALL = '\nlisten(["sub_demo"], NEWEST, (event) => console.log(event.channel, event.id, event.message));'
-
-
-@pytest.fixture
-def page(browser: Browser, site: Site) -> Iterator[Page]:
-    page = browser.new_page()
-    errors = note_errors(page)
-    page.goto(f"{site.url}/elsewhere.html")
-    yield page
-    page.close()
-    assert errors == []
 
 
 SCRIPTS = {

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
-from tests.browser.pages import PageInbox, Site, note_errors
+from tests.browser.pages import PageInbox
 from tests.conftest import MANY_CLIENTS, StartDaemon
 from tests.daemon import Daemon
 from tests.integration.dialects import POLL_LISTENER, POST_LISTENER, RawListener, RawPoster, poll_port, post_port
@@ -39,18 +39,8 @@ def poster(dmoj: Daemon) -> Iterator[RawPoster]:
 
 
 @pytest.fixture
-def page(browser: Browser, site: Site) -> Iterator[Page]:
-    page = browser.new_page()
-    errors = note_errors(page)
-    page.goto(f"{site.url}/raw.html")
-    yield page
-    page.close()
-    assert errors == []
-
-
-@pytest.fixture
-def inbox(page: Page) -> PageInbox:
-    return PageInbox(page)
+def page_name() -> str:
+    return "raw.html"
 
 
 def websocket_of(daemon: Daemon) -> str:
