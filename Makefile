@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 upper = $(shell echo $(1) | tr a-z A-Z)
 flag = $(if $($(call upper,$(1))),--$(1) $($(call upper,$(1))))
 
-.PHONY: help run example check format event.js test test-fast test-slow test-oldest-django test-versions test-lowest test-newest matrix faults bench clean
+.PHONY: help run example check format event.js test test-fast test-slow test-oldest-django test-versions test-lowest test-newest matrix faults dist bench clean
 help: ## show this list
 	@grep -hE '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -116,6 +116,14 @@ matrix: $(VENV)/.dev ## oyez.django on every Django and Python that are supporte
 
 faults: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## kill, cut and starve daemons: make faults MINUTES=30 BROKER=sqlite SEED=7
 	@$(BIN)/python -m tests.faults $(if $(SHORT),--short) $(foreach name,minutes seed broker faults herd folder,$(call flag,$(name)))
+
+$(VENV)/release/.done: requirements/release.txt
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+dist: $(VENV)/.dev $(VENV)/release/.done ## build what is published into dist/, install and try it (docs/how-to/release.md)
+	@$(BIN)/python -m tests.dist
 
 bench: $(VENV)/.run ## compare with the Node peer and the floor: make bench ROUNDS=5, SHORT=1 (see bench/README.md)
 	@$(BIN)/python -m bench.compare $(if $(SHORT),--short) $(call flag,rounds)

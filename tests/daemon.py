@@ -26,7 +26,8 @@ LISTENING = re.compile(r"listening on http://127\.0\.0\.1:(\d+)")
 class Daemon:
     """``with Daemon(directory) as daemon`` starts ``oyez serve`` and ends it; its log must hold no traceback.
 
-    `settings` are dotted names with their values, given to the daemon in a file; `wrapper` is a command that runs it.
+    `settings` are dotted names with their values, given to the daemon in a file; `program` is the command line's, and
+    `wrapper` a command that runs it.
     """
 
     def __init__(
@@ -35,13 +36,14 @@ class Daemon:
         *flags: str,
         settings: Mapping[str, object] | None = None,
         env: Mapping[str, str] | None = None,
+        program: Sequence[str] = (sys.executable, "-m", "oyez"),
         wrapper: Sequence[str] = (),
     ) -> None:
         self.key = KEY
         self.port = 0
         self.log = Inbox()
         self._flags = flags
-        self._wrapper = wrapper
+        self._program = (*wrapper, *program)
         self._config = directory / "oyez.toml"
         self._config.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in (settings or {}).items()))
         self._env = environment(env or {})
@@ -128,7 +130,7 @@ class Daemon:
         return self.back_end.last()
 
     def _command(self) -> list[str]:
-        serve = [*self._wrapper, sys.executable, "-m", "oyez", "serve", "--port", str(self.port), "--key", self.key]
+        serve = [*self._program, "serve", "--port", str(self.port), "--key", self.key]
         broker = [] if "--broker" in self._flags else ["--broker", "memory://"]
         return [*serve, "--config", str(self._config), *broker, *self._flags]
 
