@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 upper = $(shell echo $(1) | tr a-z A-Z)
 flag = $(if $($(call upper,$(1))),--$(1) $($(call upper,$(1))))
 
-.PHONY: help run example check format event.js test test-fast test-slow test-oldest-django test-versions test-lowest test-newest matrix faults dist bench clean
+.PHONY: help run example check format event.js test test-fast test-slow test-oldest-django test-versions test-lowest test-newest test-pythons matrix faults dist bench clean
 help: ## show this list
 	@grep -hE '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -113,6 +113,9 @@ test-lowest test-newest: test-%: $(VENV)/%/.done $(NODE_CLIENTS)/node_modules/.d
 
 matrix: $(VENV)/.dev ## oyez.django on every Django and Python that are supported and here; SHORT=1: the newest Django only
 	@$(BIN)/nox $(if $(SHORT),--session short)
+
+test-pythons: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## a part of the tests on Python 3.12 and 3.13, as far as they are here; SHORT=1: less of it
+	@$(BIN)/nox --session pythons $(if $(SHORT),-- --short)
 
 faults: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## kill, cut and starve daemons: make faults MINUTES=30 BROKER=sqlite SEED=7
 	@$(BIN)/python -m tests.faults $(if $(SHORT),--short) $(foreach name,minutes seed broker faults herd folder,$(call flag,$(name)))

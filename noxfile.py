@@ -1,4 +1,8 @@
-"""`make matrix`: oyez.django on every Django and Python that are supported, as far as this machine has them."""
+"""What is tried on other Pythons and Djangos than the developers', as far as this machine has them.
+
+`make matrix` runs oyez.django on every Django and Python that are supported, `make test-pythons` a part of the tests on
+every Python.
+"""
 
 import os
 import sys
@@ -16,6 +20,10 @@ SUPPORTED = {
     "6.0": ("3.12", "3.13", "3.14"),
 }
 ALL = [(python, django) for django, pythons in SUPPORTED.items() for python in pythons]
+
+OTHER_PYTHONS = ("3.12", "3.13")  # than that of .venv, for which all tests run
+NEEDS_NO_PROCESS = ("tests/unit", "tests/fuzz", "tests/conformance")
+ONE_DAEMON = ("tests/integration/test_contract.py", "tests/integration/test_socketio_js.py")
 
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = False
@@ -39,7 +47,16 @@ def short(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", *modules, env={"DJANGO": django})
 
 
-def _install(session: nox.Session, django: str) -> None:
+@nox.session(python=OTHER_PYTHONS, reuse_venv=True)
+def pythons(session: nox.Session) -> None:
+    """Run what needs no process, and one real daemon with its clients; with --short only the latter."""
+    _install(session)
+    tests = ONE_DAEMON if session.posargs == ["--short"] else (*NEEDS_NO_PROCESS, *ONE_DAEMON)
+    session.run("python", "-m", "pytest", "-n", "3", "--dist", "worksteal", *tests)
+
+
+def _install(session: nox.Session, django: str | None = None) -> None:
     session.install("--no-compile", "-r", "requirements/dev.txt")
     session.install("--no-deps", "-e", ".")
-    session.install(f"django=={django}.*")
+    if django:
+        session.install(f"django=={django}.*")

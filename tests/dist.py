@@ -34,7 +34,7 @@ IN_THE_WHEEL = {
 }
 
 
-class NotFit(Exception):
+class UnfitError(Exception):
     """What was built must not be published; the text says why."""
 
 
@@ -48,7 +48,7 @@ def main() -> int:
         check_wheel(wheel)
         with tempfile.TemporaryDirectory(prefix="oyez-dist-") as folder:
             try_installed(wheel, Path(folder))
-    except NotFit as reason:
+    except UnfitError as reason:
         print(f"make dist: NOT FIT to be published: {reason}", file=sys.stderr)
         return 1
     for note in notes(wheel):
@@ -90,7 +90,7 @@ def check_wheel(wheel: Path) -> None:
 def check_names(what: str, names: set[str], expected: set[str]) -> None:
     wrong = [f"{name} is missing" for name in expected - names] + [f"{name} is too much" for name in names - expected]
     if wrong:
-        raise NotFit(f"{what}: {', '.join(sorted(wrong)[:10])}")
+        raise UnfitError(f"{what}: {', '.join(sorted(wrong)[:10])}")
     say("contents", f"{what}: {len(names)} files, those that git has")
 
 
@@ -101,7 +101,7 @@ def try_installed(wheel: Path, folder: Path) -> None:
     run([commands / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel])
     place = run([commands / "python", "-c", "import oyez; print(oyez.__file__)"], cwd=folder).strip()
     if not Path(place).is_relative_to(folder):
-        raise NotFit(f"what was installed is not what runs: {place}")
+        raise UnfitError(f"what was installed is not what runs: {place}")
     say("installed", run([commands / "oyez", "--version"], cwd=folder).strip())
     with Daemon(folder, program=[str(commands / "oyez")], env={"PYTHONPATH": ""}) as daemon:
         report = run([commands / "oyez", "selftest", daemon.url], env={"OYEZ_KEY": KEY}, cwd=folder)
@@ -125,12 +125,12 @@ def run(command: Sequence[str | Path], env: Mapping[str, str] = {}, cwd: Path = 
     """Return what a command prints.
 
     Raises:
-        NotFit: if it fails.
+        UnfitError: if it fails.
     """
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH" and not name.startswith("OYEZ_")}
     done = subprocess.run(command, cwd=cwd, env=kept | dict(env), capture_output=True, text=True, check=False)
     if done.returncode:
-        raise NotFit(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
+        raise UnfitError(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
     return done.stdout
 
 
