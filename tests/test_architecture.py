@@ -1,9 +1,11 @@
 """Does every part import only what it may, and is every file and function of a size that can be read?
 
-The tables are those of ARCHITECTURE.md. A part is a folder or a single file below `oyez`.
+Which files there are and who may import what is written in ARCHITECTURE.md. A part is a folder or a single file below
+`oyez`.
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,53 +17,19 @@ FILES = sorted(SOURCES.rglob("*.py"))
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 
-# part -> the parts, or single modules of them, that it may import besides itself
-MAY_IMPORT: dict[str, set[str]] = {
-    "errors": set(),
-    "terminal_text": set(),
-    "saved_text": set(),
-    "json_scan": set(),
-    "metrics": set(),
-    "borrowed": set(),
-    "backoff": set(),
-    "outlet": set(),
-    "logs": {"outlet", "terminal_text"},
-    "browser": set(),
-    "setting": set(),
-    "site_settings": set(),
-    "limits": {"setting"},
-    "wire": {"errors", "json_scan", "limits"},
-    "hub": {"errors", "setting"},
-    "access": {"errors", "setting"},
-    "config": {
-        "access", "errors", "limits", "saved_text", "setting",
-        "brokers.rabbitmq.url", "brokers.sqlite.settings", "endpoints.settings", "hub.settings",
-        "net.engineio.settings", "net.http.settings",
-    },
-    "client": {"backoff", "errors", "json_scan"},
-    "brokers": {
-        "backoff", "errors", "hub.broker", "hub.publication", "hub.settings", "limits", "setting", "wire.amqp_records",
-    },
-    "net": {"access", "errors", "limits", "setting", "wire"},
-    "endpoints": {"access", "errors", "hub", "limits", "metrics", "net", "setting", "wire"},
-    "server": {
-        "access", "brokers", "config", "endpoints", "errors", "hub", "limits", "logs", "metrics", "net",
-        "terminal_text", "wire", "__version__",
-    },
-    "cli": {
-        "access", "backoff", "client", "config", "errors", "json_scan", "outlet", "saved_text", "server",
-        "site_settings", "terminal_text", "wire", "__version__",
-    },
-    "django": {
-        "backoff", "client", "errors", "site_settings", "access.peer.is_loopback", "access.keys.WELL_KNOWN_KEYS",
-    },
-    "testing": {"errors", "hub.publication", "hub.broker"},
-    "__main__": {"cli"},
-    "__init__": set(),
-}  # fmt: skip
+ARCHITECTURE = (Path(__file__).parent.parent / "ARCHITECTURE.md").read_text("utf-8")
 
-# module -> what it may import beyond its part
-MAY_IMPORT_MORE = {"django.management.commands.oyez_doctor": {"cli"}}
+
+def read_table(document: str) -> dict[str, set[str]]:
+    """Return who may import what besides itself, by the table of the document: parts, or single modules or names."""
+    _, _, table = document.partition("| part | may import |\n| --- | --- |\n")
+    rows = [row.split("|") for row in table.partition("\n\n")[0].splitlines()]
+    return {part: set(re.findall("`(.*?)`", may)) for _, parts, may, _ in rows for part in re.findall("`(.*?)`", parts)}
+
+
+MAY_IMPORT = read_table(ARCHITECTURE)
+MAY_IMPORT["__main__"] = {"cli"}
+MAY_IMPORT["__init__"] = set()
 
 # module -> what it imports inside a function, each with a reason beside it there
 MAY_IMPORT_LATE = {
@@ -128,17 +96,79 @@ def test_there_is_something_to_look_at() -> None:
 
 
 def test_every_part_has_a_row() -> None:
-    assert {module.partition(".")[0] for module in MODULES} == MAY_IMPORT.keys()
+    parts = {module.partition(".")[0] for module in MODULES}
+    rows = {row for row in MAY_IMPORT if "." not in row}
+    missing = "\n".join(f"| `{part}` | nothing |" for part in sorted(parts - rows))
+    assert not missing, f"the import table of ARCHITECTURE.md has no row for a part; write:\n{missing}"
+    assert rows <= parts, f"the import table of ARCHITECTURE.md has rows for parts that are gone: {rows - parts}"
+
+
+def test_rows_name_what_is_there() -> None:
+    """A row may name a part, a module, or a name that a module has; a module has a row of its own if it may more."""
+    named = {row for row in MAY_IMPORT if "." in row} | {name for names in MAY_IMPORT.values() for name in names}
+    known = MODULES.keys() | {"__version__"}
+    gone = {name for name in named if name not in known and name.rpartition(".")[0] not in known}
+    assert not gone, f"the import table of ARCHITECTURE.md names what is not there: {gone}"
+
+
+def read_layout(document: str) -> dict[str, set[str]]:
+    """Return what the layout names in each folder below `oyez`: files, most without their extension, and folders.
+
+    A line such as ``hub/  what it is`` begins a folder; the lines below it, indented further, name what is in it, with
+    remarks in parentheses. A name that ends with ``/…`` is a folder that is not listed further.
+    """
+    _, _, listing = document.partition("```\nsrc/oyez/\n")
+    listing = re.sub(r"\(.*?\)", "", listing.partition("```")[0])
+    named: dict[str, set[str]] = {"": set()}
+    above: list[tuple[int, str]] = [(0, "")]
+    for line in filter(None, map(str.rstrip, listing.splitlines())):
+        indent = len(line) - len(line.lstrip())
+        while indent <= above[-1][0]:
+            above.pop()
+        folder = above[-1][1]
+        if begun := re.match(r" *(\w+/)  ", line):
+            named[folder].add(begun[1])
+            above.append((indent, folder + begun[1]))
+            named[folder + begun[1]] = set()
+        else:
+            named[folder].update(line.split())
+    return named
+
+
+LAYOUT = read_layout(ARCHITECTURE)
+
+# What is in every folder, or says nothing.
+UNNAMED = {"__init__.py", "__main__.py", "__pycache__", "py.typed"}
+
+
+def test_the_layout_names_folders_that_are_there() -> None:
+    gone = [folder for folder in LAYOUT if not (SOURCES / folder).is_dir()]
+    assert not gone, f"the layout in ARCHITECTURE.md has folders that are gone: {gone}"
+
+
+@pytest.mark.parametrize("folder", LAYOUT)
+def test_the_layout_names_what_is_there(folder: str) -> None:
+    named = LAYOUT[folder]
+    found = {path.name + "/" * path.is_dir() for path in (SOURCES / folder).iterdir() if path.name not in UNNAMED}
+
+    def names_of(name: str) -> set[str]:
+        return {name, name + "…"} if name.endswith("/") else {name, name.partition(".")[0]}
+
+    missing = sorted(name.removesuffix(".py") for name in found if not names_of(name) & named)
+    where = f"the layout in ARCHITECTURE.md, below `{folder or 'src/oyez/'}`"
+    assert not missing, f"{where}, lacks: {'  '.join(missing)}   (a folder is a line of its own: `name/  what it is`)"
+    gone = sorted(named - {name for each in found for name in names_of(each)})
+    assert not gone, f"{where}, names what is not there: {'  '.join(gone)}"
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_keep_the_direction(module: str) -> None:
     part = module.partition(".")[0]
-    allowed = MAY_IMPORT[part] | MAY_IMPORT_MORE.get(module, set()) | {part}
+    allowed = MAY_IMPORT[part] | MAY_IMPORT.get(module, set()) | {part}
     strangers = [
         name for name in imports(module) if not any(name == each or name.startswith(each + ".") for each in allowed)
     ]
-    assert strangers == []
+    assert not strangers, f"the row of `{part}` in ARCHITECTURE.md does not allow {module} to import {strangers}"
 
 
 def circle(graph: dict[str, set[str]]) -> list[str]:
