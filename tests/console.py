@@ -8,14 +8,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
+from tests.command import OYEZ, oyez_process
 from tests.inbox import PATIENCE_S
-from tests.integration.test_cli import OYEZ, oyez
 from tests.sandbox import environment
 
 AT_ONCE = ("--wait", "0")
 UNTIL_THE_END = ("--wait", "inf")
 
-run = partial(oyez, "connect")
+run = partial(oyez_process, "connect")
 
 
 def url(port: int, path: str = "/") -> str:

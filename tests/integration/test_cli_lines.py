@@ -12,9 +12,9 @@ from threading import Thread
 import pytest
 
 from oyez.client import Event, Poster, listen
+from tests.command import OYEZ, on, oyez
 from tests.daemon import KEY, Daemon
 from tests.inbox import PATIENCE_S
-from tests.integration.test_cli import OYEZ, on, oyez
 from tests.sandbox import environment
 
 

@@ -10,9 +10,9 @@ from threading import Thread
 import pytest
 from websockets.sync.server import ServerConnection, serve
 
+from tests.command import OYEZ, oyez
 from tests.daemon import KEY, Daemon
 from tests.inbox import PATIENCE_S
-from tests.integration.test_cli import OYEZ, oyez
 from tests.peer import Start as StartPeer
 from tests.peer import always, answer, peers
 from tests.sandbox import environment

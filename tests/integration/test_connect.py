@@ -10,10 +10,10 @@ import pytest
 from websockets.sync.server import ServerConnection
 from websockets.utils import accept_key
 
+from tests.command import OYEZ
 from tests.console import AT_ONCE, UNTIL_THE_END, StartConsole, run, url
 from tests.inbox import PATIENCE_S
 from tests.integration.links import eventually
-from tests.integration.test_cli import OYEZ
 from tests.peer import Peer, peers
 from tests.sandbox import environment
 from tests.websocket_server import Behaviour, WebSocketServer, websocket_server

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from websockets.sync.server import ServerConnection
 
+from tests.command import OYEZ
 from tests.daemon import KEY, Daemon
-from tests.integration.test_cli import OYEZ
 from tests.sandbox import environment
 from tests.terminal import CTRL_A, CTRL_C, CTRL_D, ENTER, UP, Terminal
 from tests.websocket_server import WebSocketServer, websocket_server

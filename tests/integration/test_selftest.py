@@ -15,11 +15,11 @@ import pytest
 
 from oyez.cli.selftest.findings import Door
 from tests.clients.contract_peer import ContractPeer
+from tests.command import NOWHERE, OYEZ, Running
 from tests.conftest import StartDaemon
 from tests.daemon import KEY, Daemon
 from tests.inbox import PATIENCE_S
 from tests.integration.links import metrics
-from tests.integration.test_cli import NOWHERE, OYEZ, Running
 from tests.integration.test_nginx import DOORS, port_of
 from tests.nginx import Nginx, lqdoj
 from tests.peer import always, answer, peers

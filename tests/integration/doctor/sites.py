@@ -2,7 +2,6 @@
 
 import io
 import json
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -11,11 +10,9 @@ from typing import NamedTuple
 from oyez.cli.doctor.report import choose_report, take_steps
 from oyez.cli.doctor.site import Site
 from oyez.cli.doctor.walk import Walk
+from tests.command import Done, oyez_in
 from tests.daemon import KEY
-from tests.inbox import PATIENCE_S
-from tests.integration.test_cli import OYEZ
 from tests.nginx import FORWARDED, Nginx, location, pass_to
-from tests.sandbox import environment
 
 NOWHERE = 1  # a port that nothing listens on
 MODULE = "site_settings"
@@ -42,16 +39,8 @@ class Diagnosis(NamedTuple):
         return {code for code, finding in self.findings.items() if finding["weight"] == "error"}
 
 
-def run(directory: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [*OYEZ, "doctor", *arguments],
-        check=False,
-        cwd=directory,
-        capture_output=True,
-        text=True,
-        env=environment(variables),
-        timeout=6 * PATIENCE_S,
-    )
+def run(directory: Path, *arguments: str, **variables: str) -> Done:
+    return oyez_in(directory, "doctor", *arguments, **variables)
 
 
 def write(directory: Path, settings: Settings | str) -> None:

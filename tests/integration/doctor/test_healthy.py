@@ -6,9 +6,8 @@ import signal
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from oyez.cli.doctor.findings import KINDS
+from tests.command import OYEZ
 from tests.conftest import StartDaemon
 from tests.daemon import KEY, Daemon
 from tests.inbox import PATIENCE_S
@@ -23,25 +22,22 @@ from tests.integration.doctor.sites import (
     run,
     write,
 )
-from tests.integration.test_cli import OYEZ
 from tests.integration.test_nginx import port_of
 from tests.nginx import Nginx, dmoj, lqdoj, streams
 from tests.sandbox import environment
-
-pytestmark = pytest.mark.slow
 
 # --- sites that are all right -----------------------------------------------------------------------------------------
 
 
 def test_lqdoj_site_is_all_right(site_daemon: Daemon, tmp_path: Path) -> None:
     with proxied(tmp_path, lqdoj(site_daemon.port)) as nginx:
-        diagnosis = examine(tmp_path, lqdoj_settings(site_daemon.url, nginx.url), LANG="C")
+        diagnosis = examine(tmp_path, lqdoj_settings(site_daemon.url, nginx.url))
     assert diagnosis.codes == set()
 
 
 def test_dmoj_site_is_all_right(site_daemon: Daemon, tmp_path: Path) -> None:
     with proxied(tmp_path, dmoj(site_daemon.port, port_of(site_daemon, "long polls"))) as nginx:
-        diagnosis = examine(tmp_path, dmoj_settings(port_of(site_daemon, "posters"), nginx.port), LANG="C")
+        diagnosis = examine(tmp_path, dmoj_settings(port_of(site_daemon, "posters"), nginx.port))
     assert diagnosis.codes == set()
     assert '"skipped"' in diagnosis.output  # there are no event streams
 
@@ -133,7 +129,11 @@ def test_options_win_over_the_settings_and_these_over_the_environment(site_daemo
 
 def test_report_in_a_pipe(site_daemon: Daemon, tmp_path: Path) -> None:
     write(tmp_path, lqdoj_settings(site_daemon.url, f"http://127.0.0.1:{NOWHERE}/event/"))
-    done = run(tmp_path, "--django-settings", MODULE)
+    done = subprocess.run(
+        [*OYEZ, "doctor", "--django-settings", MODULE], check=False, cwd=tmp_path, capture_output=True, text=True,
+        env=environment({"LANG": "C"}), timeout=6 * PATIENCE_S,
+    )  # fmt: skip
+    assert done.stderr == ""
     lines = done.stdout.splitlines()
     assert done.returncode == 1
     assert lines[0] == "ERROR    The site's settings: namespace-trap, public-url-local"

@@ -24,8 +24,6 @@ from tests.integration.doctor.sites import (
 from tests.integration.test_nginx import port_of
 from tests.nginx import location, lqdoj, pass_to
 
-pytestmark = pytest.mark.slow
-
 # --- the daemon, from where the site is -------------------------------------------------------------------------------
 
 
@@ -49,6 +47,7 @@ def test_host_that_nobody_knows(site_daemon: Daemon, tmp_path: Path) -> None:
     assert diagnosis.errors == {"daemon-name-unknown"}
 
 
+@pytest.mark.slow  # waits until the doctor gives up
 def test_daemon_that_hangs(start_daemon: StartDaemon, tmp_path: Path) -> None:
     daemon = start_daemon()
     daemon.suspend()

@@ -19,8 +19,6 @@ from tests.integration.links import listen
 from tests.integration.test_nginx import port_of
 from tests.nginx import FORWARDED, UPGRADE, Nginx, dmoj, location, lqdoj, pass_to, streams
 
-pytestmark = pytest.mark.slow
-
 Layout = Callable[[Daemon], str]
 
 
@@ -119,6 +117,7 @@ def test_address_with_tls_matters_less_where_there_is_none(site_daemon: Daemon, 
     assert (diagnosis.exit_code, diagnosis.codes) == (0, {"public-refused"})
 
 
+@pytest.mark.slow  # waits until the doctor gives up
 @pytest.mark.parametrize("layout", ["lqdoj", "dmoj"])
 def test_public_address_of_another_daemon(
     site_daemon: Daemon, start_daemon: StartDaemon, tmp_path: Path, layout: str
@@ -142,6 +141,7 @@ def test_full_server(start_daemon: StartDaemon, tmp_path: Path) -> None:
     assert "limits.max_connections" in diagnosis.findings["at-capacity"]["cure"]
 
 
+@pytest.mark.slow  # waits until the doctor gives up
 def test_event_streams_that_are_buffered(site_daemon: Daemon, tmp_path: Path) -> None:
     buffering = streams(site_daemon.port, "    proxy_ignore_headers X-Accel-Buffering;\n")
     with proxied(tmp_path, lqdoj(site_daemon.port), buffering) as nginx:

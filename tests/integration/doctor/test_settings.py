@@ -19,8 +19,6 @@ from tests.integration.doctor.sites import (
 )
 from tests.integration.test_nginx import port_of
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.mark.parametrize("use", [{}, {"EVENT_DAEMON_USE": False}], ids=["omitted", "False"])
 def test_site_that_posts_nothing(site_daemon: Daemon, tmp_path: Path, use: Settings) -> None:

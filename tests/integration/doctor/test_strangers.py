@@ -11,8 +11,6 @@ from tests.integration.links import metrics
 from tests.integration.test_nginx import DOORS, port_of
 from tests.nginx import UPGRADE, location, lqdoj, pass_to
 
-pytestmark = pytest.mark.slow
-
 # What nothing in a request tells from a back end on this machine: see "On this machine" in the reference of settings.
 INVISIBLE = """
     proxy_http_version 1.1;
