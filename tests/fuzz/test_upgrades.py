@@ -11,11 +11,11 @@ from starlette.types import Receive, Scope, Send
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from oyez.access.capacity import Notes
 from oyez.limits import LimitSettings
 from oyez.net.http.connection import HttpConnection
 from oyez.net.http.settings import HttpSettings
 from oyez.net.ticker import Ticker
+from oyez.notes import Notes
 from oyez.server.routes import Routes
 from tests.fakes import Clock, Socket
 from tests.fuzz import fuzz

@@ -79,7 +79,7 @@ class Bystanders:
 
 def noted_lines(daemon: Daemon) -> dict[str, int]:
     """Count the log's lines about peers by their kind."""
-    logger = "oyez.access.capacity: "
+    logger = "oyez.notes: "
     kinds = [line.split(logger)[1].split(":")[0] for line in daemon.log.of("line") if logger in line]
     return {kind: kinds.count(kind) for kind in kinds}
 

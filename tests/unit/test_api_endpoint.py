@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message
 
-from oyez.access.capacity import FailedAttempts, Notes
+from oyez.access.failures import FailedAttempts
 from oyez.access.keys import PostPolicy
+from oyez.access.poster_check import PosterCheck
 from oyez.brokers.memory import MemoryBroker
 from oyez.endpoints.api.routes import ApiEndpoint
 from oyez.errors import BrokerError
@@ -22,6 +23,7 @@ from oyez.hub.publication import Post
 from oyez.hub.settings import HistorySettings
 from oyez.limits import LimitSettings
 from oyez.net.peer import Peers
+from oyez.notes import Notes
 
 
 class BrokenBroker(MemoryBroker):
@@ -41,7 +43,8 @@ def post(body: bytes, **headers: str) -> tuple[Response, Notes]:
     )
     notes = Notes()
     limits = LimitSettings(max_sender_message_bytes=1000, max_batch_events=10, max_batch_bytes=5000, body_timeout_s=1)
-    endpoint = ApiEndpoint(hub, PostPolicy("key"), FailedAttempts(10), notes, limits, peers=Peers(), version="1")
+    check = PosterCheck(PostPolicy("key"), FailedAttempts(10), notes)
+    endpoint = ApiEndpoint(hub, check, notes, limits, peers=Peers(), version="1")
 
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}

@@ -4,9 +4,11 @@ from itertools import cycle
 
 import pytest
 
-from oyez.access.capacity import FailedAttempts, Seats
+from oyez.access.capacity import Seats
+from oyez.access.failures import FailedAttempts
 from oyez.access.keys import PostPolicy
 from oyez.access.peer import FindPeer, Peer
+from oyez.access.poster_check import PosterCheck
 from oyez.endpoints.socketio import SocketIOEndpoint
 from oyez.hub.publication import Channel
 from oyez.limits import LimitSettings
@@ -32,8 +34,7 @@ class Door:
             settings,
             limits,
             Seats(5),
-            policy=PostPolicy("key"),
-            failures=FailedAttempts(10, self.world.clock),
+            check=PosterCheck(PostPolicy("key"), FailedAttempts(10, self.world.clock), self.note),
             note=self.note,
         )
         self.engine = EngineServer(settings, limits, ticker, self.endpoint.open_app, self.note, max_unread_bytes=4096)

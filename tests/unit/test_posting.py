@@ -4,9 +4,11 @@ import json
 
 import pytest
 
-from oyez.access.capacity import FailedAttempts, Notes, Seats
+from oyez.access.capacity import Seats
+from oyez.access.failures import FailedAttempts
 from oyez.access.keys import PostPolicy
 from oyez.access.peer import Peer
+from oyez.access.poster_check import PosterCheck
 from oyez.brokers.memory import MemoryBroker
 from oyez.endpoints.listener import ListenerContext
 from oyez.endpoints.posting import PostingEndpoint, RawPoster
@@ -21,6 +23,7 @@ from oyez.limits import LimitSettings
 from oyez.net.origins import Origins
 from oyez.net.peer import Peers
 from oyez.net.websocket import WebSocketConnection
+from oyez.notes import Notes
 from tests.fakes import Callbacks, Clock, Loop, Socket
 
 POST = b'{"command":"post","channel":"c","message":1}'
@@ -60,9 +63,8 @@ class Door:
             Peers(),
             lambda find_peer: True,
         )
-        self.endpoint = PostingEndpoint(
-            self.context, WebsocketSettings(), PostPolicy("key"), FailedAttempts(10, self.clock)
-        )
+        check = PosterCheck(PostPolicy("key"), FailedAttempts(10, self.clock), self.notes)
+        self.endpoint = PostingEndpoint(self.context, WebsocketSettings(), check)
         self.socket = Socket()
         self.connection = WebSocketConnection(self.callbacks)
         self.connection.connection_made(self.socket)

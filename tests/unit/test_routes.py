@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from oyez.access.capacity import Notes
 from oyez.limits import LimitSettings
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.settings import HttpSettings
 from oyez.net.ticker import Ticker
 from oyez.net.websocket import FrameReceiver
+from oyez.notes import Notes
 from oyez.server.routes import Routes
 from tests.fakes import Clock
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from oyez.access.capacity import Notes, Seats
+from oyez.access.capacity import Seats
 from oyez.endpoints.listener import ListenerContext
 from oyez.endpoints.sse import EventStreamEndpoint, StreamListener
 from oyez.hub.publication import Channel
@@ -16,6 +16,7 @@ from oyez.net.origins import Origins
 from oyez.net.peer import Peers
 from oyez.net.stream import StreamConnection, StreamReceiver
 from oyez.net.ticker import Ticker
+from oyez.notes import Notes
 from tests.eventsource import RecordReader
 from tests.fakes import Callbacks, Loop, Socket, World
 

@@ -1,28 +1,16 @@
-"""How much there may be of anything: open files, sessions, failed attempts, lines in the log.
+"""How many may be connected: what the limit of open files leaves room for, and the seats of listeners.
 
-Knows numbers and the clock. Must not know protocols.
+Knows numbers. Must not know protocols.
 """
 
-import logging
 import resource
-import time
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Hashable
 from typing import NamedTuple
-
-logger = logging.getLogger(__name__)
 
 # Descriptors for everything that is not a client: standard streams, listeners, the event loop, the store.
 _OWN_FILES = 64
 
 # A limit of open files of a million or more is common in containers; it says nothing about memory.
 _MOST_SESSIONS = 100_000
-
-_NOTE_INTERVAL_S = 20.0
-
-# Of what is noted, this may call for the operator; all else is a slip of some visitor, or of a program of his.
-_FOR_THE_OPERATOR = frozenset({"at-capacity", "auth-failed", "bad-record", "clock-ahead"})
-_ADDRESSES_REMEMBERED = 10_000
 
 
 class Capacity(NamedTuple):
@@ -87,64 +75,3 @@ class Seats:
     def free(self) -> None:
         """Give one back."""
         self.taken -= 1
-
-
-class Notes:
-    """What peers did wrong: counted always, logged a few times a minute at most."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.counts: Counter[str] = Counter()
-        self._clock = clock
-        self._logged: dict[str, tuple[float, int]] = {}
-
-    def __call__(self, reason: str, detail: str, find_peer: Callable[[], object] | None = None, /) -> None:
-        """Count one more of ``reason``.
-
-        Args:
-            reason: one of a few.
-            detail: for the log; has to be free of secrets.
-            find_peer: tells who it was; asked only if there is a line in the log.
-        """
-        self.counts[reason] += 1
-        now = self._clock()
-        last, count_then = self._logged.get(reason, (-_NOTE_INTERVAL_S, 0))
-        if now - last < _NOTE_INTERVAL_S:
-            return
-        self._logged[reason] = (now, self.counts[reason])
-        unlogged = self.counts[reason] - count_then - 1
-        more = f" ({unlogged} more of this kind since the last line)" if unlogged > 0 and count_then else ""
-        level = logging.WARNING if reason in _FOR_THE_OPERATOR else logging.INFO
-        who = f", from {find_peer()}" if find_peer is not None else ""
-        logger.log(level, "%s: %s%s%s", reason, detail[:200], who, more)
-
-
-class FailedAttempts:
-    """Counts failures by address, so that whoever guesses keys gets shorter answers, and is seen in the log.
-
-    The right key is never refused for the failures of others: behind a proxy all the world may have one address.
-
-    Args:
-        per_minute: how many failures an address has for free in a minute.
-    """
-
-    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._per_minute = per_minute
-        self._clock = clock
-        self._failures: OrderedDict[Hashable, tuple[float, int]] = OrderedDict()
-
-    def add(self, who: Hashable) -> bool:
-        """Count a failure of an address or a network; True when it has had too many of them."""
-        now = self._clock()
-        began, count = self._failures.pop(who, (now, 0))
-        if now - began >= 60:
-            began, count = now, 0
-        self._failures[who] = (began, count + 1)
-        if len(self._failures) > _ADDRESSES_REMEMBERED:
-            self._failures.popitem(last=False)
-        return count >= self._per_minute
-
-    def take_back(self, who: Hashable, count: int) -> None:
-        """Forget failures of a client that has shown the right key on the same connection: it was not guessing."""
-        began, failures = self._failures.get(who, (0.0, 0))
-        if failures and count:
-            self._failures[who] = (began, max(failures - count, 0))

@@ -7,10 +7,8 @@ import logging
 from collections import deque
 from functools import partial
 
-from oyez.access import keys
-from oyez.access.capacity import FailedAttempts
-from oyez.access.keys import PostPolicy, Verdict
 from oyez.access.peer import FindPeer
+from oyez.access.poster_check import Admission, PosterCheck
 from oyez.endpoints.listener import ListenerContext
 from oyez.endpoints.settings import WebsocketSettings
 from oyez.errors import BrokerError, ProtocolError
@@ -33,13 +31,10 @@ _AT_CAPACITY = Refusal(503, "Service Unavailable", b'{"code":"server-capacity","
 class PostingEndpoint:
     """What all posters of the door share."""
 
-    def __init__(
-        self, context: ListenerContext, settings: WebsocketSettings, policy: PostPolicy, failures: FailedAttempts
-    ) -> None:
+    def __init__(self, context: ListenerContext, settings: WebsocketSettings, check: PosterCheck) -> None:
         self.context = context
         self.settings = settings
-        self.policy = policy
-        self.failures = failures
+        self.check = check
         self.connections = 0
         self.posters = 0
         self.posts = 0
@@ -185,21 +180,19 @@ class RawPoster:
 
     def _authorize(self, slot: list[bytes], command: RawCommand) -> None:
         endpoint, peer = self._endpoint, self._find_peer()
-        if not self._needs_key and not endpoint.policy.key:  # there is nothing to compare with, and no need to
+        if not self._needs_key and not endpoint.check.has_key:  # there is nothing to compare with, and no need to
             self._reply(slot, commands.SUCCESS)
             return
-        verdict = keys.judge_poster(endpoint.policy, raw_commands.parse_key(command), peer)
-        self._set_permission(verdict is Verdict.ALLOWED)
+        admission = endpoint.check.judge(raw_commands.parse_key(command), peer, self._failures)
+        self._set_permission(admission is Admission.GRANTED)
         if self._may_post:
             endpoint.context.ticker.clear(self)
-            endpoint.failures.take_back(peer.counted_as, self._failures)
             self._failures = 0
             self._reply(slot, commands.SUCCESS)
             return
-        endpoint.context.note("auth-failed", keys.explain_refusal(verdict, peer))
         self._reply(slot, raw_commands.AUTH_FAILED.encode())
         self._failures += 1
-        if endpoint.failures.add(peer.counted_as) and self._connection is not None:
+        if admission is Admission.CUT_OFF and self._connection is not None:
             self._connection.close(1008)
         else:
             self._plan_end()

@@ -9,10 +9,9 @@ from enum import Enum, auto
 from functools import partial
 from random import uniform
 
-from oyez.access import keys
-from oyez.access.capacity import FailedAttempts, Seats
-from oyez.access.keys import PostPolicy, Verdict
+from oyez.access.capacity import Seats
 from oyez.access.peer import Note
+from oyez.access.poster_check import Admission, PosterCheck
 from oyez.endpoints.encodings import SOCKETIO_FRAMES, SOCKETIO_PACKETS
 from oyez.endpoints.listener import ListenerSession
 from oyez.errors import BrokerError
@@ -58,16 +57,14 @@ class SocketIOEndpoint:
         limits: LimitSettings,
         seats: Seats,
         *,
-        policy: PostPolicy,
-        failures: FailedAttempts,
+        check: PosterCheck,
         note: Note,
     ) -> None:
         self.hub = hub
         self.settings = settings
         self.limits = limits
         self.seats = seats
-        self.policy = policy
-        self.failures = failures
+        self.check = check
         self.note = note
         self.senders = 0
         self.posts = 0
@@ -171,16 +168,13 @@ class SocketIOApp:
     def _connect_sender(self, token: Json | None) -> None:
         endpoint = self._endpoint
         given = json_text.decode_string(token) if token is not None else None
-        peer = self._link.find_peer()
-        verdict = keys.judge_poster(endpoint.policy, given, peer)
-        if verdict is not Verdict.ALLOWED:
-            endpoint.note("auth-failed", keys.explain_refusal(verdict, peer))
+        admission = endpoint.check.judge(given, self._link.find_peer(), self._failures)
+        if admission is not Admission.GRANTED:
             self._link.send_text(socketio.encode_connect_error("Authentication failed"))
             self._failures += 1
-            if endpoint.failures.add(peer.counted_as):
+            if admission is Admission.CUT_OFF:
                 self._link.close()
             return
-        endpoint.failures.take_back(peer.counted_as, self._failures)
         self._failures = 0
         self._role = Role.SENDER
         self.max_message_bytes = endpoint.limits.max_sender_message_bytes

@@ -16,9 +16,11 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from oyez import __version__
-from oyez.access.capacity import Capacity, FailedAttempts, Notes, Seats, derive_capacity, raise_open_files
+from oyez.access.capacity import Capacity, Seats, derive_capacity, raise_open_files
+from oyez.access.failures import FailedAttempts
 from oyez.access.keys import PostPolicy
 from oyez.access.peer import FindPeer, parse_networks
+from oyez.access.poster_check import PosterCheck
 from oyez.config.tree import Settings
 from oyez.endpoints.api.routes import ApiEndpoint
 from oyez.endpoints.listener import ListenerContext
@@ -39,6 +41,7 @@ from oyez.net.engineio.session import EngineServer
 from oyez.net.origins import Origins
 from oyez.net.peer import Peers
 from oyez.net.ticker import Ticker
+from oyez.notes import Notes
 from oyez.server.routes import Routes
 from oyez.server.stores import open_store, shown_url
 
@@ -93,28 +96,29 @@ class Assembly:
             Peers(parse_networks(settings.http.trusted_proxies), settings.auth.local_hosts),
             self._may_open,
         )
-        policy = PostPolicy(settings.key, parse_networks(settings.auth.sender_addresses))
-        failures = FailedAttempts(settings.limits.auth_failures_per_minute)
+        check = PosterCheck(
+            PostPolicy(settings.key, parse_networks(settings.auth.sender_addresses)),
+            FailedAttempts(settings.limits.auth_failures_per_minute),
+            self.notes,
+        )
         self.socketio = SocketIOEndpoint(
             self.hub,
             settings.socketio,
             settings.limits,
             self.context.seats,
-            policy=policy,
-            failures=failures,
+            check=check,
             note=self.notes,
         )
         self.engine = EngineServer(settings.socketio, settings.limits, self.ticker, self.socketio.open_app, self.notes)
         self.websocket = WebSocketEndpoint(self.context, settings.websocket)
-        self.posting = PostingEndpoint(self.context, settings.websocket, policy, failures)
+        self.posting = PostingEndpoint(self.context, settings.websocket, check)
         self.longpoll = LongPollEndpoint(self.context, settings.http)
         self.streams = EventStreamEndpoint(
             self.context, settings.http, (STREAM_PATH, self._below_socketio(STREAM_PATH))
         )
         self.api = ApiEndpoint(
             self.hub,
-            policy,
-            failures,
+            check,
             self.notes,
             settings.limits,
             peers=self.context.peers,

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from websockets.protocol import Protocol as FrameProtocol
 
-from oyez.access.capacity import Notes
 from oyez.limits import LimitSettings
 from oyez.net.callbacks import OpenSocket
 from oyez.net.http.callbacks import IdleSocket
@@ -18,6 +17,7 @@ from oyez.net.origins import Origins
 from oyez.net.stream import StreamReceiver
 from oyez.net.ticker import Ticker
 from oyez.net.websocket import FrameReceiver
+from oyez.notes import Notes
 
 Judge = Callable[[Handshake], FrameReceiver | Refusal]
 JudgeStream = Callable[[Handshake], StreamReceiver | Refusal]

@@ -87,7 +87,7 @@ def split(data: bytes, lists: Collection[str]) -> Generator[None, None, Parts]:
 
 
 def run_through(steps: Generator[None, None, T]) -> T:
-    """Give the result of what yields now and then, without a pause: for what is short."""
+    """Return the result of what yields now and then, without letting others go on: for what is short."""
     while True:
         try:
             next(steps)

@@ -4,6 +4,7 @@ Knows paths, methods, the key, and the one form of all refusals. Must not know h
 """
 
 import asyncio
+import types
 from collections.abc import Awaitable, Callable, Generator
 from typing import NamedTuple, TypeVar
 
@@ -12,10 +13,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
-from oyez.access import keys
-from oyez.access.capacity import FailedAttempts, Notes
-from oyez.access.keys import WELL_KNOWN_KEYS, PostPolicy, Verdict
-from oyez.access.peer import Peer
+from oyez.access.keys import WELL_KNOWN_KEYS
+from oyez.access.peer import Note, Peer
+from oyez.access.poster_check import Admission, PosterCheck
 from oyez.endpoints.api import document
 from oyez.endpoints.api.idempotency import Content, KnownKeys, content_of_body
 from oyez.endpoints.api.listing import select_page
@@ -60,18 +60,16 @@ class ApiEndpoint:
     def __init__(
         self,
         hub: Hub,
-        policy: PostPolicy,
-        failures: FailedAttempts,
-        notes: Notes,
+        check: PosterCheck,
+        note: Note,
         limits: LimitSettings,
         *,
         peers: Peers,
         version: str,
     ) -> None:
         self._hub = hub
-        self._policy = policy
-        self._failures = failures
-        self._note = notes
+        self._check = check
+        self._note = note
         self._limits = limits
         self._max_body_bytes = max(limits.max_batch_bytes, limits.max_sender_message_bytes + commands.ENVELOPE_BYTES)
         self._peers = peers
@@ -125,14 +123,13 @@ class ApiEndpoint:
         header = request.headers.get("Authorization", "").encode("latin-1").decode("utf-8", "replace")
         scheme, _, token = header.partition(" ")
         peer = self._peers.of_request(request)
-        if trusted and peer.local and not (header and self._policy.key):
+        if trusted and peer.local and not (header and self._check.has_key):
             return
         key = token.strip() if scheme.lower() == "bearer" else None
-        verdict = keys.judge_poster(self._policy, key, peer)
-        if verdict is Verdict.ALLOWED:
+        admission = self._check.judge(key, peer, local_need_none=trusted)
+        if admission is Admission.GRANTED:
             return
-        self._note("auth-failed", keys.explain_refusal(verdict, peer, local_need_none=trusted))
-        if self._failures.add(peer.counted_as):
+        if admission is Admission.CUT_OFF:
             raise ApiError(429, "too-many-failures", "Too many requests with a wrong key", {"Retry-After": "60"})
         raise ApiError(401, "unauthorized", _why_refused(key, peer, trusted=trusted), {"WWW-Authenticate": "Bearer"})
 
@@ -218,15 +215,10 @@ def _why_refused(key: str | None, peer: Peer, *, trusted: bool) -> str:
     return "The key is missing or wrong"
 
 
-async def _in_slices(steps: Generator[None, None, T]) -> T:
-    """Run to the end what lets others go on in between."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        await asyncio.sleep(0)
+@types.coroutine
+def _in_slices(steps: Generator[None, None, T]) -> Generator[None, None, T]:
+    """Run to the end what yields now and then: to the event loop each of these is a turn for others, as `sleep(0)`."""
+    return (yield from steps)
 
 
 def _header_key(request: Request) -> bytes | None:
