@@ -1,6 +1,10 @@
 """One clock that sweeps every deadline, so that no connection needs a timer of its own.
 
 Knows when something is due. Must not know what.
+
+It is a timing wheel without an end: deadlines are rounded up to slots of time, and a slot is a set of all that is due
+in it. To move one, as each pong does, costs two operations on sets. The event loop's own timers are kept in a heap, the
+cancelled ones among them until their time has come.
 """
 
 import asyncio
@@ -11,8 +15,8 @@ from typing import Protocol
 
 logger = logging.getLogger(__name__)
 
-# After a restart thousands of heartbeats fall into the same instant: they are worked off a slice at a time.
-_SLICE = 256
+# After a restart thousands of heartbeats fall into the same instant: so many are ticked in one turn of the loop.
+_TICKS_PER_TURN = 256
 
 # A tick that raised may have planned no next one, and what has no deadline would never be pinged, nor end.
 _RETRY_S = 5.0
@@ -30,10 +34,10 @@ class Timed(Protocol):
 
 
 class Ticker:
-    """Deadlines in slots of time. A deadline is kept not early, and late by one slot at most.
+    """Deadlines in slots of time. None comes early, and none late by more than a slot, unless the loop is busy.
 
     Args:
-        resolution_s: width of a slot.
+        resolution_s: width of a slot; a heartbeat of seconds is not hurt by a twentieth of one.
         clock: seconds on a steady scale.
     """
 
@@ -47,7 +51,7 @@ class Ticker:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def set(self, timed: Timed, deadline: float) -> None:
-        """Have ``timed`` ticked at ``deadline``, and at no earlier one that was set before."""
+        """Plan to tick ``timed`` at ``deadline``, in seconds on the clock, in place of what was set before."""
         slot = max(int(deadline / self._resolution_s) + 1, self._swept + 1)
         if slot == timed.tick_slot:
             return
@@ -101,9 +105,9 @@ class Ticker:
         self._swept = current
 
     def _tick_some(self) -> bool:
-        """Tick a slice of what is due; True when more is left."""
+        """Tick some of what is due; True when more is left."""
         now = self.clock()
-        for _ in range(min(_SLICE, len(self._due))):
+        for _ in range(min(_TICKS_PER_TURN, len(self._due))):
             timed = self._due.pop()
             if 0 < timed.tick_slot <= self._swept:  # neither cleared nor set anew meanwhile
                 timed.tick_slot = 0

@@ -1,6 +1,11 @@
-"""One upgraded socket: frames in, joined frames out, back-pressure.
+"""One WebSocket after its handshake: frames in, ready-made frames out, the closing handshake.
 
-Knows WebSocket connections. Must not know which protocol speaks inside the messages.
+Knows RFC 6455's framing and closing. Must not know which protocol speaks inside the messages, nor how the request that
+asked for it was judged (`net.http.takeover`).
+
+What comes in takes one of two ways. Whole text frames in the usual form, which is all that well-behaved clients send,
+go the short way (`wire.websocket.take_text_frames`). Whatever else comes goes to a parser of the `websockets` library,
+which a connection has only while it needs one: until it stands between two messages again, or until its end.
 """
 
 import asyncio
@@ -20,11 +25,14 @@ logger = logging.getLogger(__name__)
 
 # A peer that sends a flood gets a slice of it handled in one turn of the loop. How long that takes depends on what is
 # in it: a thousand tiny frames, or a part of one long post. So it is measured, and the next slice is shorter or longer.
+# Between twenty flooding peers, others' posts waited 450 ms without this.
 _FIRST_SLICE_BYTES = 8 * 1024
 _LEAST_SLICE_BYTES = 512
 _MOST_SLICE_BYTES = 64 * 1024
 _SLICE_S = 0.002
 
+# The longest text frame that goes the short way. RFC 6455 §5.2 writes longer lengths in eight bytes; such frames come
+# in many segments, which the short way would have to put together anew each time.
 _SHORT_CUT_BYTES = 65_535
 
 # The beginning of a frame that is kept until the rest comes. More than that goes to the parser, which does not copy
@@ -32,6 +40,9 @@ _SHORT_CUT_BYTES = 65_535
 _TAIL_BYTES = 4096
 
 _FRAME_HEADER_BYTES = 14  # RFC 6455 §5.2: at most, with mask
+
+# RFC 6455 §7.1.1 lets the peer close in its own time. One that lives does so within a round trip; others would hold
+# their socket, and a daemon that stops waits for all of them.
 _CLOSING_TIMEOUT_S = 2.0
 
 # A frame parser is needed only while bytes are there to be parsed. Between frames one is like the other, so an idle
@@ -40,15 +51,18 @@ _PARSERS_KEPT = 64
 
 
 class FrameReceiver(Receiver, Protocol):
-    """Who uses a WebSocket."""
+    """Who uses a WebSocket.
+
+    What the methods that take something raise is an error of ours: the connection ends, and its client comes back.
+    """
 
     @property
     def max_message_bytes(self) -> int:
-        """Longest message that the peer may send now; longer ones end the connection with 1009."""
+        """Longest message that the peer may send now, in bytes; longer ones end the connection with 1009."""
         ...
 
     def opened(self, connection: "WebSocketConnection") -> None:
-        """Begin: the handshake's answer is on its way."""
+        """Begin; what is sent here leaves with the handshake's answer, in one write."""
         ...
 
     def receive_text(self, data: bytes) -> None:
@@ -65,10 +79,11 @@ class FrameReceiver(Receiver, Protocol):
 
 
 class WebSocketConnection(SocketConnection):
-    """A socket after its upgrade. The HTTP side hands it over with the request that asked for it.
+    """A socket after its upgrade.
 
-    ``heard``: the peer has sent bytes, or taken those that it was late with. Whoever waits for a sign of life takes it
-    back first.
+    Attributes:
+        heard: the peer has sent bytes, or taken those that it was late with. Whoever waits for a sign of life sets it
+            to False first.
     """
 
     __slots__ = (
@@ -88,11 +103,11 @@ class WebSocketConnection(SocketConnection):
     def __init__(self, callbacks: SocketCallbacks) -> None:
         super().__init__(callbacks)
         self._loop = asyncio.get_running_loop()
-        self._ws: FrameProtocol | None = None  # while a message is unfinished, and once the end has begun
-        self._fragments: list[Frame] | None = None
-        self._unread = b""
-        self._tail = b""
-        self._unparsed_bytes = 0
+        self._ws: FrameProtocol | None = None  # the parser: while a message is unfinished, and once the end has begun
+        self._fragments: list[Frame] | None = None  # of the message that is under way, since its first frame
+        self._unread = b""  # what a flood has left for the next turns
+        self._tail = b""  # the beginning of a frame, kept on the short way
+        self._unparsed_bytes = 0  # what the parser holds of a frame that is not whole
         self._slice_bytes = _FIRST_SLICE_BYTES
         self.heard = False
         self.tick_slot = 0
@@ -114,7 +129,7 @@ class WebSocketConnection(SocketConnection):
         self._loop.call_soon(self._read_on)
 
     def data_received(self, data: bytes) -> None:
-        """Feed, collect, answer."""
+        """Take what came: feed it, collect the answers to it, and send them in one write."""
         self.heard = True
         if len(data) > self._slice_bytes:
             self._unread = data[self._slice_bytes :]
@@ -155,7 +170,7 @@ class WebSocketConnection(SocketConnection):
             self._feed_parser(data)
 
     def _take_short_cut(self, receiver: FrameReceiver, data: bytes) -> bytes:
-        """Hand out the plain text frames that the data begins with; give back what the parser has to see."""
+        """Pass on the plain text frames that the data begins with; return what the parser has to see."""
         messages, taken, more_to_come = take_text_frames(data, min(receiver.max_message_bytes, _SHORT_CUT_BYTES))
         for message in messages:
             if not (message.isascii() or _is_utf8(message)):
@@ -170,6 +185,7 @@ class WebSocketConnection(SocketConnection):
         return rest
 
     def _feed_parser(self, data: bytes) -> None:
+        """Let the library parse; hand its parser back once it stands between two messages."""
         ws = self._borrow_parser()
         ws.receive_data(data)
         self._unparsed_bytes += len(data)
@@ -180,7 +196,8 @@ class WebSocketConnection(SocketConnection):
         self._check_unfinished(ws)
         self._flush_parser(ws)
         if ws.close_sent is not None and ws.close_rcvd is not None:
-            # RFC 6455 §7.1.1: the server closes first, and there are clients that wait for it.
+            # RFC 6455 §7.1.1: the server closes first, and there are clients that wait for it. In the next turn: the
+            # close frame, which may be corked still, has to go first.
             self._loop.call_soon(self._transport.close)
         if self._unparsed_bytes == 0 and ws.current_size is None and ws.state is OPEN and not ws.eof_sent:
             self._ws = None  # between two messages: no trace of this peer is left in it
@@ -198,7 +215,10 @@ class WebSocketConnection(SocketConnection):
         return self._ws
 
     def _flush_parser(self, ws: FrameProtocol) -> None:
-        """Send what the protocol layer wants sent: pongs, and close frames with the end of the stream after them."""
+        """Send what the library wants sent: pongs (RFC 6455 §5.5.2), and close frames with the end of the stream.
+
+        The library marks that end by empty bytes.
+        """
         for out in ws.data_to_send():
             if out:
                 self._send(out)
@@ -212,7 +232,12 @@ class WebSocketConnection(SocketConnection):
     # The beginning
 
     def open(self, answer: bytes, receiver: FrameReceiver) -> None:
-        """Accept the handshake: the answer, and what the receiver sends at once, leave in one write."""
+        """Accept the handshake; the answer and what the receiver sends at once leave in one write.
+
+        Args:
+            answer: the response with status 101, as bytes.
+            receiver: who uses the connection from now on.
+        """
         self._receiver = receiver
         self.cork()
         self.send(answer)
@@ -220,13 +245,14 @@ class WebSocketConnection(SocketConnection):
         self.uncork()
 
     def refuse(self, answer: bytes) -> None:
-        """Answer the handshake with an error, and close."""
+        """Answer the handshake with an error, as bytes of a whole response, and close."""
         self._transport.write(answer)
         self._linger()
 
     # Frames in
 
     def _take_frame(self, ws: FrameProtocol, frame: Frame) -> None:
+        """Collect fragments (RFC 6455 §5.4); the library has checked their order, and answered control frames."""
         receiver = self._receiver
         if receiver is None or self.closing:
             return
@@ -281,7 +307,7 @@ class WebSocketConnection(SocketConnection):
             self._flush_parser(ws)
 
     def hand_over(self, receiver: FrameReceiver) -> None:
-        """Give the connection to another receiver; the one before is told nothing more."""
+        """Replace the receiver; the one before is told nothing more, not even the end."""
         self._receiver = receiver
 
     # Ends
@@ -309,7 +335,11 @@ class WebSocketConnection(SocketConnection):
             self._linger()
 
     def _linger(self) -> None:
-        """Give the peer a moment to take the close frame and to close its side."""
+        """Close our side, and give the peer a moment to take what was sent and to close its own.
+
+        Closing at once would let the system answer what the peer still sends with a reset, and a reset throws away what
+        the peer has not read yet: the close frame and its code.
+        """
         self.closing = True
         if self.blocked:
             self._transport.abort()
@@ -327,7 +357,10 @@ class WebSocketConnection(SocketConnection):
 
 
 def _size_on_wire(frame: Frame) -> int:
-    """Count the bytes that a frame of a client's took, if its length was written in the shortest form."""
+    """Count the bytes that a frame of a client's took, if its length was written in the shortest form (RFC 6455 §5.2).
+
+    The library takes longer forms too. Who writes them keeps its parser for good, which costs memory and nothing else.
+    """
     size = len(frame.data)
     return size + (6 if size < 126 else 8 if size < 1 << 16 else 14)
 

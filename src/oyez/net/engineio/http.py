@@ -28,6 +28,8 @@ _RETRY_AFTER_S = 30
 
 # In octets. Clients of this protocol need a hundred; what a site adds may be as long as proxies take.
 _LONGEST_QUERY = 8000
+
+# Parsed queries are remembered, up to this length each: long ones differ from client to client, and cost memory.
 _LONGEST_REMEMBERED = 500
 
 _TRANSPORTS = ("polling", "websocket")
@@ -39,6 +41,8 @@ _BROWSER = "Mozilla/"
 
 
 class _EngineRefusal(NamedTuple):
+    """An error of the protocol: ``{"code":3,"message":"Bad request"}``."""
+
     code: int
     message: str
     status: int = 400
@@ -85,7 +89,10 @@ class EngineHttp:
     # WebSocket
 
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
-        """Choose the session that a WebSocket opens or upgrades."""
+        """Choose the session that a WebSocket opens or upgrades.
+
+        Refused with the protocol's own errors: ``{"code":3,"message":"Bad request"}``.
+        """
         refused, session = self._check(handshake.query, "GET", handshake.first(b"origin"))
         if refused is None and _first(_parse_query(handshake.query), "transport") != "websocket":
             refused = _BAD_REQUEST
@@ -166,6 +173,7 @@ class EngineHttp:
         return None
 
     def _open(self, request: Request) -> Response:
+        """Open a session that polls; the answer is ``0{"sid":"…","upgrades":["websocket"],…}``."""
         peer = self._peers.of_request(request)
         if not self._may_open(lambda: peer):
             self._server.note("at-capacity", "a session over the limit is refused")
@@ -176,6 +184,13 @@ class EngineHttp:
         return _text(session.open_packet(["websocket"]))
 
     async def _poll(self, session: EngineSession, request: Request, mark: str) -> Response | None:
+        """Answer a GET with what waits, or with what comes first.
+
+        Args:
+            session: which polls.
+            request: the GET.
+            mark: what the client has marked it with (``t``), to keep caches from answering; empty: nothing.
+        """
         polling = session.polling
         assert polling is not None
         if mark and mark == polling.answered:
@@ -208,6 +223,7 @@ class EngineHttp:
             session.close(engineio.NOOP)
 
     async def _post(self, session: EngineSession, request: Request, mark: str) -> Response | None:
+        """Take the packets of a POST, and answer ``ok``; the arguments are those of `_poll`."""
         if http_fields.media_type(request.headers.get("Content-Type", "")) == "application/octet-stream":
             session.close()
             return _error(_BAD_REQUEST)

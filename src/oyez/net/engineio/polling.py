@@ -1,4 +1,4 @@
-"""The polling transport of one Engine.IO session: packets wait for the next GET.
+"""The polling transport of one Engine.IO session: packets wait for the next GET (Engine.IO 4, "HTTP long-polling").
 
 Knows one pending request at a time and how much may wait. Must not know sessions or HTTP.
 """
@@ -8,22 +8,25 @@ from collections.abc import Callable
 
 from oyez.wire import engineio
 
-# Above this, a listener lags and resumes from history with its next GET.
+# Above this, a listener lags and resumes from history with its next GET; about what one write to a WebSocket may carry.
 _FULL_BYTES = 64 * 1024
 
 # Answers that a client asked for but never fetches. Above this it is no client.
+# Events stop long before, at _FULL_BYTES.
 MAX_UNREAD_BYTES = 2 * 1024 * 1024
 
 
 class PollingTransport:
     """What is due to a client that polls.
 
-    ``max_packets``: how many the client takes with one GET; None: any number. ``answered`` and ``received``: the marks
-    of the last GET and POST that were served.
-
     Args:
         on_drained: called after a GET has taken everything, if a write had been told that the transport is full.
         max_unread_bytes: how much may wait for a GET.
+
+    Attributes:
+        max_packets: how many the client takes with one GET; None: any number.
+        answered: the mark (``t``) of the last GET that was served.
+        received: that of the last POST.
     """
 
     __slots__ = (
@@ -60,11 +63,11 @@ class PollingTransport:
 
     @property
     def overflowing(self) -> bool:
-        """Whether far too much waits for a client that does not fetch it."""
+        """Whether more waits than may wait for a client: it does not fetch what it asks for."""
         return self._bytes > self._max_unread_bytes
 
     def write(self, data: bytes) -> bool:
-        """Add packets, already joined; False when enough is waiting for the next GET."""
+        """Add packets, joined as in a payload; False when enough is waiting for the next GET."""
         self._packets.extend(data.split(engineio.SEPARATOR))
         self._bytes += len(data)
         self.wake()
@@ -84,7 +87,7 @@ class PollingTransport:
             self._waiter.set_result(None)
 
     def take(self) -> bytes:
-        """Take what waits, as the answer to a GET; empty when nothing does."""
+        """Remove what waits and return it as the payload that answers a GET; empty when nothing does."""
         if self.max_packets is not None and len(self._packets) > self.max_packets:
             payload = engineio.encode_payload(self._packets[: self.max_packets])
             del self._packets[: self.max_packets]
@@ -97,7 +100,7 @@ class PollingTransport:
         return payload
 
     def empty_out(self) -> bytes:
-        """Take all that waits, and for good: nothing may be written after it."""
+        """Remove all that waits and return it, as at the end of polling: nobody is told that there is room again."""
         payload = engineio.encode_payload(self._packets)
         self._packets.clear()
         self._bytes = 0

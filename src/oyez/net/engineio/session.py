@@ -1,15 +1,18 @@
-"""Engine.IO sessions on real transports: the link between a session's table of states and the application.
+"""Engine.IO sessions on real transports: a session's table of states, carried out.
 
 Knows sessions, their transports and their clock. Must not know Socket.IO or what a message means.
+
+The rules are in `wire.engineio_session`, as a table without sockets or clock. Here packets and deadlines are fed to it,
+and its actions are done: deliver, ping, answer a probe, switch, end.
 """
 
 import logging
 from collections.abc import Callable
-from typing import Protocol
 
 from oyez.access.peer import FindPeer, Note
 from oyez.errors import ProtocolError
 from oyez.limits import LimitSettings
+from oyez.net.engineio.app import EngineApp
 from oyez.net.engineio.polling import MAX_UNREAD_BYTES, PollingTransport
 from oyez.net.engineio.session_id import new_session_id
 from oyez.net.engineio.settings import SocketioSettings
@@ -25,41 +28,6 @@ logger = logging.getLogger(__name__)
 _PING_FRAME = text_frame(engineio.PING)
 
 _GOING_AWAY = 1001  # RFC 6455 §7.4.1; clients of Engine.IO come back whatever the code
-
-
-class EngineApp(Protocol):
-    """The application's side of one session."""
-
-    max_message_bytes: int
-    """Longest message that the peer may send now, in bytes."""
-
-    def receive_text(self, data: bytes) -> None:
-        """Take a text message, without its type byte.
-
-        Raises:
-            ProtocolError: the session has to be closed.
-        """
-        ...
-
-    def receive_binary(self, data: bytes) -> None:
-        """Take a binary message; raises as `receive_text`."""
-        ...
-
-    def transport_changed(self) -> None:
-        """From now on `EngineSession.write` leads elsewhere, and takes another form of bytes."""
-        ...
-
-    def drained(self) -> None:
-        """The transport takes bytes again after a write that returned False."""
-        ...
-
-    def alarm(self) -> None:
-        """The time has come that was asked for with `EngineSession.set_alarm`."""
-        ...
-
-    def closed(self) -> None:
-        """The session has ended. Called once, and last."""
-        ...
 
 
 class EngineServer:
@@ -93,7 +61,12 @@ class EngineServer:
         self.sessions: dict[str, EngineSession] = {}
 
     def open_session(self, find_peer: FindPeer, *, polling: bool) -> "EngineSession":
-        """Begin a session on either transport."""
+        """Open a session, on polling or on a WebSocket that is about to open.
+
+        Args:
+            find_peer: finds out who the client is, when somebody wants to know.
+            polling: the handshake came as a plain request.
+        """
         session = EngineSession(self, new_session_id(), find_peer, polling=polling)
         self.sessions[session.sid] = session
         return session
@@ -145,14 +118,18 @@ class EngineSession:
 
     @property
     def write(self) -> Callable[[bytes], bool]:
-        """Give the function that sends bytes in the transport's own form; False: full, wait for `drained`."""
+        """Return the function that sends bytes in the transport's own form.
+
+        That form is packets with a separator between them on polling, and whole frames on a WebSocket. The function
+        returns False when the transport is full: `EngineApp.drained` is called once it is not.
+        """
         if self.polling is not None:
             return self.polling.write
         assert self._connection is not None
         return self._connection.write
 
     def send_text(self, packet: bytes) -> None:
-        """Send one text packet, with its type byte."""
+        """Send one text packet, with its type byte: ``4`` and the message, for one."""
         if self._ended:
             return
         if self._connection is not None:
@@ -171,7 +148,7 @@ class EngineSession:
             self._connection.send(binary_frame(data))
 
     def set_alarm(self, delay_s: float | None) -> None:
-        """Have the application's `alarm` called after a while; None: not at all."""
+        """Plan a call of the application's `alarm`, in place of the one that was planned; None: none."""
         self._alarm_at = None if delay_s is None else self._server.ticker.clock() + delay_s
         if self._alarm_at is not None and self._alarm_at < self._machine.deadline:
             self._plan_tick()  # else the heartbeat's tick comes first, and sees to it
@@ -193,7 +170,7 @@ class EngineSession:
             self._connection.close(code)
 
     def abort(self) -> None:
-        """End the session as a link that breaks does: whatever is unsent, and without a word."""
+        """End the session as a connection that breaks does: whatever is unsent, and without a word."""
         if self._connection is not None:
             self._connection.abort()  # `lost` follows
         else:
@@ -211,7 +188,7 @@ class EngineSession:
         return self._app.max_message_bytes
 
     def opened(self, connection: WebSocketConnection) -> None:
-        """Tell the client about its session."""
+        """Send the handshake's packet; a session that is on a WebSocket has nothing to upgrade to."""
         self._connection = connection
         connection.send(text_frame(self.open_packet([])))
 
@@ -225,7 +202,7 @@ class EngineSession:
                 self._fail(str(error))
 
     def _step(self, data: bytes) -> bool:
-        """Let a packet have its effect on the session; True if it is a message for the application."""
+        """Feed a packet to the table of states, and do what it says; True: deliver the message."""
         action = self._machine.receive(data[:1], self._server.ticker.clock())
         if action is Action.DELIVER:
             return True
@@ -265,7 +242,7 @@ class EngineSession:
     # Polling
 
     def open_packet(self, upgrades: list[str]) -> bytes:
-        """Write the handshake's answer."""
+        """Return the handshake's packet: ``0{"sid":"…","upgrades":["websocket"],"pingInterval":25000,…}``."""
         settings = self._server.settings
         return engineio.OpenPacket(
             sid=self.sid,
@@ -276,7 +253,7 @@ class EngineSession:
         ).encode()
 
     def receive_payload(self, body: bytes) -> None:
-        """Take the packets of one POST; a bad one ends the session, and those before it count."""
+        """Take the packets of one POST; a bad one ends the session, and those before it have had their effect."""
         try:
             for packet in engineio.decode_payload(body):
                 if not self.is_open:
@@ -299,17 +276,17 @@ class EngineSession:
         return self._upgrade is not None
 
     def try_upgrade(self) -> UpgradeAttempt:
-        """Let a WebSocket try to take over from polling."""
+        """Return the receiver for a WebSocket that tries to take over from polling."""
         self._upgrade = UpgradeAttempt(self, self._server.ticker, self._server.settings.upgrade_timeout_s)
         return self._upgrade
 
     def end_pending_poll(self) -> None:
-        """Give a pending GET a noop, so that the client can go on with its upgrade."""
+        """Answer a pending GET with a noop, so that the client can go on with its upgrade."""
         if self.polling is not None and self.polling.waiting:
             self.polling.send(engineio.NOOP)
 
     def step_upgrade(self, event: SessionEvent) -> Action:
-        """Let something that happened to the candidate have its effect on the session."""
+        """Feed what happened to the candidate to the table of states; return the action."""
         action = self._machine.step(event)
         if event is SessionEvent.CANDIDATE_LOST or action in (Action.DROP_CANDIDATE, Action.SWITCH):
             self._upgrade = None
@@ -333,7 +310,7 @@ class EngineSession:
     # The clock
 
     def tick(self, now: float) -> None:
-        """Do what the session's clock or the application's asks for."""
+        """Do what is due: the application's alarm, a ping, or the end when a pong did not come."""
         if self._alarm_at is not None and now >= self._alarm_at:
             self._alarm_at = None
             self._app.alarm()
@@ -348,7 +325,7 @@ class EngineSession:
             self._plan_tick()
 
     def expire(self) -> None:
-        """Hold the deadline to the millisecond when a request asks for the session."""
+        """Do what is due before a request is served: a session that is overdue is gone, though no tick has come yet."""
         self.tick(self._server.ticker.clock())
 
     def _ping(self) -> None:

@@ -14,7 +14,7 @@ _drawn: list[str] = []
 
 
 def new_session_id() -> str:
-    """Give a fresh id of 20 characters that are safe in URLs: 120 random bits."""
+    """Return a fresh id: 120 random bits as 20 characters that are safe in URLs."""
     if not _drawn:
         raw = os.urandom(_ID_BYTES * _IDS_PER_DRAW)
         text = base64.urlsafe_b64encode(raw).decode("ascii")

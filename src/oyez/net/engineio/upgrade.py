@@ -1,6 +1,12 @@
 """A WebSocket that wants to carry a session which polls: probe, answer, and switch or give up.
 
-Knows the upgrade's packets on that WebSocket. Must not know the application.
+Knows the upgrade's packets on that WebSocket (Engine.IO 4, "Upgrade"). Must not know the application.
+
+```
+client, on the WebSocket   "2probe"            "5"
+server, on the WebSocket            "3probe"
+server, to pending polls                 "6"        from now on all goes over the WebSocket
+```
 """
 
 from typing import Protocol
@@ -20,23 +26,29 @@ _EVENTS = {engineio.PROBE_PING: SessionEvent.PROBE, engineio.UPGRADE: SessionEve
 
 
 class UpgradableSession(Protocol):
-    """What a candidate asks of the session that it wants to carry."""
+    """What the attempt asks of the session that the WebSocket wants to carry."""
 
     def step_upgrade(self, event: SessionEvent) -> Action:
-        """Take what happened to the candidate."""
+        """Let what happened to the candidate have its effect on the session; return what is to be done to it."""
         ...
 
     def end_pending_poll(self) -> None:
-        """End a pending GET."""
+        """Answer a pending GET with a noop."""
         ...
 
     def switch(self, connection: WebSocketConnection) -> None:
-        """Move to the candidate's WebSocket."""
+        """Move to the candidate's WebSocket, with all that waits for a poll."""
         ...
 
 
 class UpgradeAttempt:
-    """The receiver of frames until the upgrade is complete."""
+    """The receiver of frames until the upgrade is complete.
+
+    Args:
+        session: which polls meanwhile.
+        ticker: the clock.
+        timeout_s: how long the attempt may take, from now on.
+    """
 
     __slots__ = ("_connection", "_deadline", "_session", "_ticker", "max_message_bytes", "tick_slot")
 
@@ -96,11 +108,11 @@ class UpgradeAttempt:
             self._session.step_upgrade(SessionEvent.CANDIDATE_LOST)
 
     def leave(self) -> None:
-        """Close the WebSocket; its session ends too."""
+        """Close the WebSocket, since the daemon stops; the session is ended beside it."""
         self.drop()
 
     def drop(self) -> None:
-        """Close the WebSocket; the session has other plans."""
+        """Give up: close the WebSocket, and leave the session as it is."""
         self._ticker.clear(self)
         connection, self._connection = self._connection, None
         if connection is not None:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from starlette.requests import ClientDisconnect, Request
 
-# A body over its limit is read on for a while and thrown away: a client that is cut off while it still sends
-# would never see the answer.
+# A body over its limit is read on for a while and thrown away: a client that is cut off while it still sends would
+# never see the answer (RFC 9112 §9.6: the system resets the connection, and drops what was not read yet).
 _DISCARDED_BYTES = 8 * 1024 * 1024
 
 

@@ -44,7 +44,16 @@ class _HeadTooLongError(ProtocolError):
 
 
 class HttpConnection(HttpToolsProtocol):
-    """A socket until it is upgraded: uvicorn's protocol, with bounds on headers in bytes and in time."""
+    """A socket for as long as it speaks HTTP/1.1.
+
+    It differs from uvicorn's protocol in this: heads have bounds in bytes and in time, bodies in time; what is broken
+    is answered by the status that says why; wishes for other protocols are passed over; few requests wait for the
+    answer to the one before; and requests for a WebSocket or a stream take the socket, without a task.
+
+    Args:
+        callbacks: whom to ask, and what connections share.
+        of_uvicorn: what uvicorn makes its protocols with.
+    """
 
     def __init__(self, callbacks: HttpCallbacks, **of_uvicorn: Any) -> None:
         super().__init__(**of_uvicorn)
@@ -61,7 +70,7 @@ class HttpConnection(HttpToolsProtocol):
     # The socket's side
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a request. Addresses are asked for once somebody wants to know them."""
+        """Begin to wait for a request. Addresses cost calls of the system: they are asked for at need."""
         self.connections.add(self)
         self.transport = transport
         self.flow = FlowControl(transport)
@@ -78,7 +87,7 @@ class HttpConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse, as long as headers that are not complete stay within their bound."""
+        """Parse, for as long as headers that are not complete stay within their bound."""
         self._callbacks.idle.pop(self, None)
         if self._ends_with_answer:
             return
@@ -130,6 +139,7 @@ class HttpConnection(HttpToolsProtocol):
                 connection.data_received(rest)
 
     def _head_without_upgrade(self) -> bytes:
+        """Write the head of the request that was parsed anew, as it would be without its wish."""
         request = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
         lines = [b"%b: %b" % (name, value) for name, value in self.headers if name != b"upgrade"]
         return b"\r\n".join([request, *lines, b"", b""])
@@ -152,7 +162,7 @@ class HttpConnection(HttpToolsProtocol):
             self.transport.close()
 
     def close_idle(self) -> None:
-        """Close: somebody else needs the socket, and no request is under way on it."""
+        """Close: somebody else needs the room, and no request is under way here."""
         self._callbacks.idle.pop(self, None)
         self.transport.close()
 
@@ -172,19 +182,19 @@ class HttpConnection(HttpToolsProtocol):
         self._set_deadline(self._callbacks.limits.header_timeout_s)
 
     def on_chunk_header(self) -> None:
-        """Count again: behind the last chunk come headers. They are nothing to anybody."""
+        """Count again: behind the last chunk come headers (RFC 9112 §7.1.2), which are dropped."""
         self._in_headers = True
         self._header_bytes = 0
         self.headers = []
 
     def on_body(self, body: bytes) -> None:
-        """Count no more: it was not the last chunk."""
+        """Stop counting: it was not the last chunk."""
         self._in_headers = False
         if not self._is_stream:
             super().on_body(body)
 
     def on_headers_complete(self) -> None:
-        """Count no more, and begin to wait for the end of the body.
+        """Judge the head, stop counting, and begin to wait for the end of the body.
 
         Raises:
             ProtocolError: the request asks for what no server has, or its words contradict each other.
@@ -210,6 +220,7 @@ class HttpConnection(HttpToolsProtocol):
             raise _HeadTooLongError
 
     def _read_target(self) -> None:
+        """Bring the target into origin form, and the Host header in line with it (RFC 9112 §3.2)."""
         method = self.parser.get_method()
         if method == b"CONNECT":
             raise ProtocolError("this is no proxy")
@@ -220,6 +231,7 @@ class HttpConnection(HttpToolsProtocol):
             self.headers[:] = lines if (b"host", authority) in lines else [*lines, (b"host", authority)]
 
     def _begin_answer(self) -> None:
+        """Let uvicorn begin its task. The target ``*`` is no path: it sees ``/``, and the scope says what it was."""
         self.client = self.client or far_end_of(self.transport)
         self.scope["client"] = self.client
         is_for_all = self.url == ASTERISK
@@ -263,6 +275,7 @@ class HttpConnection(HttpToolsProtocol):
             self._wait_for_request()
 
     def _wait_for_request(self) -> None:
+        """Count as idle: whoever needs a socket may have this one."""
         self._callbacks.idle[self] = None
         self._set_deadline(self._callbacks.settings.keep_alive_s + _KEPT_LONGER_S)
 

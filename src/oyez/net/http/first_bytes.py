@@ -29,7 +29,12 @@ _BODY = re.compile(rb"\r\n(?:content-length|transfer-encoding|expect):", re.IGNO
 
 
 class FirstBytes(asyncio.Protocol):
-    """A socket until its first bytes come."""
+    """A socket until its first bytes come. It is small, for as long as thousands of them wait.
+
+    Args:
+        callbacks: whom to ask.
+        of_uvicorn: what uvicorn makes its protocols with; the HTTP side gets it.
+    """
 
     __slots__ = ("_callbacks", "_of_uvicorn", "_sockets", "tick_slot", "transport")
 
@@ -59,12 +64,12 @@ class FirstBytes(asyncio.Protocol):
             self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it."""
+        """Forget the socket: it is gone, or somebody else's."""
         self._sockets.discard(self)
         self._callbacks.ticker.clear(self)
 
     def data_received(self, data: bytes) -> None:
-        """Hand the socket over."""
+        """Pass the socket on: to a WebSocket if these bytes are a plain request for one, else to the HTTP side."""
         self.connection_lost(None)
         request = _read_plain_request(data) if len(data) <= self._callbacks.limits.max_header_bytes else None
         if request is None:
@@ -89,7 +94,11 @@ class FirstBytes(asyncio.Protocol):
 
 
 def _read_plain_request(data: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]] | None:
-    """Read a request for a WebSocket: its target, and its headers with names in lower case; None for anything else."""
+    """Read a request for a WebSocket that is whole, and put in the plainest words.
+
+    Returns:
+        Its target, and its headers with names in lower case; None for anything else, which the HTTP side has to read.
+    """
     if _WEBSOCKET not in data or _BODY.search(data):
         return None
     request = _PLAIN_REQUEST.fullmatch(data)

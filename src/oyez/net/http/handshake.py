@@ -1,6 +1,6 @@
 """The request that asks for a WebSocket, and the answer to it.
 
-Knows RFC 6455's opening handshake. Must not know who takes the connection.
+Knows RFC 6455's opening handshake (§4.2). Must not know who takes the connection, nor that there is one.
 """
 
 import logging
@@ -52,11 +52,11 @@ class Handshake(NamedTuple):
     find_far_end: Callable[[], FarEnd | None]
 
     def all(self, name: bytes) -> list[str]:
-        """Give every value of a header, named in lower case."""
+        """Return every value of a header, named in lower case; one that is a list is not taken apart."""
         return [value.decode("latin-1") for key, value in self.headers if key == name]
 
     def first(self, name: bytes) -> str | None:
-        """Give the first value of a header, named in lower case."""
+        """Return the first value of a header, named in lower case; None: it is not there."""
         for key, value in self.headers:
             if key == name:
                 return value.decode("latin-1")
@@ -64,7 +64,14 @@ class Handshake(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """The answer to a request that does not get its socket."""
+    """The answer to a request that does not get its socket.
+
+    Attributes:
+        status: of HTTP.
+        reason: the phrase behind it.
+        body: JSON, as bytes: ``{"code": "not-found", "message": "No WebSocket is served here"}``.
+        retry_after_s: how long the client should stay away.
+    """
 
     status: int
     reason: str
@@ -72,7 +79,7 @@ class Refusal(NamedTuple):
     retry_after_s: int | None = None
 
     def serialize(self, cors: Mapping[str, str]) -> bytes:
-        """Return the bytes; ``cors`` are the headers for the page that asks."""
+        """Return the whole response as bytes; ``cors`` are the headers that let the page that asks read it."""
         headers = Headers()
         headers["Content-Type"] = "application/json"
         if self.retry_after_s is not None:
@@ -91,7 +98,11 @@ class BadHandshake(Exception):  # noqa: N818 - an answer to give, not a failure 
 
 
 def accept(handshake: Handshake, cors: Mapping[str, str]) -> bytes:
-    """Give the answer that accepts a handshake; ``cors`` are the headers for the page that asks.
+    """Return the response with status 101 that accepts a handshake (RFC 6455 §4.2.2), as bytes.
+
+    Args:
+        handshake: a GET; its method and version of HTTP were checked before.
+        cors: headers for the page that asks.
 
     Raises:
         BadHandshake: it breaks RFC 6455 §4.2.1.
@@ -103,7 +114,11 @@ def accept(handshake: Handshake, cors: Mapping[str, str]) -> bytes:
 
 
 def _judge_words(handshake: Handshake, cors: Mapping[str, str]) -> str:
-    """Let the library judge; to what else the client would upgrade, and its subprotocols, are nothing to it."""
+    """Let the library judge, and return the value of Sec-WebSocket-Accept.
+
+    It is shown neither what else the client would upgrade to, of which it allows nothing, nor the subprotocols, which
+    are chosen here.
+    """
     headers = Headers()
     for name, value in handshake.headers:
         if name not in (b"upgrade", b"sec-websocket-protocol"):
@@ -118,7 +133,11 @@ def _judge_words(handshake: Handshake, cors: Mapping[str, str]) -> str:
 
 
 def _choose_subprotocol(handshake: Handshake, cors: Mapping[str, str]) -> str:
-    """Name the subprotocol that the client wants most: here they all mean the same, but browsers want one back."""
+    """Return the header line for the subprotocol that the client wants most, or nothing.
+
+    They all mean the same here, but a browser that has named some fails the connection if none comes back (WebSockets
+    Standard, "establish a WebSocket connection").
+    """
     lines = handshake.all(b"sec-websocket-protocol")
     if not lines:
         return ""
@@ -131,7 +150,7 @@ def _choose_subprotocol(handshake: Handshake, cors: Mapping[str, str]) -> str:
 
 
 def _plain_key(headers: Sequence[tuple[bytes, bytes]]) -> str | None:
-    """Give the key of a handshake that is put in the usual words; None: let the library judge.
+    """Return the key of a handshake that is put in the usual words; None: let the library judge.
 
     The library reads all that the grammar allows, which is an eighth of what a connect costs.
     """

@@ -1,4 +1,4 @@
-"""What is seen to before any door, and on every answer: codings, OPTIONS for the server as a whole, Keep-Alive.
+"""What is done before any door, and to every answer: codings, OPTIONS for the server as a whole, Keep-Alive.
 
 Knows header fields. Must not know the paths, nor what is behind them.
 """
@@ -52,7 +52,7 @@ class HttpMiddleware:
 
 
 def _judge(scope: Scope, headers: Headers) -> Response | None:
-    """Return the answer to a request that is for no door."""
+    """Return the answer to a request that is for no door; None: it is for one."""
     if scope["path"] == ASTERISK.decode():  # RFC 9110 §9.3.7: a question whether somebody is there
         return Response(status_code=204, headers={"Allow": "GET, HEAD, OPTIONS, POST"})
     if http_fields.lower_elements(*headers.getlist("Transfer-Encoding")) not in ([], ["chunked"]):  # RFC 9112 §6.1
@@ -63,11 +63,12 @@ def _judge(scope: Scope, headers: Headers) -> Response | None:
 
 
 def _coding(message: str, status: int, headers: dict[str, str] | None = None) -> Response:
+    """Answer ``{"code": "unsupported-coding", "message": …}``."""
     return JSONResponse({"code": "unsupported-coding", "message": message}, status, headers)
 
 
 def _simplify_accept_encoding(scope: Scope, headers: Headers) -> None:
-    """Weigh what is accepted once, for all who compress: they look for the word alone."""
+    """Weigh what is accepted (RFC 9110 §12.5.3) once, for all who compress: they look for the word gzip alone."""
     coding = b"gzip" if http_fields.prefers_gzip(*headers.getlist("Accept-Encoding")) else b"identity"
     others = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
     scope["headers"] = [*others, (b"accept-encoding", coding)]

@@ -28,7 +28,7 @@ BACKLOG = 4096
 # What one socket may hold back in the kernel. Left to itself Linux lets it grow to several MB, for each stalled reader.
 _SEND_BUFFER_BYTES = 256 * 1024
 
-
+# How long a Unix socket that is in the way may take to show that a daemon lives behind it.
 _PROBE_TIMEOUT_S = 1.0
 
 
@@ -48,6 +48,11 @@ class HttpServer:
 
     async def listen(self, listener: socket.socket, app: ASGIApp, callbacks: HttpCallbacks) -> None:
         """Serve on a bound socket.
+
+        Args:
+            listener: bound, not yet listening.
+            app: answers all requests but those that take their socket.
+            callbacks: what the connections of this address share.
 
         Raises:
             OSError: another one has bound the same address, and listens.
@@ -83,7 +88,10 @@ class HttpServer:
                 listener.close()
 
     async def drain(self, deadline: float) -> int:
-        """Let requests that are under way finish, and sockets close, until ``deadline`` on the ticker's clock.
+        """Wait until requests that are under way are answered and sockets have closed; cut off what is left.
+
+        Args:
+            deadline: seconds on the ticker's clock.
 
         Returns:
             How many sockets had to be cut off.
@@ -125,9 +133,9 @@ def bind_tcp(host: str, port: int) -> socket.socket:
 
 
 def _keep_alive(listener: socket.socket) -> None:
-    """Have the system look after peers that are silent: those of posters, for one, are never pinged.
+    """Let the system probe peers that are silent (RFC 9293 §3.8.4): those of posters, for one, are never pinged.
 
-    Accepted sockets inherit it.
+    Accepted sockets inherit it. A peer that is gone is noticed within two minutes, not two hours.
     """
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4)):
