@@ -9,11 +9,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
-from typing import IO
+from typing import IO, Any
 from unittest import mock
 
 from oyez import cli
@@ -31,24 +31,41 @@ def on(daemon: Daemon) -> dict[str, str]:
     return {"OYEZ_URL": daemon.url, "OYEZ_KEY": KEY}
 
 
-def oyez(*arguments: str, stdin: str = "", **variables: str) -> Done:
-    """Run a command as its process would: with its arguments, environment and streams."""
-    return oyez_in(Path.cwd(), *arguments, stdin=stdin, **variables)
+def oyez(*arguments: str, stdin: str | bytes | Path = "", **variables: str) -> Done:
+    """Run a command as its process would: with its arguments, environment and streams; its input may be a file."""
+    out, err = _Stream(), _Stream()
+    with _source(stdin) as source, standing_in(arguments, (source, out, err), variables):
+        code = exit_code()
+    return subprocess.CompletedProcess(arguments, code, out.text, err.text)
 
 
 def oyez_in(folder: Path, *arguments: str, stdin: str = "", **variables: str) -> Done:
     """Run a command in a folder."""
-    out, err = _Stream(), _Stream()
-    with ExitStack() as stack:
-        stack.enter_context(mock.patch.dict(os.environ, environment(variables), clear=True))
-        stack.enter_context(mock.patch.object(sys, "argv", ["oyez", *arguments]))
-        stack.enter_context(mock.patch.object(sys, "stdin", stack.enter_context(_pipe(stdin.encode()))))
-        stack.enter_context(mock.patch.object(sys, "excepthook", sys.excepthook))
-        stack.enter_context(_folder(folder))
-        stack.enter_context(redirect_stdout(out))
-        stack.enter_context(redirect_stderr(err))
-        code = _exit_code()
-    return subprocess.CompletedProcess(arguments, code, out.text, err.text)
+    with _folder(folder):
+        return oyez(*arguments, stdin=stdin, **variables)
+
+
+@contextmanager
+def standing_in(
+    arguments: Sequence[str], streams: tuple[IO[str], IO[str], IO[str]], variables: Mapping[str, str]
+) -> Iterator[None]:
+    """Make this process look as one that was started with these arguments, streams and variables; one at a time."""
+    its: dict[str, Any] = {"argv": ["oyez", *arguments], "excepthook": sys.excepthook}
+    its |= zip(("stdin", "stdout", "stderr"), streams, strict=True)
+    with mock.patch.multiple(sys, **its), mock.patch.dict(os.environ, environment(variables), clear=True):
+        yield
+
+
+def exit_code() -> int:
+    """Run the command line, and return what its process would have ended with."""
+    try:
+        cli.main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        return 1
+    return 0
 
 
 def oyez_process(*arguments: str, stdin: str = "", **variables: str) -> Done:
@@ -70,20 +87,14 @@ class _Stream(io.TextIOWrapper):
         return self._written.getvalue().decode()
 
 
-def _exit_code() -> int:
-    try:
-        cli.main()
-    except SystemExit as end:
-        return int(end.code or 0)
-    except BaseException as error:
-        sys.excepthook(type(error), error, error.__traceback__)
-        return 1
-    return 0
-
-
 @contextmanager
-def _pipe(content: bytes) -> Iterator[IO[str]]:
+def _source(given: str | bytes | Path) -> Iterator[IO[str]]:
+    if isinstance(given, Path):
+        with given.open(encoding="utf-8") as file:
+            yield file
+        return
     read, write = os.pipe()
+    content = given.encode() if isinstance(given, str) else given
     writer = Thread(target=_write_all, args=(write, content), daemon=True)
     writer.start()
     with open(read, encoding="utf-8") as stream:

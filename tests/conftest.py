@@ -3,7 +3,7 @@
 import itertools
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -88,15 +88,9 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def start_console() -> Iterator[StartConsole]:
-    """Starts `oyez connect` in pipes, to be ended with the test."""
+    """Starts `oyez connect` in pipes, to be ended with the test; one at a time."""
     with ExitStack() as started:
-
-        def start(*arguments: str) -> Console:
-            console = Console(*arguments)
-            started.callback(console.close)
-            return console
-
-        yield start
+        yield lambda *arguments: started.enter_context(closing(Console(*arguments)))
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from websockets.sync.server import ServerConnection
 from websockets.utils import accept_key
 
 from tests.command import OYEZ
-from tests.console import AT_ONCE, UNTIL_THE_END, StartConsole, run, url
+from tests.console import AT_ONCE, UNTIL_THE_END, Process, run, run_until, url
 from tests.inbox import PATIENCE_S
 from tests.integration.links import eventually
 from tests.peer import Peer, peers
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 def test_each_line_is_a_message_and_each_frame_a_line(echoing: WebSocketServer) -> None:
     lines = ["one", "", '{"a": "é"}', "/ping", "//two", "last without an end"]
-    done = run(url(echoing.port), stdin="\n".join(lines))
+    done = run(url(echoing.port), stdin="\n".join(lines))  # and after a second without more, it ends
     assert (done.returncode, done.stderr) == (0, "")
     assert echoing.inbox.of("message") == lines
     assert done.stdout == "".join(f"{line}\n" for line in lines)
@@ -41,11 +42,7 @@ def test_a_large_input_goes_through_whole(echoing: WebSocketServer) -> None:
 def test_input_from_a_file(echoing: WebSocketServer, tmp_path: Path) -> None:
     file = tmp_path / "lines"
     file.write_text("one\ntwo\n")
-    with file.open() as lines:
-        command = [*OYEZ, "connect", url(echoing.port)]
-        done = subprocess.run(
-            command, stdin=lines, env=environment(), capture_output=True, text=True, timeout=PATIENCE_S, check=False
-        )
+    done = run(url(echoing.port), stdin=file)
     assert (done.returncode, done.stdout) == (0, "one\ntwo\n")
 
 
@@ -61,11 +58,11 @@ def test_input_from_a_file(echoing: WebSocketServer, tmp_path: Path) -> None:
 )
 def test_every_frame_is_one_line_that_steers_no_terminal(sent: str | bytes, shown: str) -> None:
     with websocket_server(lambda connection, _: connection.send(sent)) as server:
-        assert run(url(server.port), stdin="go").stdout == f"{shown}\n"
+        assert run_until(1, url(server.port), stdin="go\n").stdout == f"{shown}\n"
 
 
 def test_commands_are_taken_from_a_pipe_when_asked_for(echoing: WebSocketServer) -> None:
-    done = run(url(echoing.port), "--slash", stdin="/binary 00 ff\n//slashed\n/raw /raw\n/ping x\nend\n")
+    done = run_until(4, url(echoing.port), "--slash", stdin="/binary 00 ff\n//slashed\n/raw /raw\n/ping x\nend\n")
     assert done.stdout.splitlines() == ["binary 2 00ff", "/slashed", "/raw", "end"]
     assert "pong after" in done.stderr
 
@@ -95,15 +92,8 @@ def test_a_bad_line_ends_a_script_with_code_2(echoing: WebSocketServer, line: st
 
 
 def test_input_that_is_not_utf8_is_refused(echoing: WebSocketServer) -> None:
-    done = subprocess.run(
-        [*OYEZ, "connect", url(echoing.port)],
-        input=b"\xff\n",
-        env=environment(),
-        capture_output=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (2, b"oyez: the input is not UTF-8\n")
+    done = run(url(echoing.port), stdin=b"\xff\n")
+    assert (done.returncode, done.stderr) == (2, "oyez: the input is not UTF-8\n")
 
 
 def test_without_waiting_it_closes_at_once_and_properly(echoing: WebSocketServer) -> None:
@@ -112,21 +102,19 @@ def test_without_waiting_it_closes_at_once_and_properly(echoing: WebSocketServer
     assert echoing.inbox.of("message") == ["one"]
 
 
-def test_after_the_end_of_its_input_it_hears_on(start_console: StartConsole) -> None:
+def test_after_the_end_of_its_input_it_hears_on() -> None:
     def behave(connection: ServerConnection, _: str | bytes) -> None:
         connection.ping().wait(PATIENCE_S)
         connection.send("late")
         connection.close()
 
     with websocket_server(behave) as server:
-        one = start_console(url(server.port), *UNTIL_THE_END)
-        one.say("go")
-        assert one.end() == 0
-        assert one.hear() == "late"
+        done = run(url(server.port), *UNTIL_THE_END, stdin="go")
+    assert (done.returncode, done.stdout) == (0, "late\n")
 
 
 def test_times_and_frames_stand_between_tabs(echoing: WebSocketServer) -> None:
-    time, text = run(url(echoing.port), "--times", stdin="one\n").stdout.split("\t")
+    time, text = run_until(1, url(echoing.port), "--times", stdin="one\n").stdout.split("\t")
     assert time.startswith("20")
     assert text == "one\n"
 
@@ -134,19 +122,20 @@ def test_times_and_frames_stand_between_tabs(echoing: WebSocketServer) -> None:
 def test_pings_are_shown_when_asked_for() -> None:
     def behave(connection: ServerConnection, _: str | bytes) -> None:
         connection.ping("are you there").wait(PATIENCE_S)
+        connection.send("done")
 
     with websocket_server(behave) as server:
-        assert "ping" not in run(url(server.port), stdin="go\n").stderr
-        assert "ping 'are you there'" in run(url(server.port), "--show-ping", stdin="go\n").stderr
+        assert "ping" not in run_until(1, url(server.port), stdin="go\n").stderr
+        assert "ping 'are you there'" in run_until(1, url(server.port), "--show-ping", stdin="go\n").stderr
 
 
-def test_interrupt_ends_with_130_and_a_closing_handshake(echoing: WebSocketServer, start_console: StartConsole) -> None:
-    one = start_console(url(echoing.port))
-    one.say("one")
-    assert one.hear() == "one"
-    one.process.send_signal(signal.SIGINT)
-    assert one.process.wait(PATIENCE_S) == 130
-    assert one.stderr.read() == ""
+def test_interrupt_ends_with_130_and_a_closing_handshake(echoing: WebSocketServer) -> None:
+    with closing(Process(url(echoing.port))) as one:
+        one.say("one")
+        assert one.stdout.readline() == "one\n"
+        one.process.send_signal(signal.SIGINT)
+        assert one.process.wait(PATIENCE_S) == 130
+        assert one.stderr.read() == ""
     assert echoing.inbox.wait("closed") == [1000]
 
 
@@ -169,18 +158,18 @@ def test_a_server_that_takes_nothing_cannot_keep_us(tmp_path: Path) -> None:
             assert process.wait(PATIENCE_S) == 130
 
 
-def test_closed_pipe_ends_quietly(echoing: WebSocketServer, start_console: StartConsole) -> None:
-    one = start_console(url(echoing.port))
-    one.stdout.close()
-    one.say("one")
-    assert one.process.wait(PATIENCE_S) == 0
-    assert one.stderr.read() == ""
+def test_closed_pipe_ends_quietly(echoing: WebSocketServer) -> None:
+    with closing(Process(url(echoing.port))) as one:
+        one.stdout.close()
+        one.say("one")
+        assert one.process.wait(PATIENCE_S) == 0
+        assert one.stderr.read() == ""
 
 
 # --- the server's end -------------------------------------------------------------------------------------------------
 
 
-def closing(code: int, reason: str = "") -> Behaviour:
+def ending(code: int, reason: str = "") -> Behaviour:
     return lambda connection, _: connection.close(code, reason)
 
 
@@ -196,11 +185,11 @@ def closing_without_code(connection: ServerConnection, _: str | bytes) -> None:
 @pytest.mark.parametrize(
     ("behave", "code", "words"),
     [
-        (closing(1000, "enough"), 0, "closed by the other side: 1000 (OK) enough"),
-        (closing(1001), 0, "closed by the other side: 1001 (going away)"),
+        (ending(1000, "enough"), 0, "closed by the other side: 1000 (OK) enough"),
+        (ending(1001), 0, "closed by the other side: 1001 (going away)"),
         (closing_without_code, 0, "closed by the other side: without a code (1005)"),
-        (closing(1008, "no \x1b[5m"), 3, "closed by the other side: 1008 (policy violation) no \\u001b[5m"),
-        (closing(4009), 3, "closed by the other side: 4009"),
+        (ending(1008, "no \x1b[5m"), 3, "closed by the other side: 1008 (policy violation) no \\u001b[5m"),
+        (ending(4009), 3, "closed by the other side: 4009"),
         (breaking, 3, "broke without a closing handshake (1006)"),
     ],
     ids=["1000", "1001", "1005", "1008", "4009", "1006"],

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.console import AT_ONCE, run, url
+from tests.console import AT_ONCE, run, run_until, url
 from tests.peer import Start, always, answer, peers
 from tests.websocket_server import WebSocketServer, echo, swallow, websocket_server
 
@@ -61,7 +61,7 @@ def test_basic_authentication_by_option_or_url(user: str, arguments: tuple[str, 
 def test_unix_socket_with_a_path(tmp_path: Path, scheme: str) -> None:
     path = tmp_path / "there.sock"
     with websocket_server(echo, socket_path=path) as server:
-        done = run(f"{scheme}://{path}:/a?b=c", stdin="one\n")
+        done = run_until(1, f"{scheme}://{path}:/a?b=c", stdin="one\n")
         assert (done.returncode, done.stdout) == (0, "one\n")
         assert server.inbox.of("request")[0].path == "/a?b=c"
 
@@ -79,7 +79,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_with_a_hint(certificat
 
 def test_the_check_can_be_left_out_and_that_is_said(certificate: Path) -> None:
     with websocket_server(echo, certificate=certificate) as server:
-        done = run(f"wss://127.0.0.1:{server.port}", "--no-check", stdin="one\n")
+        done = run_until(1, f"wss://127.0.0.1:{server.port}", "--no-check", stdin="one\n")
     assert (done.returncode, done.stdout) == (0, "one\n")
     assert "is not checked" in done.stderr
 
@@ -87,7 +87,7 @@ def test_the_check_can_be_left_out_and_that_is_said(certificate: Path) -> None:
 def test_a_certificate_is_checked_for_the_address_not_for_the_host_header(certificate: Path) -> None:
     with websocket_server(echo, certificate=certificate) as server:
         arguments = (f"wss://127.0.0.1:{server.port}", "--host", "judge.example")
-        done = run(*arguments, stdin="one\n", SSL_CERT_FILE=str(certificate))
+        done = run_until(1, *arguments, stdin="one\n", SSL_CERT_FILE=str(certificate))
         assert (done.returncode, done.stdout, done.stderr) == (0, "one\n", "")
         assert server.headers()["host"] == "judge.example"
 

@@ -8,7 +8,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from tests.console import Console, StartConsole, url
+from tests.console import AT_ONCE, Console, StartConsole, url
 from tests.daemon import KEY
 from tests.inbox import PATIENCE_S, Inbox
 
@@ -22,7 +22,7 @@ def listening(one: Console) -> int:
 
 
 def test_clients_are_numbered_and_all_get_what_is_typed(start_console: StartConsole) -> None:
-    one = start_console("--listen", "0", "--subprotocol", "chat")
+    one = start_console("--listen", "0", *AT_ONCE, "--subprotocol", "chat")
     port = listening(one)
     one.say("to whoever comes first")
     with connect(url(port, "/x"), subprotocols=[Subprotocol("chat")], origin=None) as first:
@@ -46,16 +46,19 @@ def test_clients_are_numbered_and_all_get_what_is_typed(start_console: StartCons
 
 
 def test_a_handshake_that_fails_is_noted(start_console: StartConsole) -> None:
-    one = start_console("--listen", "0")
+    one = start_console("--listen", "0", *AT_ONCE)
     port = listening(one)
     with socket.create_connection(("127.0.0.1", port)) as plain:
         plain.sendall(b"GET /there HTTP/1.1\r\nHost: a\r\n\r\n")
         assert plain.recv(1000).startswith(b"HTTP/1.1 426")
     assert "a request for /there refused with HTTP status 426" in one.note()
+    with connect(url(port)):
+        assert "client 1 connected" in one.note()
+        assert one.end() == 0
 
 
 def test_closing_closes_all_clients_and_the_next_may_come(start_console: StartConsole) -> None:
-    one = start_console("--listen", "0", "--slash")
+    one = start_console("--listen", "0", *AT_ONCE, "--slash")
     port = listening(one)
     one.say("/close 4003 out")
     with connect(url(port)) as client, pytest.raises(ConnectionClosed, match=r"4003 .* out"):
@@ -66,7 +69,7 @@ def test_closing_closes_all_clients_and_the_next_may_come(start_console: StartCo
 
 
 def test_it_plays_a_socketio_server(start_console: StartConsole) -> None:
-    one = start_console("--listen", "0", "--socketio")
+    one = start_console("--listen", "0", *AT_ONCE, "--socketio")
     port = listening(one)
     one.say('greet {"a": 1} "b"')
     heard = Inbox()
