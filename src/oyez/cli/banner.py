@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from oyez.access.keys import WELL_KNOWN_KEYS
 from oyez.cli.colours import Part, make_console, styled
 from oyez.config.tree import Settings
+from oyez.site_settings import KEY, PUBLIC_URL, URL, USE
 
 # An address that stands for all of a machine is none that a browser could go to. Behind it: networks that there are not
 # (RFC 5737, RFC 3849), on the way to which the system takes one of the machine's own addresses.
@@ -59,10 +60,10 @@ def _row(name: str, value: str, style: str = "", remark: str = "") -> list[Part]
 
 def _django(url: str, key: str) -> dict[str, object]:
     return {
-        "EVENT_DAEMON_USE": True,
-        "EVENT_DAEMON_URL": url,  # what the site posts to
-        "EVENT_DAEMON_PUBLIC_URL": url,  # what browsers connect to: behind nginx, the site's own address
-        "EVENT_DAEMON_KEY": key,
+        USE: True,
+        URL: url,  # what the site posts to
+        PUBLIC_URL: url,  # what browsers connect to: behind nginx, the site's own address
+        KEY: key,
     }
 
 

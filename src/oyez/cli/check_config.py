@@ -18,22 +18,14 @@ from oyez.config.tree import Entry, Settings, fields_of
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 
 
+@options.take_settings
 def check_config(
-    context: typer.Context,
     *,
     config: options.Config = None,
-    host: options.Host = None,
-    port: options.Port = None,
-    uds: options.Uds = None,
-    key: options.Key = None,
-    key_file: options.KeyFile = None,
-    broker: options.Broker = None,
-    dev: options.Dev = None,
-    log_level: options.LogLevel = None,
-    log_format: options.LogFormat = None,
     show_all: Annotated[
         bool, typer.Option("--all", help="Print the defaults too, and what each setting means.")
     ] = False,
+    **flags: object,
 ) -> None:
     """Check the settings, and print those that you have set as TOML, each with its source. Secrets are not shown.
 
@@ -41,7 +33,7 @@ def check_config(
 
     A file to begin with: [bold]oyez check-config --all > oyez.toml[/bold]
     """
-    settings, sources, warnings = load_with_sources(config, os.environ, options.read_flags(context))
+    settings, sources, warnings = load_with_sources(config, os.environ, flags)
     for warning in warnings:
         complain(f"warning: {warning}")
     if not settings.key and not (settings.post_listener.host or settings.post_listener.uds):

@@ -21,6 +21,11 @@ _CHUNK_BYTES = 2**20
 Parse = Callable[[str], object]
 
 
+def bad_message(words: str) -> typer.BadParameter:
+    """Make the error that blames the argument MESSAGE."""
+    return typer.BadParameter(words, param_hint="'MESSAGE'")
+
+
 class Lines:
     """The events of a file, of the standard input (``-``), or of the lines of an argument.
 
@@ -59,7 +64,7 @@ class Lines:
         try:
             return Path(path).open("rb")
         except OSError as error:
-            raise typer.BadParameter(f"{path} cannot be read: {error.strerror}", param_hint="'MESSAGE'") from error
+            raise bad_message(f"{path} cannot be read: {error.strerror}") from error
 
     def _events(self, file: BinaryIO) -> Iterator[list[tuple[int, object]]]:
         first = 1
@@ -75,9 +80,9 @@ class Lines:
         try:  # a byte order mark may stand before any line: files are joined with cat
             return self._parse(saved_text.decode(line.removesuffix(b"\r")))
         except ValueError as error:
-            raise typer.BadParameter(f"line {number}: expected {error}", param_hint="'MESSAGE'") from error
+            raise bad_message(f"line {number}: expected {error}") from error
         except typer.BadParameter as error:
-            raise typer.BadParameter(f"line {number}: {error.message}", param_hint="'MESSAGE'") from error
+            raise bad_message(f"line {number}: {error.message}") from error
 
 
 def _can_be_read_twice(file: BinaryIO) -> bool:

@@ -3,27 +3,47 @@
 It must not know what the commands do with them.
 """
 
-from collections.abc import Iterable
+import inspect
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer.models import OptionInfo
 
-from oyez.config.tree import Settings, fields_of
+from oyez.config.tree import Entry, Settings, fields_of
 
 DEFAULT_URL = "http://127.0.0.1:15100"
 
-_ENTRIES = {entry.key: entry for entry in fields_of(Settings())}
+_ENTRIES = tuple(fields_of(Settings()))
+_METAVARS = {
+    "host": "ADDRESS", "port": "NUMBER", "uds": "PATH", "key": "SECRET", "key_file": "FILE", "broker": "URL",
+    "log_level": "LEVEL", "log_format": "FORMAT",
+}  # fmt: skip
 
 
-def _flag(key: str, metavar: str | None = None, *, switch: bool = False) -> OptionInfo:
-    entry = _ENTRIES[key]
-    name = f"{entry.flag}/{entry.flag.replace('--', '--no-', 1)}" if switch else entry.flag
+def take_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each setting that has a flag. It gets them as ``**flags``: None is not given.
+
+    Flags stay texts until `load` reads them: a wrong one is then explained like a wrong line in the file.
+    """
+    signature = inspect.signature(command)
+    config, *others = (each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD)
+    flags = [
+        inspect.Parameter(entry.key, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_option_of(entry))
+        for entry in _ENTRIES
+        if entry.flag
+    ]
+    vars(command)["__signature__"] = signature.replace(parameters=[config, *flags, *others])
+    return command
+
+
+def _option_of(entry: Entry) -> object:
+    is_switch = entry.kind == "boolean"
+    name = f"{entry.flag}/{entry.flag.replace('--', '--no-', 1)}" if is_switch else entry.flag
     choices = f" One of {', '.join(entry.setting.choices)}." if entry.setting.choices else ""
     default = f" Default: {entry.default}." if entry.default else ""
-    option: OptionInfo = typer.Option(name, metavar=metavar, help=entry.setting.doc + choices + default)
-    return option
+    option = typer.Option(name, metavar=_METAVARS.get(entry.key), help=entry.setting.doc + choices + default)
+    return Annotated[bool | None if is_switch else str | None, option]
 
 
 def require_text(channels: Iterable[str]) -> None:
@@ -35,27 +55,10 @@ def require_text(channels: Iterable[str]) -> None:
             raise typer.BadParameter(f"{name!a} is not UTF-8", param_hint="CHANNEL") from error
 
 
-# Flags stay texts until `load` reads them: a wrong one is then explained like a wrong line in the file.
 Config = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="Settings in TOML; flags and OYEZ_… variables win over it."),
 ]
-Host = Annotated[str | None, _flag("host", "ADDRESS")]
-Port = Annotated[str | None, _flag("port", "NUMBER")]
-Uds = Annotated[str | None, _flag("uds", "PATH")]
-Key = Annotated[str | None, _flag("key", "SECRET")]
-KeyFile = Annotated[str | None, _flag("key_file", "FILE")]
-Broker = Annotated[str | None, _flag("broker", "URL")]
-Dev = Annotated[bool | None, _flag("dev", switch=True)]
-LogLevel = Annotated[str | None, _flag("log_level", "LEVEL")]
-LogFormat = Annotated[str | None, _flag("log_format", "FORMAT")]
-
-
-def read_flags(context: typer.Context) -> dict[str, object]:
-    """Return what was given of the flags above, by the settings' names; None: not given."""
-    return {key: context.params[key] for key, entry in _ENTRIES.items() if entry.flag}
-
-
 DaemonUrl = Annotated[
     str,
     typer.Option(

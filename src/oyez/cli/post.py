@@ -11,7 +11,7 @@ import typer
 
 from oyez import saved_text
 from oyez.cli import options
-from oyez.cli.lines import Lines
+from oyez.cli.lines import Lines, bad_message
 from oyez.cli.output import complain, print_line
 from oyez.client import BadEvent, JsonText, Poster, PosterError
 
@@ -59,7 +59,7 @@ def _post_one(poster: Poster, channels: list[str], value: object) -> None:
     try:
         ids = poster.publish(channels, value) if len(channels) > 1 else [poster.post(channels[0], value)]
     except ValueError as error:
-        raise typer.BadParameter(f"this cannot be posted as JSON: {error}", param_hint="'MESSAGE'") from error
+        raise bad_message(f"this cannot be posted as JSON: {error}") from error
     for event_id in ids:
         print_line(str(event_id))
 
@@ -106,7 +106,7 @@ def _post_batch(
         tally.add(error.ids)
         if isinstance(error, BadEvent):
             line = numbered[error.index // len(channels)][0]
-            raise typer.BadParameter(f"line {line} cannot be posted: {error.reason}", param_hint="'MESSAGE'") from error
+            raise bad_message(f"line {line} cannot be posted: {error.reason}") from error
         raise
 
 
@@ -139,13 +139,13 @@ def _read(message: str) -> str:
             return saved_text.decode(sys.stdin.buffer.read())
         return saved_text.decode(Path(message[1:]).read_bytes()) if message.startswith("@") else message
     except ValueError as error:
-        raise typer.BadParameter(f"expected {error}", param_hint="'MESSAGE'") from error
+        raise bad_message(f"expected {error}") from error
     except OSError as error:
-        raise typer.BadParameter(f"{message[1:]} cannot be read: {error.strerror}", param_hint="'MESSAGE'") from error
+        raise bad_message(f"{message[1:]} cannot be read: {error.strerror}") from error
 
 
 def _parse(content: str) -> object:
     try:
         return JsonText(content)
     except ValueError as error:
-        raise typer.BadParameter(f"not JSON: {error}. --text posts it as a text.", param_hint="'MESSAGE'") from error
+        raise bad_message(f"not JSON: {error}. --text posts it as a text.") from error

@@ -3,27 +3,13 @@
 import os
 import sys
 
-import typer
-
 from oyez.cli import options
 from oyez.config.load import load_with_sources
 from oyez.outlet import Outlet, descriptor_of
 
 
-def serve(
-    context: typer.Context,
-    *,
-    config: options.Config = None,
-    host: options.Host = None,
-    port: options.Port = None,
-    uds: options.Uds = None,
-    key: options.Key = None,
-    key_file: options.KeyFile = None,
-    broker: options.Broker = None,
-    dev: options.Dev = None,
-    log_level: options.LogLevel = None,
-    log_format: options.LogFormat = None,
-) -> None:
+@options.take_settings
+def serve(config: options.Config = None, **flags: object) -> None:
     """Start the daemon, until SIGTERM or Ctrl-C.
 
     A try-out with a page to play on: [bold]oyez serve --dev[/bold]
@@ -32,7 +18,7 @@ def serve(
     """
     from oyez.server import run  # noqa: PLC0415 - the server's libraries must not slow `oyez post` down
 
-    settings, _, warnings = load_with_sources(config, os.environ, options.read_flags(context))
+    settings, _, warnings = load_with_sources(config, os.environ, flags)
 
     def on_ready(address: str) -> None:
         if settings.dev:
