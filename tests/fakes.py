@@ -17,7 +17,7 @@ from oyez.net.callbacks import OpenSocket
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.origins import Origins
 from oyez.net.ticker import Ticker
-from oyez.net.websocket import FrameReceiver
+from oyez.net.websocket.connection import FrameReceiver
 
 
 def run_without_loop(step: Coroutine[object, object, object]) -> None:

@@ -32,7 +32,7 @@ from oyez.net.http.settings import HttpSettings
 from oyez.net.origins import Origins
 from oyez.net.stream import StreamReceiver
 from oyez.net.ticker import Ticker
-from oyez.net.websocket import FrameReceiver
+from oyez.net.websocket.connection import FrameReceiver
 from oyez.wire import engineio, json_text, socketio
 from oyez.wire.socketio import Packet, PacketType
 from oyez.wire.socketio_session import SocketIOSession

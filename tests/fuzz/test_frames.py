@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN, SERVER, Protocol
 
-from oyez.net.websocket import WebSocketConnection
+from oyez.net.websocket.connection import WebSocketConnection
 from oyez.wire.websocket import take_text_frames
 from tests.fakes import Callbacks, Loop, Messages, Socket
 from tests.fuzz import fuzz

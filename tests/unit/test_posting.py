@@ -22,7 +22,7 @@ from oyez.hub.settings import HistorySettings
 from oyez.limits import LimitSettings
 from oyez.net.origins import Origins
 from oyez.net.peer import Peers
-from oyez.net.websocket import WebSocketConnection
+from oyez.net.websocket.connection import WebSocketConnection
 from oyez.notes import Notes
 from tests.fakes import Callbacks, Clock, Loop, Socket
 

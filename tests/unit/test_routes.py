@@ -8,7 +8,7 @@ from oyez.limits import LimitSettings
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.settings import HttpSettings
 from oyez.net.ticker import Ticker
-from oyez.net.websocket import FrameReceiver
+from oyez.net.websocket.connection import FrameReceiver
 from oyez.notes import Notes
 from oyez.server.routes import Routes
 from tests.fakes import Clock

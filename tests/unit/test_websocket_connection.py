@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from websockets.frames import Frame, Opcode
 
-from oyez.net.websocket import WebSocketConnection
+from oyez.net.websocket.connection import WebSocketConnection
 from tests.fakes import Callbacks, Clock, Loop, Messages, Socket
 
 

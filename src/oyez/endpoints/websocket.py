@@ -11,7 +11,7 @@ from oyez.endpoints.settings import WebsocketSettings
 from oyez.hub.history import Gap
 from oyez.hub.subscriber import Subscription
 from oyez.net.http.handshake import Handshake, Refusal
-from oyez.net.websocket import FrameReceiver, WebSocketConnection
+from oyez.net.websocket.connection import FrameReceiver, WebSocketConnection
 from oyez.wire import commands, raw_commands
 from oyez.wire.commands import CommandError
 from oyez.wire.raw_commands import RawCommand

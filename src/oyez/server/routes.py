@@ -16,7 +16,7 @@ from oyez.net.http.settings import HttpSettings
 from oyez.net.origins import Origins
 from oyez.net.stream import StreamReceiver
 from oyez.net.ticker import Ticker
-from oyez.net.websocket import FrameReceiver
+from oyez.net.websocket.connection import FrameReceiver
 from oyez.notes import Notes
 
 Judge = Callable[[Handshake], FrameReceiver | Refusal]

@@ -21,7 +21,7 @@ from oyez.net.http.body import TooLarge, read_body, until_disconnected
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.origins import Origins
 from oyez.net.peer import Peers
-from oyez.net.websocket import FrameReceiver, WebSocketConnection
+from oyez.net.websocket.connection import FrameReceiver, WebSocketConnection
 from oyez.wire import engineio, http_fields
 
 _RETRY_AFTER_S = 30

@@ -18,7 +18,7 @@ from oyez.net.engineio.session_id import new_session_id
 from oyez.net.engineio.settings import SocketioSettings
 from oyez.net.engineio.upgrade import UpgradeAttempt
 from oyez.net.ticker import Ticker
-from oyez.net.websocket import WebSocketConnection
+from oyez.net.websocket.connection import WebSocketConnection
 from oyez.wire import engineio
 from oyez.wire.engineio_session import Action, SessionEvent, SessionMachine, SessionState
 from oyez.wire.websocket import binary_frame, text_frame

@@ -12,7 +12,7 @@ server, to pending polls                 "6"        from now on all goes over th
 from typing import Protocol
 
 from oyez.net.ticker import Ticker
-from oyez.net.websocket import WebSocketConnection
+from oyez.net.websocket.connection import WebSocketConnection
 from oyez.wire import engineio
 from oyez.wire.engineio_session import Action, SessionEvent
 from oyez.wire.websocket import text_frame

@@ -10,7 +10,7 @@ from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.settings import HttpSettings
 from oyez.net.origins import Origins
 from oyez.net.stream import StreamReceiver
-from oyez.net.websocket import FrameReceiver
+from oyez.net.websocket.connection import FrameReceiver
 
 
 class IdleSocket(Protocol):

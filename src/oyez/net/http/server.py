@@ -20,7 +20,7 @@ from oyez.net.http.callbacks import HttpCallbacks
 from oyez.net.http.first_bytes import FirstBytes
 from oyez.net.http.middleware import HttpMiddleware
 from oyez.net.ticker import Ticker
-from oyez.net.websocket import WebSocketConnection
+from oyez.net.websocket.connection import WebSocketConnection
 
 BACKLOG = 4096
 """Connects that may wait: after a restart all listeners come back within a second or two."""

@@ -10,7 +10,7 @@ from oyez.net.http.handshake import BadHandshake, Handshake, Refusal, accept
 from oyez.net.locality import RawHeaders
 from oyez.net.socket import SocketConnection
 from oyez.net.stream import StreamConnection
-from oyez.net.websocket import WebSocketConnection
+from oyez.net.websocket.connection import WebSocketConnection
 
 
 def take_websocket(

@@ -1,0 +1,1 @@
+"""WebSockets after their handshake: frames in and out, and the closing handshake."""
