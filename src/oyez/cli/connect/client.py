@@ -17,6 +17,7 @@ from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidStatu
 from websockets.http11 import Response
 from websockets.typing import Origin, Subprotocol
 
+from oyez.cli.connect.dialect import Plain, SocketIO
 from oyez.cli.connect.loop import CLOSE_TIMEOUT_S, MAX_FRAME_BYTES, Console, farewell, hang_up
 from oyez.cli.connect.options import Destination
 from oyez.cli.exits import LinkError
@@ -36,14 +37,23 @@ class Client(Console):
 
     _closing: asyncio.Task[None] | None = None
 
-    async def converse(self, connection: ClientConnection, wait_s: float) -> None:
-        """Go on until the server closes, or `wait_s` seconds after the end of what is typed.
+    def make_dialect(self) -> Plain:
+        """Make what is spoken to the server."""
+        manner = self.manner
+        return SocketIO(manner.namespace, manner.auth, show_ping=manner.show_ping) if manner.socketio else Plain()
 
-        Raises LinkError when the server's end was none in peace, ListenError when it refuses us, BadLine.
+    async def run(self, destination: Destination, reached: socket.socket, until: float) -> None:
+        """Make a WebSocket of a connection by the time `until`, and go on until the server closes or all is said.
+
+        Raises ConfigError, BadLine, ListenError when the server refuses us, LinkError when there is no WebSocket or the
+        server's end was none in peace.
         """
+        connection = await _shake_hands(destination, reached, until, self.kind_of(ClientConnection))
+        subprotocol = f", subprotocol {connection.subprotocol}" if connection.subprotocol else ""
+        self.screen.hint(f"connected to {destination.name}{subprotocol}; /help lists the commands, Ctrl-D ends")
         hearing = asyncio.create_task(self.hear(connection))
         try:
-            await self.talk_until(hearing, wait_s)
+            await self.talk_until(hearing)
         finally:
             is_our_end = self._closing is not None or not hearing.done()
             await hang_up(connection, 1000)
@@ -85,10 +95,9 @@ def reach(destination: Destination, until: float) -> socket.socket:
         raise LinkError(_explain(trouble.__cause__ or TimeoutError(), destination)) from trouble
 
 
-async def shake_hands(
-    reached: socket.socket, destination: Destination, until: float, kind: type[ClientConnection]
+async def _shake_hands(
+    destination: Destination, reached: socket.socket, until: float, kind: type[ClientConnection]
 ) -> ClientConnection:
-    """Make a WebSocket of a connection. Raises LinkError, ConfigError."""
     try:
         return await _Connect(
             destination.uri,

@@ -4,7 +4,7 @@ Knows frames and typed lines. Must not know sockets, screens or clocks.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from oyez.cli.connect import packets
 from oyez.cli.connect.packets import BadLine
@@ -33,27 +33,16 @@ class Taken(NamedTuple):
     refused: str = ""
 
 
-class Dialect(Protocol):
-    """One link's language. `ready` tells whether what is typed would be understood by now.
-
-    `opening` is sent first of all; `commands` are understood besides those of every link, and `forms` says what they
-    and other lines are good for.
-    """
-
-    ready: bool
-    opening: Sequence[str]
-    commands: Mapping[str, Command]
-    forms: Mapping[str, str]
-
-    def take(self, frame: Content) -> Taken:
-        """Read a frame that came."""
-
-    def say(self, line: str) -> Sequence[Content]:
-        """Write the frames for a typed line. Raises BadLine."""
-
-
 class Plain:
-    """Lines go out as they are, and come in so."""
+    """Plain frames: lines go out as they are, and come in so.
+
+    Attributes:
+        ready: whether what is typed would be understood by now.
+        opening: what is sent first of all.
+        commands: those that are understood besides the ones of every link.
+        forms: what these and other lines are good for.
+
+    """
 
     ready = True
     opening: Sequence[str] = ()
@@ -61,29 +50,35 @@ class Plain:
     forms: Mapping[str, str] = {"TEXT": "send it as it is"}
 
     def take(self, frame: Content) -> Taken:
-        """Show all."""
+        """Read a frame that came."""
         return Taken(frame)
 
     def say(self, line: str) -> Sequence[Content]:
-        """Send it as it is."""
+        """Write the frames for a typed line. Raises BadLine."""
         return [line]
 
 
-class SocketIO:
-    """The client's side: connects to one namespace with `auth`, a JSON object or empty, and answers pings."""
+class SocketIO(Plain):
+    """The client's side of Socket.IO: it connects to one namespace, and answers pings.
 
-    opening: Sequence[str] = ()
-    forms: Mapping[str, str] = _FORMS
+    Args:
+        namespace: to connect to.
+        auth: a JSON object to connect with, or empty.
+        show_ping: whether pings and pongs are shown.
+
+    """
+
+    forms = _FORMS
 
     def __init__(self, namespace: str, auth: bytes, *, show_ping: bool) -> None:
         self.ready = False
-        self.commands: Mapping[str, Command] = {"ack": self._acknowledge}
+        self.commands = {"ack": self._acknowledge}
         self._client = SocketIOClient(namespace)
         self._auth = auth
         self._show_ping = show_ping
 
     def take(self, frame: Content) -> Taken:
-        """Show packets by name."""
+        """Read a packet, which is shown by its name."""
         if isinstance(frame, bytes):
             return Taken(frame)
         received = self._client.receive(frame)

@@ -13,7 +13,8 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.frames import Close, Frame, Opcode
 from websockets.protocol import Event
 
-from oyez.cli.connect.dialect import Content, Dialect
+from oyez.cli.connect.dialect import Content, Plain
+from oyez.cli.connect.options import Manner
 from oyez.cli.connect.packets import BadLine
 from oyez.cli.connect.screen import Screen
 from oyez.cli.exits import ListenError
@@ -40,13 +41,14 @@ class Console:
 
     """
 
-    def __init__(self, screen: Screen, make_dialect: Callable[[], Dialect], *, slash: bool) -> None:
-        """Make it in the loop that it runs in. `slash` tells whether lines that begin with a slash are commands."""
+    def __init__(self, screen: Screen, manner: Manner) -> None:
+        """Make it in the event loop that it runs in."""
         self.screen = screen
-        self.links: dict[Connection, tuple[str, Dialect]] = {}
-        self._make_dialect = make_dialect
-        self._typed = make_dialect()
-        self._slash = slash
+        self.manner = manner
+        self.links: dict[Connection, tuple[str, Plain]] = {}
+        # Not where a script sends what it is given are lines with a slash commands.
+        self._takes_commands = manner.slash or manner.socketio or screen.interactive
+        self._typed = self.make_dialect()
         self._changed = asyncio.Event()
         self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "ping": self._ping,
@@ -56,21 +58,21 @@ class Console:
             "help": self._help,
         }
 
-    async def talk_until(self, end: asyncio.Future[None], wait_s: float) -> None:
-        """Take lines until `end` is done, or until `wait_s` seconds after the last line. Raises BadLine."""
+    async def talk_until(self, end: asyncio.Future[None]) -> None:
+        """Take lines until `end` is done, or for a script until some seconds after the last line. Raises BadLine."""
         talking = asyncio.create_task(self._talk())
         try:
             await asyncio.wait({end, talking}, return_when=asyncio.FIRST_COMPLETED)
             if talking.done():
                 talking.result()
-                await asyncio.wait({end}, timeout=wait_s)
+                await asyncio.wait({end}, timeout=0 if self.screen.interactive else self.manner.wait_s)
         finally:
             talking.cancel()
             await asyncio.gather(talking, return_exceptions=True)
 
     async def hear(self, connection: Connection, who: str = "") -> None:
         """Show what comes on a new link, and send what it is answered with, until it is closed. Raises ListenError."""
-        dialect = self._make_dialect()
+        dialect = self.make_dialect()
         self.links[connection] = who, dialect
         try:
             with suppress(ConnectionClosed):
@@ -95,6 +97,10 @@ class Console:
 
     # What the two sides do each in their own way
 
+    def make_dialect(self) -> Plain:
+        """Make what one link speaks."""
+        return Plain()
+
     async def ready(self) -> None:
         """Wait until somebody is there who would understand what is typed."""
         while not any(dialect.ready for _, dialect in self.links.values()):
@@ -110,6 +116,19 @@ class Console:
     async def close(self, code: int, reason: str) -> None:
         """Close all links."""
         await asyncio.gather(*(hang_up(connection, code, reason) for connection in self.links))
+
+    def kind_of(self, connection: type[Any]) -> type[Any]:
+        """Return a kind of connection; one that notes pings and pongs, if these are to be shown."""
+
+        def process_event(link: Connection, event: Event) -> None:
+            if isinstance(event, Frame) and event.opcode in _CONTROL:
+                text = bytes(event.data).decode(errors="replace")
+                self.screen.note(f"{_CONTROL[event.opcode]} {text!r}" if text else _CONTROL[event.opcode])
+            connection.process_event(link, event)
+
+        if not self.manner.show_ping:
+            return connection
+        return type(connection.__name__, (connection,), {"process_event": process_event})
 
     # Lines
 
@@ -136,7 +155,7 @@ class Console:
             if not line.strip():
                 return
             self.screen.echo(line)
-        is_command = self._slash and line.startswith("/")
+        is_command = self._takes_commands and line.startswith("/")
         if not is_command or line.startswith("//"):
             await self._send(self._typed.say(line[is_command:]))
             return
@@ -215,15 +234,3 @@ def farewell(connection: Connection) -> str:
 
 def _words(close: Close) -> str:
     return "without a code (1005)" if close.code == 1005 else str(close)
-
-
-def showing_control(kind: type[Any], screen: Screen) -> type[Any]:
-    """Derive a kind of connection that notes the pings and pongs that come."""
-
-    def process_event(connection: Connection, event: Event) -> None:
-        if isinstance(event, Frame) and event.opcode in _CONTROL:
-            text = bytes(event.data).decode(errors="replace")
-            screen.note(f"{_CONTROL[event.opcode]} {text!r}" if text else _CONTROL[event.opcode])
-        kind.process_event(connection, event)
-
-    return type(kind.__name__, (kind,), {"process_event": process_event})

@@ -42,19 +42,17 @@ class Pipe:
         """Leave it out: whoever sent it knows it."""
 
     def note(self, text: str) -> None:
-        """Print it to the standard error."""
+        """Print what happened, or what was wrong, to the standard error."""
         complain(text)
 
     def hint(self, text: str) -> None:
-        """Leave it out."""
+        """Leave out what only people want to know."""
 
     def help(self, text: str) -> None:
         """Print it to the standard error, unmarked: nothing has happened."""
         remark(text)
 
-    def warn(self, text: str) -> None:
-        """Print it to the standard error."""
-        complain(text)
+    warn = note
 
     async def keep_up(self) -> None:
         """Return at once: `print_line` waits by itself."""

@@ -6,6 +6,7 @@ Knows who is connected. Must not know what a screen is made of.
 import asyncio
 import errno
 import os
+import secrets
 from collections.abc import Sequence
 
 from websockets.asyncio.server import Server as Listener
@@ -13,7 +14,7 @@ from websockets.asyncio.server import ServerConnection, broadcast, serve
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from oyez.cli.connect.dialect import Content
+from oyez.cli.connect.dialect import Content, Plain, SocketIOServer
 from oyez.cli.connect.loop import CLOSE_TIMEOUT_S, MAX_FRAME_BYTES, Console, farewell
 from oyez.cli.connect.packets import BadLine
 from oyez.cli.exits import LinkError
@@ -24,10 +25,15 @@ class Server(Console):
 
     _seen = 0
 
-    async def run(
-        self, host: str, port: int, subprotocols: Sequence[str], wait_s: float, kind: type[ServerConnection]
-    ) -> None:
-        """Take clients until `wait_s` seconds after the end of what is typed. Raises LinkError, BadLine."""
+    def make_dialect(self) -> Plain:
+        """Make what is spoken to one client."""
+        manner = self.manner
+        if not manner.socketio:
+            return Plain()
+        return SocketIOServer(secrets.token_urlsafe(9), manner.namespace, show_ping=manner.show_ping)
+
+    async def run(self, host: str, port: int, subprotocols: Sequence[str]) -> None:
+        """Take clients until all is said. Raises LinkError, BadLine."""
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
             listener = await serve(
@@ -39,7 +45,7 @@ class Server(Console):
                 ping_interval=None,  # a console does not speak by itself
                 close_timeout=CLOSE_TIMEOUT_S,
                 max_size=MAX_FRAME_BYTES,
-                create_connection=kind,
+                create_connection=self.kind_of(ServerConnection),
             )
         except OSError as error:
             number = error.errno or 0  # asyncio's own words tell the address once more
@@ -48,7 +54,7 @@ class Server(Console):
         async with listener:
             self.screen.note(f"listening on {_address_of(listener)}")
             try:
-                await self.talk_until(self._failed, wait_s)
+                await self.talk_until(self._failed)
                 if self._failed.done():
                     self._failed.result()
             finally:

@@ -1,21 +1,16 @@
-"""Putting a console together: the screen that fits, the links, and how a bad line ends the command.
+"""Putting a console together: the screen that fits, the side that we play, and how a bad line ends the command.
 
 It must not know how the options are spelled.
 """
 
 import asyncio
-import secrets
 import sys
 import time
 from collections.abc import Awaitable, Callable
 
 import typer
-from websockets.asyncio.client import ClientConnection
-from websockets.asyncio.server import ServerConnection
 
 from oyez.cli.connect import client, server
-from oyez.cli.connect.dialect import Dialect, Plain, SocketIO, SocketIOServer
-from oyez.cli.connect.loop import showing_control
 from oyez.cli.connect.options import Destination, Manner
 from oyez.cli.connect.packets import BadLine
 from oyez.cli.connect.screen import Pipe, Screen
@@ -25,39 +20,14 @@ from oyez.cli.output import complain
 
 def call(destination: Destination, manner: Manner) -> None:
     """Connect to a server and converse. Raises typer.Exit, ConfigError, LinkError, ListenError."""
-
-    def make_dialect() -> Dialect:
-        if not manner.socketio:
-            return Plain()
-        return SocketIO(manner.namespace, manner.auth, show_ping=manner.show_ping)
-
-    async def converse(screen: Screen) -> None:
-        kind = showing_control(ClientConnection, screen) if manner.show_ping else ClientConnection
-        connection = await client.shake_hands(reached, destination, until, kind)
-        subprotocol = f", subprotocol {connection.subprotocol}" if connection.subprotocol else ""
-        screen.hint(f"connected to {destination.name}{subprotocol}; /help lists the commands, Ctrl-D ends")
-        console = client.Client(screen, make_dialect, slash=_has_commands(manner, screen))
-        await console.converse(connection, _wait_s(manner, screen))
-
     until = time.monotonic() + client.OPEN_TIMEOUT_S
     reached = client.reach(destination, until)
-    _run(manner, converse)
+    _run(manner, lambda screen: client.Client(screen, manner).run(destination, reached, until))
 
 
 def listen(host: str, port: int, subprotocols: tuple[str, ...], manner: Manner) -> None:
     """Play the server. Raises typer.Exit, LinkError."""
-
-    def make_dialect() -> Dialect:
-        if not manner.socketio:
-            return Plain()
-        return SocketIOServer(secrets.token_urlsafe(9), manner.namespace, show_ping=manner.show_ping)
-
-    async def converse(screen: Screen) -> None:
-        kind = showing_control(ServerConnection, screen) if manner.show_ping else ServerConnection
-        console = server.Server(screen, make_dialect, slash=_has_commands(manner, screen))
-        await console.run(host, port, subprotocols, _wait_s(manner, screen), kind)
-
-    _run(manner, converse)
+    _run(manner, lambda screen: server.Server(screen, manner).run(host, port, subprotocols))
 
 
 def _run(manner: Manner, converse: Callable[[Screen], Awaitable[None]]) -> None:
@@ -81,13 +51,3 @@ def _open_screen(manner: Manner) -> Screen:
     from oyez.cli.connect.terminal import Terminal  # noqa: PLC0415 - scripts need not wait for line editing
 
     return Terminal(times=manner.times)
-
-
-def _has_commands(manner: Manner, screen: Screen) -> bool:
-    """Tell whether lines with a slash are commands: not where a script sends what it is given."""
-    return manner.slash or manner.socketio or screen.interactive
-
-
-def _wait_s(manner: Manner, screen: Screen) -> float:
-    """Return how long to hear on after the end of what is typed: a person who ends it does not want to wait."""
-    return 0 if screen.interactive else manner.wait_s

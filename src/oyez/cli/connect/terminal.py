@@ -65,13 +65,7 @@ class Terminal:
         """Say what happened."""
         self._put("·", "dim", text, "dim")
 
-    def hint(self, text: str) -> None:
-        """Say what only people want to know."""
-        self.note(text)
-
-    def help(self, text: str) -> None:
-        """Say a line of what was asked for."""
-        self.note(text)
+    hint = help = note
 
     def warn(self, text: str) -> None:
         """Say what went wrong."""
