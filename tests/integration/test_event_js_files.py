@@ -38,8 +38,9 @@ def test_what_is_served_and_collected_is_what_the_source_makes(tmp_path: Path) -
     assert {path.name for path in (tmp_path / "served").iterdir()} == set(BUILT)
 
 
-def test_its_types_are_what_pages_need() -> None:
-    command = ["node", str(NODE / "node_modules/typescript/bin/tsc"), "--project", str(NODE / "types")]
+@pytest.mark.parametrize("project", [".", "source"])
+def test_its_types_are_what_pages_need_and_its_source_keeps(project: str) -> None:
+    command = ["node", str(NODE / "node_modules/typescript/bin/tsc"), "--project", str(NODE / "types" / project)]
     checked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (checked.returncode, checked.stdout) == (0, "")
 

@@ -74,10 +74,10 @@ const ENDED = { code: 1006, reason: "" };
  */
 
 /**
- * A way to the daemon: how to open it, and its address. `open` resolves when the link has ended, perhaps to how (as the
- * WebSocket's event of that tells it), or rejects.
+ * A way to the daemon: how to open it, and its address (of a shared one, the ways of its leader). `open` resolves when the link
+ * has ended, perhaps to {code, reason} as the WebSocket's last event has them, or rejects.
  *
- * @typedef {[open: (feed: Feed, link: Link, url: string) => Promise<{ code: number, reason: string } | void>, url: any]} Way
+ * @typedef {[open: (feed: Feed, link: Link, url: any) => Promise<any>, url: any]} Way
  */
 
 /**
@@ -185,6 +185,7 @@ export class Feed extends Positions {
     let [open, url] = this.ways[this.way];
     const brief = document.hidden && !this.leads && HOLDING_A_CONNECTION.includes(open);
     if (brief) [open, url] = this.ways[this.ways.length - 1]; // the poll
+    /** @type {Link} */
     const link = { brief, covered: [], asked: [], close() {} };
     this.link = link;
     this.heard = Date.now();

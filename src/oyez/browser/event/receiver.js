@@ -115,3 +115,7 @@ export class EventReceiver {
     }
   }
 }
+
+// The receiver of the page's script elements, if there are such, and what follows them: both are ./tag.js's.
+EventReceiver.page = undefined;
+EventReceiver.follow = undefined;

@@ -1,2 +1,2 @@
 // The script element that this is, or null in a module. A browser tells only while the script runs for the first time.
-export const script = document.currentScript;
+export const script = /** @type {HTMLScriptElement | null} */ (document.currentScript);
