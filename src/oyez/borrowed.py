@@ -46,7 +46,6 @@ BORROWED: Mapping[str, tuple[str, ...]] = {
         "confirmations", "delivery_tag", "is_closed", "max_content_size", "message_id_delivery_tag", "write_queue",
     ),
     "aiormq.connection": ("TCPTransportFactory", "TLSTransportFactory", "TransportFactory"),
-    "aio_pika.connection:Connection": ("PARAMETERS",),
     "pamqp.decode": ("METHODS", "TABLE_MAPPING", "embedded_value", "timestamp"),
 }  # fmt: skip
 """Module, or module and class, to the names that are used of it."""

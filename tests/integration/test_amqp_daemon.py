@@ -112,7 +112,7 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it() -> None:
     program = textwrap.dedent(
         """
         import json, sys
-        sys.modules["aio_pika"] = None  # as if it were not there
+        sys.modules["aiormq"] = None  # as if it were not there
         from oyez.brokers.rabbitmq.url import parse_amqp_url
         from oyez.brokers.rabbitmq import open_amqp
         from oyez.config.tree import Settings

@@ -2,8 +2,8 @@
 
 Knows the client library. Must not know events, or when to connect again.
 
-The library could reconnect by itself (its "robust" connection), but it would hide when: posts under way would wait for
-a server that is gone, and nobody could say between which two events a gap is.
+The library `aio-pika`, which is built on this one, would connect again by itself (its "robust" connection), but hides
+when: pending posts would wait for a server that is gone, and nobody could say between which two events a gap is.
 """
 
 import asyncio
@@ -12,8 +12,7 @@ from asyncio import StreamReader, StreamWriter
 from collections.abc import Awaitable
 from typing import Any
 
-import aio_pika
-from aio_pika.abc import ConnectionParameter
+from aiormq import Connection
 from aiormq.abc import AbstractChannel
 from aiormq.channel import Channel
 from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
@@ -32,8 +31,7 @@ _CLOSE_TIMEOUT_S = 2.0
 _BLOCK_LOOK_S = 1.0
 
 # What goes wrong is told by `explain`, once; the library would log each attempt with a traceback.
-for _name in ("aiormq", "aio_pika"):
-    logging.getLogger(_name).setLevel(logging.CRITICAL)
+logging.getLogger("aiormq").setLevel(logging.CRITICAL)
 
 read_leniently()
 
@@ -44,6 +42,7 @@ class AmqpConnection:
     Args:
         url: the broker's.
         answered: told what becomes of each post.
+        answer_timeout_s: how long the server may take for an answer.
 
     Attributes:
         lost: done when the connection is of no use any more; its result says why.
@@ -53,8 +52,9 @@ class AmqpConnection:
 
     posting: PostingChannel
 
-    def __init__(self, url: AmqpUrl, answered: Answered) -> None:
+    def __init__(self, url: AmqpUrl, answered: Answered, answer_timeout_s: float = ANSWER_TIMEOUT_S) -> None:
         self.url = url
+        self.answer_timeout_s = answer_timeout_s
         self.lost: asyncio.Future[BrokerError] = asyncio.get_running_loop().create_future()
         self.is_blocked = False
         self.is_unbound = False
@@ -65,9 +65,8 @@ class AmqpConnection:
             address = URL(url.url)
         except ValueError as error:
             raise BrokerError(f"amqp://{url.server} cannot be read as a URL", temporary=False) from error
-        self._connection = _LibraryConnection(
-            address, client_properties={"connection_name": "oyez"}, transport_factory=self._socket
-        )
+        self._connection = Connection(address, transport_factory=self._socket)
+        self._is_open = False
         self._watcher: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -80,7 +79,9 @@ class AmqpConnection:
         self._watcher = asyncio.create_task(self._watch())
 
     async def _open(self) -> None:
-        await self._connection.connect()
+        await self._connection.connect(client_properties={"connection_name": "oyez"})
+        await self._connection.ready()
+        self._is_open = True
         await self._check_exchange()
         await self._check_permission_to_write()
         self.posting = PostingChannel(
@@ -91,8 +92,7 @@ class AmqpConnection:
             self._unrouted,
             failed=self._posting_failed,
         )
-        assert self._connection.transport is not None
-        self._connection.transport.connection.closing.add_done_callback(self._closed)
+        self._connection.closing.add_done_callback(self._closed)
 
     async def ask(self, doing: str, answer: Awaitable[Any]) -> Any:
         """Await an answer of the server, for so long as one may take.
@@ -101,16 +101,16 @@ class AmqpConnection:
             BrokerError: it is a refusal, or there was none.
         """
         try:
-            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            async with asyncio.timeout(self.answer_timeout_s):
                 return await answer
         except Exception as error:
             raise explain(error, self.url, doing) from error
 
     async def open_channel(self, *, watched: bool = False, confirms: bool = False) -> AbstractChannel:
         """Open a channel; the link is lost with one that is watched."""
-        if self._connection.transport is None:
+        if not self._is_open:
             raise ConnectionError("the connection is closed")
-        channel = await self._connection.transport.connection.channel(publisher_confirms=confirms)
+        channel = await self._connection.channel(publisher_confirms=confirms)
         if watched:
             assert isinstance(channel, Channel)
             channel.closing.add_done_callback(self._closed)
@@ -139,9 +139,9 @@ class AmqpConnection:
         is_lost = self.lost.done()
         self.lose(BrokerError("the connection is closed", temporary=True))
         try:
-            if self._connection.transport is not None and not is_lost:
+            if self._is_open and not is_lost:
                 async with asyncio.timeout(_CLOSE_TIMEOUT_S):
-                    await self._connection.transport.connection.close()
+                    await self._connection.close()
         except Exception as error:  # noqa: BLE001  # whatever the library makes of it, the socket is cut
             logger.debug("the connection to RabbitMQ did not end well: %r", error)
         finally:
@@ -177,8 +177,7 @@ class AmqpConnection:
 
     async def _watch(self) -> None:
         """Ask for a sign of life now and then: a silent server, a deleted exchange, one that takes no posts."""
-        assert self._connection.transport is not None
-        connection = self._connection.transport.connection
+        connection = self._connection
         loop = asyncio.get_running_loop()
         look_at = loop.time() + self.url.heartbeat_s
         while True:
@@ -223,19 +222,3 @@ class _Socket(TransportFactory):
         """Cut the connection."""
         if self._writer is not None:
             self._writer.transport.abort()
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
-class _LibraryConnection(aio_pika.Connection):
-    """The library's connection, which can be told how to make its socket."""
-
-    PARAMETERS = (
-        *aio_pika.Connection.PARAMETERS,
-        ConnectionParameter(name="transport_factory", parser=_as_it_is, is_kwarg=True),
-    )
-
-    def __del__(self) -> None:
-        """Leave alone what `AmqpConnection.close` has closed: the library would do so again, and may wait for ever."""
