@@ -15,6 +15,7 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 
 from oyez.brokers.rabbitmq.broker import AmqpBroker
+from oyez.brokers.rabbitmq.connection import ANSWER_TIMEOUT_S
 from oyez.brokers.rabbitmq.url import parse_amqp_url
 from oyez.errors import BrokerError
 from oyez.hub.history import History
@@ -41,14 +42,26 @@ class Site:
     """
 
     def __init__(
-        self, url: str, *, limits: LimitSettings = LIMITS, wall_clock: Callable[[], float] = time.time
+        self,
+        url: str,
+        *,
+        limits: LimitSettings = LIMITS,
+        wall_clock: Callable[[], float] = time.time,
+        answer_timeout_s: float = ANSWER_TIMEOUT_S,
     ) -> None:
         self.delivered: list[Publication] = []
         self.lost: list[EventId] = []
         self.notes: Counter[str] = Counter()
         self.horizon = EventId(0)
         self._happened = asyncio.Event()
-        self.broker = AmqpBroker(parse_amqp_url(url), limits, HISTORY, self._note, wall_clock=wall_clock)
+        self.broker = AmqpBroker(
+            parse_amqp_url(url),
+            limits,
+            HISTORY,
+            self._note,
+            wall_clock=wall_clock,
+            answer_timeout_s=answer_timeout_s,
+        )
         self.history = History(HISTORY)
         self.hub = Hub(
             self.broker,

@@ -3,10 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-import pytest
-
 from oyez.brokers.memory import MemoryBroker
-from oyez.brokers.sqlite import file
 from oyez.brokers.sqlite.broker import SqliteBroker
 from oyez.brokers.sqlite.settings import SqliteSettings
 from oyez.hub.settings import HistorySettings
@@ -35,13 +32,10 @@ class TestSqlite(BrokerOutageContract):
             synced=self.synced,
             settings=SqliteSettings(10**5, 10**6, 10**8),
             history=HistorySettings(size=10**6, ttl_s=10**5, max_bytes=2**27),
+            busy_timeout_s=0.02,
             clock=clock,
             wall_clock=wall_clock,
         )
-
-    @pytest.fixture(autouse=True)
-    def _locked_out_soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(file, "_BUSY_TIMEOUT_S", 0.02)
 
     def break_store(self) -> None:
         self.other_program = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)

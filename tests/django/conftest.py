@@ -41,7 +41,7 @@ django.setup()
 @pytest.fixture(autouse=True)
 def _events_that_cannot_be_posted_are_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """As settings change with each test, its queue ends with it."""
-    monkeypatch.setattr("oyez.django.queue.DRAIN_S", 0.1)
+    monkeypatch.setattr("oyez.django.wiring.DRAIN_S", 0.1)
 
 
 SiteOf = Callable[..., AbstractContextManager[object]]

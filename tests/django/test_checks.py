@@ -1,6 +1,7 @@
 """Does `manage.py check` name a wrong, missing or contradictory setting, and only such?"""
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,6 @@ import pytest
 from django.core.checks import run_checks
 from django.test import override_settings
 
-from oyez.django import checks
 from tests.django.test_site import AMQP, DMOJ, LQDOJ
 
 ROOT = Path(__file__).parent.parent.parent
@@ -89,7 +89,7 @@ def test_a_wrong_setting_is_named_with_its_cure(values: dict[str, Any], code: st
 
 
 def test_amqp_without_pika_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "pika", None)  # as if it were not there
     with override_settings(**DMOJ, **AMQP):
         assert [message.id for message in run_checks()] == ["oyez.E004"]
 

@@ -4,6 +4,7 @@ import pytest
 
 from oyez.client import Unreachable
 from oyez.django.losses import Losses
+from tests.fakes import Clock
 
 MISTAKE = TypeError("no JSON")
 ABSENCE = Unreachable("nobody is there")
@@ -22,14 +23,15 @@ def test_the_line_at_the_end_names_what_lost_events_and_not_what_lost_none(caplo
     ]
 
 
-def test_the_line_of_the_next_minute_names_it_too(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    losses = Losses()
+def test_the_line_of_the_next_minute_names_it_too(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    losses = Losses(clock)
     losses.add(1, MISTAKE)
+    clock.now += 59
     losses.add(3, MISTAKE)
-    monkeypatch.setattr("oyez.django.losses._PAUSE_S", 0.0)
+    clock.now += 1
     losses.add(0, ABSENCE)
+    clock.now += 60
     losses.add(0, ABSENCE)
     assert caplog.messages == [
         "events are not posted (1 so far): TypeError: no JSON",

@@ -58,8 +58,8 @@ class Backend:
         pass
 
 
-def queue_to(backend: Backend, max_events: int = 1000) -> Queue:
-    return Queue(Sender(backend, timeout_s=1, has_threads=True), Losses(), max_events)
+def queue_to(backend: Backend, max_events: int = 1000, drain_s: float = 0.1) -> Queue:
+    return Queue(Sender(backend, timeout_s=1, has_threads=True), Losses(), max_events, drain_s)
 
 
 def test_what_comes_while_others_wait_goes_behind_them() -> None:
@@ -235,19 +235,16 @@ def test_a_backend_of_the_sites_own_that_fails_does_not_end_the_queue() -> None:
     queue.close()
 
 
-def test_a_closed_queue_posts_what_waits_and_says_what_it_could_not(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("oyez.django.queue.DRAIN_S", 0.3)
+def test_a_closed_queue_posts_what_waits_and_says_what_it_could_not(caplog: pytest.LogCaptureFixture) -> None:
     backend = Backend()
-    queue = queue_to(backend)
+    queue = queue_to(backend, drain_s=0.3)
     queue.put([Post("news", number) for number in range(5)])
     queue.close()
     assert backend.taken.of("news") == list(range(5))
     with pytest.raises(RuntimeError):
         queue.put([Post("news", 6)])
     away = Backend(*[Unreachable("refused")] * 1000)
-    queue = queue_to(away)
+    queue = queue_to(away, drain_s=0.3)
     with caplog.at_level(logging.WARNING):
         queue.put([Post("news", number) for number in range(5)])
         queue.close()

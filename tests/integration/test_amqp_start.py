@@ -96,14 +96,11 @@ def test_a_server_that_is_not_there_yet_is_waited_for(
     assert "is there again" in caplog.text
 
 
-def test_a_server_that_is_silent_at_the_start_is_waited_for(
-    rabbitmq: RabbitMQ, exchange: str, server: Proxy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("oyez.brokers.rabbitmq.connection.ANSWER_TIMEOUT_S", 0.3)
+def test_a_server_that_is_silent_at_the_start_is_waited_for(rabbitmq: RabbitMQ, exchange: str, server: Proxy) -> None:
     server.pause()
 
     async def scene() -> None:
-        async with Site(rabbitmq.url(exchange, port=server.port)) as site:
+        async with Site(rabbitmq.url(exchange, port=server.port), answer_timeout_s=0.3) as site:
             assert not site.broker.available
             await asyncio.to_thread(server.resume)
             await site.recovered()

@@ -135,11 +135,12 @@ def test_a_cut_loses_nothing(stream: Stream, server: Proxy) -> None:
     run(scene())
 
 
-def test_a_stream_that_is_deleted_is_made_anew_with_a_gap(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("oyez.brokers.rabbitmq.stream.ANSWER_TIMEOUT_S", 1.0)
-
+def test_a_stream_that_is_deleted_is_made_anew_with_a_gap(stream: Stream) -> None:
     async def scene() -> None:
-        async with Site(stream.url()) as site, Site(stream.url()) as other:
+        async with (
+            Site(stream.url(), answer_timeout_s=1.0) as site,
+            Site(stream.url(), answer_timeout_s=1.0) as other,
+        ):
             for number in range(5):
                 await site.taken(number)
             await asyncio.to_thread(stream.rabbitmq.delete, queue=stream.name)

@@ -4,9 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-import pytest
-
-from oyez.brokers.rabbitmq.pending import PendingPosts
+from oyez.brokers.rabbitmq.pending import TIMEOUT_S, PendingPosts
 from oyez.errors import BrokerError
 from oyez.hub.publication import Channel, EventId, Post
 
@@ -16,8 +14,8 @@ FAULT = BrokerError("no", temporary=True)
 class Scene:
     """Posts under way, and what they are settled with."""
 
-    def __init__(self) -> None:
-        self.pending = PendingPosts()
+    def __init__(self, timeout_s: float) -> None:
+        self.pending = PendingPosts(timeout_s)
         self.settled: list[tuple[str, list[EventId] | BrokerError]] = []
 
     def add(self, name: str, count: int = 1, size: int = 10) -> range:
@@ -30,9 +28,9 @@ class Scene:
         self.pending.confirmed(number)
 
 
-def in_loop(scene: Callable[[Scene], Coroutine[Any, Any, None]]) -> None:
+def in_loop(scene: Callable[[Scene], Coroutine[Any, Any, None]], timeout_s: float = TIMEOUT_S) -> None:
     async def play() -> None:
-        await scene(Scene())
+        await scene(Scene(timeout_s))
 
     asyncio.run(asyncio.wait_for(play(), 10))
 
@@ -102,9 +100,7 @@ def test_when_the_connection_is_lost_all_are_settled() -> None:
     in_loop(scene)
 
 
-def test_what_is_not_answered_in_time_is_settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("oyez.brokers.rabbitmq.pending.TIMEOUT_S", 0.05)
-
+def test_what_is_not_answered_in_time_is_settled() -> None:
     async def scene(own: Scene) -> None:
         one, two = own.add("one", 2), own.add("two")
         own.come(one[0])
@@ -118,7 +114,7 @@ def test_what_is_not_answered_in_time_is_settled(monkeypatch: pytest.MonkeyPatch
         own.come(late)
         assert own.settled[2] == ("late", [1000 + late])
 
-    in_loop(scene)
+    in_loop(scene, timeout_s=0.05)
 
 
 def test_the_post_itself_is_found_when_it_comes_back() -> None:

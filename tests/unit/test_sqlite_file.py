@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,10 +25,10 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / NAME
 
 
-def refusal(path: Path, *, at_most: int = 1000) -> str:
+def refusal(path: Path, *, at_most: int = 1000, **waits: Any) -> str:
     """Open and read a file that is no good; gives what is said of it. It is let go of."""
     for _ in range(2):
-        with pytest.raises(BrokerError) as refused, opened(path) as file:
+        with pytest.raises(BrokerError) as refused, opened(path, **waits) as file:
             file.read(ReplayBounds(1e10, at_most, 2**26, 10**6), 0)
         assert not refused.value.temporary
         assert str(refused.value).startswith(str(path))
@@ -49,12 +50,9 @@ def test_only_the_daemons_user_may_read_what_is_new(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["moved", "deleted", "replaced"])
-def test_nothing_is_written_where_no_later_start_would_find_it(
-    path: Path, how: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sqlite_file, "_LOOK_INTERVAL_S", 0.0)
+def test_nothing_is_written_where_no_later_start_would_find_it(path: Path, how: str) -> None:
     away = path.with_name("away.sqlite3")
-    with opened(path) as file:
+    with opened(path, look_interval_s=0.0) as file:
         file.insert(rows(1))
         path.rename(away)
         if how == "deleted":
@@ -214,16 +212,13 @@ def test_a_second_daemon_is_refused_with_the_first_ones_number(path: Path, linke
         assert len(ids(file)) == 1
 
 
-def test_a_file_that_another_program_locks_is_refused_until_it_lets_go(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sqlite_file, "_BUSY_TIMEOUT_S", 0.05)
+def test_a_file_that_another_program_locks_is_refused_until_it_lets_go(path: Path) -> None:
     make(path, 3)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    assert "is locked; end the program that keeps it locked" in refusal(path)
+    assert "is locked; end the program that keeps it locked" in refusal(path, busy_timeout_s=0.05)
     other.execute("ROLLBACK")
-    with opened(path) as file:
+    with opened(path, busy_timeout_s=0.05) as file:
         other.execute("BEGIN EXCLUSIVE")
         for count in (1, 20):
             with pytest.raises(BrokerError, match="is locked; end the program that keeps it locked") as refused:

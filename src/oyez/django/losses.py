@@ -6,6 +6,7 @@ It must not know why, nor the events.
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 logger = logging.getLogger("oyez.django")
 
@@ -13,9 +14,14 @@ _PAUSE_S = 60.0
 
 
 class Losses:
-    """Counts what was lost since the last line about it."""
+    """Counts what was lost since the last line about it.
 
-    def __init__(self) -> None:
+    Args:
+        clock: seconds on any steady scale.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._count = 0
         self._told_count = 0
         self._told_at: float | None = None
@@ -28,7 +34,7 @@ class Losses:
             if count:
                 self._count += count
                 self._error = error
-            now = time.monotonic()
+            now = self._clock()
             if self._told_at is not None and now - self._told_at < _PAUSE_S:
                 return
             self._told_at = now

@@ -47,12 +47,19 @@ class Queue:
     """First in, first out. What does not fit is refused at once.
 
     Each event should have a key: it may be tried more than once, and taken at any of these times.
+
+    Args:
+        sender: how events are posted.
+        losses: where those are counted that are given up.
+        max_events: how many may wait.
+        drain_s: how long what waits may take when the process ends.
     """
 
-    def __init__(self, sender: Sender, losses: Losses, max_events: int) -> None:
+    def __init__(self, sender: Sender, losses: Losses, max_events: int, drain_s: float = DRAIN_S) -> None:
         self._sender = sender
         self._losses = losses
         self._max_events = max_events
+        self._drain_s = drain_s
         self._waiting: deque[_Waiting] = deque()
         self._bytes = 0
         self._under_way = 0
@@ -121,18 +128,18 @@ class Queue:
         if self._process != os.getpid():  # what waits here is its parent's, and the lock may be held for ever
             return
         with self._changed:
-            self._end_at = time.monotonic() + DRAIN_S
+            self._end_at = time.monotonic() + self._drain_s
             self._changed.notify_all()
             thread, self._thread = self._thread, None
         if thread is None:
             return
-        self.flush(DRAIN_S)
+        self.flush(self._drain_s)
         with self._changed:
             left = len(self._waiting) + self._under_way
             self._waiting.clear()
             self._has_ended = True
         if left:
-            self._losses.add(left, TimeoutError(f"the process ends, and they waited {DRAIN_S:g} s more in vain"))
+            self._losses.add(left, TimeoutError(f"the process ends, and they waited {self._drain_s:g} s more in vain"))
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._run, name="oyez-queue", daemon=True)

@@ -18,7 +18,7 @@ from oyez.client import Post
 from oyez.django.backends import Backend
 from oyez.django.endings import call_at_end, call_at_end_of_children
 from oyez.django.losses import Losses
-from oyez.django.queue import Queue
+from oyez.django.queue import DRAIN_S, Queue
 from oyez.django.sender import Sender, clock_position
 from oyez.django.site import BACKENDS, SiteSettings, read_settings
 from oyez.errors import ConfigError, OyezError
@@ -142,7 +142,7 @@ def build_backend(settings: SiteSettings) -> Backend:
 def _build(settings: SiteSettings) -> Wiring:
     threads = has_threads()
     sender = Sender(build_backend(settings), timeout_s=settings.timeout_s, has_threads=threads)
-    queue = Queue(sender, _process.losses, settings.queue) if settings.queue and threads else None
+    queue = Queue(sender, _process.losses, settings.queue, DRAIN_S) if settings.queue and threads else None
     if settings.queue and not threads and settings.backend != BACKENDS["none"]:
         logger.warning("no event waits while the daemon is away: uWSGI runs no threads without enable-threads")
     if not _process.is_end_noted:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from oyez.backoff import Backoff
-from oyez.brokers.rabbitmq.connection import AmqpConnection
+from oyez.brokers.rabbitmq.connection import ANSWER_TIMEOUT_S, AmqpConnection
 from oyez.brokers.rabbitmq.exchange import ExchangeFeed, Feed
 from oyez.brokers.rabbitmq.ids import IdSequence
 from oyez.brokers.rabbitmq.intake import Intake, Note
@@ -45,6 +45,7 @@ class AmqpBroker:
         note: told of each bad record and each wrong clock.
         clock: the hub's clock.
         wall_clock: seconds since the epoch.
+        answer_timeout_s: how long the server may take for an answer, other than to a post.
     """
 
     def __init__(
@@ -56,8 +57,10 @@ class AmqpBroker:
         *,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
+        answer_timeout_s: float = ANSWER_TIMEOUT_S,
     ) -> None:
         self._url = url
+        self._answer_timeout_s = answer_timeout_s
         self._max_body_bytes = amqp_records.longest_body(limits.max_sender_message_bytes)
         self._ids = IdSequence(url.skew_s)
         self._pending = PendingPosts()
@@ -170,7 +173,7 @@ class AmqpBroker:
         Raises:
             BrokerError: it cannot be done now.
         """
-        connection = AmqpConnection(self._url, self._answered)
+        connection = AmqpConnection(self._url, self._answered, self._answer_timeout_s)
         try:
             await connection.open()
             result = await _unless_lost(connection, read(connection))

@@ -21,7 +21,7 @@ US_PER_S = 1_000_000
 _MOST_SET_BACK_US = 70 * 366 * 86_400 * US_PER_S
 
 # How many of the newest ids are known again: more than a page that comes back within history's time may have missed.
-_REMEMBERED = 100_000
+REMEMBERED = 100_000
 
 
 class TakenId(NamedTuple):
@@ -36,9 +36,11 @@ class IdSequence:
 
     Args:
         skew_s: by how much clocks may differ.
+        remembered: how many of the newest ids are known again at least.
     """
 
-    def __init__(self, skew_s: float) -> None:
+    def __init__(self, skew_s: float, remembered: int = REMEMBERED) -> None:
+        self._remembered = remembered
         self.last = EventId(1)
         self.allowance = int(skew_s * US_PER_S)
         self._proposed = 0
@@ -79,5 +81,5 @@ class IdSequence:
     def _give(self, event_id: int) -> None:
         self.last = EventId(event_id)
         self._given.append(event_id)
-        if len(self._given) >= 2 * _REMEMBERED:
-            del self._given[:_REMEMBERED]
+        if len(self._given) >= 2 * self._remembered:
+            del self._given[: self._remembered]

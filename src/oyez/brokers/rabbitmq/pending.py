@@ -45,9 +45,14 @@ class _PendingCall:
 
 
 class PendingPosts:
-    """Settles each call once: when all of it is confirmed and delivered, in the order of calls; or with an error."""
+    """Settles each call once: when all of it is confirmed and delivered, in the order of calls; or with an error.
 
-    def __init__(self) -> None:
+    Args:
+        timeout_s: how long no answer may come to any post of a call.
+    """
+
+    def __init__(self, timeout_s: float = TIMEOUT_S) -> None:
+        self._timeout_s = timeout_s
         self._calls: deque[_PendingCall] = deque()  # in the order of the calls; the settled ones go when they are first
         self._by_number: dict[int, tuple[_PendingCall, int]] = {}
         self._unconfirmed: dict[int, _PendingCall] = {}
@@ -142,15 +147,15 @@ class PendingPosts:
         _settle(call, error)
 
     def _look_later(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(TIMEOUT_S / _LOOKS_PER_TIMEOUT, self._sweep)
+        self._timer = asyncio.get_running_loop().call_later(self._timeout_s / _LOOKS_PER_TIMEOUT, self._sweep)
 
     def _sweep(self) -> None:
         """Fail what waits for too long."""
         self._timer = None
         now = asyncio.get_running_loop().time()
         for call in list(self._calls):
-            if now - call.progressed >= TIMEOUT_S or now - call.began >= _LONGEST_S:
-                self._fail(call, BrokerError(f"RabbitMQ gave no answer within {TIMEOUT_S:g} s", temporary=True))
+            if now - call.progressed >= self._timeout_s or now - call.began >= _LONGEST_S:
+                self._fail(call, BrokerError(f"RabbitMQ gave no answer within {self._timeout_s:g} s", temporary=True))
         self._settle_first()
         if self._calls:
             self._look_later()

@@ -17,7 +17,7 @@ from aiormq.exceptions import ChannelNotFoundEntity
 from pamqp import commands
 from pamqp.common import FieldValue
 
-from oyez.brokers.rabbitmq.connection import ANSWER_TIMEOUT_S, AmqpConnection
+from oyez.brokers.rabbitmq.connection import AmqpConnection
 from oyez.brokers.rabbitmq.ids import US_PER_S
 from oyez.brokers.rabbitmq.intake import Intake, is_daemons
 from oyez.errors import BrokerError
@@ -85,7 +85,7 @@ class StreamFeed:
         # By RabbitMQ's own clock, whatever ours says; it goes on while we ask.
         await self._consume(connection, channel, f"{math.ceil((begin_us - since_us) / US_PER_S) + _ASKING_S}s")
         await self._publish_marker(connection)
-        await self._await_marker()
+        await self._await_marker(connection.answer_timeout_s)
         return self._intake.skip_to_horizon()
 
     async def resume(self, connection: AmqpConnection) -> None:
@@ -97,7 +97,7 @@ class StreamFeed:
         self._expects_offset = not self._skipping
         await self._consume(connection, channel, "next" if self._next_offset is None else self._next_offset)
         await self._publish_marker(connection)
-        await self._await_marker()
+        await self._await_marker(connection.answer_timeout_s)
 
     def missed(self) -> None:
         """Skip what the stream has up to its end of then: something is missing before it."""
@@ -117,12 +117,16 @@ class StreamFeed:
         )
         await connection.ask("close a channel", channel.close())
 
-    async def _await_marker(self) -> None:
-        """Wait for the marker, for as long as there is anything that comes."""
+    async def _await_marker(self, patience_s: float) -> None:
+        """Wait for the marker, for as long as there is anything that comes.
+
+        Raises:
+            BrokerError: nothing came for so many seconds.
+        """
         while not self._marker_came.is_set():
             received = self._received
             try:
-                async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                async with asyncio.timeout(patience_s):
                     await self._marker_came.wait()
             except TimeoutError:
                 if received == self._received:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from oyez.brokers.clocks import Moment, StepWatch, as_id, read_clocks
-from oyez.brokers.sqlite.file import ReplayBounds, SqliteFile
+from oyez.brokers.sqlite.file import BUSY_TIMEOUT_S, ReplayBounds, SqliteFile
 from oyez.brokers.sqlite.rows import Row, as_publication, as_row
 from oyez.brokers.sqlite.settings import SqliteSettings
 from oyez.errors import BrokerError
@@ -62,6 +62,7 @@ class SqliteBroker:
         synced: whether an acknowledged post survives the loss of power too, and not only that of the process.
         settings: what is kept at most.
         history: how much is handed out at the start: what it can hold.
+        busy_timeout_s: how long a transaction waits for other programs that lock the file.
         clock: seconds on the hub's steady scale.
         wall_clock: seconds since 1970.
     """
@@ -73,6 +74,7 @@ class SqliteBroker:
         synced: bool,
         settings: SqliteSettings,
         history: HistorySettings,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -80,6 +82,7 @@ class SqliteBroker:
         self._synced = synced
         self._settings = settings
         self._replay = ReplayBounds.into(history)
+        self._busy_timeout_s = busy_timeout_s
         self._clock = clock
         self._wall_clock = wall_clock
         self._last = EventId(0)
@@ -106,7 +109,12 @@ class SqliteBroker:
         self._loop = asyncio.get_running_loop()
         now = self._now()
         self._watch = StepWatch(now)
-        file = SqliteFile(self._path, synced=self._synced, now_ms=as_id(now.wall_s, 1000))
+        file = SqliteFile(
+            self._path,
+            synced=self._synced,
+            now_ms=as_id(now.wall_s, 1000),
+            busy_timeout_s=self._busy_timeout_s,
+        )
         try:
             horizon, last_id, rows = file.read(self._replay, now.wall_ms)
             self._last = self._given = last_id

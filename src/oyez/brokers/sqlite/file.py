@@ -48,8 +48,8 @@ _DROPPED_AT_ONCE = 1000
 _PAGES_FREED_AT_ONCE = 256
 _WAL_BYTES_KEPT = 16 * 2**20
 _NOTE_INTERVAL_MS = 600_000  # between two notes of the time: less than what counts of an absence
-_LOOK_INTERVAL_S = 1.0  # each look at the file system lets go of the interpreter's lock, and waits for it
-_BUSY_TIMEOUT_S = 5.0
+LOOK_INTERVAL_S = 1.0  # each look at the file system lets go of the interpreter's lock, and waits for it
+BUSY_TIMEOUT_S = 5.0
 _BUSY_SLICE_S = 0.2  # of that time: how long a stop may have to wait for it
 
 # The second: SQLite names what is wrong with a damaged file, and Python cannot read that name.
@@ -93,6 +93,8 @@ class SqliteFile:
         path: of the database; made if it is not there, with its folder.
         synced: whether a transaction is on the disk before it counts, and not only in the system's memory.
         now_ms: the time; a new file knows nothing of what was before.
+        busy_timeout_s: how long to wait for other programs that lock the file; at a start, and for each transaction.
+        look_interval_s: how often to look whether the file is still where it was.
 
     Attributes:
         hurried: wait no longer for programs that lock the file; may be set from another thread.
@@ -101,8 +103,18 @@ class SqliteFile:
         BrokerError: it cannot be used, and why.
     """
 
-    def __init__(self, path: Path, *, synced: bool, now_ms: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        synced: bool,
+        now_ms: int,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+        look_interval_s: float = LOOK_INTERVAL_S,
+    ) -> None:
         self.hurried = False
+        self._busy_timeout_s = busy_timeout_s
+        self._look_interval_s = look_interval_s
         self._path = path
         self._newest = EventId(0)
         self._now_ms = now_ms
@@ -122,7 +134,7 @@ class SqliteFile:
             ) from error
         try:
             self._database = sqlite3.connect(
-                self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=32
+                self._path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False, cached_statements=32
             )
         except sqlite3.Error as error:
             os.close(self._lock)
@@ -290,7 +302,7 @@ class SqliteFile:
             raise BrokerError(
                 f"{self._path} was moved or deleted: put it back, or end this daemon and start another", temporary=True
             )
-        self._look_at = time.monotonic() + _LOOK_INTERVAL_S
+        self._look_at = time.monotonic() + self._look_interval_s
 
     def _insert(self, rows: Sequence[Row]) -> None:
         database = self._database
@@ -303,7 +315,7 @@ class SqliteFile:
 
     def _try(self, write: Callable[[], T]) -> T:
         """Write, and again for a while if another program locks the file; in slices, so that no stop waits for it."""
-        deadline = time.monotonic() + _BUSY_TIMEOUT_S
+        deadline = time.monotonic() + self._busy_timeout_s
         while True:
             try:
                 return write()
