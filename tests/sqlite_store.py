@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from oyez.brokers.sqlite.file import ReplayBounds, SqliteFile
+from oyez.brokers.sqlite.contents import ReplayBounds
+from oyez.brokers.sqlite.file import SqliteFile
 from oyez.brokers.sqlite.rows import Row
 from oyez.hub.publication import EventId
 

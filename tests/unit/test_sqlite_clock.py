@@ -10,7 +10,8 @@ from oyez.brokers.clocks import HIGHEST_TIME, Moment, StepWatch, as_id, read_clo
 from oyez.brokers.memory import MemoryBroker
 from oyez.brokers.sqlite.ages import Ages, ClockStep
 from oyez.brokers.sqlite.broker import SqliteBroker
-from oyez.brokers.sqlite.file import ReplayBounds, SqliteFile
+from oyez.brokers.sqlite.contents import ReplayBounds
+from oyez.brokers.sqlite.file import SqliteFile
 from oyez.brokers.sqlite.settings import SqliteSettings
 from oyez.hub.publication import MAX_EVENT_ID, Channel, EventId, Post, Publication
 from oyez.hub.settings import HistorySettings

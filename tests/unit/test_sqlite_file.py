@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from oyez.brokers.sqlite import file as sqlite_file
-from oyez.brokers.sqlite.file import ReplayBounds, SqliteFile
+from oyez.brokers.sqlite.contents import ReplayBounds
+from oyez.brokers.sqlite.file import SqliteFile
 from oyez.brokers.sqlite.place import boot_id
 from oyez.errors import BrokerError
 from tests.sqlite_store import NAME, NOW_MS, damage, ids, make, opened, query, rows

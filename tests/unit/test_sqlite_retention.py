@@ -8,7 +8,8 @@ import pytest
 
 from oyez.brokers.sqlite import broker as sqlite
 from oyez.brokers.sqlite.broker import SqliteBroker
-from oyez.brokers.sqlite.file import ReplayBounds, SqliteFile
+from oyez.brokers.sqlite.contents import ReplayBounds
+from oyez.brokers.sqlite.file import SqliteFile
 from oyez.brokers.sqlite.rows import Row, as_row
 from oyez.brokers.sqlite.settings import SqliteSettings
 from oyez.hub.publication import Channel, EventId, Post, Publication

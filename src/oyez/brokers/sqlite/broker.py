@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from oyez.brokers.clocks import Moment, StepWatch, as_id, read_clocks
-from oyez.brokers.sqlite.file import BUSY_TIMEOUT_S, ReplayBounds, SqliteFile
+from oyez.brokers.sqlite.contents import ReplayBounds
+from oyez.brokers.sqlite.file import BUSY_TIMEOUT_S, SqliteFile
 from oyez.brokers.sqlite.rows import Row, as_publication, as_row
 from oyez.brokers.sqlite.settings import SqliteSettings
 from oyez.errors import BrokerError

@@ -11,16 +11,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from oyez.brokers.sqlite import place
 from oyez.brokers.sqlite.ages import Ages, ClockStep
+from oyez.brokers.sqlite.contents import FileContents, ReplayBounds
 from oyez.brokers.sqlite.cures import START_ANEW, find_cure
 from oyez.brokers.sqlite.rows import Row, is_sound
 from oyez.brokers.sqlite.settings import SqliteSettings
 from oyez.errors import BrokerError
-from oyez.hub.publication import MAX_EVENT_ID, OVERHEAD_BYTES, EventId
-from oyez.hub.settings import HistorySettings
+from oyez.hub.publication import MAX_EVENT_ID, EventId
 
 T = TypeVar("T")
 
@@ -54,36 +54,6 @@ _BUSY_SLICE_S = 0.2  # of that time: how long a stop may have to wait for it
 
 # The second: SQLite names what is wrong with a damaged file, and Python cannot read that name.
 _READ_ERRORS = (sqlite3.Error, UnicodeDecodeError)
-
-
-class ReplayBounds(NamedTuple):
-    """How much of what is kept is handed out at the start: what history could not hold is not worth reading."""
-
-    age_s: float
-    events: int
-    """That are looked at."""
-    bytes: int
-    """Of messages and attachments."""
-    per_channel: int
-    """One more than history holds: the one that it drops tells it from where on the channel is complete."""
-
-    @classmethod
-    def into(cls, history: HistorySettings) -> "ReplayBounds":
-        """Return how much a history with these settings could hold."""
-        most_events = max(history.max_bytes // OVERHEAD_BYTES, 1)
-        most_bytes = history.max_bytes // 2  # history counts a message twice, for its bytes on the wire
-        return cls(history.ttl_s, most_events, most_bytes, history.size + 1)
-
-
-class FileContents(NamedTuple):
-    """What a file had when it was opened."""
-
-    horizon: EventId
-    """Events up to this id may be missing, though some are there."""
-    last_id: EventId
-    """The newest id; the horizon when that is higher."""
-    rows: list[Row]
-    """Newest first."""
 
 
 class SqliteFile:
