@@ -57,12 +57,11 @@ def selftest(
     from oyez.cli.selftest import examiner, report, visit  # noqa: PLC0415
 
     began = time.monotonic()
-    run = visit.begin(url, key, post_url=post_url, poll_url=poll_url)
+    run = visit.Visit(url, key, post_url=post_url, poll_url=poll_url)
     shown = report.choose_report(run.main.url(), began, as_json=as_json)
     for door in dict.fromkeys(only or Door):
-        steps = examiner.steps_of(door, run)
         with shown.progress() as announce:
-            for result in examiner.examine(steps, announce, slow=slow):
+            for result in examiner.examine(door, run, announce, slow=slow):
                 shown.add(result)
         shown.end_group(TITLES[door])
     shown.conclude()

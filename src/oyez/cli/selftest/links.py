@@ -1,133 +1,216 @@
-"""Socket.IO as its clients speak it, on whatever carries its packets.
+"""Open links on which messages go both ways; what comes has to be what was expected next, or Mismatch is raised.
 
-Knows the packets of the default namespace, and which events answer what. Must not know what should be answered.
+Knows how the raw dialect and Socket.IO write commands, answers and events. Must not know what should be answered.
 """
 
 import json
 import time
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import NamedTuple, Protocol
 
-from oyez.cli.probe.failures import Trouble
+from oyez.cli.probe.failures import Closed, NotConnected, NotOpened, Trouble
+from oyez.cli.probe.place import Place
+from oyez.cli.probe.socketio import Session
 from oyez.cli.probe.sockets import STEP_S
-from oyez.cli.selftest.expectations import Mismatch, require
-from oyez.cli.selftest.frames import Closed
-from oyez.cli.selftest.transports import Refused, Transport
-from oyez.errors import ProtocolError
-from oyez.wire import socketio
+from oyez.cli.probe.web_socket import Link as WebSocket
+from oyez.cli.selftest import expect
+from oyez.cli.selftest.expect import Mismatch
+from oyez.wire import engineio
 from oyez.wire.socketio import PacketType
+from oyez.wire.socketio_client import Received
 
-_MESSAGE = "4"  # Engine.IO's
+Dial = Callable[[Place], AbstractContextManager[Session]]
+"""`by_websocket` or `by_polling` of `oyez.cli.probe.socketio`."""
+
+ENDS = (Closed, NotConnected, NotOpened)
+"""How a session ends, or does not begin."""
+
+JOINED = '40{"sid":…}'
+REFUSED = "a refusal (44…)"
+_HANDSHAKE = '0{"sid":…,"upgrades":[…],"pingInterval":…,"pingTimeout":…,"maxPayload":…}'
 
 # A server may say more than that (Oyez has `gap`); clients have to ignore what they do not know.
-_EVENTS = frozenset(("message", "status", "last-response", "post-response", "error"))
+_KNOWN = frozenset(f"the event {name!r}" for name in ("message", "status", "last-response", "post-response", "error"))
 
 
-class Packet(NamedTuple):
-    """A Socket.IO packet; `payload` is that of CONNECT and CONNECT_ERROR, `args` of events and acknowledgements."""
+class Link(Protocol):
+    """What both kinds of link can do. Each wait is as long as a step may take."""
 
-    kind: PacketType
-    namespace: str
-    ack_id: int | None
-    event: str | None
-    args: Sequence[object]
-    payload: object
+    def say(self, command: str, **members: object) -> None:
+        """Send a command."""
+
+    def hear(self, reply: str) -> object:
+        """Return the JSON of what comes next; `reply` names the event of Socket.IO that it has to be."""
+
+    def follow(self, channels: Sequence[str], start: object = None) -> object:
+        """Set a filter, behind an id if one is given."""
+
+    def take_event(self) -> object:
+        """Return the next event of a channel."""
+
+    def rest(self) -> list[object]:
+        """Return all events that are under way: what is asked now is answered behind them."""
+
+
+class RawLink:
+    """A raw WebSocket: commands and frames are objects."""
+
+    def __init__(self, link: WebSocket) -> None:
+        self._link = link
+        self.send = link.send
+
+    def say(self, command: str, **members: object) -> None:  # noqa: D102 - as in `Link`, like all below
+        self.send(json.dumps({"command": command, **members}))
+
+    def hear(self, reply: str = "") -> dict[str, object]:  # noqa: D102
+        return expect.object_of(receive(self._link), f"a reply to {reply}" if reply else "a JSON object")
+
+    def ask(self, command: str, **members: object) -> dict[str, object]:
+        """Send a command and return its reply."""
+        self.say(command, **members)
+        return self.hear(command)
+
+    def follow(self, channels: Sequence[str], start: object = None) -> None:
+        """Set a filter. Success is silent: without an id, the answer to something else shows that it is set."""
+        if start is not None:
+            self.say("start-msg", start=start)
+        self.say("set-filter", filter=channels)
+        if start is None:
+            expect.equal(self.rest(), [])
+
+    def take_event(self) -> dict[str, object]:  # noqa: D102
+        return self.hear()
+
+    def rest(self) -> list[object]:  # noqa: D102
+        self.say("no-such-command")
+        frames: list[object] = []
+        while (frame := self.hear()).get("code") != "bad-command":
+            frames.append(frame)
+        return frames
+
+
+def receive(link: WebSocket) -> str:
+    """Wait for the next text frame. Raises Trouble, and Closed in words that tell the code alone."""
+    link.until = time.monotonic() + STEP_S
+    try:
+        return link.receive()
+    except Closed as error:
+        raise Closed(f"the WebSocket was closed with {error.code}", error.code) from error
+
+
+class Message(NamedTuple):
+    """A packet of Socket.IO: what it is, in words, and its arguments or its payload."""
+
+    name: str
+    values: Sequence[object]
     text: str
 
-    @property
-    def argument(self) -> object:
-        """The only argument; events of the contract have one."""
-        require(len(self.args) == 1, "one argument", self.text)
-        return self.args[0]
+    def value(self, name: str, expected: str = "") -> object:
+        """Return the only value of the packet of this name, or raise Mismatch."""
+        expect.that(self.name == name, expected or name, self.text)
+        expect.that(len(self.values) == 1, "one argument", self.text)
+        return self.values[0]
 
 
-class Link:
-    """One session's default namespace. Whatever is waited for has to come in the time of a step, or Mismatch is raised.
+class Talk:
+    """A session of Socket.IO."""
 
-    Attributes:
-        transport: carries it.
+    def __init__(self, session: Session) -> None:
+        self.session = session
 
-    """
+    def join(self, auth: object = None, answer: str = JOINED, expected: str = "", *, namespace: str = "") -> object:
+        """Ask to join; returns the payload of the answer, which has to be of this name."""
+        self.session.join(auth, namespace=namespace)
+        return self.take("an answer to CONNECT").value(answer, expected)
 
-    def __init__(self, transport: Transport) -> None:
-        self.transport = transport
-        self._acks = 0
+    def say(self, command: str, **members: object) -> None:  # noqa: D102 - as in `Link`, like all below
+        self.session.emit(command, *_arguments(command, members))
 
-    def connect(self, auth: Mapping[str, object] | None = None, namespace: str = "") -> Packet:
-        """Ask to join; gives the answer."""
-        payload = "" if auth is None else json.dumps(auth)
-        self.transport.send(f"40{namespace}{',' if namespace and payload else ''}{payload}")
-        return self._next("an answer to CONNECT")
+    def call(self, command: str, **members: object) -> object:
+        """Send a command; returns what acknowledges it."""
+        return self.hear_ack(self.session.ask(command, *_arguments(command, members)))
 
-    def emit(self, event: str, *args: object) -> None:
-        """Emit an event."""
-        self.transport.send(f"42{json.dumps([event, *args])}")
+    def hear_ack(self, number: int) -> object:
+        """Return the acknowledgement of this number."""
+        expected = f"the acknowledgement {number}"
+        return self.take_known(expected).value(expected)
 
-    def ask(self, event: str, *args: object) -> int:
-        """Emit an event that asks for an acknowledgement; gives its number."""
-        self._acks += 1
-        self.transport.send(f"42{self._acks}{json.dumps([event, *args])}")
-        return self._acks
+    def hear(self, reply: str) -> object:  # noqa: D102
+        expected = f"the event {reply!r}"
+        return self.take_known(expected).value(expected)
 
-    def call(self, event: str, *args: object) -> object:
-        """Emit an event and take its acknowledgement, which has to be what comes next."""
-        return self.hear_ack(self.ask(event, *args))
+    def follow(self, channels: Sequence[str], start: object = None) -> dict[str, object]:
+        """Set a filter, behind an id if one is given; returns the status."""
+        if start is not None:
+            self.say("start-msg", start=start)
+            expect.success(self.hear("status"))
+        self.say("set-filter", filter=channels)
+        return expect.success(self.hear("status"))
 
-    def hear_ack(self, ack_id: int) -> object:
-        """Take the acknowledgement of this number, which has to be what comes next."""
-        expected = f"the acknowledgement {ack_id}"
-        packet = self._next_known(expected)
-        require((packet.kind, packet.ack_id) == (PacketType.ACK, ack_id), expected, packet.text)
-        return packet.argument
+    def take_event(self) -> object:  # noqa: D102
+        return self.hear("message")
 
-    def hear(self, event: str, *, acks: bool = False) -> object:
-        """Take the next event, which has to be of this name; gives its argument.
-
-        With `acks` an acknowledgement may come first: the contract lets a listener have some, though none needs any.
-        """
-        expected = f"the event {event!r}"
-        packet = self._next_known(expected)
-        if acks and packet.kind is PacketType.ACK:
-            packet = self._next_known(expected)
-        require(packet.event == event, expected, packet.text)
-        return packet.argument
-
-    def hear_until(self, event: str) -> list[object]:
-        """Take all messages up to an event of another name; gives their events."""
+    def rest(self) -> list[object]:  # noqa: D102
+        self.say("last-msg")
         events: list[object] = []
-        while (packet := self._next_known(f"messages, then the event {event!r}")).event == "message":
-            events.append(packet.argument)
-        require(packet.event == event, f"the event {event!r}", packet.text)
+        while (message := self.take_known("messages, then the event 'last-response'")).name == "the event 'message'":
+            events.append(message.value(message.name))
+        message.value("the event 'last-response'")
         return events
 
-    def next_event(self) -> Packet:
-        """Take the next event, whether the contract knows it or not."""
-        return self._next("an event")
+    def take(self, expected: str) -> Message:
+        """Return the next packet of Socket.IO, known or not."""
+        self.session.transport.until = time.monotonic() + STEP_S
+        try:
+            received = self.session.receive()
+        except (*ENDS, Trouble) as error:
+            raise Mismatch(expected, _words(error)) from error
+        if received.type == engineio.CLOSE:
+            raise Mismatch(expected, received.text) from NotConnected("the daemon ended the session")
+        try:
+            return _read(received)
+        except (ValueError, RecursionError) as error:
+            raise Mismatch(expected, received.text) from error
 
-    def _next_known(self, expected: str) -> Packet:
-        while (packet := self._next(expected)).kind is PacketType.EVENT and packet.event not in _EVENTS:
+    def take_known(self, expected: str) -> Message:
+        """Return the next packet that is no event of which the contract does not know."""
+        while (message := self.take(expected)).name.startswith("the event ") and message.name not in _KNOWN:
             pass
-        return packet
+        return message
 
-    def _next(self, expected: str) -> Packet:
-        until = time.monotonic() + STEP_S
+
+@contextmanager
+def talking(place: Place, dial: Dial) -> Iterator[Talk]:
+    """Open a session. Raises Mismatch unless it begins with a handshake; NotOpened, Trouble."""
+    with ExitStack() as opened:
         try:
-            text = self.transport.receive(until)
-        except (Closed, Refused, Trouble) as error:
-            raise Mismatch(expected, str(error)) from error
-        require(text[:1] == _MESSAGE, expected, text)
-        try:
-            return _read(text)
-        except (ProtocolError, ValueError, RecursionError) as error:
-            raise Mismatch(expected, text) from error
+            session = opened.enter_context(dial(place))
+        except NotOpened as error:
+            expect.that(error.answer.status != 200, _HANDSHAKE, error.answer.body.partition("\x1e")[0])
+            raise
+        expect.that(session.handshake is not None, _HANDSHAKE, session.opening.text)
+        yield Talk(session)
 
 
-def _read(text: str) -> Packet:
-    packet = socketio.decode(text[1:].encode())
-    payload: object = None
+def _arguments(command: str, members: dict[str, object]) -> list[object]:
+    return [] if command == "last-msg" else [members]
+
+
+def _read(received: Received) -> Message:
+    packet = received.packet
+    if packet is None:
+        raise ValueError(received.error)
+    where = "" if packet.namespace == "/" else f" in {packet.namespace}"
     if packet.type in (PacketType.CONNECT, PacketType.CONNECT_ERROR):
-        rest = text[2:]
-        rest = rest.partition(",")[2] if rest.startswith("/") else rest
-        payload = json.loads(rest) if rest else None
-    args = [json.loads(bytes(arg)) for arg in packet.args or ()]
-    return Packet(packet.type, packet.namespace, packet.ack_id, packet.event, args, payload, text)
+        name = JOINED if packet.type is PacketType.CONNECT else REFUSED
+        return Message(name + where, [json.loads(received.payload or "null")], received.text)
+    name = f"the event {packet.event!r}" if packet.type is PacketType.EVENT else f"the acknowledgement {packet.ack_id}"
+    return Message(name + where, [json.loads(bytes(arg)) for arg in packet.args or ()], received.text)
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, Closed):
+        return f"the WebSocket was closed with {error.code}"
+    answer = getattr(error, "answer", None)
+    return f"HTTP status {answer.status}: {answer.body or 'nothing'}" if answer else str(error)

@@ -4,24 +4,25 @@ It must not know what is checked.
 """
 
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
+from typing import TypeVar, cast
 
+from oyez.cli.probe import socketio, web_socket
 from oyez.cli.probe.answer import Answer
 from oyez.cli.probe.exchange import ask
 from oyez.cli.probe.failures import Kind, NotOpened, Trouble
 from oyez.cli.probe.place import Place, parse_place
-from oyez.cli.selftest import transports
-from oyez.cli.selftest.expectations import Mismatch, NotOffered
-from oyez.cli.selftest.findings import Door
-from oyez.cli.selftest.posters import Open, Poster, every_poster
-from oyez.cli.selftest.transports import Refused
-from oyez.errors import ConfigError, OyezError
+from oyez.cli.selftest import expect
+from oyez.cli.selftest.expect import Mismatch, NotOffered
+from oyez.cli.selftest.links import RawLink
+from oyez.errors import ConfigError
+
+T = TypeVar("T")
 
 NO_KEY = "posting needs --key"
-_NO_POSTER = "no door lets this run post"
+_RAW_PATHS = ("/event/", "/", "/socket.io/event/")
 
 # Answers of servers that do not have what was asked for. Others, of a proxy whose daemon is gone too, are failures.
 _NOT_THERE = frozenset((400, 404, 405, 426, 501))
@@ -38,17 +39,27 @@ class Visit:
 
     """
 
-    def __init__(
-        self, main: Place, post: Place, poll: Place, key: str, *, post_is_named: bool, poll_is_named: bool
-    ) -> None:
-        self.main = main
-        self.post = post
-        self.poll = poll
-        self.post_is_named = post_is_named
-        self.poll_is_named = poll_is_named
+    def __init__(self, url: str, key: str, *, post_url: str = "", poll_url: str = "") -> None:
+        """Find out where the doors are, and that somebody is there at all. Raises ConfigError, Trouble."""
+        if not key.isprintable():
+            raise ConfigError("key", "***", "characters that can be printed")
+        self.main = parse_place(url)
+        self.base = self.main.path.rstrip("/")
+        self.post = parse_place(post_url) if post_url else replace(self.main, path=f"{self.base}/post")
+        self.poll = parse_place(poll_url) if poll_url else self.main
+        self.post_is_named, self.poll_is_named = bool(post_url), bool(poll_url)
         self.key = key
         self._name = f"oyez-selftest-{secrets.token_hex(6)}"
         self._channels = 0
+        self._found: dict[str, object] = {}
+        for place in dict.fromkeys(each.without_path() for each in (self.main, self.post, self.poll)):
+            ask(place, "/")  # whatever the answer: what is not there, or hangs, is no matter of single checks
+
+    def once(self, what: str, find: Callable[[], T]) -> T:
+        """Find something out about the daemon, at the first call only."""
+        if what not in self._found:
+            self._found[what] = find()
+        return cast("T", self._found[what])
 
     @property
     def wrong_key(self) -> str:
@@ -61,52 +72,44 @@ class Visit:
         return f"{self._name}-{self._channels}".ljust(length, "x")
 
     @cached_property
-    def posters(self) -> dict[Door, Open]:
-        """The doors that let this run post, the one that is asked first at the front."""
-        return {door: opened for door, opened in every_poster(self.main, self.post, self.key).items() if _works(opened)}
+    def poll_path(self) -> str:
+        """Where long polls go."""
+        return _find_path(self.poll, "channels/")
 
-    def path_to(self, place: Place, name: str) -> str:
-        """Find a door by its own path or, as `event.js` does, below Socket.IO's: many a site passes on nothing else."""
-        base = place.path.rstrip("/")
-        paths = [f"{base}/{name}", f"{base}/socket.io/{name}"]
-        return next((path for path in paths if not is_elsewhere(ask(place, path))), paths[0])
+    @cached_property
+    def stream_path(self) -> str:
+        """Where event streams are."""
+        return _find_path(self.main, "sse")
 
-    @property
-    def silenced(self) -> str:
-        """Why nothing can be posted at all; empty if something can."""
-        if self.posters:
-            return ""
-        return _NO_POSTER if self.key else NO_KEY
-
-    @contextmanager
-    def poster(self) -> Iterator[Poster]:
-        """Lend a back end, by whichever door."""
-        with next(iter(self.posters.values()))() as poster:
-            yield poster
+    @cached_property
+    def raw_path(self) -> str:
+        """Where listeners connect by raw WebSocket. Raises NotOffered."""
+        reason: Exception = NotOffered()
+        for path in _RAW_PATHS:
+            try:
+                with web_socket.opened(self.main, self.base + path) as link:
+                    link.send("{")  # a WebSocket of something else has no such answer
+                    expect.error(RawLink(link).hear(), "syntax-error")
+                    return self.base + path
+            except (NotOpened, Trouble) as error:
+                reason = absent(error)
+        raise reason
 
     @cached_property
     def has_socketio(self) -> bool:
         """Tell whether Engine.IO answers, be it with an error of its own."""
         try:
-            with transports.by_polling(self.main):
+            with socketio.by_polling(self.main):
                 return True
-        except Refused as error:
-            answer = error.answer.parsed
-            return isinstance(answer, dict) and "code" in answer
-        except Mismatch:
-            return False
+        except NotOpened as error:
+            return isinstance(error.answer.parsed, dict) and "code" in error.answer.parsed
 
 
-def begin(url: str, key: str, *, post_url: str, poll_url: str) -> Visit:
-    """Find out where the doors are, and that somebody is there at all. Raises ConfigError, Trouble."""
-    if not key.isprintable():
-        raise ConfigError("key", "***", "characters that can be printed")
-    main = parse_place(url)
-    post = parse_place(post_url) if post_url else replace(main, path=f"{main.path.rstrip('/')}/post")
-    poll = parse_place(poll_url) if poll_url else main
-    for place in dict.fromkeys(each.without_path() for each in (main, post, poll)):
-        ask(place, "/")  # whatever the answer: what is not there, or hangs, is no matter of single checks
-    return Visit(main, post, poll, key, post_is_named=bool(post_url), poll_is_named=bool(poll_url))
+def _find_path(place: Place, name: str) -> str:
+    """Find a door by its own path or, as `event.js` does, below Socket.IO's: many a site passes on nothing else."""
+    base = place.path.rstrip("/")
+    paths = [f"{base}/{name}", f"{base}/socket.io/{name}"]
+    return next((path for path in paths if not is_elsewhere(ask(place, path))), paths[0])
 
 
 def is_elsewhere(answer: Answer) -> bool:
@@ -115,7 +118,7 @@ def is_elsewhere(answer: Answer) -> bool:
     return answer.status in (404, 405, 501) or answer.is_page or is_of_engineio
 
 
-def absent(error: NotOpened | Refused | Trouble, *, named: bool = False) -> Exception:
+def absent(error: NotOpened | Trouble, *, named: bool = False) -> Exception:
     """Judge what came instead of a session or a WebSocket: is the door not there, or is something wrong?
 
     Args:
@@ -130,11 +133,3 @@ def absent(error: NotOpened | Refused | Trouble, *, named: bool = False) -> Exce
     if not named and (answer.status in _NOT_THERE or (answer.status < 400 and answer.is_page)):
         return NotOffered(words)
     return Mismatch("a door that opens", f"{words}: {answer.body}")
-
-
-def _works(opened: Open) -> bool:
-    try:
-        with opened():
-            return True
-    except (OyezError, Mismatch):
-        return False

@@ -1,0 +1,221 @@
+"""What a check is: a promise with its code, and the steps of the conversation that shows whether it is kept.
+
+Knows channels, events and who speaks. Must not know the doors, nor which checks are made.
+
+A row of a table says what is sent and what must come. It has blanks, for what differs from run to run: `A` is a channel
+of the check's own, and `nth(0)` the id of the first event that the check has posted.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from functools import cached_property
+from typing import Any, NamedTuple, TypeVar, cast
+
+from oyez.cli.probe.exchange import ask
+from oyez.cli.probe.place import Place
+from oyez.cli.selftest import expect
+from oyez.cli.selftest.clients import Event, Listener, Meet, OpenPoster, Poster
+from oyez.cli.selftest.links import Link
+from oyez.cli.selftest.visit import Visit
+
+T = TypeVar("T")
+A, B, C = "<A>", "<B>", "<C>"
+TEN_LONG = [f"<{letter}>" for letter in "QRSTUVWXYZ"]
+"""Channels whose names have a hundred characters."""
+
+_BLANK = re.compile(r"<(?:([A-Z])|([#=])(\d))>")
+
+
+def nth(place: int, *, as_text: bool = False) -> str:
+    """Return the blank for the id of an event that the check has posted."""
+    return f"<{'=' if as_text else '#'}{place}>"
+
+
+class Scene:
+    """What the steps of one check share. It ends with the check, and so does whatever it has opened.
+
+    Attributes:
+        events: those that were posted, in order, as listeners have to get them.
+        opened: closes what is entered into it.
+
+    """
+
+    def __init__(self, visit: Visit, meet: Meet, open_poster: OpenPoster) -> None:
+        self.visit = visit
+        self.meet = meet
+        self.events: list[dict[str, object]] = []
+        self.opened = ExitStack()
+        self._open_poster = open_poster
+        self._parties: dict[str, Listener] = {}
+        self._channels: dict[str, str] = {}
+
+    def open(self, thing: AbstractContextManager[T]) -> T:
+        """Open something until the check ends."""
+        return self.opened.enter_context(thing)
+
+    def party(self, who: str = "listener") -> Any:
+        """Return who speaks at the door, a client of its own kind; at the first call it connects, and joins."""
+        if who not in self._parties:
+            self._parties[who] = self.open(self.meet(self.visit, who))
+        return self._parties[who]
+
+    def link(self, who: str) -> Link:
+        """Return who speaks over a link."""
+        return cast("Link", self.party(who))
+
+    @cached_property
+    def poster(self) -> Poster:
+        """A back end."""
+        return self.open(self._open_poster(self.visit))
+
+    def post(self, event: Event) -> dict[str, object]:
+        """Post an event; returns it with its id."""
+        filled = self.fill(dict(event))
+        self.events.append({"id": self.poster.post(filled), **filled})
+        return self.events[-1]
+
+    def fill(self, value: T) -> T:
+        """Fill the blanks of a text or of JSON. One that is an id and a text by itself becomes a number."""
+        return cast("T", self._fill(value))
+
+    def _fill(self, value: object) -> object:
+        if isinstance(value, str):
+            text = _BLANK.sub(self._fill_one, value)
+            return int(text) if _BLANK.fullmatch(value) and value[1] == "#" else text
+        if isinstance(value, dict):
+            return {name: self._fill(member) for name, member in value.items()}
+        return [self._fill(member) for member in value] if isinstance(value, list | tuple) else value
+
+    def _fill_one(self, blank: re.Match[str]) -> str:
+        if blank[3]:
+            return str(self.events[int(blank[3])]["id"])
+        if blank[0] not in self._channels:
+            self._channels[blank[0]] = self.visit.new_channel(100 if blank[0] in TEN_LONG else 0)
+        return self._channels[blank[0]]
+
+
+Step = Callable[[Scene], object]
+
+
+class When(NamedTuple):
+    """When a check is made.
+
+    Attributes:
+        names: of checks in the same table that have to hold first, or this one would say the same once more.
+        posts: if somebody may post.
+        slow: if there is time to wait for a time-out of the daemon.
+
+    """
+
+    names: Sequence[str] = ()
+    posts: bool = False
+    slow: bool = False
+
+
+ALWAYS, POSTS, SLOW = When(), When(posts=True), When(slow=True)
+
+
+def needs(*names: str, posts: bool = False) -> When:
+    """Write when."""
+    return When(names, posts)
+
+
+class Check:
+    """A row of a table: a promise of the daemon, and how it is looked at.
+
+    Attributes:
+        name: ends the code, which is stable.
+        sentence: what should hold.
+        when: it is made.
+        steps: are taken in order; one raises Mismatch or NotOffered if the sentence does not hold.
+
+    """
+
+    def __init__(self, name: str, sentence: str, when: When, *steps: Step) -> None:
+        self.name = name
+        self.sentence = sentence
+        self.when = when
+        self.steps = steps
+
+
+def event_of(channel: object, *message: object) -> dict[str, object]:
+    """Write an event; without a message if none is given."""
+    return {"channel": channel, "message": message[0]} if message else {"channel": channel}
+
+
+def posts(channel: str, *message: object) -> Step:
+    """Post an event."""
+    return lambda scene: scene.post(event_of(channel, *message))
+
+
+def posts_few(count: int, *channels: str) -> Step:
+    """Post numbered events, to the channels in turn."""
+    return lambda scene: [scene.post(event_of(channels[n % len(channels)], n)) for n in range(count)]
+
+
+def follows(*channels: str, start: object = None) -> Step:
+    """Have the listener follow channels."""
+    return lambda scene: scene.party().follow(scene.fill(channels), scene.fill(start))
+
+
+def hears(*places: int) -> Step:
+    """Require these events next, of those that were posted."""
+
+    def hear(scene: Scene) -> None:
+        for place in places:
+            expect.equal(scene.party().take_event(), scene.events[place])
+
+    return hear
+
+
+def hears_only(*places: int, wait: bool = True) -> Step:
+    """Require these events, and no others under way; `wait` for as many, if they are live."""
+
+    def hear(scene: Scene) -> None:
+        came = [scene.party().take_event() for _ in places if wait]
+        expect.equal(came + scene.link("listener").rest(), [scene.events[place] for place in places])
+
+    return hear
+
+
+def says(who: str, command: str, **members: object) -> Step:
+    """Send a command over a link."""
+    return lambda scene: scene.link(who).say(command, **scene.fill(members))
+
+
+def asks(who: str, command: str, reply: str, wanted: object, **members: object) -> Step:
+    """Send a command over a link, and require what answers it; `reply` as `Link.hear` takes it."""
+
+    def ask_for(scene: Scene) -> None:
+        scene.link(who).say(command, **scene.fill(members))
+        expect.fits(scene.link(who).hear(reply), scene.fill(wanted))
+
+    return ask_for
+
+
+Where = Callable[[Visit], tuple[Place, str]]
+"""Finds an address, and a path there."""
+
+
+def gets(where: Where, what: str, status: int, wanted: object, **options: object) -> Step:
+    """Ask by HTTP for what stands behind a path, and require a status and the JSON of the body."""
+
+    def ask_there(scene: Scene) -> None:
+        place, path = where(scene.visit)
+        answer = ask(place, path + scene.fill(what), **options)
+        expect.status(answer, status)
+        expect.fits(expect.json_of(answer.body), scene.fill(wanted))
+
+    return ask_there
+
+
+def ids_rise(scene: Scene) -> None:
+    """Require that the events that were posted have rising ids."""
+    expect.rising([expect.an_id(event) for event in scene.events])
+
+
+def last_is_newest(scene: Scene) -> None:
+    """Require that a poster is told the newest id."""
+    newest = expect.an_id(scene.events[-1])
+    expect.that(scene.poster.last() >= newest, f"an id from {newest} on", "an older one")

@@ -1,0 +1,287 @@
+"""A poster and a listener at each of the doors.
+
+Knows how each door is asked to post, and for events. Must not know what is posted, nor what should come.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from typing import Protocol
+from urllib.parse import urlencode
+
+from oyez.cli.probe import web_socket
+from oyez.cli.probe.answer import Answer
+from oyez.cli.probe.exchange import Pending, ask, asked
+from oyez.cli.probe.place import Place
+from oyez.cli.probe.socketio import by_polling, by_websocket
+from oyez.cli.probe.sockets import STEP_S
+from oyez.cli.selftest import expect
+from oyez.cli.selftest.expect import Mismatch, NotOffered
+from oyez.cli.selftest.findings import Door
+from oyez.cli.selftest.links import Dial, RawLink, Talk, talking
+from oyez.cli.selftest.visit import NO_KEY, Visit
+from oyez.errors import OyezError
+
+Event = Mapping[str, object]
+"""A channel and, perhaps, a message; of one that was posted the id, too."""
+
+
+class Poster:
+    """A back end: what sends a command and returns the answer to it, or raises Mismatch or OyezError."""
+
+    def __init__(self, call: Callable[..., object]) -> None:
+        self._call = call
+
+    def post(self, event: Event) -> int:
+        """Post an event; returns its id."""
+        return expect.told_id(self._call("post", **event))
+
+    def last(self) -> int:
+        """Return the newest id."""
+        return expect.told_id(self._call("last-msg"))
+
+
+class Listener(Protocol):
+    """Whoever can follow channels. All of it raises Mismatch or OyezError when something else comes."""
+
+    def follow(self, channels: Sequence[str], start: object = None) -> object:
+        """Follow channels, behind an id if one is given."""
+
+    def take_event(self) -> object:
+        """Return the next event, ``{"id":5,"channel":"news","message":…}``."""
+
+
+def call_api(place: Place, key: str, path: str, body: object = None, repeat_key: str = "") -> Answer:
+    """Ask the HTTP API; with a body, by POST. A body that is a text goes out as it is."""
+    # HTTP headers carry bytes; the API reads keys as UTF-8, and the library writes Latin-1.
+    headers = {"Authorization": f"Bearer {key}".encode().decode("latin-1")} if key else {}
+    headers |= {"Idempotency-Key": repeat_key} if repeat_key else {}
+    target = f"{place.path.rstrip('/')}/api{path}"
+    if body is None:
+        return ask(place, target, headers=headers)
+    text = body if isinstance(body, str) else json.dumps(body)
+    return ask(place, target, method="POST", body=text, headers=headers | {"Content-Type": "application/json"})
+
+
+@contextmanager
+def api_poster(visit: Visit) -> Iterator[Poster]:
+    """Post by the HTTP API."""
+
+    def call(command: str, **event: object) -> object:
+        path = {"post": "/publish", "last-msg": "/last"}[command]
+        answer = call_api(visit.main, visit.key, path, event or None)
+        expect.status(answer, 200)
+        return {"status": "success", "id": expect.an_id(answer.parsed)}
+
+    expect.that(visit.key != "", "a key", "none")
+    poster = Poster(call)
+    poster.last()
+    yield poster
+
+
+@contextmanager
+def raw_link(visit: Visit, who: str) -> Iterator[RawLink]:
+    """Connect by raw WebSocket: a listener, a poster, or a stranger to the posters' door who shows no key."""
+    place, path = (visit.main, visit.raw_path) if who == "listener" else (visit.post, visit.post.path or "/")
+    with web_socket.opened(place, path) as link:
+        raw = RawLink(link)
+        if who == "poster" and visit.key:
+            raw.ask("auth", key=visit.key)
+        yield raw
+
+
+@contextmanager
+def raw_poster(visit: Visit) -> Iterator[Poster]:
+    """Post by raw WebSocket, without a key where none is given: some addresses need none."""
+    with raw_link(visit, "stranger") as link:
+        if visit.key:
+            answer = link.ask("auth", key=visit.key)
+            # Daemons of old know no keys, and posters of old carry on then.
+            expect.that(answer.get("status") == "success" or answer.get("code") == "bad-command", "a success", answer)
+        poster = Poster(link.ask)
+        poster.last()  # tells whether it may post
+        yield poster
+
+
+def socketio_link(dial: Dial) -> Callable[[Visit, str], AbstractContextManager[Talk]]:
+    """Connect by Socket.IO: a listener, a sender, or a stranger who has not joined."""
+
+    @contextmanager
+    def meet(visit: Visit, who: str) -> Iterator[Talk]:
+        auth: dict[str, object] = {"role": "client"} if who == "listener" else {"role": "sender", "token": visit.key}
+        with talking(visit.main, dial) as talk:
+            if who in ("listener", "sender"):
+                talk.join(auth, expected=f"an answer that lets the {who} in")
+            yield talk
+
+    return meet
+
+
+@contextmanager
+def socketio_poster(visit: Visit, dial: Dial = by_websocket) -> Iterator[Poster]:
+    """Post by Socket.IO."""
+    with socketio_link(dial)(visit, "sender") as talk:
+        yield Poster(talk.call)
+
+
+class Poll:
+    """A listener of the long poll, who asks again with the id of each answer."""
+
+    def __init__(self, visit: Visit, opened: ExitStack) -> None:
+        self._visit = visit
+        self._opened = opened
+        self._pending: Pending | None = None
+        self._last = 0
+
+    def ask(self, what: str, *, limit_s: float = STEP_S) -> Pending:
+        """Send a poll of what stands behind ``/channels/``."""
+        return self._opened.enter_context(asked(self._visit.poll, self._visit.poll_path + what, limit_s=limit_s))
+
+    def follow(self, channels: Sequence[str], start: object = None) -> None:
+        """Send the first poll."""
+        self._names = "|".join(channels)
+        self._pending = self.ask(self._names + ("" if start is None else f"?last={start}"))
+
+    def take_event(self) -> object:
+        """Return what the next answer brings."""
+        answer = (self._pending or self.ask(f"{self._names}?last={self._last}")).answer()
+        expect.status(answer, 200)
+        kind = answer.headers.get("content-type", "")
+        expect.that(kind.startswith("application/json"), "Content-Type: application/json", kind)
+        event = expect.object_of(answer.body)
+        self._pending, self._last = None, expect.an_id(event)
+        return event
+
+
+Record = dict[str, str]
+"""The fields of a record; lines of data are joined, and a comment is under the empty name."""
+
+
+class Stream:
+    """A listener of an event stream.
+
+    Attributes:
+        head: of the answer that the last stream came with.
+        records: the stream's, as they come.
+
+    """
+
+    head: Answer
+    records: Iterator[Record]
+
+    def __init__(self, visit: Visit, opened: ExitStack) -> None:
+        self._visit = visit
+        self._opened = opened
+
+    def open(self, channels: Sequence[str], start: object = None, last_id: str = "", limit_s: float = STEP_S) -> None:
+        """Open a stream; its first record is still to be read."""
+        query = [("channel", name) for name in channels] + ([] if start is None else [("last", str(start))])
+        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
+        target = f"{self._visit.stream_path}?{urlencode(query)}"
+        pending = self._opened.enter_context(asked(self._visit.main, target, headers=headers, limit_s=limit_s))
+        self.head, lines = pending.stream()
+        expect.that(self.head.status == 200, "status 200", f"status {self.head.status}")
+        self.records = _records(lines)
+
+    def follow(self, channels: Sequence[str], start: object = None, last_id: str = "") -> None:
+        """Open a stream and read its status."""
+        self.open(channels, start, last_id)
+        expect.equal(next(self.records).get("event"), "status")
+
+    def take_event(self) -> object:
+        """Return the data of the next record that is no comment."""
+        record = next(record for record in self.records if "data" in record)
+        event = expect.object_of(record["data"])
+        expect.equal(record.get("id"), str(event.get("id")))
+        expect.that("event" not in record, "no type", record)
+        return event
+
+
+def _records(lines: Iterator[str]) -> Iterator[Record]:
+    """Read records by the HTML standard (§9.2.6), as far as the daemon writes them."""
+    record: Record = {}
+    for line in lines:
+        text = line.rstrip("\r\n")
+        if text:
+            name, _, value = text.partition(":")
+            value = value.removeprefix(" ")
+            record[name] = f"{record[name]}\n{value}" if name in record else value
+        elif record:
+            yield record
+            record = {}
+    raise Mismatch("another record", "the end of the stream")
+
+
+class History:
+    """A caller of the HTTP API, who asks for what has come."""
+
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+
+    def follow(self, channels: Sequence[str], start: object = None) -> None:
+        """Take note of one channel. Raises NotOffered without the key."""
+        if not self._visit.key:
+            raise NotOffered(NO_KEY)
+        self._path = f"/channels/{channels[0]}/history?since={start}"
+
+    def take_event(self) -> object:
+        """Return the only event that there is."""
+        answer = call_api(self._visit.main, self._visit.key, self._path)
+        expect.status(answer, 200)
+        events = expect.object_of(answer.body).get("events")
+        return events[0] if isinstance(events, list) and len(events) == 1 else events
+
+
+@contextmanager
+def poll(visit: Visit, _: str = "") -> Iterator[Poll]:
+    """Make a listener of the long poll."""
+    with ExitStack() as opened:
+        yield Poll(visit, opened)
+
+
+@contextmanager
+def stream(visit: Visit, _: str = "") -> Iterator[Stream]:
+    """Make a listener of event streams."""
+    with ExitStack() as opened:
+        yield Stream(visit, opened)
+
+
+Meet = Callable[[Visit, str], AbstractContextManager[Listener]]
+"""Opens a listener of a door, or whoever else can speak there."""
+
+LISTENERS: dict[Door, Meet] = {
+    Door.SOCKETIO: socketio_link(by_websocket),
+    Door.POLLING: socketio_link(by_polling),
+    Door.WEBSOCKET: raw_link,
+    Door.LONG_POLL: poll,
+    Door.SSE: stream,
+    Door.API: lambda visit, _: nullcontext(History(visit)),
+}
+
+OpenPoster = Callable[[Visit], AbstractContextManager[Poster]]
+
+# Whether or not the daemon has the door; the best one first.
+_POSTERS: dict[Door, OpenPoster] = {
+    Door.API: api_poster,
+    Door.SOCKETIO: socketio_poster,
+    Door.POST: raw_poster,
+    Door.POLLING: lambda visit: socketio_poster(visit, by_polling),
+}
+
+
+def posters_of(visit: Visit) -> dict[Door, OpenPoster]:
+    """Find the doors that let this run post, the one that is asked first at the front."""
+
+    def works(opened: OpenPoster) -> bool:
+        try:
+            with opened(visit):
+                return True
+        except (OyezError, Mismatch):
+            return False
+
+    return visit.once("posters", lambda: {door: opened for door, opened in _POSTERS.items() if works(opened)})
+
+
+def any_poster(visit: Visit) -> AbstractContextManager[Poster]:
+    """Post at whichever door takes posts."""
+    return next(iter(posters_of(visit).values()))(visit)

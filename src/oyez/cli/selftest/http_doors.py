@@ -1,0 +1,351 @@
+"""The doors of HTTP: long polls, event streams, the API, and what the daemon says of itself.
+
+It must not know links.
+
+Only what no daemon suffers from is asked: some of old end at a long poll with an escape that cannot be read.
+"""
+
+import re
+from collections.abc import Iterator
+
+from oyez.cli.probe.answer import Answer
+from oyez.cli.probe.exchange import ask
+from oyez.cli.probe.failures import Kind, Trouble
+from oyez.cli.probe.place import Place
+from oyez.cli.selftest import expect
+from oyez.cli.selftest.checks import (  # fmt: skip
+    ALWAYS,
+    POSTS,
+    SLOW,
+    A,
+    B,
+    C,
+    Check,
+    Scene,
+    Step,
+    event_of,
+    follows,
+    gets,
+    hears,
+    ids_rise,
+    last_is_newest,
+    needs,
+    nth,
+    posts,
+    posts_few,
+)
+from oyez.cli.selftest.clients import Stream, call_api
+from oyez.cli.selftest.expect import Mismatch, NotOffered
+from oyez.cli.selftest.visit import Visit, is_elsewhere
+
+# --- long poll --------------------------------------------------------------------------------------------------------
+
+_LONGEST_WAIT_S = 90.0  # daemons of old wait 60 s
+_GAP_HEADER = "oyez-gap"
+
+
+def _polls(visit: Visit) -> tuple[Place, str]:
+    return visit.poll, visit.poll_path
+
+
+def _poll(scene: Scene, what: str) -> Answer:
+    return ask(scene.visit.poll, scene.visit.poll_path + scene.fill(what))
+
+
+def _open_poll(scene: Scene) -> None:
+    answer = _poll(scene, "")
+    if not scene.visit.poll_is_named and is_elsewhere(answer):
+        raise NotOffered(f"HTTP status {answer.status}")
+    expect.equal([answer.status, answer.body], [400, "400 Bad Request"])
+
+
+def _miss(scene: Scene) -> None:
+    answer = ask(scene.visit.poll, f"{scene.visit.poll.path.rstrip('/')}/{scene.fill(A)}")
+    expect.that(answer.status == 404, "status 404", f"status {answer.status}")
+    if scene.visit.poll_is_named:
+        expect.equal(answer.body, "404 Not Found")
+
+
+def _begin(scene: Scene) -> None:
+    try:
+        hears(0)(scene)
+    except Trouble as error:
+        if error.kind is not Kind.SILENT:
+            raise
+        raise NotOffered("replay without an id (history.replay_without_start = 0)") from error
+
+
+def _wait(scene: Scene) -> None:
+    listeners = [scene.party(name) for name in ("one", "other")]
+    for listener in listeners:
+        listener.follow([scene.fill(A)], scene.poster.last())
+    event = scene.post(event_of(A, {"a": 1}))
+    for listener in listeners:
+        expect.equal(listener.take_event(), event)
+
+
+def _demand_gaps(scene: Scene) -> None:
+    """Oyez tells browsers on every answer that they may read this header."""
+    if _GAP_HEADER not in _poll(scene, "").headers.get("access-control-expose-headers", "").lower():
+        raise NotOffered("word of gaps")
+
+
+def _expect_gap(scene: Scene, gaps: object) -> None:
+    wanted = scene.fill({"channel": A, "from": 1, ...: ...})
+    if not isinstance(gaps, list) or len(gaps) != 1:
+        raise Mismatch([wanted], gaps)
+    expect.fits(gaps[0], wanted)
+
+
+def _tell_gap(scene: Scene) -> None:
+    header = _poll(scene, f"{A}?last=1").headers.get(_GAP_HEADER, "")
+    _expect_gap(scene, expect.json_of(header, f"the header {_GAP_HEADER}"))
+
+
+def _tell_gap_at_once(scene: Scene) -> None:
+    _expect_gap(scene, expect.object_of(_poll(scene, f"{A}?last=1&notify=1").body).get("gaps"))
+
+
+# fmt: off
+LONG_POLL = (
+    Check("opens", "A poll that names no channel is answered 400, in the words of old.", ALWAYS, _open_poll),
+    Check("not-found", "Another path is answered 404.", ALWAYS, _miss),
+    Check("answers-at-once", "The oldest event that is newer than the id comes at once.", POSTS,
+          posts_few(4, A, B), follows(A, B, start=nth(0)), hears(1)),
+    Check("goes-on", "Going on with each answer's id brings every event, in order.", POSTS,
+          posts_few(4, A), follows(A, start=nth(0)), hears(1, 2, 3)),
+    Check("begins-without-id", "Without an id, or with one that is no number, the oldest event left comes.", POSTS,
+          posts_few(4, A), follows(A), _begin, follows(A, start="x"), hears(0)),
+    Check("escaped-separator", "Channels may be separated by %7C too, as browsers write it.", POSTS,
+          posts_few(4, A, B), follows(f"{A}%7C{B}", start=nth(0)), hears(1)),
+    Check("waits", "A poll waits for the next event; all who wait get it.", POSTS, _wait),
+    Check("gap", "Extension: an answer that brings a client beyond a gap names it in a header.", POSTS,
+          _demand_gaps, posts_few(4, A), _tell_gap),
+    Check("gap-notice", "Extension: with notify=1 a gap is told at once, if there is nothing else to tell.", ALWAYS,
+          _demand_gaps, _tell_gap_at_once),
+    Check("nowait", "Extension: with nowait=1 a poll is answered at once, though there is nothing to tell.", ALWAYS,
+          _demand_gaps, gets(_polls, f"{A}?nowait=1", 200, {"gaps": [], ...: ...})),
+    Check("time-out", "A poll that nothing comes for is answered 504, in the words of old.", SLOW,
+          gets(_polls, A, 504, {"error": "timeout"}, limit_s=_LONGEST_WAIT_S)),
+)
+# fmt: on
+
+# --- event stream -----------------------------------------------------------------------------------------------------
+
+_LONGEST_HEARTBEAT_S = 60.0
+
+
+def _streams(visit: Visit) -> tuple[Place, str]:
+    return visit.main, visit.stream_path
+
+
+def _open_stream(scene: Scene) -> None:
+    answer = ask(scene.visit.main, scene.visit.stream_path)
+    if is_elsewhere(answer):
+        raise NotOffered(f"HTTP status {answer.status}")
+    stream: Stream = scene.party()
+    stream.open([scene.fill(A)])
+    for name, value in {"content-type": "text/event-stream", "cache-control": "no-store"}.items():
+        came = stream.head.headers.get(name, "")
+        expect.that(value in came, f"{name}: {value}", came or "no such header")
+
+
+def _begin_with_status(scene: Scene) -> None:
+    scene.party().open([scene.fill(A)])
+    record = next(scene.party().records)
+    expect.equal([record.get("event"), expect.json_of(record.get("data", ""))], ["status", {"status": "success"}])
+    for name in ("id", "retry"):
+        expect.that(record.get(name, "").isdecimal(), f"a number as {name}", record)
+
+
+def _follow_by_header(scene: Scene) -> None:
+    scene.party().follow(scene.fill([A, B]), 1, last_id=str(scene.fill(nth(0))))
+
+
+def _tell_stream_gap(scene: Scene) -> None:
+    scene.party().open([scene.fill(A)], 1)
+    records: Iterator[dict[str, str]] = scene.party().records
+    expect.equal(expect.json_of(next(records).get("data", "")), {"status": "success", "recovered": False})
+    record = next(records)
+    gap = expect.object_of(record.get("data", ""))
+    expect.equal([record.get("event"), gap.get("channel"), gap.get("from")], ["gap", scene.fill(A), 1])
+
+
+def _beat(scene: Scene) -> None:
+    scene.party().open([scene.fill(A)], limit_s=_LONGEST_HEARTBEAT_S)
+    next(scene.party().records)
+    for _ in range(2):  # the first comes behind the replay, the second when its time has come
+        record = next(scene.party().records)
+        expect.that("" in record and "data" not in record, "a comment", record)
+
+
+# fmt: off
+EVENT_STREAM = (
+    Check("opens", "A stream opens, as text/event-stream that nobody stores or holds back.", ALWAYS, _open_stream),
+    Check("status-first", "The first record is the status; it names a position and a pause.", ALWAYS,
+          _begin_with_status),
+    Check("refuses-bad-channels", "A stream of no channel, or of a bad one, is refused with 400.", ALWAYS,
+          *(gets(_streams, query, 400, {"code": "invalid-filter", ...: ...})
+            for query in ("?", "?channel=", "?channel=" + "x" * 2000))),
+    Check("delivered", "What is posted reaches who follows the channel, and nothing else does.", POSTS,
+          follows(A, A), posts(B, 1), posts(A, {"a": ["é", None]}), hears(1), posts(A), hears(2)),
+    Check("catch-up-in-order", "Behind the id in the query or the header Last-Event-ID, all comes in order.", POSTS,
+          posts_few(4, A, B), follows(A, B, start=nth(0)), hears(1, 2, 3), _follow_by_header, hears(1, 2, 3)),
+    Check("gap", "Who comes back from before all memory is told of a gap.", ALWAYS, _tell_stream_gap),
+    Check("heartbeat", "A stream on which nothing happens shows a sign of life.", SLOW, _beat),
+)
+# fmt: on
+
+# --- HTTP API ---------------------------------------------------------------------------------------------------------
+
+_REFUSED = (401, 429)  # after many failures from one address the daemon says so
+_KEY = "<K>"
+_TAKEN = needs("key-taken", posts=True)
+_PUBLISHED = needs("key-taken", "publish", posts=True)
+
+
+def _call(scene: Scene, path: str, body: object = None, key: str | None = None, repeat_key: str = "") -> Answer:
+    key = scene.visit.key if key is None else key
+    return call_api(scene.visit.main, key, scene.fill(path), scene.fill(body), scene.fill(repeat_key))
+
+
+def _open_api(scene: Scene) -> None:
+    answer = _call(scene, "/last", key="")
+    if answer.status in (404, 405, 501) or answer.is_page:
+        raise NotOffered(f"HTTP status {answer.status}")
+    expect.that(answer.status in _REFUSED, "status 401", f"status {answer.status}: {answer.body}")
+    expect.that(answer.code in ("unauthorized", "too-many-failures"), "unauthorized", answer.body)
+
+
+def _refuse_key(scene: Scene) -> None:
+    answer = _call(scene, "/publish", event_of(A), key=scene.visit.wrong_key)
+    expect.that(answer.status in _REFUSED, "status 401", f"status {answer.status}: {answer.body}")
+
+
+def _is_openapi(body: object) -> None:
+    document = expect.an_object(body)
+    expect.that(str(document.get("openapi")).startswith("3."), "an OpenAPI document", list(document))
+
+
+def _tells(path: str, wanted: object, key: str | None = None) -> Step:
+    def ask_for(scene: Scene) -> None:
+        answer = _call(scene, path, key=key)
+        expect.status(answer, 200)
+        expect.fits(expect.object_of(answer.body), scene.fill(wanted))
+
+    return ask_for
+
+
+def _is_refused(status: int, code: str, path: str = "/publish", body: object = None, **keys: str) -> Step:
+    def ask_in_vain(scene: Scene) -> None:
+        answer = _call(scene, path, body, **keys)
+        expect.status(answer, status)
+        told = expect.object_of(answer.body)
+        expect.equal(told.get("code"), code)
+        expect.that(isinstance(told.get("message"), str), "a message with the code", told)
+
+    return ask_in_vain
+
+
+def _publishes(count: int, body: object, repeat_key: str = "") -> Step:
+    """Publish so many events, and note their ids, which have to rise."""
+
+    def publish(scene: Scene) -> None:
+        answer = _call(scene, "/publish", body, repeat_key=repeat_key)
+        expect.status(answer, 200)
+        told = expect.object_of(answer.body)
+        ids = told.get("ids", [told.get("id")])
+        if not isinstance(ids, list) or not all(type(each) is int for each in ids) or ids != sorted(set(ids)):
+            raise Mismatch(f"{count} ids that rise", told)
+        expect.that(len(ids) == count, f"{count} ids that rise", told)
+        scene.events += [{"id": event_id} for event_id in ids]
+
+    return publish
+
+
+def _keeps(channel: str, *places: int) -> Step:
+    """Require that a channel's history has these events and no others."""
+
+    def look(scene: Scene) -> None:
+        answer = _call(scene, f"/channels/{channel}/history")
+        expect.status(answer, 200)
+        events = expect.object_of(answer.body).get("events")
+        came = [expect.an_id(event) for event in events] if isinstance(events, list) else []
+        expect.equal(came, [scene.events[place]["id"] for place in places])
+
+    return look
+
+
+def _numbered(count: int) -> object:
+    return {"events": [event_of(A, n) for n in range(count)]}
+
+
+_ONCE = {"channel": A, "message": 1, "key": _KEY}
+
+# fmt: off
+API = (
+    Check("opens", "Without the key the API tells nothing: status 401.", ALWAYS, _open_api),
+    Check("refuses-wrong-key", "With a wrong key nothing can be posted.", ALWAYS, _refuse_key),
+    Check("describes-itself", "The API describes itself to everyone.", ALWAYS,
+          _tells("/openapi.json", _is_openapi, key="")),
+    Check("not-found", "Another path is answered 404, in the form of all refusals.", ALWAYS,
+          _is_refused(404, "not-found", "/no-such-path", key="")),
+    Check("key-taken", "With the key the newest id is told.", POSTS, _tells("/last", expect.an_id)),
+    Check("publish", "An event is posted, and its id told.", _TAKEN,
+          posts(A, {"a": 1}), posts(B), ids_rise, last_is_newest),
+    Check("refuses-bad-requests", "What is no proper request is refused with 400 and a code.", _TAKEN,
+          _is_refused(400, "bad-json", body="{"), _is_refused(400, "bad-request", body={"chanel": A}),
+          *(_is_refused(400, "invalid-channel", body=event_of(channel, 1)) for channel in ("", 5))),
+    Check("many-channels", "One message to many channels is an event in each, in their order.", _PUBLISHED,
+          _publishes(3, {"channels": [A, B, C], "message": 1}), _keeps(A, 0), _keeps(B, 1), _keeps(C, 2)),
+    Check("batch", "Many events are posted at once, in their order.", _PUBLISHED,
+          _publishes(10, _numbered(10)), _keeps(A, *range(10))),
+    Check("batch-whole", "Of a batch with one bad event nothing is posted.", _PUBLISHED,
+          _is_refused(400, "invalid-channel", body={"events": [event_of(A, 1), event_of("", 2)]}), _keeps(A)),
+    Check("repeated-request",
+          "A request repeated with its Idempotency-Key gets the first answer and posts nothing.", _PUBLISHED,
+          _publishes(1, event_of(A, 1), _KEY), _publishes(1, event_of(A, 1), _KEY), _keeps(A, 0), _keeps(A, 1),
+          _is_refused(422, "key-reused", body=event_of(A, 2), repeat_key=_KEY)),
+    Check("repeated-event", "So does a single event that is repeated with its key.", _PUBLISHED,
+          _publishes(1, {"events": [_ONCE]}), _publishes(2, {"events": [_ONCE, event_of(A, 2)]}),
+          _keeps(A, 0, 2), _keeps(A, 1, 2)),
+    Check("channels", "The list of channels names each with its newest id.", _PUBLISHED,
+          _publishes(1, event_of(A, 1)),
+          _tells(f"/channels?prefix={A}", {"channels": [{"name": A, "listeners": 0, "last_id": nth(0)}], ...: ...})),
+    Check("history", "The history of a channel has its events behind an id, oldest first, page by page.", _PUBLISHED,
+          _publishes(4, _numbered(4)),
+          _tells(f"/channels/{A}/history?since={nth(0)}&limit=2",
+                 {"events": [{"id": nth(n), **event_of(A, n)} for n in (1, 2)], "gap": None, "next": nth(2), ...: ...}),
+          _tells(f"/channels/{A}/history?since={nth(2)}&limit=2",
+                 {"events": [{"id": nth(3), **event_of(A, 3)}], "next": None, ...: ...})),
+)
+# fmt: on
+
+# --- what the daemon says of itself -----------------------------------------------------------------------------------
+
+_SAMPLE = re.compile(r"^oyez_\w+(\{[^}]*\})? [0-9.e+-]+$", re.MULTILINE)
+
+
+def _get(scene: Scene, path: str) -> Answer:
+    """Ask. Raises NotOffered: a proxy had better not pass these paths on."""
+    answer = ask(scene.visit.main, scene.visit.base + path)
+    if answer.status == 404 or answer.is_page:
+        raise NotOffered(f"{path} (HTTP status {answer.status})")
+    return answer
+
+
+def _check_health(scene: Scene) -> None:
+    answer = _get(scene, "/healthz")
+    expect.equal([answer.status, expect.object_of(answer.body)], [200, {"status": "ok"}])
+
+
+def _check_metrics(scene: Scene) -> None:
+    answer = _get(scene, "/metrics")
+    expect.that(answer.status == 200, "status 200", f"status {answer.status}")
+    expect.that(_SAMPLE.search(answer.body) is not None, "samples named oyez_…", answer.body[:200])
+
+
+STATUS = (
+    Check("healthz", "/healthz says that the daemon serves.", ALWAYS, _check_health),
+    Check("metrics", "/metrics gives numbers that Prometheus can read.", ALWAYS, _check_metrics),
+)
