@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 from oyez.cli.probe.exchange import ask
 from oyez.cli.probe.place import Place
 from oyez.cli.selftest import expect
-from oyez.cli.selftest.clients import Event, Listener, Meet, OpenPoster, Poster
+from oyez.cli.selftest.clients import DoorListener, Event, Meet, OpenPoster, Poster
 from oyez.cli.selftest.links import Link
 from oyez.cli.selftest.visit import Visit
 
@@ -47,7 +47,7 @@ class Scene:
         self.events: list[dict[str, object]] = []
         self.opened = ExitStack()
         self._open_poster = open_poster
-        self._parties: dict[str, Listener] = {}
+        self._parties: dict[str, DoorListener] = {}
         self._channels: dict[str, str] = {}
 
     def open(self, thing: AbstractContextManager[T]) -> T:

@@ -34,7 +34,7 @@ from oyez.cli.selftest.checks import (  # fmt: skip
     posts,
     posts_few,
 )
-from oyez.cli.selftest.clients import Stream, call_api
+from oyez.cli.selftest.clients import StreamListener, call_api
 from oyez.cli.selftest.expect import Mismatch, NotOffered
 from oyez.cli.selftest.visit import Visit, is_elsewhere
 
@@ -143,7 +143,7 @@ def _open_stream(scene: Scene) -> None:
     answer = ask(scene.visit.main, scene.visit.stream_path)
     if is_elsewhere(answer):
         raise NotOffered(f"HTTP status {answer.status}")
-    stream: Stream = scene.party()
+    stream: StreamListener = scene.party()
     stream.open([scene.fill(A)])
     for name, value in {"content-type": "text/event-stream", "cache-control": "no-store"}.items():
         came = stream.head.headers.get(name, "")

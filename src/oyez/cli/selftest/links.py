@@ -99,7 +99,7 @@ def receive(link: WebSocket) -> str:
         raise Closed(f"the WebSocket was closed with {error.code}", error.code) from error
 
 
-class Message(NamedTuple):
+class ReadPacket(NamedTuple):
     """A packet of Socket.IO: what it is, in words, and its arguments or its payload."""
 
     name: str
@@ -159,7 +159,7 @@ class Talk:
         message.value("the event 'last-response'")
         return events
 
-    def take(self, expected: str) -> Message:
+    def take(self, expected: str) -> ReadPacket:
         """Return the next packet of Socket.IO, known or not."""
         self.session.transport.until = time.monotonic() + STEP_S
         try:
@@ -173,7 +173,7 @@ class Talk:
         except (ValueError, RecursionError) as error:
             raise Mismatch(expected, received.text) from error
 
-    def take_known(self, expected: str) -> Message:
+    def take_known(self, expected: str) -> ReadPacket:
         """Return the next packet that is no event of which the contract does not know."""
         while (message := self.take(expected)).name.startswith("the event ") and message.name not in _KNOWN:
             pass
@@ -197,16 +197,16 @@ def _arguments(command: str, members: dict[str, object]) -> list[object]:
     return [] if command == "last-msg" else [members]
 
 
-def _read(received: Received) -> Message:
+def _read(received: Received) -> ReadPacket:
     packet = received.packet
     if packet is None:
         raise ValueError(received.error)
     where = "" if packet.namespace == "/" else f" in {packet.namespace}"
     if packet.type in (PacketType.CONNECT, PacketType.CONNECT_ERROR):
         name = JOINED if packet.type is PacketType.CONNECT else REFUSED
-        return Message(name + where, [json.loads(received.payload or "null")], received.text)
+        return ReadPacket(name + where, [json.loads(received.payload or "null")], received.text)
     name = f"the event {packet.event!r}" if packet.type is PacketType.EVENT else f"the acknowledgement {packet.ack_id}"
-    return Message(name + where, [json.loads(bytes(arg)) for arg in packet.args or ()], received.text)
+    return ReadPacket(name + where, [json.loads(bytes(arg)) for arg in packet.args or ()], received.text)
 
 
 def _words(error: Exception) -> str:
