@@ -4,7 +4,7 @@ It must not know what else the doors promise.
 """
 
 from oyez.cli.selftest.checks import POSTS, A, B, Check, Scene, Step
-from oyez.cli.selftest.clients import LISTENERS, DoorListener, Meet, posters_of
+from oyez.cli.selftest.clients import LISTENERS, DoorFollower, Meet, posters_of
 from oyez.cli.selftest.expect import Mismatch, NotOffered
 from oyez.cli.selftest.findings import Door
 from oyez.errors import OyezError
@@ -55,7 +55,7 @@ def _arrives_from(door: Door) -> Step:
     return post
 
 
-def _take(listener: DoorListener) -> object:
+def _take(listener: DoorFollower) -> object:
     try:
         return listener.take_event()
     except (OyezError, Mismatch) as error:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 from oyez.cli.probe.exchange import ask
 from oyez.cli.probe.place import Place
 from oyez.cli.selftest import expect
-from oyez.cli.selftest.clients import DoorListener, Event, Meet, OpenPoster, Poster
+from oyez.cli.selftest.clients import DoorFollower, Event, Meet, OpenPoster, Poster
 from oyez.cli.selftest.links import Link
 from oyez.cli.selftest.visit import Visit
 
@@ -47,7 +47,7 @@ class Scene:
         self.events: list[dict[str, object]] = []
         self.opened = ExitStack()
         self._open_poster = open_poster
-        self._parties: dict[str, DoorListener] = {}
+        self._parties: dict[str, DoorFollower] = {}
         self._channels: dict[str, str] = {}
 
     def open(self, thing: AbstractContextManager[T]) -> T:
@@ -84,7 +84,7 @@ class Scene:
             text = _BLANK.sub(self._fill_one, value)
             return int(text) if _BLANK.fullmatch(value) and value[1] == "#" else text
         if isinstance(value, dict):
-            return {name: self._fill(member) for name, member in value.items()}
+            return type(value)({name: self._fill(member) for name, member in value.items()})
         return [self._fill(member) for member in value] if isinstance(value, list | tuple) else value
 
     def _fill_one(self, blank: re.Match[str]) -> str:
@@ -205,7 +205,7 @@ def gets(where: Where, what: str, status: int, wanted: object, **options: object
         place, path = where(scene.visit)
         answer = ask(place, path + scene.fill(what), **options)
         expect.status(answer, status)
-        expect.fits(expect.json_of(answer.body), scene.fill(wanted))
+        expect.fits(expect.object_of(answer.body), scene.fill(wanted))
 
     return ask_there
 

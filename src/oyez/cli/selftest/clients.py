@@ -41,7 +41,7 @@ class Poster:
         return expect.told_id(self._call("last-msg"))
 
 
-class DoorListener(Protocol):
+class DoorFollower(Protocol):
     """Whoever can follow channels. All of it raises Mismatch or OyezError when something else comes."""
 
     def follow(self, channels: Sequence[str], start: object = None) -> object:
@@ -124,7 +124,7 @@ def socketio_poster(visit: Visit, dial: Dial = by_websocket) -> Iterator[Poster]
         yield Poster(talk.call)
 
 
-class PollListener:
+class PollFollower:
     """A listener of the long poll, who asks again with the id of each answer."""
 
     def __init__(self, visit: Visit, opened: ExitStack) -> None:
@@ -157,7 +157,7 @@ Record = dict[str, str]
 """The fields of a record; lines of data are joined, and a comment is under the empty name."""
 
 
-class StreamListener:
+class StreamFollower:
     """A listener of an event stream.
 
     Attributes:
@@ -212,7 +212,7 @@ def _records(lines: Iterator[str]) -> Iterator[Record]:
     raise Mismatch("another record", "the end of the stream")
 
 
-class HistoryListener:
+class HistoryFollower:
     """A caller of the HTTP API, who asks for what has come."""
 
     def __init__(self, visit: Visit) -> None:
@@ -233,20 +233,20 @@ class HistoryListener:
 
 
 @contextmanager
-def poll(visit: Visit, _: str = "") -> Iterator[PollListener]:
+def poll(visit: Visit, _: str = "") -> Iterator[PollFollower]:
     """Make a listener of the long poll."""
     with ExitStack() as opened:
-        yield PollListener(visit, opened)
+        yield PollFollower(visit, opened)
 
 
 @contextmanager
-def stream(visit: Visit, _: str = "") -> Iterator[StreamListener]:
+def stream(visit: Visit, _: str = "") -> Iterator[StreamFollower]:
     """Make a listener of event streams."""
     with ExitStack() as opened:
-        yield StreamListener(visit, opened)
+        yield StreamFollower(visit, opened)
 
 
-Meet = Callable[[Visit, str], AbstractContextManager[DoorListener]]
+Meet = Callable[[Visit, str], AbstractContextManager[DoorFollower]]
 """Opens a listener of a door, or whoever else can speak there."""
 
 LISTENERS: dict[Door, Meet] = {
@@ -255,7 +255,7 @@ LISTENERS: dict[Door, Meet] = {
     Door.WEBSOCKET: raw_link,
     Door.LONG_POLL: poll,
     Door.SSE: stream,
-    Door.API: lambda visit, _: nullcontext(HistoryListener(visit)),
+    Door.API: lambda visit, _: nullcontext(HistoryFollower(visit)),
 }
 
 OpenPoster = Callable[[Visit], AbstractContextManager[Poster]]

@@ -22,9 +22,15 @@ class NotOffered(Exception):  # noqa: N818
     """The daemon does not have what would be checked, and need not have it."""
 
 
+class Part(dict[str, object]):
+    """An object of which these members are wanted, whatever others it has."""
+
+    def is_in(self, came: object) -> bool:
+        """Tell whether that is so."""
+        return isinstance(came, dict) and json.dumps({name: came.get(name) for name in self}) == json.dumps(self)
+
+
 def _write(value: object) -> str:
-    if isinstance(value, dict):
-        value = {name: each for name, each in value.items() if name is not ...}
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -40,19 +46,11 @@ def equal(came: object, wanted: object) -> None:
 
 
 def fits(came: object, wanted: object) -> None:
-    """Raise Mismatch unless that came which a row wants.
-
-    Args:
-        came: JSON.
-        wanted: what judges it, and raises Mismatch; or JSON, in which the member ``...: ...`` stands for any others.
-
-    """
+    """Raise Mismatch unless that came which a row wants: JSON, a `Part` of it, or what a function takes for right."""
     if callable(wanted):
         wanted(came)
-    elif isinstance(wanted, dict) and ... in wanted:
-        members = {name: each for name, each in wanted.items() if name is not ...}
-        part = {name: came.get(name) for name in members} if isinstance(came, dict) else came
-        that(_write(part) == _write(members), members, came)
+    elif isinstance(wanted, Part):
+        that(wanted.is_in(came), wanted, came)
     else:
         equal(came, wanted)
 
@@ -106,7 +104,7 @@ def success(answer: object) -> dict[str, object]:
 
 def error(frame: object, code: str) -> str:
     """Require ``{"status":"error","code":code,"message":…}``; returns the message."""
-    fits(frame, {"status": "error", "code": code, ...: ...})
+    fits(frame, Part({"status": "error", "code": code}))
     message = an_object(frame).get("message")
     if not isinstance(message, str):
         raise Mismatch("a message with the error", frame)
