@@ -47,5 +47,5 @@ def sign_of_tls(values: Values) -> str:
 
 
 def has_empty_amqp(values: Values) -> bool:
-    """Tell whether RabbitMQ's URL is defined but empty, which the sites' own posters take for a choice of RabbitMQ."""
+    """Whether RabbitMQ's URL is defined but empty, which the sites' own posters take for a choice of RabbitMQ."""
     return AMQP in values and not values[AMQP]

@@ -33,7 +33,7 @@ def render(settings: Settings, address: str) -> str:
 
 
 def banner(settings: Settings, address: str) -> Iterator[list[Part]]:
-    """Write the lines."""
+    """Yield the lines, each as texts with their styles."""
     yield []
     if address.startswith("unix:"):
         yield _row("Address", f"http+unix://{address.removeprefix('unix:')}", "bold")

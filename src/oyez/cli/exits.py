@@ -107,7 +107,7 @@ def exit_code_of(error: OyezError) -> ExitCode:
 
 
 def explain(error: OyezError) -> str:
-    """Put an error into words for the one who typed the command."""
+    """Describe an error to the one who typed the command, with what may help."""
     from oyez.client import PosterError, Unauthorized  # noqa: PLC0415 - as above
 
     if isinstance(error, Unauthorized):

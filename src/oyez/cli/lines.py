@@ -44,9 +44,9 @@ class Lines:
         self._skip_blank = skip_blank
 
     def read(self) -> Iterator[list[tuple[int, object]]]:
-        """Give the events, each with the number of its line: as many as have come, so that no slow stream is held up.
+        """Yield events, each with the number of its line: as many at a time as have come, for the sake of slow streams.
 
-        Raises BadParameter, with the number of the line; then nothing that came along with it was given.
+        Raises BadParameter, with the number of the line; what came along with that is not yielded.
         """
         with self._open() as file:
             if _can_be_read_twice(file):
@@ -90,7 +90,7 @@ def _can_be_read_twice(file: BinaryIO) -> bool:
 
 
 def _complete_lines(file: BinaryIO) -> Iterator[list[bytes]]:
-    """Give lines without their ends, as many as each read brings; the last one may lack its end."""
+    """Yield lines without their ends, as many at a time as each read brings. The last line may lack its end."""
     rest = b""
     while data := file.read1(_CHUNK_BYTES):  # type: ignore[attr-defined]  # buffered files all have it
         *lines, rest = (rest + data).split(b"\n")

@@ -22,9 +22,10 @@ _METAVARS = {
 
 
 def take_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command an option for each setting that has a flag. It gets them as ``**flags``: None is not given.
+    """Add an option for each setting that has a flag to a command. It is called with them as ``**flags``.
 
-    Flags stay texts until `load` reads them: a wrong one is then explained like a wrong line in the file.
+    A flag that was not given is None. The others stay texts until `load` reads them: a wrong one is then explained
+    like a wrong line in the file.
     """
     signature = inspect.signature(command)
     config, *others = (each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD)

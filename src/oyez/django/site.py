@@ -95,7 +95,7 @@ def read_settings() -> SiteSettings:
 
 
 def is_used() -> bool:
-    """Tell whether the site has switched its events on."""
+    """Whether the site has switched its events on."""
     return bool(getattr(settings, USE, False))
 
 
@@ -109,7 +109,7 @@ def choose_backend(values: Values) -> str:
 
 
 def strip_door(url: str) -> str:
-    """Take the path of a door off an address: `ws://127.0.0.1:15100/event/` is where WebSockets go."""
+    """Remove the path of a door from an address: `ws://127.0.0.1:15100/event/` is where WebSockets go."""
     return url if url.startswith("http+unix:") else _DOOR.sub("", _QUERY.sub("", url))
 
 

@@ -12,7 +12,6 @@ from oyez.cli.doctor.settings_module import ask_python, import_settings
 from oyez.cli.doctor.site import OPTIONS, RAW_OPTIONS, Site
 from oyez.cli.doctor.walk import Walk
 from oyez.cli.exits import ExitCode
-from oyez.cli.probe.failures import BadModule
 from oyez.cli.probe.place import url_of
 from oyez.config.load import load
 
@@ -68,21 +67,14 @@ def doctor(
         given |= own
     else:  # what was typed wins over the module, and that over the environment
         given = {name: value if _source(context, name) == "COMMANDLINE" else "" for name, value in given.items()}
-        site = _read_site(django_settings, python)
+        site = import_settings(django_settings) if python is None else ask_python(python, django_settings)
     site = site.overridden(**given)
     is_well = take_steps(Walk(site).steps(), choose_report(as_json=as_json))
     raise typer.Exit(ExitCode.OK if is_well else ExitCode.REFUSED)
 
 
-def _read_site(module: str, python: Path | None) -> Site:
-    try:
-        return import_settings(module) if python is None else ask_python(python, module)
-    except BadModule as error:
-        raise typer.BadParameter(str(error), param_hint="'--django-settings'") from error
-
-
 def _ask_daemon(context: typer.Context, config: Path | None) -> dict[str, str]:
-    """Read in the daemon's own settings what was not given; the key for no other address than theirs.
+    """Read from the daemon's own settings what was not given; the key for no other address than theirs.
 
     Without a key posts are taken at the post listener only, so that is the address then, with ``ws:``.
     """

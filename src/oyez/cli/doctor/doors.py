@@ -31,7 +31,7 @@ Wait = Callable[[int], object]
 """Returns when the event with this id has come."""
 
 Follow = Callable[[], Wait]
-"""Follows the doctor's channel from behind its newest event."""
+"""Subscribes the doctor's channel, from behind its newest event."""
 
 
 class _Ended(OyezError):  # noqa: N818 - what happened
@@ -55,7 +55,7 @@ class Door:
 
     @property
     def url(self) -> str:
-        """The address, for people."""
+        """The address with the path, as people read it."""
         return self.place.url(self.path)
 
     # Listening
@@ -310,7 +310,7 @@ class PollDoor(Door):
 
 
 class StreamDoor(Door):
-    """The door of EventSource."""
+    """The door of pages that listen by EventSource."""
 
     def __init__(self, post: PostSide, name: str, place: Place) -> None:
         super().__init__(post, name, place.without_path(), _STREAM_PATHS[0])

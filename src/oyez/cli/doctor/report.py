@@ -38,7 +38,7 @@ _NOT_TRIED = (
 
 
 class StepReport(Report[Outcome]):
-    """For people."""
+    """For people: a line for each step, then the problems."""
 
     def __init__(self) -> None:
         self._console = make_console()
@@ -107,7 +107,7 @@ def _describe(outcomes: Sequence[Outcome]) -> dict[str, object]:
 
 
 def take_steps(steps: Iterable[tuple[str, Callable[[], Outcome]]], report: Report[Outcome]) -> bool:
-    """Take steps and report each; True if nothing is wrong but for warnings."""
+    """Take steps and report each. Returns True if nothing is wrong but for warnings."""
     for title, check in steps:
         with report.progress(title):
             outcome = check()

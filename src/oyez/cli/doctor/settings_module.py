@@ -1,4 +1,4 @@
-"""How a site's settings are read out of its own code, by this Python or by the site's.
+"""How a site's settings are read from its own module, by this Python or by the site's.
 
 Knows modules. Must not know what a setting means.
 """
@@ -10,8 +10,9 @@ import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 
+import typer
+
 from oyez.cli.doctor.site import Site
-from oyez.cli.probe.failures import BadModule
 from oyez.site_settings import PREFIX, SIGNS_OF_TLS, read_values
 
 # What the site's own Python is asked: the settings of interest, as one JSON object. Its own prints go elsewhere.
@@ -27,29 +28,33 @@ json.dump(wanted, answer, default=repr)
 
 
 def import_settings(module: str) -> Site:
-    """Import a settings module from the current folder, or from where Python finds it. Raises BadModule."""
+    """Import a settings module from the current folder, or from where Python finds it. Raises BadParameter."""
     sys.path.insert(0, "")
     try:
         with redirect_stdout(sys.stderr):  # our own output may be JSON
             imported = importlib.import_module(module)
     except (Exception, SystemExit) as error:  # it is the site's code
-        raise BadModule(_explain(module, error)) from error
+        raise _bad_module(_explain(module, error)) from error
     return Site(read_values(imported))
 
 
 def ask_python(python: Path, module: str) -> Site:
-    """Read a settings module with another Python, the site's own, in the current folder. Raises BadModule."""
+    """Read a settings module with another Python, the site's own, in the current folder. Raises BadParameter."""
     command = [str(python), "-c", _QUESTION, module, PREFIX, *SIGNS_OF_TLS]
     try:
         answer = subprocess.run(  # noqa: S603 - who types the command names the program
             command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True
         )
     except OSError as error:
-        raise BadModule(f"{python} cannot be run: {error.strerror}") from error
+        raise _bad_module(f"{python} cannot be run: {error.strerror}") from error
     if answer.returncode:
         *_, reason = answer.stderr.splitlines() or [f"exit code {answer.returncode}"]
-        raise BadModule(f"{module} cannot be imported by {python}: {reason}")
+        raise _bad_module(f"{module} cannot be imported by {python}: {reason}")
     return Site(json.loads(answer.stdout))
+
+
+def _bad_module(words: str) -> typer.BadParameter:
+    return typer.BadParameter(words, param_hint="'--django-settings'")
 
 
 def _explain(module: str, error: BaseException) -> str:

@@ -102,7 +102,7 @@ class Site:
         return self.place(self.dialect.post)
 
     def overridden(self, *, url: str, public_url: str, key: str) -> "Site":
-        """Give the site with other values, where they are not empty."""
+        """Return the site with other values, where they are not empty. A public address counts with and without TLS."""
         dialect = self.dialect
         values = dict(self.values)
         if public_url:
@@ -220,7 +220,7 @@ def _check_url(site: Site, name: str, schemes: tuple[str, ...], example: str) ->
 
 
 def is_for_tls(name: str) -> bool:
-    """Tell whether a setting is used by pages over TLS only."""
+    """Whether a setting is for pages over TLS only."""
     return name.endswith(SSL)
 
 

@@ -13,7 +13,7 @@ from oyez.cli.doctor.doors import Door
 from oyez.cli.doctor.findings import Finding, Outcome, failure
 from oyez.cli.doctor.posting import PostSide
 from oyez.cli.probe.exchange import ask
-from oyez.cli.probe.failures import NotConnected, NotOpened, Trouble, Unexpected
+from oyez.cli.probe.failures import NotConnected, NotOpened, Trouble
 from oyez.cli.probe.place import Place
 from oyez.cli.probe.socketio import PATH, Session, by_polling, by_websocket, target
 from oyez.cli.probe.web_socket import opened
@@ -107,7 +107,7 @@ class Stranger(Door):
     def _ask_api(self, key: str) -> None:
         answer = ask(self.place, "/api/last", headers={"Authorization": f"Bearer {key}"}, limit_s=_SHORT_S)
         if answer.status != 200 or not isinstance(answer.parsed, dict) or "id" not in answer.parsed:
-            raise Unexpected(answer)
+            raise NotOpened(answer)
 
     def _ask_raw(self, key: str | None) -> None:
         call_by_websocket(self.place, _POST_PATH, key, "last-msg", {}, limit_s=_SHORT_S)
@@ -128,7 +128,7 @@ class Stranger(Door):
 
 
 def _is_between(seen: Mapping[str, object], own_end: str) -> bool:
-    """Tell whether the daemon has another's connection than ours, and has it from nearby: from a proxy, then.
+    """Whether a proxy stands between: the daemon's connection is not ours, and comes from nearby.
 
     One from a public address is ours, most likely, behind a translation of addresses.
     """

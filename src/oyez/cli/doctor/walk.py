@@ -41,7 +41,7 @@ class Walk:
         self._reached = set(self._names)
 
     def steps(self) -> Iterator[Step]:
-        """Give the steps in order, each to be taken before the next is asked for."""
+        """Yield the steps in order. Each has to be taken before the next is asked for: it decides what follows."""
         yield Step("The site's settings" if self._site.is_whole else "The options", partial(check_settings, self._site))
         yield Step(f"The daemon at {self._post.name}", self._post.reach)
         yield Step("The key, and a post", self._post.try_key)

@@ -20,7 +20,7 @@ class Answer(NamedTuple):
 
     @property
     def is_page(self) -> bool:
-        """Tell whether it was written for people: by a proxy or a site, and not by the daemon."""
+        """Whether it was written for people: by a proxy or a site, and not by the daemon."""
         return "html" in self.headers.get("content-type", "")
 
     @property

@@ -57,7 +57,7 @@ def asked(
     headers: Mapping[str, str] | None = None,
     limit_s: float = STEP_S,
 ) -> Iterator[Pending]:
-    """Send a request, and lend what its answer will come from. Raises Trouble, and turns the errors inside into it."""
+    """Send a request; its answer is read from what this yields. Raises Trouble, and turns the errors inside into it."""
     until = time.monotonic() + limit_s
     try:
         with connected(place, until) as link:

@@ -37,15 +37,7 @@ class Closed(Trouble):
 
 
 class NotOpened(OyezError):
-    """A WebSocket's handshake was answered, but not by a WebSocket."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(str(answer))
-        self.answer = answer
-
-
-class Unexpected(OyezError):
-    """An answer that Engine.IO does not give there."""
+    """Who answers is not the door that was asked for: no WebSocket, no session, or nobody who takes the key."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(str(answer))
@@ -81,7 +73,3 @@ class Rejected(OyezError):
         super().__init__(f"{command!r} is answered {code or 'error'!r}" + (f": {message}" if message else ""))
         self.command = command
         self.code = code
-
-
-class BadModule(OyezError):
-    """The site's settings could not be read; the text says why, and what may help."""

@@ -35,7 +35,7 @@ class Place:
 
     @property
     def is_local(self) -> bool:
-        """Tell whether it is this machine that the name stands for, whichever machine that is."""
+        """Whether the name stands for the machine that uses it."""
         return bool(self.socket_path) or is_loopback(self.host)
 
     def url(self, path: str | None = None, *, scheme: str = "http") -> str:
@@ -46,12 +46,12 @@ class Place:
         return f"{scheme}{'s' if self.secure else ''}://{self.authority}{path}"
 
     def without_path(self) -> "Place":
-        """Give the address alone."""
+        """Return the address alone."""
         return replace(self, path="")
 
 
 def parse_place(url: str) -> Place:
-    """Take a URL apart. Raises ConfigError."""
+    """Parse a URL: of HTTP, a WebSocket or a Unix socket. Raises ConfigError."""
     target, socket_path = parse_target(url)
     if socket_path:
         return Place(secure=False, host="localhost", port=80, socket_path=socket_path)

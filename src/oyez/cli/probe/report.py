@@ -54,7 +54,7 @@ class Report(Generic[R]):
 
     @contextmanager
     def progress(self, words: str = "") -> Iterator[Callable[[str], None]]:
-        """Show what is being looked at, where that can be taken back; lends what puts other words there."""
+        """Show what is being looked at, where that can be taken back. The function that it yields shows other words."""
         with self._progress.status(styled((words, "dim"))) as status:
             yield lambda words: status.update(styled((words, "dim")))
 
@@ -99,5 +99,5 @@ class JsonReport(Report[R]):
         self._describe = describe
 
     def conclude(self) -> None:
-        """Print it."""
+        """Print the object."""
         print_line(json.dumps({"ok": self.is_well, **self._describe(self.results)}))

@@ -22,9 +22,9 @@ STEP_S = 5.0
 
 @contextmanager
 def connected(place: Place, until: float) -> Iterator[socket.socket]:
-    """Lend a connection, with TLS where the place has it; at the time `until` it is cut off. Raises Trouble.
+    """Open a connection, with TLS where the place has it; at the time `until` it is cut off. Raises Trouble.
 
-    What goes wrong on the connection while it is lent is turned into Trouble as well.
+    What goes wrong on it inside the ``with`` is turned into Trouble as well.
     """
     with explained(place, until), dial(place, until) as plain, _cut_off(plain, until):
         if not place.secure:

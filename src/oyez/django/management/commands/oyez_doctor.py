@@ -30,14 +30,14 @@ class Command(BaseCommand):
     requires_system_checks = []  # noqa: RUF012 - as Django wants it; what they say, the doctor says too
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take those options of `oyez doctor` that are of use here."""
+        """Add those options of `oyez doctor` that are of use here."""
         parser.add_argument(
             "--public-url", default="", help="Where browsers connect, instead of what the settings say."
         )
         parser.add_argument("--json", action="store_true", help="Print one JSON object at the end.")
 
     def handle(self, *args: object, **options: str) -> None:
-        """Run it."""
+        """Take the steps. Exits with 1 if something is wrong."""
         values = read_values(settings)
         if has_empty_amqp(values):  # which is not set, but to the sites' own posters
             del values[AMQP]
