@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Sequence
 
 from websockets.protocol import Protocol as FrameProtocol
 
+from oyez.access.origins import Origins
 from oyez.brokers.memory import MemoryBroker
 from oyez.hub.audience import Audience
 from oyez.hub.history import Gap, History
@@ -15,7 +16,6 @@ from oyez.hub.subscriber import Subscription
 from oyez.limits import LimitSettings
 from oyez.net.callbacks import OpenSocket
 from oyez.net.http.handshake import Handshake, Refusal
-from oyez.net.origins import Origins
 from oyez.net.ticker import Ticker
 from oyez.net.websocket.connection import FrameReceiver
 

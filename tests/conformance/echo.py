@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from websockets.protocol import Protocol as FrameProtocol
 
+from oyez.access.origins import Origins
 from oyez.access.peer import FindPeer
 from oyez.limits import LimitSettings
 from oyez.net.callbacks import OpenSocket
@@ -29,7 +30,6 @@ from oyez.net.http.callbacks import IdleSocket
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.server import HttpServer, bind_tcp
 from oyez.net.http.settings import HttpSettings
-from oyez.net.origins import Origins
 from oyez.net.stream import StreamReceiver
 from oyez.net.ticker import Ticker
 from oyez.net.websocket.connection import FrameReceiver

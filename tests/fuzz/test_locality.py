@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oyez.access.peer import parse_address, parse_networks
-from oyez.net.locality import find_doubt
-from oyez.net.peer import Peers
+from oyez.access.ip_addresses import parse_address, parse_networks
+from oyez.access.locality import find_doubt
+from oyez.access.peer import Peers
 from tests.fuzz import fuzz
 
 PEERS = Peers(parse_networks(["127.0.0.1", "10.0.0.0/8"]), ["box"])

@@ -12,6 +12,7 @@ from starlette.types import Message
 
 from oyez.access.failures import FailedAttempts
 from oyez.access.keys import PostPolicy
+from oyez.access.peer import Peers
 from oyez.access.poster_check import PosterCheck
 from oyez.brokers.memory import MemoryBroker
 from oyez.endpoints.api.routes import ApiEndpoint
@@ -22,7 +23,6 @@ from oyez.hub.hub import Hub
 from oyez.hub.publication import Post
 from oyez.hub.settings import HistorySettings
 from oyez.limits import LimitSettings
-from oyez.net.peer import Peers
 from oyez.notes import Notes
 
 

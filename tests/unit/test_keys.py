@@ -4,8 +4,9 @@ from ipaddress import ip_address
 
 import pytest
 
+from oyez.access.ip_addresses import parse_networks
 from oyez.access.keys import WELL_KNOWN_KEYS, PostPolicy, Verdict, explain_refusal, is_same_key, judge_poster
-from oyez.access.peer import Peer, parse_networks
+from oyez.access.peer import Peer
 
 DOUBT = "it came through a proxy"
 HERE = Peer(ip_address("127.0.0.1"), socket="127.0.0.1:5")

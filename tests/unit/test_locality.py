@@ -5,9 +5,10 @@ import socket
 
 import pytest
 
-from oyez.access.peer import FarEnd, parse_networks
-from oyez.net.locality import BY_PAGE, BY_PROXY, FROM_AFAR, REPEATED, WITHOUT_HOST
-from oyez.net.peer import Peers, far_end_of
+from oyez.access.ip_addresses import parse_networks
+from oyez.access.locality import BY_PAGE, BY_PROXY, FROM_AFAR, REPEATED, WITHOUT_HOST
+from oyez.access.peer import FarEnd, Peers
+from oyez.net.socket import far_end_of
 
 PEERS = Peers(parse_networks(["127.0.0.1"]), ["Events.Internal", "box."])
 HERE: FarEnd = ("127.0.0.1", 5)

@@ -4,7 +4,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from oyez.access.peer import Peer, find_client, is_loopback, is_within, parse_address, parse_networks
+from oyez.access.ip_addresses import is_loopback, is_within, parse_address, parse_networks
+from oyez.access.peer import Peer, find_client
 
 TRUSTED = parse_networks(["127.0.0.1", "::1", "10.0.0.0/8"])
 

@@ -1,8 +1,9 @@
 """Is a poster judged, noted and counted in the same way, whatever door it comes by?"""
 
 from oyez.access.failures import FailedAttempts
+from oyez.access.ip_addresses import parse_address
 from oyez.access.keys import PostPolicy
-from oyez.access.peer import Peer, parse_address
+from oyez.access.peer import Peer
 from oyez.access.poster_check import Admission, PosterCheck
 from oyez.notes import Notes
 from tests.fakes import Clock

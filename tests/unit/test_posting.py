@@ -7,7 +7,8 @@ import pytest
 from oyez.access.capacity import Seats
 from oyez.access.failures import FailedAttempts
 from oyez.access.keys import PostPolicy
-from oyez.access.peer import Peer
+from oyez.access.origins import Origins
+from oyez.access.peer import Peer, Peers
 from oyez.access.poster_check import PosterCheck
 from oyez.brokers.memory import MemoryBroker
 from oyez.endpoints.listener import ListenerContext
@@ -20,8 +21,6 @@ from oyez.hub.hub import Hub
 from oyez.hub.publication import EventId
 from oyez.hub.settings import HistorySettings
 from oyez.limits import LimitSettings
-from oyez.net.origins import Origins
-from oyez.net.peer import Peers
 from oyez.net.websocket.connection import WebSocketConnection
 from oyez.notes import Notes
 from tests.fakes import Callbacks, Clock, Loop, Socket

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from oyez.access.capacity import Seats
+from oyez.access.origins import Origins
+from oyez.access.peer import Peers
 from oyez.endpoints.listener import ListenerContext
 from oyez.endpoints.sse import EventStreamEndpoint, StreamListener
 from oyez.hub.publication import Channel
@@ -12,8 +14,6 @@ from oyez.limits import LimitSettings
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.settings import HttpSettings
 from oyez.net.http.takeover import take_stream
-from oyez.net.origins import Origins
-from oyez.net.peer import Peers
 from oyez.net.stream import StreamConnection, StreamReceiver
 from oyez.net.ticker import Ticker
 from oyez.notes import Notes

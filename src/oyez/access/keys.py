@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated
 
-from oyez.access.peer import NETWORKS, Network, Peer, is_network, is_within
+from oyez.access.ip_addresses import NETWORKS, Network, is_network, is_within
+from oyez.access.peer import Peer
 from oyez.setting import MASK, Setting
 
 WELL_KNOWN_KEYS = frozenset(("lqdoj", "oyez-development"))

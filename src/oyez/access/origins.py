@@ -1,18 +1,23 @@
-"""What an origin is, and which settings can match one.
+"""What an origin is, and which sites' pages may listen: the setting ``http.allowed_origins``.
 
-Knows RFC 6454 and the forms that browsers bring hosts into (URL standard, "host parsing"). Must not know who is let in.
+Knows RFC 6454, the forms that browsers bring hosts into (URL standard, "host parsing"), and the headers by which they
+let pages read an answer (Fetch standard, CORS). Must not know requests.
 """
 
 import ipaddress
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
+
+from oyez.wire.authority import split_authority
 
 ANY = "*"
 OPAQUE = "null"
 """What browsers call the origin of a page that has none: a file, a sandboxed frame."""
 
 _WILDCARD = "*."
-_FORM = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>\[[^\[\]/?#@]*\]|[^:\[\]/?#@]*)(?::(?P<port>[0-9]*))?/?")
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _LABEL = re.compile(r"[a-z0-9_-]{1,63}")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _OF_SOCKETS = {"ws": "http", "wss": "https"}
@@ -20,7 +25,10 @@ _OPAQUE_CURE = f'"{OPAQUE}", which is what browsers send for such a page'
 _WITHOUT_ORIGIN = ("file", "data", "blob", "about", "javascript")
 # Browsers keep these letters (UTS 46); the older rules that Python knows would write others for them.
 _AMBIGUOUS = frozenset("\u00df\u03c2\u200c\u200d")
-LONGEST = 300  # a host has 253 characters at most
+_LONGEST = 300  # a host has 253 characters at most
+
+# Handshakes and polls of one site's pages all name the same.
+_REMEMBERED = 1024
 
 
 class Origin(NamedTuple):
@@ -42,18 +50,19 @@ def parse_origin(text: str) -> Origin:
     Raises:
         ValueError: it can be none; the words say what would be right.
     """
-    match = _FORM.fullmatch(text.lower()) if len(text) <= LONGEST else None
-    if match is None:
+    scheme, separator, rest = text.lower().partition("://")
+    halves = split_authority(rest.removesuffix("/"))
+    if len(text) > _LONGEST or not separator or not _SCHEME.fullmatch(scheme) or halves is None:
         raise ValueError(_cure(text))
-    scheme = match["scheme"]
+    host, digits = halves
     if scheme in _OF_SOCKETS:
-        raise ValueError(f"the page's own address: {_OF_SOCKETS[scheme]}://{match['host']}")
+        raise ValueError(f"the page's own address: {_OF_SOCKETS[scheme]}://{host}")
     if scheme in _WITHOUT_ORIGIN:
         raise ValueError(_OPAQUE_CURE)
-    port = int(match["port"]) if match["port"] else None
+    port = int(digits) if digits else None
     if port is not None and not 1 <= port <= 65_535:
         raise ValueError("a port from 1 to 65535")
-    return Origin(scheme, _parse_host(match["host"]), None if port == _DEFAULT_PORTS.get(scheme) else port)
+    return Origin(scheme, _parse_host(host), None if port == _DEFAULT_PORTS.get(scheme) else port)
 
 
 def parse_pattern(text: str) -> tuple[Origin, bool]:
@@ -81,6 +90,61 @@ def problem_of_pattern(text: str) -> str:
     return ""
 
 
+class Origins:
+    """The setting ``http.allowed_origins``.
+
+    Pages of a site that is named may send credentials (cookies, which a proxy before the daemon may want) and read the
+    answer. Those of others, which ``*`` lets in, may send none: a visitor's cookies would serve any page. The same goes
+    for ``null``, which any page can make itself.
+
+    Args:
+        allowed: origins such as ``https://judge.example`` or ``https://*.judge.example``; ``null``; ``*`` for all.
+
+    Raises:
+        ValueError: an entry that no origin can match.
+    """
+
+    def __init__(self, allowed: Sequence[str] = (ANY,)) -> None:
+        self._any = ANY in allowed
+        self._opaque = OPAQUE in allowed
+        patterns = [parse_pattern(entry) for entry in allowed if entry not in (ANY, OPAQUE)]
+        self._exact = frozenset(origin for origin, is_below in patterns if not is_below)
+        self._above = tuple(origin for origin, is_below in patterns if is_below)
+        self._for_all = self._any and not patterns  # then no answer depends on who asks
+        self._remembered = lru_cache(_REMEMBERED)(self._find)
+
+    def _find(self, origin: str) -> bool:
+        try:
+            parsed = parse_origin(origin)
+        except ValueError:
+            return False
+        return parsed in self._exact or any(map(parsed.is_below, self._above))
+
+    def names(self, origin: str | None) -> bool:
+        """Tell whether a page's origin is named, itself or by a star before it."""
+        return not self._for_all and origin is not None and len(origin) <= _LONGEST and self._remembered(origin)
+
+    def allows(self, origin: str | None) -> bool:
+        """Tell whether a page may listen; whoever names no origin is no page."""
+        return self._any or origin is None or (self._opaque and origin == OPAQUE) or self.names(origin)
+
+    def headers(self, origin: str | None) -> dict[str, str]:
+        """Return the headers by which a browser lets the page read the answer."""
+        if self._for_all:
+            return {"Access-Control-Allow-Origin": ANY}
+        if origin is not None and self.names(origin):
+            return {
+                "Access-Control-Allow-Origin": origin,
+                "Access-Control-Allow-Credentials": "true",
+                "Vary": "Origin",
+            }
+        if self._any:
+            return {"Access-Control-Allow-Origin": ANY, "Vary": "Origin"}
+        if self._opaque and origin == OPAQUE:
+            return {"Access-Control-Allow-Origin": OPAQUE, "Vary": "Origin"}
+        return {"Vary": "Origin"}
+
+
 def _cure(text: str) -> str:
     stripped = text.strip()
     if stripped.lower() == OPAQUE or stripped == ANY:
@@ -96,7 +160,7 @@ def _cure(text: str) -> str:
         return "an origin without a user's name"
     host = re.split(r"[/?#]", rest, maxsplit=1)[0]
     if host != rest and host:
-        return f"an origin without a path: {scheme}://{host}"[:LONGEST]
+        return f"an origin without a path: {scheme}://{host}"[:_LONGEST]
     return "an origin, such as https://judge.example or https://*.judge.example"
 
 

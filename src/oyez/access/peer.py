@@ -1,17 +1,16 @@
-"""Addresses: how they are read, and where a client really is when proxies stand in between.
+"""Who a client is, and where it really is when proxies stand in between: one judgement for all doors.
 
-Knows addresses and the header X-Forwarded-For. Must not know what anyone is allowed to do.
+Knows the headers of a request and the other end of its socket. Must not know what anyone is allowed to do.
 """
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from enum import Enum
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import NamedTuple, Protocol
+from functools import lru_cache, partial
+from ipaddress import IPv4Network, IPv6Address, IPv6Network
+from typing import Any, NamedTuple, Protocol
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
+from oyez.access.ip_addresses import IpAddress, Network, is_loopback, is_within, parse_address
+from oyez.access.locality import BY_PROXY, FORWARDED_FOR, FROM_AFAR, RawHeaders, find_doubt
 
 FarEnd = tuple[str, int]
 """The other end of a socket as the system names it, address and port; the address is empty for a Unix socket."""
@@ -28,7 +27,7 @@ class Proxy(Enum):
 class Peer(NamedTuple):
     """Who is at the other end, as far as it can be told."""
 
-    address: Address | None
+    address: IpAddress | None
     """The client's; of a chain of trusted proxies the last one that is not trusted. None: there is none to be told."""
     named: bool = True
     """Whether a trusted proxy, if there is one, said for whom it asks in a way that could be read."""
@@ -74,72 +73,105 @@ class Note(Protocol):
 # A chain of a dozen proxies; what is longer was made up, and only its end counts.
 _LONGEST_REMEMBERED = 500
 
-# RFC 7239 §6 has a name for a port that is to be hidden: an underscore and what follows.
-_PORT = r"(?::(?:\d{0,5}|_[\w.-]{1,20}))?"
-_WITH_PORT = re.compile(rf"\[([^\[\]]+)\]{_PORT}|([\d.]+){_PORT}", re.ASCII)
+
+class SocketRequest(Protocol):
+    """A request that asks for its whole socket."""
+
+    @property
+    def headers(self) -> RawHeaders:
+        """Its headers."""
+        ...
+
+    @property
+    def find_far_end(self) -> Callable[[], FarEnd | None]:
+        """Asks the system for the socket's other end."""
+        ...
 
 
-def parse_address(text: str) -> Address | None:
-    """Read an address in whatever dress proxies and the system put it; None: it is none.
+_GONE = Peer(None, named=False, doubt="its socket is closed", socket="?")
 
-    Quotes, brackets, a port and a zone (``fe80::1%eth0``) are no part of it, and an IPv4 address within an IPv6 one
-    (``::ffff:192.0.2.1``, RFC 4291 §2.5.5.2) is the IPv4 address.
+
+class Peers:
+    """How clients are told apart.
+
+    Args:
+        trusted_proxies: whose forwarding header is believed.
+        local_hosts: names of this machine, besides localhost and its loopback addresses.
     """
-    text = text.strip()
-    if len(text) > 1 and text[0] == text[-1] == '"':
-        text = text[1:-1]
-    dressed = _WITH_PORT.fullmatch(text)
-    if dressed is not None:
-        text = dressed[1] or dressed[2]
-    try:
-        address = ip_address(text.partition("%")[0] if ":" in text else text)
-    except ValueError:
-        return None
-    return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
+
+    def __init__(self, trusted_proxies: tuple[Network, ...] = (), local_hosts: Sequence[str] = ()) -> None:
+        self._trusted = trusted_proxies
+        self._local_hosts = frozenset(name.lower().removesuffix(".") for name in local_hosts)
+
+    def finder(
+        self, headers: RawHeaders, find_far_end: Callable[[], FarEnd | None], http_version: str = "1.1"
+    ) -> FindPeer:
+        """Return the function that finds out who is at the other end; it keeps no more of the headers than it needs.
+
+        Args:
+            headers: those of the request.
+            find_far_end: asks the system for the socket's other end.
+            http_version: "1.0" or "1.1".
+        """
+        doubt = find_doubt(headers, http_version, self._local_hosts)
+        if doubt != BY_PROXY:
+            return partial(_find_direct, find_far_end, doubt)
+        entries = b",".join([value for name, value in headers if name == FORWARDED_FOR]).decode("latin-1")
+        return partial(_find_behind_proxy, find_far_end, entries, self._trusted)
+
+    def of_handshake(self, handshake: SocketRequest) -> FindPeer:
+        """Return the function that finds out who asks for a socket."""
+        return self.finder(handshake.headers, handshake.find_far_end)
+
+    def of_handshake_at_need(self, handshake: SocketRequest) -> FindPeer:
+        """Return a function that begins to look only when it is called; it keeps the handshake for as long as it lives.
+
+        For those who ask while the request is judged, if at all: that saves a twentieth of what a connect costs.
+        """
+
+        def find() -> Peer:
+            return self.of_handshake(handshake)()
+
+        return find
+
+    def of_scope(self, scope: MutableMapping[str, Any]) -> Peer:
+        """Find who sends a request, by the scope that ASGI has for it."""
+        client = scope.get("client")
+        far_end = None if client is None else (client[0], client[1])
+        return self.finder(scope["headers"], lambda: far_end, scope.get("http_version", "1.1"))()
 
 
-_LOOPBACK_NAMES = frozenset(("localhost", "ip6-localhost", "ip6-loopback"))
+def _find_behind_proxy(find_far_end: Callable[[], FarEnd | None], entries: str, trusted: tuple[Network, ...]) -> Peer:
+    far_end = find_far_end()
+    if far_end is None:
+        return _GONE
+    address, named = find_client(far_end[0], entries, trusted)
+    proxy = Proxy.NAMES
+    if not named or not entries.strip(", ") or (far_end[0] and not _is_trusted(far_end[0], trusted)):
+        proxy = Proxy.HIDES
+    return Peer(address, named, BY_PROXY, proxy, _written(far_end))
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether a host, named or by its address and without a port, is to each machine that machine itself."""
-    name = host.lower().removesuffix(".")
-    address = parse_address(name)
-    return name in _LOOPBACK_NAMES or name.endswith(".localhost") or (address is not None and address.is_loopback)
+def _is_trusted(far_end: str, trusted: tuple[Network, ...]) -> bool:
+    address = parse_address(far_end)
+    return address is not None and is_within(address, trusted)
 
 
-NETWORKS = "addresses or networks, such as 10.0.0.0/8"
+def _find_direct(find_far_end: Callable[[], FarEnd | None], doubt: str) -> Peer:
+    far_end = find_far_end()
+    if far_end is None:
+        return _GONE
+    if far_end[0] and not is_loopback(far_end[0]):
+        doubt = FROM_AFAR
+    return Peer(parse_address(far_end[0]), doubt=doubt, socket=_written(far_end))
 
 
-def is_network(text: str) -> bool:
-    """Accept an IP address, or a network in CIDR notation."""
-    try:
-        ip_network(text, strict=False)
-    except ValueError:
-        return False
-    return True
+def _written(far_end: FarEnd) -> str:
+    host, port = far_end
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}" if host else ""
 
 
-def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:
-    """Read addresses and networks in CIDR notation.
-
-    Raises:
-        ValueError: one is neither.
-    """
-    return tuple(_fold(ip_network(text, strict=False)) for text in texts)
-
-
-def _fold(network: Network) -> Network:
-    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
-    return network if mapped is None or network.prefixlen < 96 else IPv4Network((mapped, network.prefixlen - 96))
-
-
-def is_within(address: Address, networks: Sequence[Network]) -> bool:
-    """Tell whether an address lies in one of the networks."""
-    return any(address in network for network in networks)
-
-
-def find_client(far_end: str, forwarded_for: str, trusted: tuple[Network, ...]) -> tuple[Address | None, bool]:
+def find_client(far_end: str, forwarded_for: str, trusted: tuple[Network, ...]) -> tuple[IpAddress | None, bool]:
     """Find who asks by way of proxies.
 
     A hop that is no address, such as ``unknown``, ends the search: whoever is behind the proxy that wrote it counts as
@@ -159,7 +191,7 @@ def find_client(far_end: str, forwarded_for: str, trusted: tuple[Network, ...]) 
     return _remembered(far_end, forwarded_for, trusted)
 
 
-def _find_client(far_end: str, forwarded_for: str, trusted: tuple[Network, ...]) -> tuple[Address | None, bool]:
+def _find_client(far_end: str, forwarded_for: str, trusted: tuple[Network, ...]) -> tuple[IpAddress | None, bool]:
     address = parse_address(far_end)
     hops = [hop for hop in map(str.strip, forwarded_for.split(",")) if hop]
     while hops and (address is None or is_within(address, trusted)):

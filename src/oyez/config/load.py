@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from oyez import saved_text
+from oyez.access.ip_addresses import is_loopback
 from oyez.access.keys import KEY_FORM, problem_of_key
-from oyez.access.peer import is_loopback
 from oyez.config.broker_url import problem_of_broker
 from oyez.config.environment import is_from_platform
 from oyez.config.tree import ENVIRONMENT_PREFIX, Entry, ListenerSettings, Settings, fields_of

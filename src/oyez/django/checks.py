@@ -13,8 +13,8 @@ from django.core.checks import CheckMessage, Error, Info, Warning  # noqa: A004 
 from django.utils.module_loading import import_string
 
 from oyez import site_settings as names
+from oyez.access.ip_addresses import is_loopback
 from oyez.access.keys import WELL_KNOWN_KEYS
-from oyez.access.peer import is_loopback
 from oyez.client import parse_target
 from oyez.django import site
 from oyez.errors import ConfigError

@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from oyez.access.capacity import Seats
-from oyez.access.peer import FindPeer, Note
+from oyez.access.origins import Origins
+from oyez.access.peer import FindPeer, Note, Peers
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId
 from oyez.hub.subscriber import Subscription
 from oyez.limits import LimitSettings
-from oyez.net.origins import Origins
-from oyez.net.peer import Peers
 from oyez.net.ticker import Ticker
 from oyez.wire import commands
 from oyez.wire.json_text import Json

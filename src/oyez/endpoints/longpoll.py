@@ -19,6 +19,7 @@ from oyez.hub.history import Gap
 from oyez.hub.publication import Channel, EventId
 from oyez.hub.subscriber import Subscription
 from oyez.net.http.body import until_disconnected
+from oyez.net.http.preflight import answer_preflight
 from oyez.net.http.settings import HttpSettings
 from oyez.wire import commands, listen_query
 from oyez.wire.listen_query import ListenQuery, WordedError
@@ -66,7 +67,7 @@ class LongPollEndpoint:
             self._context.note("bad-request", "a long poll by a page of an origin that may not listen")
             return Response("403 Forbidden", 403, media_type="text/plain")
         if request.method == "OPTIONS":  # a page that adds a header asks before
-            return self._context.origins.preflight(request, "GET,HEAD,POST")
+            return answer_preflight(request, self._context.origins, "GET,HEAD,POST")
         limits = self._context.limits
         try:
             query = listen_query.parse_poll(
@@ -80,7 +81,7 @@ class LongPollEndpoint:
             self._context.note("bad-request", f"a long poll: {error}")
             words = f"400 Bad Request: {error}" if isinstance(error, WordedError) else "400 Bad Request"
             return Response(words, 400, media_type="text/plain")
-        if not self._context.take_seat(lambda: self._context.peers.of_request(request)):
+        if not self._context.take_seat(lambda: self._context.peers.of_scope(request.scope)):
             self._context.note("at-capacity", "a long poll over the limit is refused")
             return _later(_RETRY_AFTER_S)
         try:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from oyez.net.peer import Peers
+from oyez.access.peer import Peers
 
 _PAGE = "index.html"
 _SETTINGS = '<script type="application/json" id="settings">null'
@@ -49,7 +49,7 @@ class PlaygroundEndpoint:
         return [Route("/", self._show_page), *(Route(f"/playground/{name}", self._show_file) for name in self._files)]
 
     async def _show_page(self, request: Request) -> Response:
-        is_here = self._peers.of_request(request).local
+        is_here = self._peers.of_scope(request.scope).local
         return _answer(_PAGE, self._page_for_here if is_here else self._page_for_others)
 
     async def _show_file(self, request: Request) -> Response:

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from oyez.net.origins import Origins
+from oyez.access.origins import Origins
+from oyez.net.http.preflight import answer_preflight
 from oyez.wire import http_fields
 
 _TYPES = {
@@ -47,7 +48,7 @@ class ScriptEndpoint:
 
     async def _show(self, request: Request) -> Response:
         if request.method == "OPTIONS":
-            return self._origins.preflight(request, "GET,HEAD")
+            return answer_preflight(request, self._origins, "GET,HEAD")
         file = self._files[request.scope["path"].rpartition("/")[2]]
         headers = self._origins.headers(request.headers.get("Origin"))
         vary = ", ".join(filter(None, ("Accept-Encoding", headers.get("Vary"))))

@@ -18,6 +18,7 @@ from oyez.hub.history import Gap
 from oyez.hub.publication import Channel, EventId
 from oyez.hub.subscriber import Subscription
 from oyez.net.http.handshake import Handshake, Refusal
+from oyez.net.http.preflight import answer_preflight
 from oyez.net.http.settings import HttpSettings
 from oyez.net.stream import StreamConnection, StreamReceiver
 from oyez.wire import commands, listen_query
@@ -60,7 +61,7 @@ class EventStreamEndpoint:
     async def _answer_others(self, request: Request) -> Response:
         origins, origin = self.context.origins, request.headers.get("Origin")
         if request.method == "OPTIONS":  # fetch asks before it sends a header; EventSource does not need to
-            answer = origins.preflight(request, "GET")
+            answer = answer_preflight(request, origins, "GET")
             answer.headers.setdefault("Access-Control-Allow-Headers", "Last-Event-ID")
             return answer
         words = _error("method-not-allowed", "A stream is asked for by GET")

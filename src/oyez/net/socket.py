@@ -6,11 +6,11 @@ Knows a transport, how full it is, and who uses it. Must not know what is spoken
 import asyncio
 import logging
 import os
+import socket
 from typing import cast
 
 from oyez.access.peer import FarEnd
 from oyez.net.callbacks import Receiver, SocketCallbacks
-from oyez.net.peer import far_end_of
 
 logger = logging.getLogger(__name__)
 
@@ -184,3 +184,12 @@ class SocketConnection(asyncio.Protocol):
         """End now, whatever is unsent."""
         self.closing = True
         self._transport.abort()
+
+
+def far_end_of(transport: asyncio.BaseTransport) -> FarEnd | None:
+    """Ask the system who is at the other end of a socket; None: it is closed already, so nobody can tell any more."""
+    name = transport.get_extra_info("peername")
+    if isinstance(name, tuple):
+        return name[0], name[1]
+    own = transport.get_extra_info("socket")
+    return ("", 0) if own is not None and own.family == socket.AF_UNIX else None

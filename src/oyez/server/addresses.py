@@ -6,7 +6,7 @@ Knows what the system says of an address. Must not know who is served there.
 import errno
 import socket
 
-from oyez.access.peer import is_loopback
+from oyez.access.ip_addresses import is_loopback
 from oyez.config.tree import ListenerSettings, Settings
 from oyez.errors import UnusableError
 from oyez.net.http.server import bind_tcp, bind_unix

@@ -18,8 +18,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from oyez import __version__
 from oyez.access.capacity import Capacity, Seats, derive_capacity, raise_open_files
 from oyez.access.failures import FailedAttempts
+from oyez.access.ip_addresses import parse_networks
 from oyez.access.keys import PostPolicy
-from oyez.access.peer import FindPeer, parse_networks
+from oyez.access.origins import Origins
+from oyez.access.peer import FindPeer, Peers
 from oyez.access.poster_check import PosterCheck
 from oyez.config.tree import Settings
 from oyez.endpoints.api.routes import ApiEndpoint
@@ -38,8 +40,6 @@ from oyez.hub.hub import Hub
 from oyez.metrics import Metrics
 from oyez.net.engineio.http import EngineHttp
 from oyez.net.engineio.session import EngineServer
-from oyez.net.origins import Origins
-from oyez.net.peer import Peers
 from oyez.net.ticker import Ticker
 from oyez.notes import Notes
 from oyez.server.routes import Routes

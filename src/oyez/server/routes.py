@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 from websockets.protocol import Protocol as FrameProtocol
 
+from oyez.access.origins import Origins
 from oyez.limits import LimitSettings
 from oyez.net.callbacks import OpenSocket
 from oyez.net.http.callbacks import IdleSocket
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.settings import HttpSettings
-from oyez.net.origins import Origins
 from oyez.net.stream import StreamReceiver
 from oyez.net.ticker import Ticker
 from oyez.net.websocket.connection import FrameReceiver

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from oyez.errors import ProtocolError
+from oyez.wire.authority import is_authority
 
 ASTERISK = b"*"
 
@@ -15,8 +16,6 @@ Headers = Sequence[tuple[bytes, bytes]]
 """As they came, names in lower case."""
 
 _ABSOLUTE = re.compile(rb"(?:https?|wss?)://([^/?#]*)([^#]*)", re.IGNORECASE)
-# RFC 3986 §3.2.2 and §3.2.3, without what may stand before an "@" (RFC 9110 §4.2.4).
-_AUTHORITY = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::[0-9]*)?", re.ASCII)
 _ESCAPE_OF_PLAIN = re.compile(rb"%(?:2[DdEe]|3[0-9]|4[1-9A-Fa-f]|5[0-9AaFf]|6[1-9A-Fa-f]|7[0-9AaEe])")
 
 
@@ -40,7 +39,7 @@ def read_target(method: bytes, target: bytes) -> RequestTarget:
     if target.startswith(b"/"):
         return RequestTarget(_plain(target.partition(b"#")[0]), None)
     absolute = _ABSOLUTE.match(target)  # RFC 9112 §3.2.2
-    if absolute is None or not absolute[1] or not _AUTHORITY.fullmatch(absolute[1]):
+    if absolute is None or not absolute[1] or not is_authority(absolute[1]):
         raise ProtocolError("the target is neither a path nor the address of one")
     rest = absolute[2]
     if method == b"OPTIONS" and not rest:  # RFC 9112 §3.2.4: a proxy writes the asterisk so
@@ -57,7 +56,7 @@ def check_host(headers: Headers) -> None:
     hosts = [value for name, value in headers if name == b"host"]
     if len(hosts) > 1:
         raise ProtocolError("Host is given twice")
-    if hosts and not _AUTHORITY.fullmatch(hosts[0]):
+    if hosts and not is_authority(hosts[0]):
         raise ProtocolError("Host is no name of a host")
 
 

@@ -6,8 +6,8 @@ Knows the doors that take a key, the keys that everyone knows, and the operator'
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
+from oyez.access.ip_addresses import parse_address
 from oyez.access.keys import WELL_KNOWN_KEYS
-from oyez.access.peer import parse_address
 from oyez.cli.doctor.calls import call_by_socketio, call_by_websocket
 from oyez.cli.doctor.doors import Door
 from oyez.cli.doctor.findings import Finding, Outcome, failure

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from urllib3.util import Url
 
-from oyez.access.peer import is_loopback
+from oyez.access.ip_addresses import is_loopback
 from oyez.client import parse_target
 from oyez.config.tree import ListenerSettings, Settings
 from oyez.errors import ConfigError

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from oyez.access.keys import WELL_KNOWN_KEYS
-from oyez.access.peer import Note, Peer
+from oyez.access.peer import Note, Peer, Peers
 from oyez.access.poster_check import Admission, PosterCheck
 from oyez.endpoints.api import document
 from oyez.endpoints.api.idempotency import Content, KnownKeys, content_of_body
@@ -25,7 +25,6 @@ from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId
 from oyez.limits import LimitSettings
 from oyez.net.http.body import TooLarge, read_body
-from oyez.net.peer import Peers
 from oyez.wire import api_answers, api_queries, api_requests, commands
 from oyez.wire.api_answers import ApiError
 
@@ -122,7 +121,7 @@ class ApiEndpoint:
         # HTTP gives bytes; Starlette reads them as Latin-1, posters write keys in UTF-8.
         header = request.headers.get("Authorization", "").encode("latin-1").decode("utf-8", "replace")
         scheme, _, token = header.partition(" ")
-        peer = self._peers.of_request(request)
+        peer = self._peers.of_scope(request.scope)
         if trusted and peer.local and not (header and self._check.has_key):
             return
         key = token.strip() if scheme.lower() == "bearer" else None

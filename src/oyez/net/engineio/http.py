@@ -15,12 +15,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from oyez.access.peer import FindPeer
+from oyez.access.origins import Origins
+from oyez.access.peer import FindPeer, Peers
 from oyez.net.engineio.session import EngineServer, EngineSession
 from oyez.net.http.body import TooLarge, read_body, until_disconnected
 from oyez.net.http.handshake import Handshake, Refusal
-from oyez.net.origins import Origins
-from oyez.net.peer import Peers
+from oyez.net.http.preflight import answer_preflight
 from oyez.net.websocket.connection import FrameReceiver, WebSocketConnection
 from oyez.wire import engineio, http_fields
 
@@ -124,7 +124,7 @@ class EngineHttp:
 
     async def _respond(self, request: Request) -> Response | None:
         if request.method == "OPTIONS":
-            return self._origins.preflight(request, "GET,POST")
+            return answer_preflight(request, self._origins, "GET,POST")
         asked = request.scope["query_string"].decode("latin-1")
         refused, session = self._check(asked, request.method, request.headers.get("Origin"))
         query = _parse_query(asked) if refused is None else {}
@@ -174,7 +174,7 @@ class EngineHttp:
 
     def _open(self, request: Request) -> Response:
         """Open a session that polls; the answer is ``0{"sid":"…","upgrades":["websocket"],…}``."""
-        peer = self._peers.of_request(request)
+        peer = self._peers.of_scope(request.scope)
         if not self._may_open(lambda: peer):
             self._server.note("at-capacity", "a session over the limit is refused")
             return _error(_AT_CAPACITY, {"Retry-After": str(_RETRY_AFTER_S)})

@@ -5,10 +5,10 @@ Knows interfaces. Must not know who implements them (`server.routes`).
 
 from typing import Protocol
 
+from oyez.access.origins import Origins
 from oyez.net.callbacks import SocketCallbacks
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.settings import HttpSettings
-from oyez.net.origins import Origins
 from oyez.net.stream import StreamReceiver
 from oyez.net.websocket.connection import FrameReceiver
 

@@ -12,12 +12,12 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.utils import is_ssl
 
+from oyez.access.locality import RawHeaders
 from oyez.errors import ProtocolError
 from oyez.net.http.callbacks import HttpCallbacks
 from oyez.net.http.middleware import IS_KEPT
 from oyez.net.http.takeover import take_stream, take_websocket
-from oyez.net.locality import RawHeaders
-from oyez.net.peer import far_end_of
+from oyez.net.socket import far_end_of
 from oyez.wire import http_fields
 from oyez.wire.http_target import ASTERISK, check_host, read_target
 

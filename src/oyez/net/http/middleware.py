@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from oyez.net.origins import Origins
+from oyez.access.origins import Origins
 from oyez.wire import http_fields
 from oyez.wire.http_target import ASTERISK
 

@@ -6,8 +6,8 @@ Knows what values are right. Must not know sockets.
 from dataclasses import dataclass
 from typing import Annotated
 
+from oyez.access.ip_addresses import NETWORKS, is_network
 from oyez.access.origins import problem_of_pattern
-from oyez.access.peer import NETWORKS, is_network
 from oyez.setting import Setting, seconds
 
 

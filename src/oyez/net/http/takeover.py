@@ -5,9 +5,9 @@ Knows handshakes and whom to ask for a receiver. Must not know frames, records, 
 
 import asyncio
 
+from oyez.access.locality import RawHeaders
 from oyez.net.http.callbacks import HttpCallbacks
 from oyez.net.http.handshake import BadHandshake, Handshake, Refusal, accept
-from oyez.net.locality import RawHeaders
 from oyez.net.socket import SocketConnection
 from oyez.net.stream import StreamConnection
 from oyez.net.websocket.connection import WebSocketConnection

@@ -12,7 +12,8 @@ from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from oyez.access.peer import is_loopback
+from oyez.access.ip_addresses import is_loopback
+from oyez.wire.authority import split_authority
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 """Names in lower case, and values."""
@@ -34,6 +35,7 @@ _FORWARD = b"forward"
 
 # Who connects to these connects to the own machine.
 _ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - nothing listens here
+_LAST_PORT = 65_535
 _DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 # What a request says once, or means to deceive.
@@ -119,17 +121,16 @@ def _is_of_host(url: bytes, host: bytes) -> bool:
 
 
 def _parse_authority(scheme: str, text: str) -> tuple[str, int] | None:
-    """Read ``host:port`` (RFC 3986 §3.2.2); None: it is none. A name is given in lower case, without the root's dot."""
-    try:
-        parts = urlsplit(f"//{text}")
-        name, port = parts.hostname or "", parts.port
-        if "[" in text:
-            name = str(ip_address(name.partition("%")[0]))
-    except ValueError:
-        return None
-    if not name or parts.netloc != text or parts.username is not None:
-        return None
-    return name.removesuffix("."), _DEFAULT_PORTS[scheme] if port is None else port
+    """Read ``host:port``; None: it is none. A name is returned in lower case, without the root's dot."""
+    host, digits = split_authority(text) or ("", "")
+    name = host.lower()
+    if host.startswith("["):
+        try:
+            name = str(ip_address(name[1:-1].partition("%")[0]))
+        except ValueError:
+            return None
+    port = int(digits) if digits else _DEFAULT_PORTS[scheme]
+    return (name.removesuffix("."), port) if name and port <= _LAST_PORT else None
 
 
 def _is_nginx(connection: bytes, names: Sequence[bytes]) -> bool:
