@@ -10,6 +10,9 @@ OLDEST_DJANGO := $(VENV)/django-oldest
 # What is tried with other versions of the dependencies: all that needs no process, and one real daemon with its clients.
 VERSION_TESTS := tests/unit tests/fuzz tests/conformance tests/integration/test_socketio_js.py tests/integration/test_contract.py
 
+# What shows the parts at work within the tests' own process. Any other tests may be named: make coverage COVERAGE_TESTS=tests
+COVERAGE_TESTS := tests/unit tests/django
+
 # The tests start hundreds of processes, each of which would compile all of Oyez anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -17,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 upper = $(shell echo $(1) | tr a-z A-Z)
 flag = $(if $($(call upper,$(1))),--$(1) $($(call upper,$(1))))
 
-.PHONY: help run example check format event.js test test-fast test-slow test-oldest-django test-versions test-lowest test-newest test-pythons matrix faults dist bench clean
+.PHONY: help run example check format event.js test test-fast test-slow coverage test-oldest-django test-versions test-lowest test-newest test-pythons matrix faults dist bench clean
 help: ## show this list
 	@grep -hE '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -97,10 +100,16 @@ test-fast: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## what takes less th
 	@$(BIN)/python tests/system_packages.py
 	@$(BIN)/python -m pytest -n 3 --dist worksteal -m 'not slow'
 
-test-slow: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## the rest: whole sites and tools, faults, a fresh clone, other versions
+test-slow: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## the rest: whole sites and tools, faults, a fresh clone, coverage, other versions
 	@$(BIN)/python tests/system_packages.py
 	@$(BIN)/python -m pytest -n 3 --dist worksteal -m slow tests/test_fresh_clone.py tests  # the longest begins first
-	@$(MAKE) --no-print-directory --jobs=1 test-oldest-django test-versions
+	@$(MAKE) --no-print-directory --jobs=1 coverage test-oldest-django test-versions
+
+coverage: $(VENV)/.dev ## which lines and branches the tests of the parts reach; each package is held to its floor
+	@rm -f .coverage .coverage.*
+	@$(BIN)/python -m coverage run -m pytest -n 3 --dist worksteal -m 'not slow' $(COVERAGE_TESTS)
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python tests/coverage_floors.py
 
 test-oldest-django: $(VENV)/.dev $(OLDEST_DJANGO)/.done
 	@DJANGO=4.2 PYTHONPATH=$(CURDIR)/$(OLDEST_DJANGO) $(BIN)/python -m pytest $(addprefix tests/django/test_,$(addsuffix .py,checks events site tag testing))
@@ -132,4 +141,4 @@ bench: $(VENV)/.run ## compare with the Node peer and the floor: make bench ROUN
 	@$(BIN)/python -m bench.compare $(if $(SHORT),--short) $(call flag,rounds)
 
 clean: ## remove what make installed and cached; var/, the events, stays
-	rm -rf $(VENV) $(NODE_CLIENTS)/node_modules bench/peers/node/node_modules .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(NODE_CLIENTS)/node_modules bench/peers/node/node_modules .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*

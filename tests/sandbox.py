@@ -54,5 +54,6 @@ def with_installers(extra: Mapping[str, str]) -> dict[str, str]:
 
 def environment(extra: Mapping[str, str] = {}) -> dict[str, str]:
     """Return what every process needs, and ``extra``: no setting of whoever runs the tests is among it."""
-    kept = ("PATH", "HOME", "PYTHONPATH")  # the last names other versions of libraries, where these are tried
+    # PYTHONPATH names other versions of libraries, where these are tried; the last is there while coverage is measured.
+    kept = ("PATH", "HOME", "PYTHONPATH", "COVERAGE_PROCESS_CONFIG")
     return {name: os.environ[name] for name in kept if name in os.environ} | {"LANG": "C.UTF-8", **extra}

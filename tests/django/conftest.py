@@ -11,6 +11,7 @@ from django.conf import settings
 from django.test import override_settings
 
 from tests.daemon import Daemon
+from tests.inbox import PATIENCE_S
 
 NOTHING_SET: dict[str, Any] = {
     "ALLOWED_HOSTS": ["*"],
@@ -55,6 +56,6 @@ def site_of(daemon: Daemon, **more: Any) -> AbstractContextManager[object]:
 
 @pytest.fixture
 def site(daemon: Daemon) -> Iterator[Daemon]:
-    """The shared daemon, and settings that lead to it."""
-    with site_of(daemon):
+    """The shared daemon, and settings that lead to it; its answers are waited for, however busy the machine is."""
+    with site_of(daemon, EVENT_DAEMON_TIMEOUT=PATIENCE_S):
         yield daemon
