@@ -1,4 +1,7 @@
-"""Does `oyez connect` on a real terminal let a person type, recall, be interrupted by frames, and leave?"""
+"""Does `oyez connect` on a real terminal let a person type, recall, be interrupted by frames, and leave?
+
+Each test is one sitting at one terminal, since the start of a process takes longer than all that is typed.
+"""
 
 import re
 import stat
@@ -36,30 +39,69 @@ def open_terminal(tmp_path: Path) -> Iterator[Open]:
         yield start
 
 
-def kept_lines(tmp_path: Path) -> Path:
-    return tmp_path / "state" / "oyez" / "history"
+def test_a_line_is_edited_sent_recalled_and_kept_and_a_bad_one_is_explained(
+    echoing: WebSocketServer, open_terminal: Open, tmp_path: Path
+) -> None:
+    kept = tmp_path / "state" / "oyez" / "history"
+    kept.parent.mkdir(parents=True)
+    kept.write_text('"of another day"\n')
+    kept.chmod(0o600)
+    terminal = open_terminal(echoing, "--times")
 
-
-def test_what_is_typed_goes_out_and_the_answer_is_shown(echoing: WebSocketServer, open_terminal: Open) -> None:
-    terminal = open_terminal(echoing)
     terminal.type('{"é": 1}', ENTER)
     terminal.wait('< {"é": 1}')
-    terminal.type(ENTER, CTRL_D)
-    assert terminal.end() == 0
-    assert echoing.inbox.wait("closed") == [1000]
-    assert echoing.inbox.of("message") == ['{"é": 1}']
     assert '> {"é": 1}\n' in terminal.text.replace("\r", "")
+    assert re.search(r"\x1b\[[0-9;]*3[1-7]", terminal.raw)  # colours
+    terminal.type(ENTER)  # sends nothing
+    terminal.type("[world]", CTRL_A, "hello ", ENTER)
+    terminal.wait("< hello [world]")
+    terminal.type(UP, UP, UP, ENTER)
+    terminal.wait("< of another day")
+
+    terminal.type("/help", ENTER)
+    terminal.wait("/close [CODE] [REASON]")
+    terminal.type("/ping", ENTER)
+    terminal.wait("pong after")
+    terminal.type("/frobnicate", ENTER)
+    terminal.wait("! there is no command /frobnicate")
+    terminal.type("//slashed", ENTER)
+    terminal.wait("< /slashed")
+    assert re.search(r"^(> )?\d\d:\d\d:\d\d\.\d{3} < /slashed$", "\n".join(terminal.lines), re.MULTILINE)
+    terminal.type("/binary 00ff41", ENTER)
+    terminal.wait("< binary, 3 bytes")
+    terminal.wait("0000  00 ff 41")
+
+    terminal.type('{"command":"auth","key":"hush"}', ENTER)
+    terminal.wait('< {"command":"auth","key":"hush"}')
+    terminal.type(UP, ENTER)  # not written down, and yet at hand in this session
+    terminal.wait('< {"command":"auth","key":"hush"}', 2)
+
+    terminal.type("/close 4000 bye", ENTER)
+    assert terminal.end() == 0
+    assert echoing.inbox.wait("closed") == [4000]
+    assert [text for text in echoing.inbox.of("message") if text != '{"command":"auth","key":"hush"}'] == [
+        '{"é": 1}', "hello [world]", "of another day", "/slashed", b"\x00\xffA",
+    ]  # fmt: skip
+    lines = kept.read_text().splitlines()
+    assert lines[:3] == ['"of another day"', '"{\\"\\u00e9\\": 1}"', '"hello [world]"']
+    assert "hush" not in kept.read_text()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
 
 
-def test_a_line_can_be_edited(echoing: WebSocketServer, open_terminal: Open) -> None:
-    terminal = open_terminal(echoing)
-    terminal.type("world", CTRL_A, "hello ", ENTER)
-    terminal.wait("< hello world")
-
-
-def test_frames_that_come_meanwhile_leave_the_typed_line_alone(open_terminal: Open) -> None:
+def test_frames_that_come_meanwhile_are_shown_whole_and_leave_the_typed_line_alone(open_terminal: Open) -> None:
     links: list[ServerConnection] = []
-    with websocket_server(lambda connection, _: links.append(connection)) as server:
+
+    def behave(connection: ServerConnection, message: str | bytes) -> None:
+        links.append(connection)
+        if message == "flood":
+            for number in range(3_000):
+                connection.send(f"flood {number}")
+        if message == "steer":
+            connection.send("\x1b]0;title\x07\x9b5m")
+        if message == "end":
+            connection.close(4001, "enough")
+
+    with websocket_server(behave) as server:
         terminal = open_terminal(server)
         terminal.type("first", ENTER)
         server.inbox.wait("message")
@@ -73,55 +115,38 @@ def test_frames_that_come_meanwhile_leave_the_typed_line_alone(open_terminal: Op
         assert server.inbox.wait("message", 2) == ["first", "half of a line"]
         assert re.findall(r"< frame (\d)\n", terminal.text) == ["0", "1", "2", "3", "4"]
 
+        terminal.type("flood", ENTER)
+        terminal.wait("< flood 2999")
+        assert re.findall(r"< flood (\d+)", terminal.text) == [str(number) for number in range(3_000)]
 
-def test_a_flood_of_frames_is_shown_whole(open_terminal: Open) -> None:
-    def behave(connection: ServerConnection, _: str | bytes) -> None:
-        for number in range(3_000):
-            connection.send(f"frame {number}")
+        terminal.type("steer", ENTER)
+        terminal.wait("< \\u001b]0;title\\u0007\\u009b5m")
+        assert "\x07" not in terminal.raw
+        assert "\x9b" not in terminal.raw
+
+        terminal.type("end", ENTER)
+        assert terminal.end() == 3
+        terminal.wait("closed by the other side: 4001")
+        assert "Traceback" not in terminal.text
+
+
+def test_without_colours_and_a_history_that_can_be_written_the_rest_is_there(open_terminal: Open) -> None:
+    def behave(connection: ServerConnection, message: str | bytes) -> None:
+        connection.send(message)
+        if message == "end":
+            connection.close(1000, "enough")
 
     with websocket_server(behave) as server:
-        terminal = open_terminal(server)
-        terminal.type("go", ENTER)
-        terminal.wait("< frame 2999")
-        assert re.findall(r"< frame (\d+)", terminal.text) == [str(number) for number in range(3_000)]
-
-
-def test_lines_of_this_and_earlier_sessions_come_back_with_the_arrow(
-    echoing: WebSocketServer, open_terminal: Open, tmp_path: Path
-) -> None:
-    terminal = open_terminal(echoing)
-    terminal.type("the oldest", ENTER, "é [newest]", ENTER)
-    terminal.wait("< é [newest]")
-    terminal.type(UP, UP, ENTER)
-    terminal.wait("< the oldest", 2)
-    terminal.type(CTRL_D)
-    assert terminal.end() == 0
-    assert stat.S_IMODE(kept_lines(tmp_path).stat().st_mode) == 0o600
-
-    later = open_terminal(echoing)
-    later.type(UP, UP, ENTER)
-    later.wait("< é [newest]")
-
-
-def test_a_line_with_a_secret_is_not_written_down(
-    echoing: WebSocketServer, open_terminal: Open, tmp_path: Path
-) -> None:
-    terminal = open_terminal(echoing)
-    terminal.type("harmless", ENTER, '{"command":"auth","key":"hush"}', ENTER)
-    terminal.wait('< {"command":"auth","key":"hush"}')
-    terminal.type(UP, ENTER)
-    terminal.wait('< {"command":"auth","key":"hush"}', 2)
-    assert kept_lines(tmp_path).read_text() == '"harmless"\n'
-
-
-def test_a_history_that_cannot_be_written_does_no_harm(echoing: WebSocketServer, open_terminal: Open) -> None:
-    terminal = open_terminal(echoing, XDG_STATE_HOME="/dev/null/nowhere")
-    terminal.type("one", ENTER)
-    terminal.wait("< one")
-    terminal.type(UP, ENTER)
-    terminal.wait("< one", 2)
-    terminal.type(CTRL_D)
-    assert terminal.end() == 0
+        terminal = open_terminal(server, XDG_STATE_HOME="/dev/null/nowhere", NO_COLOR="1")
+        terminal.type("one", ENTER)
+        terminal.wait("< one")
+        terminal.type(UP, ENTER)
+        terminal.wait("< one", 2)
+        assert not re.search(r"\x1b\[[0-9;]*3[1-7]", terminal.raw)
+        terminal.type("end", ENTER)
+        assert terminal.end() == 0
+        terminal.wait("closed by the other side: 1000")
+        assert "Traceback" not in terminal.text
 
 
 def test_interrupt_ends_with_130_and_a_closing_handshake(echoing: WebSocketServer, open_terminal: Open) -> None:
@@ -132,53 +157,7 @@ def test_interrupt_ends_with_130_and_a_closing_handshake(echoing: WebSocketServe
     assert "Traceback" not in terminal.text
 
 
-@pytest.mark.parametrize(("code", "exit_code"), [(1000, 0), (4001, 3)])
-def test_the_servers_end_ends_the_typing(open_terminal: Open, code: int, exit_code: int) -> None:
-    with websocket_server(lambda connection, _: connection.close(code, "enough")) as server:
-        terminal = open_terminal(server)
-        terminal.type("one", ENTER)
-        assert terminal.end() == exit_code
-        terminal.wait(f"closed by the other side: {code}")
-        assert "Traceback" not in terminal.text
-
-
-def test_commands_and_bad_lines(echoing: WebSocketServer, open_terminal: Open) -> None:
-    terminal = open_terminal(echoing, "--times")
-    terminal.type("/help", ENTER)
-    terminal.wait("/close [CODE] [REASON]")
-    terminal.type("/ping", ENTER)
-    terminal.wait("pong after")
-    terminal.type("/frobnicate", ENTER)
-    terminal.wait("! there is no command /frobnicate")
-    terminal.type("//slashed", ENTER)
-    terminal.wait("< /slashed")
-    terminal.type("/binary 00ff41", ENTER)
-    terminal.wait("< binary, 3 bytes")
-    terminal.wait("0000  00 ff 41")
-    assert re.search(r"^(> )?\d\d:\d\d:\d\d\.\d{3} < /slashed$", "\n".join(terminal.lines), re.MULTILINE)
-    terminal.type("/close 4000 bye", ENTER)
-    assert terminal.end() == 0
-    assert echoing.inbox.wait("closed") == [4000]
-
-
-def test_foreign_control_characters_do_not_reach_the_terminal(open_terminal: Open) -> None:
-    with websocket_server(lambda connection, _: connection.send("\x1b]0;title\x07\x9b5m")) as server:
-        terminal = open_terminal(server)
-        terminal.type("go", ENTER)
-        terminal.wait("< \\u001b]0;title\\u0007\\u009b5m")
-        assert "\x07" not in terminal.raw
-        assert "\x9b" not in terminal.raw
-
-
-def test_colours_only_where_they_are_wanted(echoing: WebSocketServer, open_terminal: Open) -> None:
-    for variables, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
-        terminal = open_terminal(echoing, **variables)
-        terminal.type("one", ENTER)
-        terminal.wait("< one")
-        assert bool(re.search(r"\x1b\[[0-9;]*3[1-7]", terminal.raw)) == coloured
-
-
-def test_events_are_typed_to_the_daemon(daemon: Daemon, open_terminal: Open) -> None:
+def test_events_are_typed_to_the_daemon_until_ctrl_d(daemon: Daemon, open_terminal: Open) -> None:
     auth = f'{{"role": "sender", "token": "{KEY}"}}'
     terminal = open_terminal(f"ws://127.0.0.1:{daemon.port}/socket.io/", "--auth", auth)
     terminal.wait("< connect {")
