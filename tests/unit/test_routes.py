@@ -1,4 +1,4 @@
-"""Does every path lead to the judge that it should, and to no other?"""
+"""Does every path lead to the door that it should, and to no other?"""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ from tests.fakes import Clock
 
 
 def names(name: str) -> Callable[[Handshake], FrameReceiver | Refusal]:
-    """Make a judge that refuses everybody with its name."""
+    """Make a door that refuses everybody with its name."""
     return lambda _: Refusal(403, name, b"")
 
 
@@ -33,7 +33,7 @@ def routes() -> Routes:
     )
 
 
-def judged(routes: Routes, path: str) -> str:
+def answer_at(routes: Routes, path: str) -> str:
     answer = routes.admit(Handshake(path, "", (), lambda: None))
     assert isinstance(answer, Refusal)
     return f"{answer.status} {answer.reason}"
@@ -49,22 +49,22 @@ def judged(routes: Routes, path: str) -> str:
         ("event", "404 Not Found"), ("/%65vent", "404 Not Found"), ("/x/socket.io/", "404 Not Found"),
     ],
 )  # fmt: skip
-def test_websockets_are_judged_by_their_path(routes: Routes, path: str, reason: str) -> None:
-    assert judged(routes, path) == reason
+def test_websockets_are_admitted_by_their_path(routes: Routes, path: str, reason: str) -> None:
+    assert answer_at(routes, path) == reason
 
 
 def test_where_no_websocket_is_that_is_noted(routes: Routes) -> None:
-    judged(routes, "/nowhere")
+    answer_at(routes, "/nowhere")
     assert routes.note.counts == {"bad-handshake": 1}
-    judged(routes, "/event")
+    answer_at(routes, "/event")
     assert routes.note.counts == {"bad-handshake": 1}
 
 
-def test_a_judge_of_all_other_paths_comes_last(routes: Routes) -> None:
+def test_a_door_of_all_other_paths_comes_last(routes: Routes) -> None:
     routes.elsewhere = names("elsewhere")
-    assert judged(routes, "/nowhere") == judged(routes, "*") == "403 elsewhere"
-    assert judged(routes, "/socket.io/x") == "403 below"
-    assert judged(routes, "/event") == "403 event"
+    assert answer_at(routes, "/nowhere") == answer_at(routes, "*") == "403 elsewhere"
+    assert answer_at(routes, "/socket.io/x") == "403 below"
+    assert answer_at(routes, "/event") == "403 event"
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_streams_are_known_by_their_whole_path(routes: Routes, target: bytes, *,
     assert not routes.is_stream(target)
 
 
-def test_streams_are_judged_by_their_own_judge(routes: Routes) -> None:
+def test_streams_have_doors_of_their_own(routes: Routes) -> None:
     answer = routes.admit_stream(Handshake("/sse", "channel=x", (), lambda: None))
     assert isinstance(answer, Refusal)
     assert answer.reason == "stream"

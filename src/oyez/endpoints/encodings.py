@@ -9,10 +9,12 @@ from oyez.wire.websocket import binary_frame, text_frame
 
 
 def _event(publication: Publication) -> bytes:
+    """Return ``{"id":7,"channel":"a","message":…}``, as every dialect has it; without ``message`` if there is none."""
     return commands.encode_event(publication.id, publication.channel, publication.message)
 
 
 def _event_packet(publication: Publication) -> bytes:
+    """Return ``42["message",{…}]``, or ``451-["message",{…}]`` with the number of attachments that follow."""
     body = _event(publication)
     if not publication.attachments:
         return b'42["message",%b]' % body
@@ -25,41 +27,41 @@ class SocketIOFrames:
     max_events = None
 
     def encode(self, publication: Publication) -> bytes:
-        """Give the packet's frame, and one for each attachment."""
+        """Return the packet in a text frame, and each attachment in a binary frame behind it."""
         frame = text_frame(_event_packet(publication))
         return frame + b"".join(map(binary_frame, publication.attachments)) if publication.attachments else frame
 
     def join(self, parts: list[bytes]) -> bytes:
-        """Frames need nothing between them."""
+        """Return the frames as they are: a frame says itself where it ends."""
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 class SocketIOPackets:
-    """Socket.IO on polling: packets with separators between them."""
+    """Socket.IO on polling: packets of one payload, with the separator 0x1E between them (Engine.IO 4, "Polling")."""
 
     max_events = None
 
     def encode(self, publication: Publication) -> bytes:
-        """Give the packet, and one for each attachment."""
+        """Return the packet and, as ``b`` and base64, each attachment behind it."""
         packets = [_event_packet(publication), *map(engineio.encode_binary, publication.attachments)]
         return engineio.encode_payload(packets)
 
     def join(self, parts: list[bytes]) -> bytes:
-        """Make one payload."""
+        """Return one payload of several."""
         return engineio.encode_payload(parts)
 
 
 class RawFrames:
-    """The event itself in a WebSocket's frame; attachments have no place in it."""
+    """The event itself in a WebSocket's text frame; attachments have no place in it."""
 
     max_events = None
 
     def encode(self, publication: Publication) -> bytes:
-        """Give the frame."""
+        """Return the frame of the event's JSON."""
         return text_frame(_event(publication))
 
     def join(self, parts: list[bytes]) -> bytes:
-        """Frames need nothing between them."""
+        """Return the frames as they are: a frame says itself where it ends."""
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
@@ -69,11 +71,11 @@ class StreamRecords:
     max_events = None
 
     def encode(self, publication: Publication) -> bytes:
-        """Give the record, with the event's id as the client's position."""
+        r"""Return ``id: 7\ndata: {"id":7,…}\n\n``: the id is the position that the client names when it comes back."""
         return eventsource.encode_record(_event(publication), position=publication.id)
 
     def join(self, parts: list[bytes]) -> bytes:
-        """Records need nothing between them."""
+        """Return the records as they are: an empty line ends each."""
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
@@ -83,11 +85,11 @@ class PollAnswers:
     max_events = 1
 
     def encode(self, publication: Publication) -> bytes:
-        """Give the event."""
+        """Return the event's JSON, which is the answer's body."""
         return _event(publication)
 
     def join(self, parts: list[bytes]) -> bytes:
-        """There is one."""
+        """Return the only part: the hub gives no more than `max_events` at a time."""
         return parts[0]
 
 

@@ -48,7 +48,7 @@ class ListenerContext:
 
 
 class ListenerSession:
-    """One listener and the start that it has named."""
+    """One listener of a dialect with commands: what it subscribes to, and the start that it has named before."""
 
     __slots__ = ("_hub", "_start", "subscription")
 
@@ -58,14 +58,18 @@ class ListenerSession:
         self.subscription = subscription
 
     def start_from(self, argument: Json | None) -> None:
-        """Do start-msg: keep the id for the next set-filter."""
+        """Carry out start-msg: keep the id for the next set-filter.
+
+        Args:
+            argument: ``{"start":7}``; anything else names no start.
+        """
         start = commands.parse_start(argument)
         self._start = None if start is None else EventId(start)
 
     def set_filter(self, channels: Sequence[str]) -> None:
-        """Do set-filter: status, gaps and replay go out through the subscription."""
+        """Carry out set-filter: the hub answers at once, through the subscription, with status, gaps and replay."""
         self._hub.subscribe(self.subscription, [Channel(name) for name in channels], self._start)
 
     def end(self) -> None:
-        """Leave the hub."""
+        """Unsubscribe, as the connection has ended; harmless to repeat."""
         self._hub.leave(self.subscription)

@@ -42,16 +42,16 @@ class LongPollEndpoint:
 
     @property
     def listeners(self) -> int:
-        """How many wait."""
+        """How many requests wait for an event."""
         return len(self._waiting)
 
     def close(self) -> None:
-        """Tell all who wait to come back later."""
+        """Answer all who wait with 503 and a time to come back at: the daemon stops."""
         for poll in self._waiting:
             poll.end(None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Answer one request, unless its client has gone by then."""
         request = Request(scope, receive)
         response = await self._respond(request)
         if response is None:
@@ -131,7 +131,7 @@ class _Poll:
         self.tick_slot = 0
 
     def end(self, answer: "_PollAnswer | None") -> None:
-        """Answer, if that has not been done."""
+        """Answer, unless there is an answer already: the first one counts."""
         if not self.answer.done():
             self.answer.set_result(answer)
 
@@ -141,7 +141,7 @@ class _Poll:
             self.end_by_position()
 
     def end_by_position(self) -> None:
-        """Answer how far the client has come now, unless there was an event for it."""
+        """Answer ``{"id":7,"gaps":[…]}``: how far the client has come, unless there was an event for it."""
         body = b'{"id":%d,"gaps":%b}' % (self.subscription.position, _encode_gaps(self._gaps))
         self.end(_PollAnswer(200, body, self._gaps))
 
@@ -153,7 +153,7 @@ class _Poll:
         return False
 
     def tell_subscribed(self, recovered: bool | None, gaps: Sequence[Gap]) -> None:
-        """Keep what is missing."""
+        """Keep the gaps: they go with the answer, in its header or its body."""
         self._gaps = gaps
 
     def tell_gap(self, gap: Gap) -> None:
@@ -166,7 +166,7 @@ class _Poll:
         self.end(None)
 
     def tick(self, now: float) -> None:
-        """Nothing came in time."""
+        """Answer 504: no event came in time."""
         self.end(_PollAnswer(504, _TIMEOUT, ()))
 
 
@@ -177,11 +177,12 @@ class _PollAnswer(NamedTuple):
 
 
 def _encode_gaps(gaps: Sequence[Gap]) -> bytes:
+    """Return ``[{"channel":"a","from":5,"oldest":9}]``."""
     return b"[%b]" % b",".join(commands.encode_gap(gap.channel, gap.after, gap.oldest) for gap in gaps)
 
 
 def _as_header(gaps: Sequence[Gap]) -> dict[str, str]:
-    """Name gaps in a header: JSON in ASCII."""
+    """Return the header ``Oyez-Gap: [{"channel":"a","from":5,"oldest":9}]``, in ASCII; none without gaps."""
     if not gaps:
         return {}
     listed = [{"channel": gap.channel, "from": gap.after, "oldest": gap.oldest} for gap in gaps]
@@ -189,6 +190,7 @@ def _as_header(gaps: Sequence[Gap]) -> dict[str, str]:
 
 
 def _later(retry_after_s: int) -> Response:
+    """Refuse with 503, and say after how many seconds to ask again."""
     return Response(
         b'{"code":"server-capacity","message":"Server at capacity"}',
         503,

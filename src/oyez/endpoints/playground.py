@@ -30,7 +30,7 @@ class PlaygroundEndpoint:
 
     Args:
         key: what the page posts with, where it is shown on this machine; elsewhere it asks the person for the key.
-        peers: how that is told.
+        peers: tells whether a request comes from this machine.
         socketio_path: where it listens by Socket.IO.
         websocket_paths: where it may listen by a raw WebSocket; without any, it does not offer that.
     """
@@ -45,7 +45,7 @@ class PlaygroundEndpoint:
         self._page_for_others = _fill(page, {"key": None, **settings})
 
     def routes(self) -> list[Route]:
-        """Give the paths."""
+        """Return a route for the page and one for each of its files."""
         return [Route("/", self._show_page), *(Route(f"/playground/{name}", self._show_file) for name in self._files)]
 
     async def _show_page(self, request: Request) -> Response:
@@ -58,6 +58,7 @@ class PlaygroundEndpoint:
 
 
 def _fill(page: str, settings: Mapping[str, str | None]) -> str:
+    """Write the settings into the page as JSON; ``<`` is escaped, so that nothing in them ends the element."""
     text = msgspec.json.encode(settings).decode().replace("<", "\\u003c")
     return page.replace(_SETTINGS, _SETTINGS.removesuffix("null") + text)
 

@@ -29,7 +29,13 @@ _AT_CAPACITY = Refusal(503, "Service Unavailable", b'{"code":"server-capacity","
 
 
 class PostingEndpoint:
-    """What all posters of the door share."""
+    """What all posters of the door share: settings, and counts for metrics.
+
+    Attributes:
+        connections: open ones, of posters or of those who have not shown the key yet.
+        posters: those of them that may post.
+        posts: events posted so far.
+    """
 
     def __init__(self, context: ListenerContext, settings: WebsocketSettings, check: PosterCheck) -> None:
         self.context = context
@@ -77,7 +83,7 @@ class RawPoster:
         self._may_post = False
         self._failures = 0
         self._connection: WebSocketConnection | None = None
-        self._unanswered: deque[list[bytes]] = deque()  # a slot for each request; filled: its reply
+        self._unanswered: deque[list[bytes]] = deque()  # a slot for each command; when filled, its reply
         self._leaving = False
         self.tick_slot = 0
         endpoint.connections += 1
@@ -92,16 +98,16 @@ class RawPoster:
         return limits.max_sender_message_bytes if self._may_post else limits.max_receiver_message_bytes
 
     def opened(self, connection: WebSocketConnection) -> None:
-        """Begin to wait for a command."""
+        """Wait for commands, and for the key for a while, if it is needed."""
         self._connection = connection
         self._plan_end()
 
     def receive_text(self, data: bytes) -> None:
-        """Take a command."""
+        """Carry out a command that came as text."""
         self._take(raw_commands.parse_command(data))
 
     def receive_binary(self, data: bytes) -> None:
-        """Take a request from a client that does not tell text from bytes."""
+        """Carry out a command of a client that does not tell text from bytes."""
         self._take(raw_commands.parse_bytes(data))
 
     def _take(self, command: RawCommand | CommandError) -> None:
@@ -142,7 +148,7 @@ class RawPoster:
         if self._connection is not None and not self._unanswered:
             self._connection.hang_up()
 
-    # Requests
+    # Commands
 
     def _post(self, slot: list[bytes], command: RawCommand) -> None:
         if not self._may_post:
@@ -214,7 +220,7 @@ class RawPoster:
         self._reply(slot, raw_commands.NOT_AUTHORIZED.encode())
 
     def _reply(self, slot: list[bytes], text: bytes) -> None:
-        """Fill a slot, and send what is complete from the front: replies keep the order of their requests."""
+        """Fill a slot, and send what is complete from the front: replies keep the order of their commands."""
         slot.append(text)
         while self._unanswered and self._unanswered[0]:
             reply = self._unanswered.popleft()[0]
@@ -226,7 +232,7 @@ class RawPoster:
     # The clock
 
     def tick(self, now: float) -> None:
-        """No key was shown in time."""
+        """End the connection: no key was shown in time."""
         if self._connection is not None and not self._may_post:
             self._endpoint.context.note("connect-timeout", "no key was shown in time", self._find_peer)
             self._connection.close(1008)

@@ -1,4 +1,4 @@
-"""The Socket.IO door: roles, events, acknowledgements and errors of the contract, married to the hub.
+"""The Socket.IO door: roles, events, acknowledgements and errors (docs/reference/protocol.md), for the hub.
 
 Knows what every event of the default namespace means. Must not know how packets travel.
 """
@@ -34,12 +34,12 @@ logger = logging.getLogger(__name__)
 NAMESPACE = "/"
 
 # A listener that finds no room comes back by itself once its transport is closed, within a second or two. So it is
-# held for a while first, or the refused would knock all the time (wire contract, W23).
+# held for a while first, or all that were refused would connect again and again.
 _HOLD_AT_CAPACITY_S = (15.0, 45.0)
 
 
 class Role(Enum):
-    """What a link may do."""
+    """What a session may do."""
 
     NOBODY = auto()
     LISTENER = auto()
@@ -48,7 +48,12 @@ class Role(Enum):
 
 
 class SocketIOEndpoint:
-    """What all links of the door share."""
+    """What all sessions of the door share: settings, and counts for metrics.
+
+    Attributes:
+        senders: sessions that may post.
+        posts: events posted so far.
+    """
 
     def __init__(
         self,
@@ -69,36 +74,44 @@ class SocketIOEndpoint:
         self.senders = 0
         self.posts = 0
 
-    def open_app(self, link: EngineSession) -> "SocketIOApp":
-        """Begin a link."""
-        return SocketIOApp(self, link)
+    def open_app(self, engine: EngineSession) -> "SocketIOApp":
+        """Make the application of a new Engine.IO session."""
+        return SocketIOApp(self, engine)
 
 
 class SocketIOApp:
-    """One link: the application's side of an Engine.IO session, and the hub's subscriber."""
+    """One session: the application on an Engine.IO session, and the hub's subscriber."""
 
-    __slots__ = ("_endpoint", "_failures", "_link", "_listener", "_role", "_session", "max_message_bytes")
+    __slots__ = ("_endpoint", "_engine", "_failures", "_listener", "_role", "_session", "max_message_bytes")
 
-    def __init__(self, endpoint: SocketIOEndpoint, link: EngineSession) -> None:
+    def __init__(self, endpoint: SocketIOEndpoint, engine: EngineSession) -> None:
         self._endpoint = endpoint
-        self._link = link
+        self._engine = engine
         self._session = SocketIOSession()
         self._role = Role.NOBODY
         self._failures = 0
         self._listener: ListenerSession | None = None
         self.max_message_bytes = endpoint.limits.max_receiver_message_bytes
-        link.set_alarm(endpoint.settings.connect_timeout_s)
+        engine.set_alarm(endpoint.settings.connect_timeout_s)
 
     # What Engine.IO asks for
 
     def receive_text(self, data: bytes) -> None:
-        """Take a packet."""
+        """Parse a packet and carry it out, or keep it until its attachments have come.
+
+        Raises:
+            ProtocolError: it is none, or none is due.
+        """
         packet = self._session.receive_text(data)
         if packet is not None:
             self._take(packet)
 
     def receive_binary(self, data: bytes) -> None:
-        """Take an attachment."""
+        """Carry out the packet that waited for this attachment, if it was the last one.
+
+        Raises:
+            ProtocolError: no attachment is due.
+        """
         packet = self._session.receive_binary(data)
         if packet is not None:
             self._take(packet)
@@ -106,7 +119,7 @@ class SocketIOApp:
     def transport_changed(self) -> None:
         """Go on over the WebSocket."""
         if self._listener is not None:
-            self._endpoint.hub.move(self._listener.subscription, SOCKETIO_FRAMES, self._link.write)
+            self._endpoint.hub.move(self._listener.subscription, SOCKETIO_FRAMES, self._engine.write)
 
     def drained(self) -> None:
         """Go on with what the listener missed while its socket was full."""
@@ -116,28 +129,28 @@ class SocketIOApp:
     def alarm(self) -> None:
         """No CONNECT came in time, or the wait at capacity is over: close the transport, without a DISCONNECT."""
         if self._role is Role.NOBODY:
-            self._endpoint.note("connect-timeout", "no CONNECT in time", self._link.find_peer)
-        self._link.close(engineio.NOOP)
+            self._endpoint.note("connect-timeout", "no CONNECT in time", self._engine.find_peer)
+        self._engine.close(engineio.NOOP)
 
     def closed(self) -> None:
-        """The session has ended."""
+        """Unsubscribe, and give the seat back: the session has ended."""
         self._leave()
 
     # What the hub asks for
 
     def tell_subscribed(self, recovered: bool | None, gaps: Sequence[Gap]) -> None:
-        """Answer set-filter."""
+        """Emit ``status`` with ``{"status":"success","recovered":true}``, and ``gap`` for each channel that has one."""
         self._emit("status", commands.encode_subscribed(recovered))
         for gap in gaps:
             self.tell_gap(gap)
 
     def tell_gap(self, gap: Gap) -> None:
-        """Name a channel with missing events; clients of old ignore the event."""
+        """Emit ``gap`` with ``{"channel":"a","from":5,"oldest":9}``; clients of old ignore the event."""
         self._emit("gap", commands.encode_gap(gap.channel, gap.after, gap.oldest))
 
     def cut_off(self) -> None:
-        """Let the link break: without a DISCONNECT its client comes back."""
-        self._link.abort()
+        """Let the connection break: without a DISCONNECT its client comes back."""
+        self._engine.abort()
 
     # Packets
 
@@ -152,11 +165,11 @@ class SocketIOApp:
             self._session.joined.pop(packet.namespace, None)
             self._leave()
             if not self._session.joined:
-                self._link.set_alarm(self._endpoint.settings.connect_timeout_s)
+                self._engine.set_alarm(self._endpoint.settings.connect_timeout_s)
 
     def _connect(self, packet: Packet) -> None:
         if packet.namespace != NAMESPACE:
-            self._link.send_text(socketio.encode_connect_error("Invalid namespace", packet.namespace))
+            self._engine.send_text(socketio.encode_connect_error("Invalid namespace", packet.namespace))
             return
         credentials = json_text.split_object(packet.auth) if packet.auth is not None else {}
         role = json_text.decode_string(credentials["role"]) if "role" in credentials else None
@@ -168,12 +181,12 @@ class SocketIOApp:
     def _connect_sender(self, token: Json | None) -> None:
         endpoint = self._endpoint
         given = json_text.decode_string(token) if token is not None else None
-        admission = endpoint.check.judge(given, self._link.find_peer(), self._failures)
+        admission = endpoint.check.judge(given, self._engine.find_peer(), self._failures)
         if admission is not Admission.GRANTED:
-            self._link.send_text(socketio.encode_connect_error("Authentication failed"))
+            self._engine.send_text(socketio.encode_connect_error("Authentication failed"))
             self._failures += 1
             if admission is Admission.CUT_OFF:
-                self._link.close()
+                self._engine.close()
             return
         self._failures = 0
         self._role = Role.SENDER
@@ -185,22 +198,22 @@ class SocketIOApp:
         endpoint = self._endpoint
         if not endpoint.seats.take():
             self._role = Role.WAITING
-            endpoint.note("at-capacity", f"{endpoint.seats.taken} listeners are connected", self._link.find_peer)
+            endpoint.note("at-capacity", f"{endpoint.seats.taken} listeners are connected", self._engine.find_peer)
             self._join()
             self._refuse(commands.AT_CAPACITY)
-            self._link.set_alarm(uniform(*_HOLD_AT_CAPACITY_S))  # noqa: S311 - spread, not secret
+            self._engine.set_alarm(uniform(*_HOLD_AT_CAPACITY_S))  # noqa: S311 - spread, not secret
             return
         self._role = Role.LISTENER
-        encoding = SOCKETIO_FRAMES if self._link.polling is None else SOCKETIO_PACKETS
-        subscription = Subscription(self, encoding, self._link.write)
+        encoding = SOCKETIO_FRAMES if self._engine.polling is None else SOCKETIO_PACKETS
+        subscription = Subscription(self, encoding, self._engine.write)
         self._listener = ListenerSession(endpoint.hub, subscription)
         self._join()
 
     def _join(self) -> None:
         session_id = new_session_id()
         self._session.joined[NAMESPACE] = session_id
-        self._link.set_alarm(None)
-        self._link.send_text(socketio.encode_connect(session_id))
+        self._engine.set_alarm(None)
+        self._engine.send_text(socketio.encode_connect(session_id))
 
     def _leave(self) -> None:
         """Become nobody again; harmless to repeat."""
@@ -219,7 +232,7 @@ class SocketIOApp:
     def _post(self, packet: Packet) -> None:
         command = commands.parse_post(_argument(packet))
         if command is None or not commands.is_channel(command.channel, self._endpoint.limits.max_channel_length):
-            self._endpoint.note("refused-command", commands.INVALID_CHANNEL_IN_POST.code, self._link.find_peer)
+            self._endpoint.note("refused-command", commands.INVALID_CHANNEL_IN_POST.code, self._engine.find_peer)
             self._answer(packet.ack_id, "error", commands.INVALID_CHANNEL_IN_POST.encode())
             return
         post = Post(Channel(command.channel), command.message, packet.attachments)
@@ -234,14 +247,14 @@ class SocketIOApp:
                 self._answer(ack_id, "post-response", commands.success_with_id(outcome[0]))
         except Exception:  # it would wait for its answer for ever
             logger.exception("a poster is cut off, since it cannot be answered, after an error of ours")
-            self._link.abort()
+            self._engine.abort()
 
     def _tell_sender_last_id(self, packet: Packet) -> None:
         answer = commands.success_with_id(self._endpoint.hub.last_id())
         self._answer(packet.ack_id, "last-response", answer)
 
     def _tell_caller(self, packet: Packet) -> None:
-        peer = self._link.find_peer()
+        peer = self._engine.find_peer()
         address = None if peer.address is None else str(peer.address)
         answer = commands.success_with_caller(address, peer.socket, peer.proxy.value, peer.doubt)
         self._answer(packet.ack_id, "who-am-i-response", answer)
@@ -251,7 +264,7 @@ class SocketIOApp:
         if ack_id is None:
             self._emit(event, answer)
         else:
-            self._link.send_text(socketio.encode_ack(ack_id, (answer,)))
+            self._engine.send_text(socketio.encode_ack(ack_id, (answer,)))
 
     # Events of a listener: answered by events, never acknowledged
 
@@ -278,15 +291,15 @@ class SocketIOApp:
         self._refuse(commands.UNAUTHORIZED)
 
     def _refuse(self, error: CommandError) -> None:
-        self._endpoint.note("refused-command", error.code, self._link.find_peer)
+        self._endpoint.note("refused-command", error.code, self._engine.find_peer)
         self._emit("error", error.encode())
 
     def _emit(self, event: str, argument: bytes) -> None:
-        self._link.send_text(socketio.encode_event(event, argument))
+        self._engine.send_text(socketio.encode_event(event, argument))
 
 
 def _argument(packet: Packet) -> Json | None:
-    """Give an event's first argument; what follows it is ignored."""
+    """Return an event's first argument; what follows it is ignored."""
     return packet.args[0] if packet.args else None
 
 

@@ -54,7 +54,7 @@ class EventStreamEndpoint:
         self.listeners = 0
 
     def routes(self) -> list[Route]:
-        """Give the paths for what is no GET: a GET gets its socket for itself, see `admit`."""
+        """Return the routes for what is no GET: a GET gets its socket for itself, see `admit`."""
         methods = ["HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
         return [Route(path, self._answer_others, methods=methods) for path in self.paths]
 
@@ -68,7 +68,11 @@ class EventStreamEndpoint:
         return Response(words, 405, origins.headers(origin) | {"Allow": "GET"}, media_type="application/json")
 
     def admit(self, request: Handshake) -> StreamReceiver | Refusal:
-        """Judge a request."""
+        """Decide on a request: by the origin of its page, its query, and whether there is room for a listener.
+
+        Who finds no room gets a stream all the same, with a word of when to come back: a browser gives up for good on a
+        refusal.
+        """
         origin = request.first(b"origin")
         if not self.context.origins.allows(origin):
             self.context.note("bad-request", "a stream for a page of an origin that may not listen")
@@ -128,7 +132,7 @@ class StreamListener:
             self._endpoint.context.hub.resume(self._subscription)
 
     def lost(self) -> None:
-        """The connection has ended."""
+        """Unsubscribe, and give the seat back: the connection has ended."""
         self._connection = None
         self._endpoint.context.ticker.clear(self)
         self._endpoint.listeners -= 1
@@ -169,7 +173,7 @@ class StreamListener:
     # The clock
 
     def tick(self, now: float) -> None:
-        """Give a sign of life, or see to a reader that takes nothing."""
+        """Send a heartbeat, or cut off a reader that has taken nothing for some of them."""
         connection = self._connection
         if connection is None:
             return
@@ -205,10 +209,10 @@ class _PutOff:
         connection.close()
 
     def drained(self) -> None:
-        """Nothing waits."""
+        """Do nothing: all was written at once."""
 
     def lost(self) -> None:
-        """Nothing depends on it."""
+        """Do nothing: it had no seat and no subscription."""
 
 
 def _head(cors: dict[str, str]) -> bytes:

@@ -13,14 +13,19 @@ from oyez.metrics import CONTENT_TYPE, Metrics
 
 
 class StatusEndpoint:
-    """``GET /healthz`` and ``GET /metrics``."""
+    """``GET /healthz`` and ``GET /metrics``.
+
+    Args:
+        is_serving: whether ``/healthz`` answers 200 ``{"status":"ok"}``, or 503 ``{"status":"stopping"}``.
+        metrics: what ``/metrics`` shows.
+    """
 
     def __init__(self, is_serving: Callable[[], bool], metrics: Metrics) -> None:
         self._is_serving = is_serving
         self._metrics = metrics
 
     def routes(self) -> list[Route]:
-        """Give the paths."""
+        """Return a route for each of the two."""
         return [Route("/healthz", self._health), Route("/metrics", self._numbers)]
 
     async def _health(self, _: Request) -> Response:

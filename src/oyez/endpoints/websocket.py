@@ -38,7 +38,7 @@ class WebSocketEndpoint:
         self.listeners = 0
 
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
-        """Judge a handshake."""
+        """Decide on a handshake: by the origin of its page, and by whether there is room for a listener."""
         context = self.context
         find_peer = context.peers.of_handshake_at_need(handshake)
         if not context.origins.allows(handshake.first(b"origin")):
@@ -78,17 +78,17 @@ class RawListener:
     # What the connection asks for
 
     def opened(self, connection: WebSocketConnection) -> None:
-        """Begin."""
+        """Subscribe to nothing yet: the first set-filter says to what."""
         self._connection = connection
         self._listener = ListenerSession(self._endpoint.context.hub, Subscription(self, RAW_FRAMES, connection.write))
         self._plan_tick(self._endpoint.settings.ping_interval_s)
 
     def receive_text(self, data: bytes) -> None:
-        """Take a command."""
+        """Carry out a command that came as text."""
         self._take(raw_commands.parse_command(data))
 
     def receive_binary(self, data: bytes) -> None:
-        """Take a command from a client that does not tell text from bytes."""
+        """Carry out a command of a client that does not tell text from bytes."""
         self._take(raw_commands.parse_bytes(data))
 
     def _take(self, command: RawCommand | CommandError) -> None:
@@ -108,7 +108,7 @@ class RawListener:
             self._endpoint.context.hub.resume(self._listener.subscription)
 
     def lost(self) -> None:
-        """The connection has ended."""
+        """Unsubscribe, and give the seat back: the connection has ended."""
         self._connection = None
         self._endpoint.context.ticker.clear(self)
         self._endpoint.listeners -= 1
@@ -125,7 +125,10 @@ class RawListener:
     # What the hub asks for
 
     def tell_subscribed(self, recovered: bool | None, gaps: Sequence[Gap]) -> None:
-        """Answer set-filter, if the client wants that; those of old would take it for an event."""
+        """Answer set-filter, if the client asked for that by ``notify``; those of old would take it for an event.
+
+        The answer is ``{"status":"success","recovered":true}``, with ``"id":7`` for who asked for its position.
+        """
         if self._notify and self._listener is not None:
             answer = commands.encode_subscribed(recovered)
             if self._tell_position:
@@ -135,7 +138,7 @@ class RawListener:
             self.tell_gap(gap)
 
     def tell_gap(self, gap: Gap) -> None:
-        """Name a channel with missing events, if the client wants that."""
+        """Send ``{"status":"gap","channel":"a","from":5,"oldest":9}``, if the client asked for notices."""
         if self._notify:
             self._send(raw_commands.encode_gap_notice(gap.channel, gap.after, gap.oldest))
 

@@ -50,7 +50,7 @@ class Address:
             raise self.explain(error) from error
 
     def explain(self, error: OSError | ValueError) -> UnusableError:
-        """Say which setting is to be changed, since binding or listening failed."""
+        """Return the error that says which setting is to be changed, since binding or listening failed."""
         settings = self._settings
         words = getattr(error, "strerror", None) or str(error)
         number = getattr(error, "errno", None) or 0
@@ -65,7 +65,7 @@ class Address:
 
 
 def name_of(listener: socket.socket) -> str:
-    """Return ``http://host:port``, or ``unix:path``."""
+    """Return where a socket listens: ``http://host:port``, or ``unix:path``."""
     name = listener.getsockname()
     if not isinstance(name, tuple):
         return f"unix:{name}"
@@ -74,6 +74,6 @@ def name_of(listener: socket.socket) -> str:
 
 
 def is_this_machines(listener: socket.socket) -> bool:
-    """Tell whether only this machine can connect."""
+    """Return whether only this machine can connect."""
     name = listener.getsockname()
     return not isinstance(name, tuple) or is_loopback(name[0])

@@ -57,7 +57,7 @@ _GZIP_LEVEL = 4  # a full page of history takes 1.5 ms at this level, and 4 ms a
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """What is behind one address: an HTTP application, and who takes WebSockets and streams."""
+    """What is served at one address: an HTTP application, and who takes WebSockets and streams."""
 
     app: ASGIApp
     routes: Routes
@@ -69,7 +69,10 @@ class Assembly:
     Args:
         settings: the effective tree.
         is_serving: whether sessions may begin.
-        count_lost_lines: tells how many lines of the log were dropped.
+        count_lost_lines: returns how many lines of the log were dropped.
+
+    Raises:
+        UnusableError: the broker needs what is not installed.
     """
 
     def __init__(self, settings: Settings, is_serving: Callable[[], bool], count_lost_lines: Callable[[], int]) -> None:
@@ -148,12 +151,12 @@ class Assembly:
         return metrics
 
     def count_sessions(self) -> int:
-        """Count what holds a socket for long, of every door and role."""
+        """Return how many sessions are open, of every door and role: what holds a socket for long."""
         short_of_engine = (self.websocket.listeners, self.posting.connections, self.longpoll.listeners)
         return len(self.engine.sessions) + sum(short_of_engine) + self.streams.listeners
 
     def _may_open(self, find_peer: FindPeer) -> bool:
-        """Keep the last sessions for posters on this machine; take none while stopping."""
+        """Return whether there is room: the last is kept for this machine's posters, and while stopping there is none."""
         if not self._is_serving():
             return False
         if self.count_sessions() < self.capacity.sessions:
@@ -163,11 +166,11 @@ class Assembly:
     # What is served where
 
     def _below_socketio(self, path: str) -> str:
-        """Give a listeners' door its second path: a proxy that passes on Socket.IO's serves all of them."""
+        """Return the second path of a listeners' door: a proxy that passes on Socket.IO's serves all of them."""
         return self._settings.socketio.path + path.lstrip("/")
 
     def main_doors(self) -> Doors:
-        """Open every door."""
+        """Make the doors of the main address: all of them."""
         settings = self._settings
         socketio_http = EngineHttp(
             self.engine,
@@ -202,13 +205,18 @@ class Assembly:
         return Doors(self._build_app(http_routes), routes)
 
     def post_doors(self, main: Doors, *, trusted: bool) -> Doors:
-        """Open the doors of posters, the raw one at every path; ``trusted``: only this machine reaches the address."""
-        judge = self.posting.admit_trusted if trusted else self.posting.admit
-        routes = replace(main.routes, at={}, below={}, elsewhere=judge, streams={})
+        """Make the doors of the posters' address: the API, and the raw WebSocket at every path.
+
+        Args:
+            main: the doors whose sockets they share.
+            trusted: whether only this machine reaches the address.
+        """
+        admit = self.posting.admit_trusted if trusted else self.posting.admit
+        routes = replace(main.routes, at={}, below={}, elsewhere=admit, streams={})
         return Doors(Starlette(routes=[*self.api.routes(trusted=trusted), *self.status.routes()]), routes)
 
     def poll_doors(self, main: Doors) -> Doors:
-        """Open the door of long polls."""
+        """Make the door of the long polls' address; ``main``: the doors whose sockets it shares."""
         routes = replace(main.routes, at={}, below={}, streams={})
         return Doors(self._build_app(self.status.routes(), {404: _not_found, 405: _not_found}), routes)
 
@@ -218,7 +226,7 @@ class Assembly:
         poll_paths = (PREFIX.encode(), self._below_socketio(PREFIX).encode())
 
         async def choose(scope: Scope, receive: Receive, send: Send) -> None:
-            """Give long polls to their door: a channel's name may hold what a route's pattern does not match."""
+            """Find the door of long polls by hand: a channel's name may hold what no route's pattern matches."""
             is_poll = scope["type"] == "http" and scope["raw_path"].startswith(poll_paths)
             await (self.longpoll if is_poll else routed)(scope, receive, send)
 

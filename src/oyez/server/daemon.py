@@ -44,7 +44,7 @@ class Daemon:
 
     Args:
         settings: the effective tree.
-        count_lost_lines: tells how many lines of the log were dropped.
+        count_lost_lines: returns how many lines of the log were dropped.
     """
 
     def __init__(self, settings: Settings, count_lost_lines: Callable[[], int]) -> None:

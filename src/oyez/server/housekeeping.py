@@ -1,4 +1,4 @@
-"""What is done once a second, whatever else happens: old events go, and a clock that was set is told.
+"""What is done once a second, whatever else happens: old events are dropped, and a clock that was set is logged.
 
 Knows the hub and the clocks. Must not know what ids or ages are made of.
 """
@@ -18,7 +18,7 @@ _DAY_S = 86_400
 
 
 async def run_housekeeping(hub: Hub) -> None:
-    """Go on until cancelled."""
+    """Drop old events and watch the clock, until cancelled."""
     now = read_clocks(time.monotonic, time.time)
     watch, told_at = StepWatch(now), float("-inf")
     while True:

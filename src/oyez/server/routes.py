@@ -1,4 +1,4 @@
-"""The way in from one address: the clock and limits that all its sockets share, and who takes which path.
+"""Who takes which path at one address, and what all sockets of the address share.
 
 Knows paths. Must not know what is behind them.
 """
@@ -19,18 +19,33 @@ from oyez.net.ticker import Ticker
 from oyez.net.websocket.connection import FrameReceiver
 from oyez.notes import Notes
 
-Judge = Callable[[Handshake], FrameReceiver | Refusal]
-JudgeStream = Callable[[Handshake], StreamReceiver | Refusal]
+Admit = Callable[[Handshake], FrameReceiver | Refusal]
+"""Decides on a request for a WebSocket: who receives its frames, or how it is refused."""
+
+AdmitStream = Callable[[Handshake], StreamReceiver | Refusal]
+"""The same for a request that is answered by a stream."""
 
 _NOT_HERE = Refusal(404, "Not Found", b'{"code":"not-found","message":"No WebSocket is served here"}')
 
 
 @dataclass(slots=True)
 class Routes:
-    """One address. Several may share their ``parsers``, ``connections`` and ``idle``.
+    """The routes of one address. Those of several may share ``parsers``, ``connections`` and ``idle``.
 
-    ``at``: judges of WebSockets by their path; ``below``: by its beginning; ``elsewhere``: of all other paths.
-    ``streams``: judges of answers without an end. ``idle``: connections that wait for another request.
+    Attributes:
+        ticker: the clock of all sockets.
+        settings: of HTTP.
+        limits: how much one client may ask for.
+        max_sockets: how many may be open, of all kinds and on all addresses.
+        note: counts what peers did wrong.
+        origins: whose pages may read answers.
+        parsers: frame parsers that no connection needs just now.
+        connections: sockets that are no longer HTTP's.
+        idle: HTTP connections that wait for another request, the one that has waited for longest first.
+        at: who decides on WebSockets at a path.
+        below: who decides on WebSockets at all paths with this beginning.
+        elsewhere: who decides on WebSockets at all other paths; None: they are refused.
+        streams: who decides on streams at a path.
     """
 
     ticker: Ticker
@@ -42,26 +57,26 @@ class Routes:
     parsers: list[FrameProtocol] = field(default_factory=list)
     connections: set[OpenSocket] = field(default_factory=set)
     idle: dict[IdleSocket, None] = field(default_factory=dict)
-    at: dict[str, Judge] = field(default_factory=dict)
-    below: dict[str, Judge] = field(default_factory=dict)
-    elsewhere: Judge | None = None
-    streams: dict[str, JudgeStream] = field(default_factory=dict)
+    at: dict[str, Admit] = field(default_factory=dict)
+    below: dict[str, Admit] = field(default_factory=dict)
+    elsewhere: Admit | None = None
+    streams: dict[str, AdmitStream] = field(default_factory=dict)
 
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
-        """Ask the judge of the handshake's path."""
+        """Have whoever is at the handshake's path decide on it."""
         path = handshake.path
-        judge = self.at.get(path.rstrip("/") or "/")
-        if judge is None:
-            judge = next((judge for prefix, judge in self.below.items() if path.startswith(prefix)), self.elsewhere)
-        if judge is None:
+        admit = self.at.get(path.rstrip("/") or "/")
+        if admit is None:
+            admit = next((admit for prefix, admit in self.below.items() if path.startswith(prefix)), self.elsewhere)
+        if admit is None:
             self.note("bad-handshake", "a WebSocket where there is none")
             return _NOT_HERE
-        return judge(handshake)
+        return admit(handshake)
 
     def is_stream(self, target: bytes) -> bool:
         """Tell whether a GET of this target has an answer without an end."""
         return bool(self.streams) and target.partition(b"?")[0].decode("latin-1") in self.streams
 
     def admit_stream(self, request: Handshake) -> StreamReceiver | Refusal:
-        """Ask the judge of the request's path."""
+        """Have whoever is at the request's path decide on it; there is somebody where `is_stream` says so."""
         return self.streams[request.path](request)

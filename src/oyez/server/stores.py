@@ -16,7 +16,7 @@ from oyez.hub.broker import Broker
 
 
 def shown_url(settings: Settings) -> str:
-    """Give the broker's URL without its password."""
+    """Return the broker's URL without its password."""
     return next(str(entry.value) for entry in fields_of(settings) if entry.key == "broker")
 
 
@@ -25,7 +25,7 @@ def open_store(settings: Settings, note: Callable[[str, str], None]) -> Broker:
 
     Args:
         settings: the effective tree.
-        note: told of what others put into the store that is no event.
+        note: called for what others put into the store that is no event: a reason, and a detail for the log.
 
     Raises:
         UnusableError: it needs what is not installed.

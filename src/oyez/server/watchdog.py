@@ -12,7 +12,7 @@ from oyez.server.ending import Ending
 
 EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
 
-_LOOKS = 20
+_LOOKS = 20  # within the deadline; one more without a turn of the loop ends the process
 
 
 class Watchdog:
@@ -34,13 +34,13 @@ class Watchdog:
         self._over = threading.Event()
 
     def start(self) -> None:
-        """Watch the running loop."""
+        """Watch the running loop, from a thread of its own."""
         self._loop = asyncio.get_running_loop()
         self._turn()
         threading.Thread(target=self._watch, name="oyez-watchdog", daemon=True).start()
 
     def stop(self) -> None:
-        """Watch no more."""
+        """End the thread; the loop may stand still from now on."""
         self._over.set()
 
     def _turn(self) -> None:

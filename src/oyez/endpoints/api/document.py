@@ -12,7 +12,10 @@ from oyez.limits import LimitSettings
 
 
 def load(limits: LimitSettings, version: str) -> bytes:
-    """Fill the document in. A setting stands in it as ``"$name"`` where a number belongs, and as ``$name`` in text."""
+    """Return the document as JSON, filled in.
+
+    A setting stands in the file as ``"$name"`` where a number belongs, and as ``$name`` in text.
+    """
     text = files("oyez.endpoints.api").joinpath("openapi.json").read_text(encoding="utf-8").replace("$version", version)
     for name, value in asdict(limits).items():
         text = text.replace(f'"${name}"', str(value)).replace(f"${name}", str(value))

@@ -49,17 +49,19 @@ class Attempt:
         self._waiting: list[Callable[[], None]] = []
 
     def when_over(self, call: Callable[[], None]) -> None:
-        """Have something called at the end, whichever it is."""
+        """Have a function called when the attempt is over, whether it was finished or given up."""
         self._waiting.append(call)
 
     def end(self) -> None:
-        """Call all who wait."""
+        """Call all that were registered by `when_over`, once."""
         waiting, self._waiting = self._waiting, []
         for call in waiting:
             call()
 
 
 class _KnownAnswer(msgspec.Struct, gc=False, frozen=True):
+    """What was answered to a key, and when. The collector passes it over: there may be hundreds of thousands."""
+
     key: Key
     content: Content
     ids: EventId | Sequence[EventId]  # one alone saves the sequence around it, a seventh of all
@@ -91,7 +93,10 @@ class KnownKeys:
         return len(self._attempts) + len(self._answers)
 
     def find(self, key: Key, content: Content, now: float) -> Sequence[EventId] | Attempt | None:
-        """Look a key up: what was answered, or who is acting on it, or None if it is new.
+        """Look a key up.
+
+        Returns:
+            The ids that were answered, the attempt of whoever is acting on the key, or None if it is new.
 
         Raises:
             KeyReused: something else was asked with it.
@@ -115,7 +120,7 @@ class KnownKeys:
         return attempt
 
     def give_up(self, attempt: Attempt) -> None:
-        """Take the keys of an attempt for new again."""
+        """Forget the keys of an attempt, so that whoever uses them next begins anew."""
         for key in attempt.contents:
             self._attempts.pop(key, None)
         attempt.end()
@@ -143,7 +148,7 @@ class KnownKeys:
             self._drop()
 
     def _drop(self) -> None:
-        """Forget the oldest answer."""
+        """Forget the oldest answer, and its key unless a newer answer has it."""
         answer = self._by_age.popleft()
         self._ids -= len(answer.all_ids())
         if self._answers.get(answer.key) is answer:
@@ -151,10 +156,10 @@ class KnownKeys:
 
 
 def content_of(channels: tuple[str, ...], message: bytes | None) -> Content:
-    """Give what stands for posting a message to channels."""
+    """Return what stands for posting a message to channels."""
     return hash((channels, message))
 
 
 def content_of_body(body: bytes) -> Content:
-    """Give what stands for a request as a whole: the same body, byte for byte."""
+    """Return what stands for a request as a whole: the same body, byte for byte."""
     return hash(body)

@@ -30,7 +30,7 @@ class Publisher:
         self.posts = 0
 
     async def publish(self, request: Publish, header: tuple[bytes, Content] | None) -> list[EventId]:
-        """Publish, or give what an earlier request with the same keys was answered.
+        """Publish, or return what an earlier request with the same keys was answered.
 
         Args:
             request: what to publish.
@@ -74,7 +74,7 @@ class Publisher:
     async def _post(
         self, request: Publish, contents: Mapping[Key, Content], found: Mapping[Key, Sequence[EventId]]
     ) -> Sequence[EventId]:
-        """Post what is new, and give the ids of all."""
+        """Post what is new, and return the ids of all."""
         settled: asyncio.Future[Sequence[EventId] | BrokerError] = asyncio.get_running_loop().create_future()
         attempt = self._known.begin({key: content for key, content in contents.items() if key not in found})
 
@@ -113,7 +113,7 @@ class Publisher:
 
 
 def _whole_keys(request: Publish, header: tuple[bytes, Content] | None) -> dict[Key, Content]:
-    """Give the keys that stand for the request as a whole."""
+    """Return the keys that stand for the request as a whole."""
     keys: dict[Key, Content] = {}
     if header is not None:
         keys[header[0]] = header[1]
@@ -124,7 +124,7 @@ def _whole_keys(request: Publish, header: tuple[bytes, Content] | None) -> dict[
 
 
 def _single_keys(request: Publish) -> dict[Key, Content]:
-    """Give the keys that stand for one of the events each."""
+    """Return the keys that stand for one of the events each."""
     return {post.key: content_of((post.channel,), post.message) for post in request.posts if post.key is not None}
 
 
@@ -137,7 +137,7 @@ def _ids_of_all(request: Publish, found: Mapping[Key, Sequence[EventId]], new: S
 
 
 def _answers(attempt: Attempt, request: Publish, ids: Sequence[EventId]) -> dict[Key, Sequence[EventId]]:
-    """Give what is to be remembered for each key of an attempt."""
+    """Return what is to be remembered for each key of an attempt."""
     answers: dict[Key, Sequence[EventId]] = {
         post.key: (event_id,) for post, event_id in zip(request.posts, ids, strict=True) if post.key is not None
     }

@@ -39,7 +39,7 @@ Answer = Callable[[Request], Awaitable[bytes]]
 
 
 class _Resource(NamedTuple):
-    """What there is at a path: one method that is answered, and by whom."""
+    """What there is at a path, for one method."""
 
     name: str
     """The path without what callers put into it."""
@@ -49,7 +49,7 @@ class _Resource(NamedTuple):
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Name the methods that are answered."""
+        """The methods that are answered: for a GET, HEAD too."""
         return ("GET", "HEAD") if self.method == "GET" else (self.method,)
 
 
@@ -88,11 +88,15 @@ class ApiEndpoint:
         return self._publisher.posts
 
     def routes(self, *, trusted: bool = False) -> list[BaseRoute]:
-        """Give the paths; ``trusted``: for an address that only this machine reaches."""
+        """Return one route for all below the prefix.
+
+        Args:
+            trusted: whether only this machine reaches the address: then requests from it need no key.
+        """
         return [_Below(self, trusted=trusted)]
 
     async def answer(self, request: Request, *, trusted: bool = False) -> Response:
-        """Answer any request below the prefix."""
+        """Answer any request below the prefix; whatever is wrong with it becomes ``{"code":"…","message":"…"}``."""
         name = "an unknown path"
         try:
             path = api_queries.parse_path(request.scope["raw_path"])
@@ -194,13 +198,13 @@ class _Below(BaseRoute):
         self._trusted = trusted
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Tell whether a request is ours."""
+        """Return whether a request is one for the API (Starlette's protocol of routes)."""
         path = scope.get("path", "")
         ours = scope["type"] == "http" and (path == PREFIX or path.startswith(PREFIX + "/"))
         return (Match.FULL if ours else Match.NONE), {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer it."""
+        """Let the endpoint answer a request that `matches`."""
         response = await self._endpoint.answer(Request(scope, receive), trusted=self._trusted)
         await response(scope, receive, send)
 
@@ -216,7 +220,7 @@ def _why_refused(key: str | None, peer: Peer, *, trusted: bool) -> str:
 
 @types.coroutine
 def _in_slices(steps: Generator[None, None, T]) -> Generator[None, None, T]:
-    """Run to the end what yields now and then: to the event loop each of these is a turn for others, as `sleep(0)`."""
+    """Run a generator to its end; each time it yields, others have their turn of the event loop, as with `sleep(0)`."""
     return (yield from steps)
 
 
