@@ -156,7 +156,7 @@ class Assembly:
         return len(self.engine.sessions) + sum(short_of_engine) + self.streams.listeners
 
     def _may_open(self, find_peer: FindPeer) -> bool:
-        """Return whether there is room: the last is kept for this machine's posters, and while stopping there is none."""
+        """Return whether there is room: the last is kept for this machine's posters; none while stopping."""
         if not self._is_serving():
             return False
         if self.count_sessions() < self.capacity.sessions:
