@@ -10,17 +10,17 @@ from typing import Self
 from tests.clients.javascript import NODE
 from tests.daemon import KEY
 from tests.inbox import PATIENCE_S
+from tests.raw import request
 
 
 class ContractPeer:
-    """``with ContractPeer(fault) as peer`` starts it; its faults are named in its source."""
+    """``with ContractPeer() as peer`` starts it."""
 
-    def __init__(self, fault: str = "") -> None:
-        self._fault = fault
+    def __init__(self) -> None:
         self.port = 0
 
     def __enter__(self) -> Self:
-        command = ["node", str(NODE / "contract_peer.js"), KEY, *filter(None, [self._fault])]
+        command = ["node", str(NODE / "contract_peer.js"), KEY]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self.port = int(self._process.stdout.readline())
@@ -35,6 +35,10 @@ class ContractPeer:
         assert self._process.stdout is not None
         self._process.stdout.close()
         assert code is None, f"the peer ended by itself, with {code}"
+
+    def break_promise(self, fault: str) -> None:
+        """Have it break the promise that its source names so, and no other; none if this is empty."""
+        assert request(self.port, "PUT", f"/fault/{fault}").status == 204
 
     @property
     def url(self) -> str:

@@ -109,13 +109,3 @@ def test_refused_filter_leaves_the_old_one(daemon: Daemon, sender: Sender, bad: 
         link.emit("set-filter", {"filter": bad})
         assert str(link.receive()).startswith('42["error",')
         assert sender.post(channel, "x") == link.messages(1)
-
-
-def test_new_filter_replaces_the_old_one(daemon: Daemon, sender: Sender) -> None:
-    one, two = new_channel(), new_channel()
-    with listen(daemon.port, one) as link:
-        assert link.receive() == SUCCESS
-        link.emit("set-filter", {"filter": [two]})
-        assert link.receive() == SUCCESS
-        sender.post(one, "not any more")
-        assert sender.post(two, "this") == link.messages(1)

@@ -80,15 +80,6 @@ def test_start_may_be_a_numeric_string(daemon: Daemon, sender: Sender, form: str
         assert link.messages(1) == events[1:]
 
 
-def test_without_start_the_newest_fifty_of_all_channels(daemon: Daemon, sender: Sender) -> None:
-    one, two = new_channel(), new_channel()
-    events = sender.post(one, *range(60)) + sender.post(two, *range(20))
-    with listen(daemon.port, one, two) as link:
-        assert link.receive() == SUCCESS
-        assert link.messages(50) == events[-50:]
-        link.check_nothing_more()
-
-
 def test_gap_is_told_before_the_replay_of_what_is_kept(daemon: Daemon, sender: Sender) -> None:
     busy, quiet = new_channel(), new_channel()
     start = sender.last()
@@ -144,11 +135,3 @@ def test_repeated_filters_repeat_no_event(daemon: Daemon, sender: Sender) -> Non
             assert link.receive() == RECOVERED
             link.check_nothing_more()
         assert sender.post(one, "live again") == link.messages(1)
-
-
-def test_channel_that_is_named_twice_brings_an_event_once(daemon: Daemon, sender: Sender) -> None:
-    channel = new_channel()
-    with listen(daemon.port, channel, channel) as link:
-        assert link.receive() == SUCCESS
-        assert sender.post(channel, 1, 2) == link.messages(2)
-        link.check_nothing_more()

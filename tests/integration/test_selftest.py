@@ -15,7 +15,7 @@ import pytest
 
 from oyez.cli.selftest.findings import Door
 from tests.clients.contract_peer import ContractPeer
-from tests.command import NOWHERE, OYEZ, Running
+from tests.command import NOWHERE, OYEZ, Done, Running, oyez
 from tests.conftest import StartDaemon
 from tests.daemon import KEY, Daemon
 from tests.inbox import PATIENCE_S
@@ -30,7 +30,6 @@ from tests.terminal import Terminal
 pytestmark = pytest.mark.slow
 
 SOCKETIO = ("--only", "socketio", "--only", "polling", "--only", "upgrade")
-A_RUN_S = 60.0
 
 Check = dict[str, Any]
 
@@ -40,10 +39,7 @@ class Run:
 
     def __init__(self, url: str, *arguments: str, key: str = KEY) -> None:
         named = ("--key", key) if key else ()
-        done = subprocess.run(
-            [*OYEZ, "selftest", url, "--json", *named, *arguments],
-            check=False, capture_output=True, text=True, env=environment(), timeout=A_RUN_S,
-        )  # fmt: skip
+        done = oyez("selftest", url, "--json", *named, *arguments)
         assert done.stderr == ""
         self.code = done.returncode
         self.text = done.stdout
@@ -65,11 +61,8 @@ class Run:
         assert (self.code, self.report["ok"]) == (0, True)
 
 
-def plain(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [*OYEZ, "selftest", *arguments],
-        check=False, capture_output=True, text=True, env=environment(), timeout=A_RUN_S,
-    )  # fmt: skip
+def plain(*arguments: str) -> Done:
+    return oyez("selftest", *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +74,23 @@ def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 
 @pytest.fixture(scope="module")
-def contract_peer() -> Iterator[ContractPeer]:
+def shared_peer() -> Iterator[ContractPeer]:
     with ContractPeer() as peer:
         yield peer
+
+
+@pytest.fixture
+def contract_peer(shared_peer: ContractPeer) -> Iterator[ContractPeer]:
+    """A server that keeps the contract until it is told to break one promise of it."""
+    yield shared_peer
+    shared_peer.break_promise("")
+
+
+@pytest.fixture(scope="module")
+def strict_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Daemon, Run]]:
+    """A daemon that bears few wrong keys, after a run over all its doors."""
+    with Daemon(tmp_path_factory.mktemp("strict"), settings={"limits.auth_failures_per_minute": 3}) as daemon:
+        yield daemon, Run(daemon.url)
 
 
 # --- Oyez -------------------------------------------------------------------------------------------------------------
@@ -130,9 +137,8 @@ def test_doors_below_socketio_are_found_where_a_site_passes_on_nothing_else(open
     assert run.codes("not-offered") == set()
 
 
-def test_a_run_leaves_nothing_behind_but_channels_of_its_own(start_daemon: StartDaemon) -> None:
-    daemon = start_daemon()
-    Run(daemon.url).assert_passed()
+def test_a_run_leaves_nothing_behind_but_channels_of_its_own(strict_house: tuple[Daemon, Run]) -> None:
+    daemon, _ = strict_house
     request = urllib.request.Request(
         f"{daemon.url}/api/channels?limit=1000", headers={"Authorization": f"Bearer {KEY}"}
     )
@@ -156,10 +162,10 @@ def test_wrong_keys_of_earlier_runs_are_not_held_against_the_daemon(start_daemon
     Run(daemon.url, "--only", "socketio", "--only", "polling", "--only", "post", "--only", "api").assert_passed()
 
 
-def test_a_run_leaves_its_own_address_room_for_others_mistakes(start_daemon: StartDaemon) -> None:
+def test_a_run_leaves_its_own_address_room_for_others_mistakes(strict_house: tuple[Daemon, Run]) -> None:
     """Three wrong keys in a minute are few; a run over every door shows more, and takes back what it can."""
-    daemon = start_daemon(settings={"limits.auth_failures_per_minute": 3})
-    Run(daemon.url).assert_passed()
+    daemon, run = strict_house
+    run.assert_passed()
     assert metrics(daemon.port)['oyez_refusals_total{reason="auth-failed"}'] > 3
     assert request(daemon.port, "GET", "/api/last", Authorization="Bearer wrong").status == 401
 
@@ -234,9 +240,9 @@ def test_doors_that_are_not_there_are_named_and_no_failure(contract_peer: Contra
         ("all-channels", "only-followed-channels"),
     ],
 )
-def test_a_broken_promise_is_named(fault: str, code: str) -> None:
-    with ContractPeer(fault) as peer:
-        run = Run(peer.url, "--only", "socketio")
+def test_a_broken_promise_is_named(contract_peer: ContractPeer, fault: str, code: str) -> None:
+    contract_peer.break_promise(fault)
+    run = Run(contract_peer.url, "--only", "socketio")
     assert (run.code, run.report["ok"]) == (1, False)
     failed = [check for check in run.checks if check["outcome"] == "failed"]
     assert failed[0]["code"] == f"socketio.{code}"

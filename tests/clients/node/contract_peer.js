@@ -1,16 +1,21 @@
 // A socket.io server that keeps the contract of the first daemons of its kind, and does no more: one memory of the
 // newest events for all channels, and no word on what is missing. For the command `oyez selftest`, which has to pass.
-// usage: node contract_peer.js KEY [FAULT]; prints its port. With a fault it breaks one promise, on purpose.
+// usage: node contract_peer.js KEY; prints its port. PUT /fault/NAME has it break one promise from now on, on purpose.
 "use strict";
 const http = require("http");
 const { Server } = require("socket.io");
 
-const [key, fault] = process.argv.slice(2);
+const [key] = process.argv.slice(2);
+let fault = "";
 const MEMORY = 50;
 const MOST_CHANNELS = 10;
 const MOST_LISTENERS = 5000;
 
-const server = http.createServer((_, answer) => answer.writeHead(404).end("Not Found"));
+const server = http.createServer((request, answer) => {
+  const wish = request.method === "PUT" && /^\/fault\/([a-z-]*)$/.exec(request.url);
+  if (wish) fault = wish[1];
+  answer.writeHead(wish ? 204 : 404).end(wish ? "" : "Not Found");
+});
 const io = new Server(server, {
   cors: { origin: "*" },
   maxHttpBufferSize: 10_000,
