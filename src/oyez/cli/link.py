@@ -13,7 +13,7 @@ from oyez.cli.exits import LinkError, ListenError
 from oyez.cli.probe.failures import Kind, NotOpened, Trouble
 from oyez.cli.probe.place import parse_place
 from oyez.cli.probe.socketio import target
-from oyez.cli.probe.web_socket import Link, opened
+from oyez.cli.probe.web_socket import WebSocket, opened
 from oyez.errors import ProtocolError
 from oyez.wire import engineio, json_text
 from oyez.wire.json_text import Json
@@ -95,7 +95,7 @@ class Follower:
             words = f"{self._url} is silent" if is_silent else f"{doing}{self._url}: {error.__cause__ or error}"
             raise LinkError(words) from error
 
-    def _hear_on(self, link: Link) -> Iterator[Heard | Missed]:
+    def _hear_on(self, link: WebSocket) -> Iterator[Heard | Missed]:
         client = SocketIOClient()
         patience_s = _OPEN_TIMEOUT_S
         while True:

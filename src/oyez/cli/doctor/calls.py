@@ -11,7 +11,7 @@ from oyez.cli.probe.failures import Rejected
 from oyez.cli.probe.place import Place
 from oyez.cli.probe.socketio import Session
 from oyez.cli.probe.sockets import STEP_S
-from oyez.cli.probe.web_socket import Link, opened
+from oyez.cli.probe.web_socket import WebSocket, opened
 
 Members = Mapping[str, object]
 """Of a command, or of its answer, such as ``{"status": "success", "id": 5}``."""
@@ -37,12 +37,12 @@ def call_by_websocket(
         return _ask(link, command, **members)
 
 
-def send_raw(link: Link, command: str, **members: object) -> None:
+def send_raw(link: WebSocket, command: str, **members: object) -> None:
     """Send ``{"command":command,…}``."""
     link.send(json.dumps({"command": command, **members}))
 
 
-def read_raw(link: Link) -> Members:
+def read_raw(link: WebSocket) -> Members:
     """Wait for the next frame: an event, or an answer; an empty object if it is none. Raises Trouble."""
     try:
         value = json.loads(link.receive())
@@ -51,7 +51,7 @@ def read_raw(link: Link) -> Members:
     return value if isinstance(value, dict) else {}
 
 
-def _ask(link: Link, command: str, **members: object) -> Members:
+def _ask(link: WebSocket, command: str, **members: object) -> Members:
     send_raw(link, command, **members)
     return _require_success(command, read_raw(link))
 

@@ -21,14 +21,13 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Protocol
 
 from oyez.cli.probe.answer import Answer
 from oyez.cli.probe.exchange import ask
 from oyez.cli.probe.failures import NotConnected, NotOpened, WrongPacket
 from oyez.cli.probe.place import Place
 from oyez.cli.probe.sockets import STEP_S, silent
-from oyez.cli.probe.web_socket import Link, opened
+from oyez.cli.probe.web_socket import WebSocket, opened
 from oyez.errors import OyezError, ProtocolError
 from oyez.wire import engineio
 from oyez.wire.engineio import OpenPacket
@@ -38,18 +37,6 @@ from oyez.wire.socketio_client import Received, SocketIOClient, State, read_hand
 
 PATH = "/socket.io/"
 _ENDED = "the daemon ended the session"
-
-
-class Transport(Protocol):
-    """What carries packets. Each wait ends at the time `until`."""
-
-    until: float
-
-    def send(self, packet: str) -> None:
-        """Send a packet. Raises Trouble."""
-
-    def receive(self) -> str:
-        """Wait for the next packet. Raises Trouble."""
 
 
 def target(place: Place, transport: str, *, version: str = engineio.PROTOCOL, **query: str) -> str:
@@ -107,6 +94,10 @@ def _require_session(answer: Answer) -> Answer:
     return answer
 
 
+Transport = Polling | WebSocket
+"""What carries packets. Each wait ends at the time `until`."""
+
+
 class Session:
     """One session and its namespace; what comes is read, and a ping answered, when something is waited for.
 
@@ -126,7 +117,7 @@ class Session:
         """What the server told at the beginning; None if that cannot be read."""
         return self._client.handshake
 
-    def move(self, link: Link) -> None:
+    def move(self, link: WebSocket) -> None:
         """Go on over a WebSocket that has answered the probe (Engine.IO 4, "Upgrade")."""
         link.send(engineio.UPGRADE.decode())
         self.transport = link
@@ -211,7 +202,7 @@ def by_websocket(place: Place, *, limit_s: float = STEP_S) -> Iterator[Session]:
 
 
 @contextmanager
-def probed(polling: Polling) -> Iterator[Link]:
+def probed(polling: Polling) -> Iterator[WebSocket]:
     """Open the WebSocket that a polling session may move to, and have it answer the probe (Engine.IO 4, "Upgrade").
 
     `Session.move` takes it. Raises Trouble, NotOpened, WrongPacket.

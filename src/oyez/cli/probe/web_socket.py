@@ -23,7 +23,7 @@ _MAX_FRAME_BYTES = 2**20
 _NO_CLOSE_FRAME = 1006  # RFC 6455 §7.1.5
 
 
-class Link:
+class WebSocket:
     """An open WebSocket; each wait ends at the time `until`."""
 
     def __init__(self, connection: ClientConnection, place: Place, until: float) -> None:
@@ -66,10 +66,10 @@ class Link:
 @contextmanager
 def opened(
     place: Place, target: str, *, limit_s: float = STEP_S, max_frame_bytes: int = _MAX_FRAME_BYTES
-) -> Iterator[Link]:
+) -> Iterator[WebSocket]:
     """Open a WebSocket, and close it in the end.
 
-    The time is for all that is done with it, unless `Link.until` is set anew.
+    The time is for all that is done with it, unless `WebSocket.until` is set anew.
 
     Raises Trouble and NotOpened.
     """
@@ -82,7 +82,7 @@ def opened(
             link.close()
             raise
     with connection:
-        yield Link(connection, place, until)
+        yield WebSocket(connection, place, until)
 
 
 def _shake_hands(

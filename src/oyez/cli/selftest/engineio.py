@@ -12,7 +12,7 @@ from oyez.cli.probe.failures import Closed, NotOpened, WrongPacket
 from oyez.cli.probe.place import Place
 from oyez.cli.probe.socketio import Polling, Session, probed, target
 from oyez.cli.probe.sockets import STEP_S
-from oyez.cli.probe.web_socket import Link, opened
+from oyez.cli.probe.web_socket import WebSocket, opened
 from oyez.cli.selftest import expect
 from oyez.cli.selftest.checks import ALWAYS, A, Check, Scene, Step, event_of, gets, needs
 from oyez.cli.selftest.expect import Mismatch, NotOffered
@@ -95,7 +95,7 @@ def _offer(scene: Scene) -> None:
 
 
 @contextmanager
-def _probe(session: Session) -> Iterator[Link]:
+def _probe(session: Session) -> Iterator[WebSocket]:
     """Open the WebSocket that a polling session may move to, which has to answer the probe."""
     try:
         with probed(_polling(session)) as link:

@@ -13,7 +13,7 @@ from oyez.cli.probe.failures import Closed, NotConnected, NotOpened, Trouble
 from oyez.cli.probe.place import Place
 from oyez.cli.probe.socketio import Session
 from oyez.cli.probe.sockets import STEP_S
-from oyez.cli.probe.web_socket import Link as WebSocket
+from oyez.cli.probe.web_socket import WebSocket
 from oyez.cli.selftest import expect
 from oyez.cli.selftest.expect import Mismatch
 from oyez.wire import engineio
