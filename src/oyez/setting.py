@@ -14,6 +14,10 @@ MASK = "***"
 DAY_S = 86_400.0
 _LARGEST = 2**53 - 1  # of what has no limit of its own: more is a slip, and too much for a store
 
+# To the last @: whoever forgot to escape one in the password does not want the rest of it shown, nor does who forgot a
+# slash or the scheme, or has a line break in it.
+_PASSWORD = re.compile(r"^((?:\w+:/{1,2})?[^/@:]*:(?!//)).*@", re.DOTALL)
+
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -46,7 +50,7 @@ class Setting:
     secret: bool = False
 
     def expected(self, default: object, value: object = None) -> str:
-        """Say in words which values are right for a setting with this default, instead of the given one."""
+        """Return in words which values are right for a setting with this default, instead of the given one."""
         if self.problem is not None:
             texts = value if isinstance(value, tuple) else (value,)
             problems = [self.problem(text) for text in texts if isinstance(text, str)]
@@ -66,7 +70,7 @@ class Setting:
         return f"{kind}{f' of {self.unit}' if self.unit else ''}, {span}"
 
     def accepts(self, default: object, value: object) -> bool:
-        """Tell whether the value has the default's type (an integer may be a number) and is within the limits."""
+        """Return whether the value has the default's type (an integer may be a number) and is within the limits."""
         if type(value) is not type(default) and not (type(value) is int and isinstance(default, float)):
             return False
         if isinstance(value, int | float):  # a boolean passes, being 0 or 1
@@ -83,9 +87,7 @@ class Setting:
         """Return the value as it may be shown: no key, and no password within a URL."""
         if self.secret:
             return MASK if value else ""
-        # To the last @: whoever forgot to escape one in the password does not want the rest of it shown, nor does who
-        # forgot a slash or the scheme.
-        return re.sub(r"^((?:\w+:/{1,2})?[^/@:]*:(?!//)).*@", rf"\1{MASK}@", value) if isinstance(value, str) else value
+        return _PASSWORD.sub(rf"\1{MASK}@", value) if isinstance(value, str) else value
 
 
 def seconds(doc: str, *, low: float = 0.001, high: float = DAY_S) -> Setting:

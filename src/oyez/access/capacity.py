@@ -66,12 +66,12 @@ class Seats:
         self.taken = 0
 
     def take(self) -> bool:
-        """Take one; False when all are taken."""
+        """Take a seat for a listener; False when all are taken, and then nothing has to be freed."""
         if self.taken >= self.size:
             return False
         self.taken += 1
         return True
 
     def free(self) -> None:
-        """Give one back."""
+        """Take one back: a listener has left."""
         self.taken -= 1

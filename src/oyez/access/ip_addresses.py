@@ -38,7 +38,7 @@ _LOOPBACK_NAMES = frozenset(("localhost", "ip6-localhost", "ip6-loopback"))
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host, named or by its address and without a port, is to each machine that machine itself."""
+    """Return whether a host, named or by its address and without a port, is to each machine that machine itself."""
     name = host.lower().removesuffix(".")
     address = parse_address(name)
     return name in _LOOPBACK_NAMES or name.endswith(".localhost") or (address is not None and address.is_loopback)
@@ -71,5 +71,5 @@ def _fold(network: Network) -> Network:
 
 
 def is_within(address: IpAddress, networks: Sequence[Network]) -> bool:
-    """Tell whether an address lies in one of the networks."""
+    """Return whether an address lies in one of the networks."""
     return any(address in network for network in networks)

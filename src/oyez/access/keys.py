@@ -21,7 +21,7 @@ KEY_FORM = "printable characters in one line, without a space at either end"
 
 
 def problem_of_key(text: str) -> str:
-    """Say what would be right instead of this key; nothing if it survives as the value of a header."""
+    """Return what would be right instead of this key; nothing if it survives as the value of a header."""
     if text == MASK:
         return f"the key itself, instead of which {MASK} is shown"
     return "" if text == text.strip() and text.isprintable() else KEY_FORM
@@ -87,13 +87,13 @@ def judge_poster(policy: PostPolicy, token: object, peer: Peer) -> Verdict:
 
 
 def explain_refusal(verdict: Verdict, peer: Peer, *, local_need_none: bool = False) -> str:
-    """Say to the operator who was refused, and why; ``local_need_none``: others there may post without a key."""
+    """Return for the operator who was refused, and why; ``local_need_none``: others there may post without a key."""
     doubt = f" ({peer.doubt})" if peer.doubt and (verdict is Verdict.WELL_KNOWN_KEY or local_need_none) else ""
     return f"a poster from {peer}: {verdict.value}{doubt}"
 
 
 def _is_fenced_in(peer: Peer, networks: Sequence[Network]) -> bool:
-    """Tell whether a poster is where it has to be. Whoever connects to a Unix socket of this machine is."""
+    """Return whether a poster is where it has to be. Whoever connects to a Unix socket of this machine is."""
     return peer.named and (peer.address is None or is_within(peer.address, networks))
 
 

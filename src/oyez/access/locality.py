@@ -59,7 +59,7 @@ FROM_AFAR = "it came over the network, not over loopback"
 
 
 def find_doubt(headers: RawHeaders, http_version: str, local_hosts: frozenset[str]) -> str:
-    """Say what speaks against a request's having been made here, as far as its headers tell; empty: nothing.
+    """Return what speaks against a request's having been made here, by its headers, in words; empty: nothing.
 
     Args:
         headers: those of one request.
@@ -95,7 +95,7 @@ def _cut(page: bytes | None) -> bytes | None:
 
 
 def is_local_host(host: bytes, local_hosts: frozenset[str]) -> bool:
-    """Tell whether a Host header names this machine: by an address that only it reaches, or by a name of its own.
+    """Return whether a Host header names this machine: by an address that only it reaches, or by a name of its own.
 
     Any other name may have been made to lead here by whoever owns it ("DNS rebinding"), and any other address may be
     the one that a proxy is known by.
@@ -108,7 +108,7 @@ def is_local_host(host: bytes, local_hosts: frozenset[str]) -> bool:
 
 
 def _is_of_host(url: bytes, host: bytes) -> bool:
-    """Tell whether a page's URL or origin is that of the host that it asks; client libraries name the host itself."""
+    """Return whether a page's URL or origin is that of the host that it asks; client libraries name the host itself."""
     scheme, _, rest = url.decode("latin-1").partition("://")
     if scheme.lower() not in _DEFAULT_PORTS:
         return False  # "null", for one: a page in a sandbox, or out of a file
@@ -145,7 +145,7 @@ def _is_nginx(connection: bytes, names: Sequence[bytes]) -> bool:
 
 
 def _repeated(headers: RawHeaders) -> Iterator[bytes]:
-    """Give the names that come once more."""
+    """Return the names that come once more."""
     seen: set[bytes] = set()
     for name, _ in headers:
         if name in seen:

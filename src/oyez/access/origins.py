@@ -40,7 +40,7 @@ class Origin(NamedTuple):
     """None: the scheme's own."""
 
     def is_below(self, other: "Origin") -> bool:
-        """Tell whether this is a subdomain of the other, by the same scheme and port."""
+        """Return whether this is a subdomain of the other, by the same scheme and port."""
         return (self.scheme, self.port) == (other.scheme, other.port) and self.host.endswith("." + other.host)
 
 
@@ -66,7 +66,7 @@ def parse_origin(text: str) -> Origin:
 
 
 def parse_pattern(text: str) -> tuple[Origin, bool]:
-    """Read an origin, or ``https://*.judge.example``; gives it, and whether its subdomains are meant.
+    """Read an origin, or ``https://*.judge.example``; returns it, and whether its subdomains are meant.
 
     Raises:
         ValueError: no origin can match it; the words say what would be right.
@@ -80,7 +80,7 @@ def parse_pattern(text: str) -> tuple[Origin, bool]:
 
 
 def problem_of_pattern(text: str) -> str:
-    """Say what would be right instead of this entry of a list of origins; nothing when it can match."""
+    """Return what would be right instead of this entry of a list of origins; nothing when it can match."""
     if text in (ANY, OPAQUE):
         return ""
     try:
@@ -121,11 +121,11 @@ class Origins:
         return parsed in self._exact or any(map(parsed.is_below, self._above))
 
     def names(self, origin: str | None) -> bool:
-        """Tell whether a page's origin is named, itself or by a star before it."""
+        """Return whether a page's origin is named, itself or by a star before it."""
         return not self._for_all and origin is not None and len(origin) <= _LONGEST and self._remembered(origin)
 
     def allows(self, origin: str | None) -> bool:
-        """Tell whether a page may listen; whoever names no origin is no page."""
+        """Return whether a page may listen; whoever names no origin is no page."""
         return self._any or origin is None or (self._opaque and origin == OPAQUE) or self.names(origin)
 
     def headers(self, origin: str | None) -> dict[str, str]:

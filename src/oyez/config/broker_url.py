@@ -70,7 +70,7 @@ def parse_broker_url(url: str) -> BrokerUrl:
 
 
 def problem_of_broker(url: str) -> str:
-    """Say what would be right instead of this URL; nothing when it names a broker that this version has."""
+    """Return what would be right instead of this URL; nothing when it names a broker that this version has."""
     if f":{MASK}@" in url:
         return f"the password itself, instead of which {MASK} is shown"
     try:

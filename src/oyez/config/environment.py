@@ -21,7 +21,7 @@ _ADDRESS = re.compile(r"(tcp|udp|sctp)://\S+")
 
 
 def is_from_platform(name: str, value: str) -> bool:
-    """Tell whether a variable says where a service named oyez is, such as ``OYEZ_PORT=tcp://10.0.0.7:15100``.
+    """Return whether a variable says where a service named oyez is, such as ``OYEZ_PORT=tcp://10.0.0.7:15100``.
 
     Some names are settings as well: then the value decides, which no setting of that name could have.
     """

@@ -13,7 +13,7 @@ _WRITTEN = re.compile(r"(\[[^\[\]/?#@]*\]|[^:\[\]/?#@]*)(?::([0-9]*))?")
 
 
 def is_authority(data: bytes) -> bool:
-    """Tell whether bytes may stand in a header or target as a host, with a port or without one. It may be empty."""
+    """Return whether bytes may stand in a header or target as a host, with a port or without one. It may be empty."""
     return _ON_THE_WIRE.fullmatch(data) is not None
 
 
