@@ -33,7 +33,8 @@ def on(daemon: Daemon) -> dict[str, str]:
 
 def oyez(*arguments: str, stdin: str | bytes | Path = "", **variables: str) -> Done:
     """Run a command as its process would: with its arguments, environment and streams; its input may be a file."""
-    out, err = _Stream(), _Stream()
+    encoding = variables.get("PYTHONIOENCODING", "utf-8")
+    out, err = _Stream(encoding), _Stream(encoding)
     with _source(stdin) as source, standing_in(arguments, (source, out, err), variables):
         code = exit_code()
     return subprocess.CompletedProcess(arguments, code, out.text, err.text)
@@ -77,14 +78,14 @@ def oyez_process(*arguments: str, stdin: str = "", **variables: str) -> Done:
 
 
 class _Stream(io.TextIOWrapper):
-    def __init__(self) -> None:
+    def __init__(self, encoding: str) -> None:
         self._written = io.BytesIO()
-        super().__init__(self._written, encoding="utf-8")
+        super().__init__(self._written, encoding=encoding)
 
     @property
     def text(self) -> str:
         self.flush()
-        return self._written.getvalue().decode()
+        return self._written.getvalue().decode(self.encoding)
 
 
 @contextmanager

@@ -157,15 +157,10 @@ def test_names_in_the_environment_and_in_files(tmp_path: Path) -> None:
 def test_json_stays_json_in_every_encoding(daemon: Daemon, encoding: str) -> None:
     since = str(daemon.last())
     daemon.post("cli-encoding", {"é": "\U0001f600\x9b\x7f\u2028"})
-    done = subprocess.run(
-        [*OYEZ, "listen", "cli-encoding", "--since", since, "--count", "1", "--json"],
-        check=True,
-        stdout=subprocess.PIPE,
-        env=environment({"OYEZ_URL": daemon.url, "PYTHONIOENCODING": encoding}),
-        timeout=PATIENCE_S,
-    )
-    assert json.loads(done.stdout.decode(encoding))["message"] == {"é": "\U0001f600\x9b\x7f\u2028"}
-    check_harmless(done.stdout.decode(encoding), lines=1)
+    arguments = ("listen", "cli-encoding", "--since", since, "--count", "1", "--json")
+    done = oyez(*arguments, OYEZ_URL=daemon.url, PYTHONIOENCODING=encoding)
+    assert json.loads(done.stdout)["message"] == {"é": "\U0001f600\x9b\x7f\u2028"}
+    check_harmless(done.stdout, lines=1)
 
 
 def test_reports_on_a_terminal(start_peer: StartPeer) -> None:

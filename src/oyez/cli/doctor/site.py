@@ -102,7 +102,7 @@ class Site:
         return self.place(self.dialect.post)
 
     def overridden(self, *, url: str, public_url: str, key: str) -> "Site":
-        """Return the site with other values, where they are not empty. A public address counts with and without TLS."""
+        """Return the site with other values, where they are not empty. One public address is for all pages."""
         dialect = self.dialect
         values = dict(self.values)
         if public_url:
