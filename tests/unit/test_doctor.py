@@ -2,7 +2,7 @@
 
 import pytest
 
-from oyez.cli.doctor.doors import Door
+from oyez.cli.doctor.doors import PublicDoor
 from oyez.cli.doctor.posting import PostSide
 from oyez.cli.doctor.site import OPTIONS, RAW, SOCKETIO, Site, check_settings
 from oyez.cli.probe.place import parse_place, resolve
@@ -70,7 +70,9 @@ def test_development_on_one_machine_draws_no_warnings(url: str, public_url: str,
 
 def test_event_that_is_late_is_a_warning() -> None:
     url = "http://127.0.0.1:15100"
-    door = Door(PostSide(Site({"EVENT_DAEMON_URL": url})), "EVENT_DAEMON_PUBLIC_URL", parse_place(url), "/socket.io/")
+    door = PublicDoor(
+        PostSide(Site({"EVENT_DAEMON_URL": url})), "EVENT_DAEMON_PUBLIC_URL", parse_place(url), "/socket.io/"
+    )
     assert door.prompt("an event", 0.9).findings == ()
     (finding,) = door.prompt("an event", 1.1).findings
     assert (finding.code, finding.weight) == ("event-late", "warning")

@@ -42,7 +42,7 @@ class _Ended(OyezError):  # noqa: N818 - what happened
         self.outcome = outcome
 
 
-class Door:
+class PublicDoor:
     """One way in for browsers: the setting that names it, its address, and the `path` that a proxy has to pass."""
 
     def __init__(self, post: PostSide, name: str, place: Place, path: str) -> None:
@@ -183,7 +183,7 @@ class Door:
         return self.found("public-redirect", seen, example=there.url(self.place.path, scheme=scheme))
 
 
-class SocketIODoor(Door):
+class SocketIODoor(PublicDoor):
     """The door of LQDOJ's pages."""
 
     def __init__(self, post: PostSide, name: str, place: Place) -> None:
@@ -237,7 +237,7 @@ class SocketIODoor(Door):
             yield follow
 
 
-class RawDoor(Door):
+class RawDoor(PublicDoor):
     """The door of DMOJ's pages."""
 
     def __init__(self, post: PostSide, name: str, place: Place) -> None:
@@ -265,7 +265,7 @@ class RawDoor(Door):
             yield follow
 
 
-class PollDoor(Door):
+class PollDoor(PublicDoor):
     """The door of DMOJ's pages when WebSockets fail."""
 
     def __init__(self, post: PostSide, name: str, place: Place) -> None:
@@ -309,7 +309,7 @@ class PollDoor(Door):
             yield lambda: wait
 
 
-class StreamDoor(Door):
+class StreamDoor(PublicDoor):
     """The door of pages that listen by EventSource."""
 
     def __init__(self, post: PostSide, name: str, place: Place) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 from oyez.access.ip_addresses import parse_address
 from oyez.access.keys import WELL_KNOWN_KEYS
 from oyez.cli.doctor.calls import call_by_socketio, call_by_websocket
-from oyez.cli.doctor.doors import Door
+from oyez.cli.doctor.doors import PublicDoor
 from oyez.cli.doctor.findings import Finding, Outcome, failure
 from oyez.cli.doctor.posting import PostSide
 from oyez.cli.probe.exchange import ask
@@ -28,7 +28,7 @@ Way = tuple[str, str, Callable[[], object]]
 """A way to post: in words, the path that a proxy passes on, and the attempt, which raises OyezError when refused."""
 
 
-class Stranger(Door):
+class Stranger(PublicDoor):
     """Somebody outside, who knows what stands in public places. Asks for the newest id only: nothing is posted."""
 
     def __init__(self, post: PostSide, name: str, place: Place) -> None:

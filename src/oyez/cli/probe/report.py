@@ -27,7 +27,7 @@ class Status(StrEnum):
     NOT_OFFERED = "not-offered"
 
 
-class Result(Protocol):
+class Reported(Protocol):
     """What is known after a check: its status, and whatever else a command's own report shows."""
 
     @property
@@ -35,7 +35,7 @@ class Result(Protocol):
         """What the check came to."""
 
 
-R = TypeVar("R", bound=Result)
+R = TypeVar("R", bound=Reported)
 
 
 class Report(Generic[R]):
