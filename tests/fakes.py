@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 
-from websockets.protocol import Protocol as FrameProtocol
-
 from oyez.access.origins import Origins
 from oyez.brokers.memory import MemoryBroker
 from oyez.hub.audience import Audience
@@ -18,6 +16,7 @@ from oyez.net.callbacks import OpenSocket
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.ticker import Ticker
 from oyez.net.websocket.connection import FrameReceiver
+from oyez.net.websocket.parser import FrameParser
 
 
 def run_without_loop(step: Coroutine[object, object, object]) -> None:
@@ -262,7 +261,7 @@ class Callbacks:
 
     def __init__(self, max_message_bytes: int = 10_000) -> None:
         self.ticker = Ticker(clock=Clock())
-        self.parsers: list[FrameProtocol] = []
+        self.parsers: list[FrameParser] = []
         self.origins = Origins()
         self.connections: set[OpenSocket] = set()
         self.notes: list[str] = []

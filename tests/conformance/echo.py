@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 import uvloop
 from starlette.applications import Starlette
 from starlette.routing import Route
-from websockets.protocol import Protocol as FrameProtocol
 
 from oyez.access.origins import Origins
 from oyez.access.peer import FindPeer
@@ -33,6 +32,7 @@ from oyez.net.http.settings import HttpSettings
 from oyez.net.stream import StreamReceiver
 from oyez.net.ticker import Ticker
 from oyez.net.websocket.connection import FrameReceiver
+from oyez.net.websocket.parser import FrameParser
 from oyez.wire import engineio, json_text, socketio
 from oyez.wire.socketio import Packet, PacketType
 from oyez.wire.socketio_session import SocketIOSession
@@ -137,7 +137,7 @@ class Callbacks:
     origins: Origins = field(default_factory=Origins)
     idle: dict[IdleSocket, None] = field(default_factory=dict)
     connections: set[OpenSocket] = field(default_factory=set)
-    parsers: list[FrameProtocol] = field(default_factory=list)
+    parsers: list[FrameParser] = field(default_factory=list)
     apps: dict[str, EngineHttp] = field(default_factory=dict)
 
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:

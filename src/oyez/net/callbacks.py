@@ -1,16 +1,15 @@
 """What open sockets ask of the rest of the daemon: who uses them, and what all of them share.
 
 Knows interfaces. Must not know who implements them (`server.routes` and the endpoints), nor the sockets that call them:
-each kind of socket names beside itself what more it asks of its user (`websocket.FrameReceiver`,
-`stream.StreamReceiver`), and HTTP what it asks before a socket is anybody's (`http.callbacks`).
+each kind of socket names beside itself what more it asks of its user (`FrameReceiver`, `StreamReceiver`), and HTTP what
+it asks before a socket is anybody's (`http.callbacks`).
 """
 
 from typing import Protocol
 
-from websockets.protocol import Protocol as FrameProtocol
-
 from oyez.limits import LimitSettings
 from oyez.net.ticker import Ticker
+from oyez.net.websocket.parser import FrameParser
 
 
 class OpenSocket(Protocol):
@@ -55,7 +54,7 @@ class SocketCallbacks(Protocol):
         ...
 
     @property
-    def parsers(self) -> list[FrameProtocol]:
+    def parsers(self) -> list[FrameParser]:
         """Frame parsers that no connection needs just now."""
         ...
 

@@ -6,8 +6,6 @@ Knows paths. Must not know what is behind them.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from websockets.protocol import Protocol as FrameProtocol
-
 from oyez.access.origins import Origins
 from oyez.limits import LimitSettings
 from oyez.net.callbacks import OpenSocket
@@ -17,6 +15,7 @@ from oyez.net.http.settings import HttpSettings
 from oyez.net.stream import StreamReceiver
 from oyez.net.ticker import Ticker
 from oyez.net.websocket.connection import FrameReceiver
+from oyez.net.websocket.parser import FrameParser
 from oyez.notes import Notes
 
 Admit = Callable[[Handshake], FrameReceiver | Refusal]
@@ -54,7 +53,7 @@ class Routes:
     max_sockets: int
     note: Notes
     origins: Origins = field(default_factory=Origins)
-    parsers: list[FrameProtocol] = field(default_factory=list)
+    parsers: list[FrameParser] = field(default_factory=list)
     connections: set[OpenSocket] = field(default_factory=set)
     idle: dict[IdleSocket, None] = field(default_factory=dict)
     at: dict[str, Admit] = field(default_factory=dict)

@@ -12,13 +12,9 @@ import asyncio
 import logging
 from typing import Protocol
 
-from websockets.frames import Frame, Opcode
-from websockets.protocol import OPEN, SERVER
-from websockets.protocol import Protocol as FrameProtocol
-
 from oyez.net.callbacks import Receiver, SocketCallbacks
-from oyez.net.http.handshake import quiet_logger
 from oyez.net.socket import SocketConnection
+from oyez.net.websocket.parser import FrameParser, WholeMessage
 from oyez.wire.websocket import take_text_frames
 
 logger = logging.getLogger(__name__)
@@ -38,8 +34,6 @@ _SHORT_CUT_BYTES = 65_535
 # The beginning of a frame that is kept until the rest comes. More than that goes to the parser, which does not copy
 # what it has for each segment that comes.
 _TAIL_BYTES = 4096
-
-_FRAME_HEADER_BYTES = 14  # RFC 6455 §5.2: at most, with mask
 
 # RFC 6455 §7.1.1 lets the peer close in its own time. One that lives does so within a round trip; others would hold
 # their socket, and a daemon that stops waits for all of them.
@@ -87,13 +81,11 @@ class WebSocketConnection(SocketConnection):
     """
 
     __slots__ = (
-        "_fragments",
         "_loop",
+        "_parser",
         "_slice_bytes",
         "_tail",
-        "_unparsed_bytes",
         "_unread",
-        "_ws",
         "heard",
         "tick_slot",
     )
@@ -103,11 +95,9 @@ class WebSocketConnection(SocketConnection):
     def __init__(self, callbacks: SocketCallbacks) -> None:
         super().__init__(callbacks)
         self._loop = asyncio.get_running_loop()
-        self._ws: FrameProtocol | None = None  # the parser: while a message is unfinished, and once the end has begun
-        self._fragments: list[Frame] | None = None  # of the message that is under way, since its first frame
+        self._parser: FrameParser | None = None  # while a message is unfinished, and once the end has begun
         self._unread = b""  # what a flood has left for the next turns
         self._tail = b""  # the beginning of a frame, kept on the short way
-        self._unparsed_bytes = 0  # what the parser holds of a frame that is not whole
         self._slice_bytes = _FIRST_SLICE_BYTES
         self.heard = False
         self.tick_slot = 0
@@ -162,11 +152,11 @@ class WebSocketConnection(SocketConnection):
 
     def _feed(self, data: bytes) -> None:
         receiver = self._receiver
-        if self._ws is None and receiver is not None:
+        if self._parser is None and receiver is not None:
             if self._tail:
                 data, self._tail = self._tail + data, b""
             data = self._take_short_cut(receiver, data)
-        if data and (self._ws is not None or not self.closing):
+        if data and (self._parser is not None or not self.closing):
             self._feed_parser(data)
 
     def _take_short_cut(self, receiver: FrameReceiver, data: bytes) -> bytes:
@@ -186,48 +176,65 @@ class WebSocketConnection(SocketConnection):
 
     def _feed_parser(self, data: bytes) -> None:
         """Let the library parse; hand its parser back once it stands between two messages."""
-        ws = self._borrow_parser()
-        ws.receive_data(data)
-        self._unparsed_bytes += len(data)
-        for event in ws.events_received():
-            if isinstance(event, Frame):
-                self._unparsed_bytes -= _size_on_wire(event)
-                self._take_frame(ws, event)
-        self._check_unfinished(ws)
-        self._flush_parser(ws)
-        if ws.close_sent is not None and ws.close_rcvd is not None:
+        parser = self._borrow_parser()
+        for message in parser.feed(data):
+            self._take_message(parser, message)
+        receiver = self._receiver
+        if receiver is not None and not self.closing and parser.is_longer_than(receiver.max_message_bytes):
+            self._fail_too_big(parser)
+        self._flush_parser(parser)
+        if parser.is_closed:
             # RFC 6455 §7.1.1: the server closes first, and there are clients that wait for it. In the next turn: the
             # close frame, which may be corked still, has to go first.
             self._loop.call_soon(self._transport.close)
-        if self._unparsed_bytes == 0 and ws.current_size is None and ws.state is OPEN and not ws.eof_sent:
-            self._ws = None  # between two messages: no trace of this peer is left in it
+        if parser.is_between_messages:
+            self._parser = None
             if len(self._callbacks.parsers) < _PARSERS_KEPT:
-                self._callbacks.parsers.append(ws)
+                self._callbacks.parsers.append(parser)
 
-    def _borrow_parser(self) -> FrameProtocol:
-        if self._ws is None:
-            free, most = self._callbacks.parsers, self._callbacks.limits.max_sender_message_bytes
-            self._ws = free.pop() if free else FrameProtocol(SERVER, state=OPEN, max_size=most, logger=quiet_logger)
+    def _take_message(self, parser: FrameParser, message: WholeMessage) -> None:
+        receiver = self._receiver
+        if receiver is None or self.closing:
+            return
+        if len(message.data) > receiver.max_message_bytes:
+            self._fail_too_big(parser)
+        elif not message.is_text:
+            receiver.receive_binary(message.data)
+        elif message.data.isascii() or _is_utf8(message.data):
+            receiver.receive_text(message.data)
+        else:
+            self._fail_not_utf8(parser)
+
+    def _borrow_parser(self) -> FrameParser:
+        if self._parser is None:
+            free = self._callbacks.parsers
+            self._parser = free.pop() if free else FrameParser(self._callbacks.limits.max_sender_message_bytes)
             if self._tail:
-                self._ws.receive_data(self._tail)
-                self._unparsed_bytes = len(self._tail)
+                self._parser.feed(self._tail)  # no message: it is the beginning of a frame
                 self._tail = b""
-        return self._ws
+        return self._parser
 
-    def _flush_parser(self, ws: FrameProtocol) -> None:
-        """Send what the library wants sent: pongs (RFC 6455 §5.5.2), and close frames with the end of the stream.
-
-        The library marks that end by empty bytes.
-        """
-        for out in ws.data_to_send():
+    def _flush_parser(self, parser: FrameParser) -> None:
+        """Send what the library wants sent. Pongs go out even when the end has begun, unlike what is sent by `send`."""
+        for out in parser.take_output():
             if out:
                 self._send(out)
             elif not self.closing:
                 self._linger()
-        if ws.parser_exc is not None:
-            if not isinstance(ws.parser_exc, EOFError):
-                self._callbacks.note("bad-frame", str(ws.parser_exc))
-            ws.parser_exc = None
+        error = parser.take_error()
+        if error is not None:
+            self._callbacks.note("bad-frame", error)
+
+    def _fail_not_utf8(self, parser: FrameParser) -> None:
+        self._callbacks.note("bad-frame", "text is not UTF-8")
+        parser.fail_not_utf8()
+        self._flush_parser(parser)
+
+    def _fail_too_big(self, parser: FrameParser) -> None:
+        if not parser.has_ended:
+            self._callbacks.note("too-big", "a message over the limit of its sender")
+            parser.fail_too_big()
+            self._flush_parser(parser)
 
     # The beginning
 
@@ -249,63 +256,6 @@ class WebSocketConnection(SocketConnection):
         self._transport.write(answer)
         self._linger()
 
-    # Frames in
-
-    def _take_frame(self, ws: FrameProtocol, frame: Frame) -> None:
-        """Collect fragments (RFC 6455 §5.4); the library has checked their order, and answered control frames."""
-        receiver = self._receiver
-        if receiver is None or self.closing:
-            return
-        if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY:
-            if frame.fin:
-                self._take_message(ws, frame.opcode is Opcode.TEXT, bytes(frame.data))
-            else:
-                self._fragments = [frame]
-        elif frame.opcode is Opcode.CONT and self._fragments is not None:
-            self._fragments.append(frame)
-            if frame.fin:
-                whole = b"".join([fragment.data for fragment in self._fragments])
-                is_text = self._fragments[0].opcode is Opcode.TEXT
-                self._fragments = None
-                self._take_message(ws, is_text, whole)
-
-    def _take_message(self, ws: FrameProtocol, is_text: bool, data: bytes) -> None:
-        receiver = self._receiver
-        if receiver is None:
-            return
-        if len(data) > receiver.max_message_bytes:
-            self._fail_too_big(ws)
-        elif not is_text:
-            receiver.receive_binary(data)
-        elif data.isascii() or _is_utf8(data):
-            receiver.receive_text(data)
-        else:
-            self._fail_not_utf8(ws)
-
-    def _check_unfinished(self, ws: FrameProtocol) -> None:
-        """Stop a message that is too long for its sender before it has been stored."""
-        receiver = self._receiver
-        if receiver is None or self.closing:
-            return
-        size = len(ws.reader.buffer) - _FRAME_HEADER_BYTES
-        if self._fragments is not None:
-            size += ws.current_size or 0
-            if len(self._fragments) > receiver.max_message_bytes:  # empty fragments cost memory too
-                size = receiver.max_message_bytes + 1
-        if size > receiver.max_message_bytes:
-            self._fail_too_big(ws)
-
-    def _fail_not_utf8(self, ws: FrameProtocol) -> None:
-        self._callbacks.note("bad-frame", "text is not UTF-8")
-        ws.fail(1007)  # RFC 6455 §8.1
-        self._flush_parser(ws)
-
-    def _fail_too_big(self, ws: FrameProtocol) -> None:
-        if not ws.eof_sent:
-            self._callbacks.note("too-big", "a message over the limit of its sender")
-            ws.fail(1009)  # RFC 6455 §7.4.1
-            self._flush_parser(ws)
-
     def hand_over(self, receiver: FrameReceiver) -> None:
         """Replace the receiver; the one before is told nothing more, not even the end."""
         self._receiver = receiver
@@ -323,10 +273,9 @@ class WebSocketConnection(SocketConnection):
         """End with a close frame; without a code the peer sees 1005. A peer that does not read is cut off."""
         if self.closing:
             return
-        ws = self._borrow_parser()
-        if ws.state is OPEN:
-            ws.send_close(code)
-            self._flush_parser(ws)
+        parser = self._borrow_parser()
+        parser.close(code)
+        self._flush_parser(parser)
         self._linger()
 
     def hang_up(self) -> None:
@@ -341,6 +290,8 @@ class WebSocketConnection(SocketConnection):
         the peer has not read yet: the close frame and its code.
         """
         self.closing = True
+        if self._parser is not None:
+            self._parser.discard()
         if self.blocked:
             self._transport.abort()
             return
@@ -354,15 +305,6 @@ class WebSocketConnection(SocketConnection):
     def tick(self, now: float) -> None:
         """The peer did not close its side in time."""
         self._transport.abort()
-
-
-def _size_on_wire(frame: Frame) -> int:
-    """Count the bytes that a frame of a client's took, if its length was written in the shortest form (RFC 6455 §5.2).
-
-    The library takes longer forms too. Who writes them keeps its parser for good, which costs memory and nothing else.
-    """
-    size = len(frame.data)
-    return size + (6 if size < 126 else 8 if size < 1 << 16 else 14)
 
 
 def _is_utf8(data: bytes) -> bool:

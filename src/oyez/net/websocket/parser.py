@@ -1,0 +1,131 @@
+"""Frames that are not of the plainest form: parsed by the `websockets` library, and put together to messages.
+
+Knows the library's protocol object and RFC 6455's fragments. Must not know sockets, nor who gets the messages.
+"""
+
+from typing import NamedTuple
+
+from websockets.frames import Frame, Opcode
+from websockets.protocol import OPEN, SERVER, Protocol
+
+from oyez.net.http.handshake import quiet_logger
+
+_FRAME_HEADER_BYTES = 14  # RFC 6455 §5.2: at most, with mask
+
+
+class WholeMessage(NamedTuple):
+    """One whole message; text is not yet known to be UTF-8."""
+
+    is_text: bool
+    data: bytes
+
+
+class FrameParser:
+    """The server's end of one WebSocket, from the first byte of a frame to the closing handshake.
+
+    Between two messages one is like the other (`is_between_messages`), so connections borrow them from each other.
+
+    Args:
+        max_message_bytes: longest message that any peer may send; the library closes with 1009 above it.
+    """
+
+    __slots__ = ("_discards", "_fragments", "_protocol", "_unparsed_bytes")
+
+    def __init__(self, max_message_bytes: int) -> None:
+        self._protocol = Protocol(SERVER, state=OPEN, max_size=max_message_bytes, logger=quiet_logger)
+        self._fragments: list[Frame] | None = None  # of the message that is under way, since its first frame
+        self._unparsed_bytes = 0  # what is here of a frame that is not whole
+        self._discards = False
+
+    def feed(self, data: bytes) -> list[WholeMessage]:
+        """Parse what came; return the messages that are whole now. Control frames are answered, see `take_output`."""
+        messages = []
+        self._unparsed_bytes += len(data)
+        self._protocol.receive_data(data)
+        for event in self._protocol.events_received():
+            if isinstance(event, Frame):
+                self._unparsed_bytes -= _size_on_wire(event)
+                message = None if self._discards else self._take_frame(event)
+                if message is not None:
+                    messages.append(message)
+        return messages
+
+    def discard(self) -> None:
+        """Return and keep no more messages: the end has begun, and only the peer's close frame is waited for."""
+        self._discards = True
+        self._fragments = None
+
+    def _take_frame(self, frame: Frame) -> WholeMessage | None:
+        """Collect fragments (RFC 6455 §5.4); the library has checked their order."""
+        if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY:
+            if frame.fin:
+                return WholeMessage(frame.opcode is Opcode.TEXT, bytes(frame.data))
+            self._fragments = [frame]
+        elif frame.opcode is Opcode.CONT and self._fragments is not None:
+            self._fragments.append(frame)
+            if frame.fin:
+                fragments, self._fragments = self._fragments, None
+                return WholeMessage(fragments[0].opcode is Opcode.TEXT, b"".join([part.data for part in fragments]))
+        return None
+
+    def is_longer_than(self, max_bytes: int) -> bool:
+        """Whether the message that is under way is longer already, though it is not whole: it need not be stored."""
+        size = len(self._protocol.reader.buffer) - _FRAME_HEADER_BYTES
+        if self._fragments is not None:
+            size += self._protocol.current_size or 0
+            if len(self._fragments) > max_bytes:  # empty fragments cost memory too
+                return True
+        return size > max_bytes
+
+    def take_output(self) -> list[bytes]:
+        """Return what is to be sent: pongs (RFC 6455 §5.5.2) and close frames; empty bytes stand for the end."""
+        return self._protocol.data_to_send()
+
+    def take_error(self) -> str | None:
+        """Return what the peer did against the protocol, once; the close frame with its code is in `take_output`."""
+        error, self._protocol.parser_exc = self._protocol.parser_exc, None
+        return None if error is None or isinstance(error, EOFError) else str(error)
+
+    def close(self, code: int | None) -> None:
+        """Begin the closing handshake, if it has not begun (RFC 6455 §7.1.2)."""
+        if self._protocol.state is OPEN:
+            self._protocol.send_close(code)
+
+    def fail_not_utf8(self) -> None:
+        """Close because of a text that is none (RFC 6455 §7.1.7, §8.1)."""
+        self._protocol.fail(1007)
+
+    def fail_too_big(self) -> None:
+        """Close because of a message that is too long for its sender (RFC 6455 §7.1.7, §7.4.1)."""
+        self._protocol.fail(1009)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the end of the stream is in the output already: there is nothing to be said any more."""
+        return self._protocol.eof_sent
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether both sides have sent their close frame (RFC 6455 §7.1.4, but for TCP)."""
+        return self._protocol.close_sent is not None and self._protocol.close_rcvd is not None
+
+    @property
+    def is_between_messages(self) -> bool:
+        """Whether no trace of its peer is left in it."""
+        protocol = self._protocol
+        return (
+            self._unparsed_bytes == 0
+            and not self._discards
+            and protocol.current_size is None
+            and protocol.state is OPEN
+            and not protocol.eof_sent
+        )
+
+
+def _size_on_wire(frame: Frame) -> int:
+    """Count the bytes that a frame of a client's took, if its length was written in the shortest form (RFC 6455 §5.2).
+
+    The library takes longer forms too. Who writes them keeps its parser for good, which costs memory and nothing else.
+    """
+    size = len(frame.data)
+    return size + (6 if size < 126 else 8 if size < 1 << 16 else 14)
