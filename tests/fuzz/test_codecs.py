@@ -11,6 +11,7 @@ from oyez.errors import ProtocolError
 from oyez.wire import commands, engineio, json_text, socketio
 from oyez.wire.commands import CommandError
 from oyez.wire.json_text import Json
+from oyez.wire.socketio_client import SocketIOClient
 from oyez.wire.socketio_session import SocketIOSession
 from tests.fuzz import fuzz
 
@@ -194,6 +195,22 @@ command_values = st.one_of(
     st.fixed_dictionaries({"start": values | texts | st.floats(allow_nan=False, allow_infinity=False).map(str)}),
     st.fixed_dictionaries({"filter": st.lists(texts | values, max_size=5) | values}),
 )
+
+
+said = (
+    st.builds(lambda kind, data: kind + data.decode(), st.sampled_from(["0", "4", "4", "1", "2", ""]), packets) | texts
+)
+
+
+@given(st.lists(said, max_size=6))
+@fuzz
+def test_socketio_clients(received: list[str]) -> None:
+    client = SocketIOClient()
+    for text in received:
+        came = client.receive(text)
+        assert (came.text, came.packet is None or not came.error) == (text, True)
+        assert client.packets_to_send() == (["3" + text[1:]] if came.type == engineio.PING else [])
+        assert came.payload in text
 
 
 @given(command_values)

@@ -19,8 +19,6 @@ from tests.peer import Peer, peers
 from tests.sandbox import environment
 from tests.websocket_server import Behaviour, WebSocketServer, websocket_server
 
-pytestmark = pytest.mark.slow
-
 # --- lines and frames -------------------------------------------------------------------------------------------------
 
 
@@ -129,6 +127,7 @@ def test_pings_are_shown_when_asked_for() -> None:
         assert "ping 'are you there'" in run_until(1, url(server.port), "--show-ping", stdin="go\n").stderr
 
 
+@pytest.mark.slow
 def test_interrupt_ends_with_130_and_a_closing_handshake(echoing: WebSocketServer) -> None:
     with closing(Process(url(echoing.port))) as one:
         one.say("one")
@@ -139,6 +138,7 @@ def test_interrupt_ends_with_130_and_a_closing_handshake(echoing: WebSocketServe
     assert echoing.inbox.wait("closed") == [1000]
 
 
+@pytest.mark.slow
 def test_a_server_that_takes_nothing_cannot_keep_us(tmp_path: Path) -> None:
     def behave(peer: Peer, connection: socket.socket) -> None:
         request = peer.read_request(connection.makefile("rb"))
@@ -158,6 +158,7 @@ def test_a_server_that_takes_nothing_cannot_keep_us(tmp_path: Path) -> None:
             assert process.wait(PATIENCE_S) == 130
 
 
+@pytest.mark.slow
 def test_closed_pipe_ends_quietly(echoing: WebSocketServer) -> None:
     with closing(Process(url(echoing.port))) as one:
         one.stdout.close()

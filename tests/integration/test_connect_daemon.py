@@ -11,8 +11,6 @@ from tests.console import AT_ONCE, UNTIL_THE_END, StartConsole, run, run_until, 
 from tests.daemon import KEY, Daemon
 from tests.inbox import PATIENCE_S
 
-pytestmark = pytest.mark.slow
-
 SENDER = json.dumps({"role": "sender", "token": KEY})
 
 

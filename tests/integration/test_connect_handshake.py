@@ -10,8 +10,6 @@ from tests.console import AT_ONCE, run, run_until, url
 from tests.peer import Start, always, answer, peers
 from tests.websocket_server import WebSocketServer, echo, swallow, websocket_server
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def start_peer() -> Iterator[Start]:

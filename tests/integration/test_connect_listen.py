@@ -12,8 +12,6 @@ from tests.console import AT_ONCE, Console, StartConsole, url
 from tests.daemon import KEY
 from tests.inbox import PATIENCE_S, Inbox
 
-pytestmark = pytest.mark.slow
-
 
 def listening(one: Console) -> int:
     note = one.note()
