@@ -1,1 +1,1 @@
-"""Stores that give events their ids and keep them: one file each, chosen by URL. They know no browsers."""
+"""Stores that assign events their ids and keep them: a file or a folder each, chosen by URL. They know no browsers."""

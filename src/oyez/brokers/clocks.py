@@ -14,7 +14,7 @@ STEP_S = 1.0
 HIGHEST_TIME = MAX_EVENT_ID - 2**40
 """Whatever a clock says, there is room above it for all ids to come."""
 
-_APART_S = 0.05
+_APART_S = 0.05  # more than two readings take, and far less than what counts as a step
 _ATTEMPTS = 3
 
 
@@ -26,7 +26,7 @@ class Moment(NamedTuple):
 
     @property
     def wall_ms(self) -> int:
-        """Milliseconds since 1970."""
+        """The wall clock in whole milliseconds since 1970."""
         return int(self.wall_s * 1000)
 
 
@@ -49,7 +49,7 @@ class StepWatch:
         self._ahead_s = begin.wall_s - begin.steady_s
 
     def look(self, now: Moment) -> float:
-        """Give by how many seconds the wall clock was set ahead since the last step; 0 if it was not."""
+        """Return by how many seconds the wall clock was set ahead (below 0: back) since the last step, or 0."""
         ahead_s = now.wall_s - now.steady_s
         step_s = ahead_s - self._ahead_s
         if abs(step_s) < STEP_S:
@@ -59,6 +59,11 @@ class StepWatch:
 
 
 def as_id(wall_s: float, per_s: int) -> int:
-    """Give the place of a time among ids: 1 at least, and none that would leave no room for those after it."""
+    """Return the place of a time among ids: 1 at least, and none that would leave no room for those after it.
+
+    Args:
+        wall_s: seconds since 1970.
+        per_s: how many ids there are in a second: 1000 where ids are milliseconds, 1,000,000 for microseconds.
+    """
     time = int(wall_s * per_s)
     return time if 0 < time <= HIGHEST_TIME else min(max(time, 1), HIGHEST_TIME)

@@ -1,6 +1,6 @@
 """``memory://``: events live in this process only.
 
-Knows how ids are given. Keeps nothing: after a restart, whoever names an older id is told of a gap.
+Knows how ids are assigned. Keeps nothing: after a restart, whoever names an older id is told of a gap.
 """
 
 import time
@@ -13,7 +13,12 @@ from oyez.hub.publication import EventId, Post, Publication
 
 
 class MemoryBroker:
-    """Gives ids on the scale of milliseconds since the epoch, and never one below an earlier one."""
+    """Assigns ids on the scale of milliseconds since 1970, and never one below an earlier one.
+
+    Args:
+        clock: seconds on the hub's steady scale.
+        wall_clock: seconds since 1970.
+    """
 
     def __init__(
         self, clock: Callable[[], float] = time.monotonic, wall_clock: Callable[[], float] = time.time
@@ -26,16 +31,16 @@ class MemoryBroker:
 
     @property
     def available(self) -> bool:
-        """Until it is stopped."""
+        """True until it is stopped: nothing can be in the way of a post."""
         return not self._stopped
 
     async def start(self, deliver: Deliver, lose: Lose) -> EventId:
-        """Begin with nothing."""
+        """Begin with no events, and with the time of now as the horizon."""
         self._deliver = deliver
         return self._last
 
     def publish(self, posts: Sequence[Post], settle: Settle) -> None:
-        """Take the posts at once."""
+        """Assign ids to the posts, deliver and settle them at once."""
         if self._stopped:
             settle(BrokerError("the store is closed", temporary=True))
             return
@@ -54,13 +59,13 @@ class MemoryBroker:
         settle(ids)
 
     def last_id(self) -> EventId:
-        """Give the newest id, or the time of the start in milliseconds before the first post."""
+        """Return the newest id; before the first post, the time of the start in milliseconds."""
         return self._last
 
     def reach_back(self, start: EventId) -> EventId:
-        """Take a client's word: no clock but this one gives ids."""
+        """Return the start itself: no clock but this one assigns ids."""
         return start
 
     async def stop(self) -> None:
-        """Take no more posts."""
+        """Refuse posts from now on; there is nothing to close."""
         self._stopped = True

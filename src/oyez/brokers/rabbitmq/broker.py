@@ -27,9 +27,9 @@ from oyez.wire import amqp_records
 
 logger = logging.getLogger(__name__)
 
-_FIRST_PAUSE_S = 0.1
+_FIRST_PAUSE_S = 0.1  # before another try to connect; twice as long after each
 _LONGEST_PAUSE_S = 5.0
-_SETTLE_TIMEOUT_S = 2.0
+_SETTLE_TIMEOUT_S = 2.0  # at a stop; the daemon names a store that takes 2.5 s to close
 _LOG_INTERVAL_S = 60.0
 
 T = TypeVar("T")
@@ -76,7 +76,7 @@ class AmqpBroker:
 
     @property
     def available(self) -> bool:
-        """Whether RabbitMQ is there and takes posts."""
+        """Whether there is a connection, and RabbitMQ takes posts."""
         return self._connection is not None and not self._connection.is_blocked
 
     async def start(self, deliver: Deliver, lose: Lose) -> EventId:
@@ -122,15 +122,15 @@ class AmqpBroker:
             self._connection.posting.publish(Message(number, self._intake.message_id(number), body))
 
     def last_id(self) -> EventId:
-        """Give the newest id, or the time of the start in microseconds before the first event."""
+        """Return the newest id; before the first event, the time of the start in microseconds."""
         return self._ids.last
 
     def reach_back(self, start: EventId) -> EventId:
-        """Go back by as much as clocks may differ: posters' clocks give the ids, and ``start`` may be a clock's too."""
+        """Return ``start`` lowered by as much as clocks may differ: ids come from clocks, and a start may do so too."""
         return self._ids.reach_back(start, self._intake.now_us())
 
     async def stop(self) -> None:
-        """Settle what is under way, as far as that is possible soon, and close the connection."""
+        """Wait a moment for posts that are pending, settle the others with an error, and close the connection."""
         try:
             if self._connection is not None:
                 async with asyncio.timeout(_SETTLE_TIMEOUT_S):
@@ -151,7 +151,7 @@ class AmqpBroker:
                 await asyncio.wait({self._keeper})
 
     def _refusal(self) -> str:
-        """Say why no post would be taken now; nothing if it would."""
+        """Return why no post would be taken now; empty if it would."""
         if self._connection is None:
             return f"RabbitMQ at {self._url.server} cannot be reached"
         if self._connection.is_blocked:
@@ -185,7 +185,7 @@ class AmqpBroker:
         return connection, result
 
     def _went_away(self, lost: "asyncio.Future[BrokerError]") -> None:
-        """Settle what is under way at once: nobody can say any more what becomes of it."""
+        """Settle all pending posts with an error: nobody can say any more what becomes of them."""
         if self._connection is not None and self._connection.lost is lost:
             if self._connection.is_unbound:
                 self._feed.missed()

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 ANSWER_TIMEOUT_S = 10.0
 _CLOSE_TIMEOUT_S = 2.0
-_BLOCK_LOOK_S = 1.0
+_BLOCK_LOOK_S = 1.0  # how often to look whether the server takes posts: the library says so to nobody
 
 # What goes wrong is told by `explain`, once; the library would log each attempt with a traceback.
 logging.getLogger("aiormq").setLevel(logging.CRITICAL)
@@ -107,7 +107,12 @@ class AmqpConnection:
             raise explain(error, self.url, doing) from error
 
     async def open_channel(self, *, watched: bool = False, confirms: bool = False) -> AbstractChannel:
-        """Open a channel; the link is lost with one that is watched."""
+        """Open a channel.
+
+        Args:
+            watched: whether the connection is of no use any more when the channel closes.
+            confirms: whether the server confirms what is published on it.
+        """
         if not self._is_open:
             raise ConnectionError("the connection is closed")
         channel = await self._connection.channel(publisher_confirms=confirms)
@@ -118,7 +123,7 @@ class AmqpConnection:
         return channel
 
     async def bind(self, doing: str, channel: AbstractChannel, queue: str) -> None:
-        """Let a queue have all that is published, and see to it that it stays so. Raises as `ask` does."""
+        """Bind a queue to the exchange, and again whenever the exchange is checked. Raises as `ask` does."""
         await self.ask(doing, self._bind(channel, queue))
         self._queue = queue
 
@@ -126,12 +131,12 @@ class AmqpConnection:
         await channel.queue_bind(queue, self.url.exchange, "#")
 
     def lose(self, error: BrokerError) -> None:
-        """Give the link up."""
+        """Take the connection for lost, for this reason; the first one counts."""
         if not self.lost.done():
             self.lost.set_result(error)
 
     async def close(self) -> None:
-        """Say good-bye, and cut off a server that does not answer it."""
+        """Close the connection, and cut it if the server does not answer that soon."""
         if self._watcher is not None:
             self._watcher.cancel()
         if hasattr(self, "posting"):
@@ -163,7 +168,7 @@ class AmqpConnection:
         await channel.close()
 
     async def _check_permission_to_write(self) -> None:
-        """Find out now, since a refused post takes its channel with it: undo what nobody did needs the same right."""
+        """Find out now, since a refused post ends its channel: unbinding what nobody bound needs the same right."""
         channel = await self.open_channel()
         await channel.exchange_unbind(self.url.exchange, self.url.exchange, routing_key="oyez-nothing")
         await channel.close()
@@ -192,7 +197,7 @@ class AmqpConnection:
                 if await self._look_for_block(connection.ready()):
                     continue
                 self.lose(BrokerError(f"no answer within {self.url.heartbeat_s} s", temporary=True))
-            except Exception as error:  # noqa: BLE001  # whatever it is, this link is no good
+            except Exception as error:  # noqa: BLE001  # whatever it is, this connection is no good
                 self.lose(explain(error, self.url, "read"))
 
     async def _look_for_block(self, ready: Awaitable[Any]) -> bool:
@@ -219,6 +224,6 @@ class _Socket(TransportFactory):
         return reader, self._writer
 
     def abort(self) -> None:
-        """Cut the connection."""
+        """Close the socket at once, with what was not sent."""
         if self._writer is not None:
             self._writer.transport.abort()

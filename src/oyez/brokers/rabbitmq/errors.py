@@ -15,7 +15,7 @@ _LONGEST_QUOTE = 200
 
 
 def explain(error: BaseException | None, url: AmqpUrl, doing: str) -> BrokerError:
-    """Give the error of the broker for one of the library's; temporary unless somebody has to change something.
+    """Return the error of the broker for one of the library's; temporary unless somebody has to change something.
 
     Args:
         error: what was raised.
@@ -33,7 +33,7 @@ def explain(error: BaseException | None, url: AmqpUrl, doing: str) -> BrokerErro
 
 
 def _find_cure(error: BaseException | None, url: AmqpUrl) -> str:
-    """Say what to do where trying again is of no use."""
+    """Return what is wrong and what to do, where trying again is of no use; else nothing."""
     user, vhost, quoted = url.user, url.vhost, _quote(error)
     if isinstance(error, exceptions.AuthenticationError | exceptions.ProbableAuthenticationError):
         return (
@@ -68,14 +68,14 @@ def _find_cure(error: BaseException | None, url: AmqpUrl) -> str:
 
 
 def _refuses_vhost(error: BaseException | None) -> bool:
-    """Recognise a refusal after the password was right; the library does not say what the server's words were."""
+    """Return whether it is a refusal after the password was right; the library keeps the server's words to itself."""
     return (
         isinstance(error, exceptions.InvalidFrameError) and "Connection.OpenOk" in str(error) and "Close" in str(error)
     )
 
 
 def _quote(error: BaseException | None) -> str:
-    """Give an error's own words, in one line."""
+    """Return an error's own words, in one line."""
     if isinstance(error, OSError) and error.strerror and not isinstance(error, exceptions.AMQPError):
         words = error.strerror
     elif isinstance(error, PAMQPException | exceptions.ProtocolSyntaxError):

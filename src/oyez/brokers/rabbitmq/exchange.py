@@ -13,10 +13,13 @@ from oyez.hub.publication import EventId
 
 
 class Feed(Protocol):
-    """Where events come from."""
+    """How the broker reads: of an exchange alone (`ExchangeFeed`), or of a stream bound to it (`StreamFeed`)."""
 
     async def begin(self, connection: AmqpConnection) -> EventId:
-        """Read for the first time; gives the horizon: events up to it may be missing.
+        """Read for the first time.
+
+        Returns:
+            The horizon: events up to this id may be missing.
 
         Raises:
             BrokerError: it cannot be read; temporary if waiting may help.
@@ -24,7 +27,7 @@ class Feed(Protocol):
         ...
 
     async def resume(self, connection: AmqpConnection) -> None:
-        """Read again after an outage, and tell of a loss if there may be one.
+        """Read again after an outage, and report a loss (`Intake.lose`) if there may be one.
 
         Raises:
             BrokerError: it cannot be read.
@@ -32,7 +35,7 @@ class Feed(Protocol):
         ...
 
     def missed(self) -> None:
-        """Take note that events passed by, though the connection was there: the next `resume` tells of a loss."""
+        """Note that events passed by unseen, though the connection was there: the next `resume` reports a loss."""
         ...
 
 
@@ -56,7 +59,7 @@ class ExchangeFeed:
         await self._consume(connection, channel, queue)
 
     def missed(self) -> None:
-        """Do nothing: each `resume` tells of a loss."""
+        """Do nothing: each `resume` reports a loss."""
 
     async def _bind(self, connection: AmqpConnection) -> tuple[AbstractChannel, str]:
         channel: AbstractChannel = await connection.ask("open a channel", connection.open_channel(watched=True))

@@ -1,4 +1,4 @@
-"""Ids that posters' clocks give, made to rise.
+"""Ids that come from posters' clocks, made to rise.
 
 Knows microseconds. Must not know who posts, or where a clock comes from.
 
@@ -47,25 +47,31 @@ class IdSequence:
         self._given = array("q")  # rising
 
     def raise_to(self, event_id: int) -> EventId:
-        """Give no id up to this one any more; gives the last that may have been given."""
+        """Assign no id up to this one any more. Returns the last that may have been assigned."""
         if event_id > self.last:
             self._give(min(event_id, HIGHEST_TIME))
         return self.last
 
     def take(self, given: int, now_us: int, *, trusted: bool = False) -> TakenId:
-        """Find the id of the next event, whose poster gave it one; a trusted one's may be ahead by far."""
+        """Assign the id of the next event.
+
+        Args:
+            given: the one that its poster gave it, in microseconds since 1970.
+            now_us: this machine's clock.
+            trusted: whether it may be far ahead of that: a daemon assigned it, perhaps before its clock was set back.
+        """
         allowed = min(given, now_us + (_MOST_SET_BACK_US if trusted else self.allowance), HIGHEST_TIME)
         lowest = self.last + 1
         self._give(max(lowest, allowed))
         return TakenId(self.last, given > max(allowed, lowest))
 
     def propose(self, now_us: int) -> int:
-        """Find the id to publish an event with; it rises whether or not the earlier ones have come back."""
+        """Return the id to publish an event with; it rises whether or not the earlier ones have come back."""
         self._proposed = max(self._proposed + 1, self.last + 1, now_us)
         return self._proposed
 
     def reach_back(self, start: int, now_us: int) -> EventId:
-        """Find the id to go on from for a client whose start is the id of no event that is remembered.
+        """Return the id to go on from for a client whose start is the id of no event that is remembered.
 
         It may be a clock's, or have been given to the same event by another daemon: it is lowered by as much as clocks
         may differ. One that lies in the future comes from elsewhere, and stays what it is; so does one that was given

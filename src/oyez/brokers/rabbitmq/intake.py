@@ -69,7 +69,7 @@ class Intake:
         self.horizon = EventId(0)
 
     def open(self, deliver: Deliver, lose: Lose) -> None:
-        """Say where events and losses go."""
+        """Set where events and losses go."""
         self._deliver, self._lose = deliver, lose
 
     @property
@@ -78,29 +78,29 @@ class Intake:
         return self._deliver is not None
 
     def now_us(self) -> int:
-        """Read the clock that ids are compared with."""
+        """Read the clock that ids are compared with, in microseconds since 1970."""
         return as_id(self._wall_clock(), US_PER_S)
 
     def message_id(self, number: int) -> str:
-        """Name an own post, to know it when it comes back."""
+        """Return the AMQP message id of an own post, by which it is known when it comes back."""
         return f"{self._prefix}{number}"
 
     def skip_to_now(self) -> EventId:
-        """Give no id any more that may be that of an event before this moment; gives the last such id."""
+        """Assign no id any more that may be that of an event before this moment. Returns the last such id."""
         return self._ids.raise_to(self.now_us())
 
     def skip_to_horizon(self) -> EventId:
-        """Give no id any more up to the horizon; gives the horizon."""
+        """Assign no id any more up to the horizon. Returns the horizon."""
         self._ids.raise_to(self.horizon)
         return self.horizon
 
     def lose(self) -> None:
-        """Tell that events before this moment may be missing."""
+        """Report to the hub that events before this moment may be missing."""
         assert self._lose is not None
         self._lose(self.skip_to_now())
 
     def lose_by_error(self) -> None:
-        """Tell of a gap while an error of ours is handled, that came between an event and its listeners."""
+        """Report a loss while an error of ours is handled that came between an event and its listeners."""
         logger.exception("an event is not delivered after an error of ours; listeners are told of a gap")
         try:
             self.lose()
@@ -108,14 +108,19 @@ class Intake:
             logger.exception("listeners could not be told of a gap after an error of ours")
 
     def read_id(self, body: bytes) -> int | None:
-        """Give the id that a poster gave; None if this is no event."""
+        """Return the id that a poster gave; None if this is no event."""
         try:
             return self._parse(body).id
         except ProtocolError:
             return None
 
     def take(self, message_id: str | None, body: bytes) -> None:
-        """Take the next message."""
+        """Deliver the event of the next message, or count a message that holds none.
+
+        Args:
+            message_id: AMQP's, by which own posts are known; None if there is none.
+            body: as `oyez.wire.amqp_records` has it.
+        """
         if message_id is not None and message_id.startswith(self._prefix) and self._take_own(message_id):
             return
         try:
@@ -139,7 +144,7 @@ class Intake:
         )
 
     def _take_own(self, message_id: str) -> bool:
-        """Take a post that came back as it was given to us; False if nobody waits for it any more."""
+        """Deliver an own post as it was posted, without parsing it; False if nobody waits for it any more."""
         digits = message_id.removeprefix(self._prefix)
         number = int(digits) if digits.isdecimal() and len(digits) < 20 else -1
         found = self._pending.find(number)
@@ -169,5 +174,5 @@ class Intake:
 
 
 def is_daemons(message_id: str) -> bool:
-    """Tell whether a message says that a daemon published it."""
+    """Return whether a message says that a daemon published it."""
     return message_id.startswith(_DAEMONS)

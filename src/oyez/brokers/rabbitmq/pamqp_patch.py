@@ -1,4 +1,4 @@
-"""What stands beside a message's body, read without complaint: it is any poster's, and must not end the connection.
+"""A patch of pamqp: what stands beside a message's body is any poster's, and must not end the connection.
 
 Knows how the client library reads values. Must not know which of them matter.
 
@@ -28,7 +28,7 @@ def _read_time(value: bytes) -> tuple[int, datetime]:
 
 
 def _read_table(value: bytes) -> tuple[int, FieldTable]:
-    """Give the members up to the first that cannot be read; RabbitMQ puts its own in front."""
+    """Return the members up to the first that cannot be read; RabbitMQ puts its own in front."""
     end = 4 + int.from_bytes(value[:4])
     table: dict[str, FieldValue] = {}
     at = 4
@@ -42,6 +42,6 @@ def _read_table(value: bytes) -> tuple[int, FieldTable]:
 
 
 def read_leniently() -> None:
-    """Make the library read like that."""
+    """Make the library read texts, times and tables so, in the whole process."""
     decode.METHODS.update(shortstr=_read_text, timestamp=_read_time, table=_read_table)
     decode.TABLE_MAPPING.update({b"T": _read_time, b"F": _read_table})

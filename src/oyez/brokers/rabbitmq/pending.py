@@ -15,12 +15,12 @@ from oyez.hub.publication import EventId, Post
 logger = logging.getLogger(__name__)
 
 TIMEOUT_S = 5.0
-_LOOKS_PER_TIMEOUT = 10
+_LOOKS_PER_TIMEOUT = 10  # so what is not answered fails at most a tenth of the time later
 
 # However slowly the answers to a large call come, it does not take longer than this.
 _LONGEST_S = 30.0
 
-# What may be under way: more is refused at once, so that those who wait are answered long before the timeout. A call
+# What may be pending: more is refused at once, so that those who wait are answered long before the timeout. A call
 # with many posts is let in whole if there is room for its first.
 _MOST_POSTS = 5_000
 _MOST_BYTES = 64 * 1024 * 1024
@@ -64,11 +64,21 @@ class PendingPosts:
 
     @property
     def has_room(self) -> bool:
-        """Whether one more may be under way."""
+        """Whether one more post may be pending."""
         return len(self._unconfirmed) < _MOST_POSTS and len(self._by_number) < _MOST_POSTS and self._bytes < _MOST_BYTES
 
     def add(self, posts: Sequence[Post], ids: list[EventId], settle: Settle, size: int) -> range:
-        """Await these, that are published with these ids; gives the numbers by which they are told of."""
+        """Add the posts of one call.
+
+        Args:
+            posts: in their order.
+            ids: with which they are published.
+            settle: called once, when all are confirmed and delivered, or with an error.
+            size: bytes of all of them as they are published.
+
+        Returns:
+            A number for each post, by which `delivered`, `confirmed` and `failed` name it.
+        """
         numbers = range(self._next_number, self._next_number + len(posts))
         self._next_number = numbers.stop
         call = _PendingCall(numbers, posts, ids, settle, size=size, now=asyncio.get_running_loop().time())
@@ -83,7 +93,7 @@ class PendingPosts:
         return numbers
 
     def find(self, number: int) -> tuple[Post, EventId] | None:
-        """Give the post of a number and the id that it was published with; None if nobody waits for it any more."""
+        """Return the post of a number and the id that it was published with; None if nobody waits for it any more."""
         found = self._by_number.get(number)
         if found is None:
             return None
@@ -91,32 +101,32 @@ class PendingPosts:
         return call.posts[index], call.ids[index]
 
     def delivered(self, number: int, event_id: EventId) -> None:
-        """Take note that a post came back, and was delivered with this id."""
+        """Note that a post came back, and was delivered with this id."""
         call, index = self._by_number.pop(number)
         call.ids[index] = event_id
         self._came(call)
 
     def confirmed(self, number: int) -> None:
-        """Take note that the server has a post."""
+        """Note that the server has a post."""
         call = self._unconfirmed.pop(number, None)
         if call is not None:
             self._came(call)
 
     def failed(self, number: int, error: BrokerError) -> None:
-        """Take note that the server has not taken a post, and settle its call."""
+        """Settle the call of a post that the server has not taken, with an error."""
         call = self._unconfirmed.get(number)
         if call is not None:
             self._fail(call, error)
             self._settle_first()
 
     def fail_all(self, error: BrokerError) -> None:
-        """Settle everything, with an error if there is anything of it to come yet."""
+        """Settle all calls, with this error those of which something is still to come."""
         for call in list(self._calls):
             self._fail(call, error)
         self._settle_first()
 
     async def idle(self) -> None:
-        """Wait until nothing is under way."""
+        """Wait until nothing is pending."""
         await self._idle.wait()
 
     def _came(self, call: _PendingCall) -> None:
@@ -150,7 +160,7 @@ class PendingPosts:
         self._timer = asyncio.get_running_loop().call_later(self._timeout_s / _LOOKS_PER_TIMEOUT, self._sweep)
 
     def _sweep(self) -> None:
-        """Fail what waits for too long."""
+        """Settle what has waited for too long, with an error."""
         self._timer = None
         now = asyncio.get_running_loop().time()
         for call in list(self._calls):

@@ -27,11 +27,11 @@ logger = logging.getLogger(__name__)
 _WRITE_BYTES = 64 * 1024
 
 Answered = Callable[[int, str], None]
-"""Told a post's number and why the server has not taken it; nothing: it has."""
+"""Called with a post's number, and with why the server has not taken it; empty: it has."""
 
 
 class Message(NamedTuple):
-    """What is published."""
+    """A post as it is published."""
 
     number: int
     message_id: str
@@ -76,7 +76,7 @@ class PostingChannel:
         self._wake.set()
 
     def close(self) -> None:
-        """Publish nothing more."""
+        """Drop what waits, and publish nothing more."""
         self._writer.cancel()
         self._waiting.clear()
 
@@ -94,7 +94,7 @@ class PostingChannel:
             self._failed()
 
     def _take_frames(self) -> list[FrameType | ContentBody]:
-        """Write what waits, as far as it fits into one write."""
+        """Return the frames of what waits, as far as they fit into one write."""
         frames: list[FrameType | ContentBody] = []
         size = 0
         while self._waiting and size < _WRITE_BYTES:

@@ -28,9 +28,9 @@ logger = logging.getLogger(__name__)
 _MARKER = "oyez-marker-"
 _OFFSET = "x-stream-offset"
 
-_PREFETCH = 1000
-_ASKING_S = 60
-_ACK_EVERY = 250
+_PREFETCH = 1000  # messages that may be on their way, not acknowledged yet
+_ACK_EVERY = 250  # so that more come long before all of those are used up
+_ASKING_S = 60  # what finding the place to begin at may take; so much more is read
 
 # A new stream: whole segments are dropped, so what it keeps is longer than what is asked for by up to one of them.
 _KEEP_FACTOR = 2
@@ -48,7 +48,7 @@ class _Arrival(NamedTuple):
 
 
 class StreamFeed:
-    """A stream that is bound to the exchange; several daemons may read the same.
+    """Reads a stream that is bound to the exchange; several daemons may read the same.
 
     Args:
         intake: where events go.
@@ -89,7 +89,7 @@ class StreamFeed:
         return self._intake.skip_to_horizon()
 
     async def resume(self, connection: AmqpConnection) -> None:
-        """Go on after what was read last; tell of a loss if the stream has dropped what follows."""
+        """Go on after what was read last; report a loss if the stream has dropped what follows."""
         self._first = None
         channel = await self._open(connection)
         self._intake.catching_up = True
@@ -136,7 +136,7 @@ class StreamFeed:
     # The queue
 
     async def _open(self, connection: AmqpConnection) -> AbstractChannel:
-        """Give a channel to read the stream on; the stream is made if it is not there."""
+        """Return a channel to read the stream on; the stream is made if it is not there."""
         looking: AbstractChannel = await connection.ask("open a channel", connection.open_channel())
         try:
             await connection.ask("look for the stream", looking.queue_declare(self._name, passive=True))
@@ -164,7 +164,7 @@ class StreamFeed:
         }
 
     async def _peek(self, connection: AmqpConnection) -> _Arrival:
-        """Publish a marker, and give the first message that the stream still has, which may be that one."""
+        """Publish a marker, and return the first message that the stream still has, which may be that one."""
         channel: AbstractChannel = await connection.ask("open a channel", connection.open_channel())
         first: asyncio.Future[_Arrival | None] = asyncio.get_running_loop().create_future()
 
@@ -250,7 +250,7 @@ class StreamFeed:
         return min(horizon, EventId(self._begin_us))
 
     def _time_of(self, arrival: _Arrival) -> int:
-        """Give its poster's clock, in microseconds, when a message was published; now, if it does not say."""
+        """Return when a message was published, by its poster's clock in microseconds; if it does not say, our start."""
         if arrival.message_id.startswith(_MARKER):
             try:
                 time_us = json.loads(arrival.body)["time"]
@@ -262,7 +262,7 @@ class StreamFeed:
 
 
 def _read(message: DeliveredMessage) -> _Arrival | None:
-    """Take a message apart; None if it has no offset, as those of other queues."""
+    """Read a message; None if it has no offset, as those of queues that are no streams."""
     properties = message.header.properties
     offset = (properties.headers or {}).get(_OFFSET)
     return _Arrival(offset, properties.message_id or "", message.body) if isinstance(offset, int) else None

@@ -20,7 +20,7 @@ LONGEST_ABSENCE_MS = 3_600_000
 is longer may as well be a clock that was wrong before, or is wrong now."""
 
 _UNCERTAIN_MS = 10_000  # what two runs of a daemon may differ in without a reason
-_MOST_STEPS = 50
+_MOST_STEPS = 50  # a clock that is set more often is a broken one: the oldest two steps become one
 
 
 class ClockStep(NamedTuple):
@@ -34,7 +34,7 @@ class Ages:
     """What a file remembers of the clock: the steps that it made, and what it said last, at which event."""
 
     def __init__(self, noted: object) -> None:
-        """Take what `dump` gave, or whatever else stands there: then nothing is known."""
+        """Read what `dump` returned; of whatever else stands there, nothing is known."""
         self.steps: list[ClockStep] = []
         self.seen: ClockStep | None = None
         try:
@@ -44,11 +44,11 @@ class Ages:
             pass
 
     def dump(self) -> str:
-        """Write it down."""
+        """Return all as JSON: ``[seen, step, …]``, each of them ``[id, milliseconds]``; ``seen`` may be null."""
         return json.dumps([self.seen, *self.steps])
 
     def put_right(self, event_id: int, time_ms: int) -> int:
-        """Give what the clock of now would have said when an event came."""
+        """Return what the clock of now would have said when an event came, in milliseconds since 1970."""
         for up_to, by_ms in self.steps:
             if event_id <= up_to:
                 time_ms += by_ms

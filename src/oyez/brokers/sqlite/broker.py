@@ -1,10 +1,10 @@
 """``sqlite://``: events survive the process, in one file and without a service.
 
-Knows how ids are given, and when posts count as kept. Must not know SQL.
+Knows how ids are assigned, and when posts count as kept. Must not know SQL.
 
 All posts that arrive while a transaction is written go into the next one. So a lone post is written at once, and under
-load one transaction carries many. A thread of its own does the writing; the event loop hands it one batch at a time and
-keeps all the books, so nothing here needs a lock.
+load one transaction carries many. A thread of its own does the writing; the event loop hands it one
+transaction at a time, and only the event loop counts and settles, so nothing here needs a lock.
 """
 
 import asyncio
@@ -38,6 +38,8 @@ _COMPLAINT_INTERVAL_S = 20.0
 
 
 class _Call(NamedTuple):
+    """One call of `publish`, not settled yet."""
+
     posts: Sequence[Post]
     settle: Settle
 
@@ -149,11 +151,11 @@ class SqliteBroker:
             self._loop.call_soon(self._write_next)
 
     def last_id(self) -> EventId:
-        """Give the newest id that is kept; before the first, the time at which the file was made, in milliseconds."""
+        """Return the newest id that is kept; before the first, the time at which the file was made, in milliseconds."""
         return self._last
 
     def reach_back(self, start: EventId) -> EventId:
-        """Take a client's word: no clock but this one gives ids."""
+        """Return the start itself: no clock but this one assigns ids."""
         return start
 
     def _write_next(self) -> None:
@@ -175,7 +177,7 @@ class SqliteBroker:
         self._transactions.put(transaction)
 
     def _make_transaction(self, calls: list[_Call], now: Moment) -> _Transaction:
-        """Give posts their ids, and write them down for the file."""
+        """Assign ids to posts, and make the rows of the file."""
         first = max(self._given + 1, as_id(now.wall_s, 1000))
         publications = [
             Publication(EventId(first + offset), post.channel, post.message, post.attachments, now.steady_s)

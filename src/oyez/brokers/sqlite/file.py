@@ -44,12 +44,14 @@ _ROWS_AT_ONCE = (512, 128, 32, 8, 1)
 _ROW = "(?,?,?,?,?)"
 _INSERTS = {rows: f"INSERT INTO events VALUES {','.join([_ROW] * rows)}" for rows in _ROWS_AT_ONCE}  # noqa: S608 - no values
 
+# So much in one round that a post which comes meanwhile waits some milliseconds.
 _DROPPED_AT_ONCE = 1000
 _PAGES_FREED_AT_ONCE = 256
-_WAL_BYTES_KEPT = 16 * 2**20
+
+_WAL_BYTES_KEPT = 16 * 2**20  # of the log beside the file, which a burst may have made far longer
 _NOTE_INTERVAL_MS = 600_000  # between two notes of the time: less than what counts of an absence
 LOOK_INTERVAL_S = 1.0  # each look at the file system lets go of the interpreter's lock, and waits for it
-BUSY_TIMEOUT_S = 5.0
+BUSY_TIMEOUT_S = 5.0  # for another program that locks the file, such as a backup
 _BUSY_SLICE_S = 0.2  # of that time: how long a stop may have to wait for it
 
 # The second: SQLite names what is wrong with a damaged file, and Python cannot read that name.
@@ -207,14 +209,14 @@ class SqliteFile:
         return BrokerError(f"{self._path}: {error}{f'; {cure}' if cure else ''}", temporary=temporary)
 
     def horizon(self) -> EventId:
-        """Give the id up to which events may be missing."""
+        """Return the id up to which events may be missing. Raises BrokerError: the file is damaged."""
         horizon = self._meta("horizon")
         if not isinstance(horizon, int) or not 0 <= horizon <= MAX_EVENT_ID:
             raise self._refuse(f"is damaged: {START_ANEW}")
         return EventId(horizon)
 
     def last_id(self) -> EventId:
-        """Give the newest id; the horizon when that is higher."""
+        """Return the newest id; the horizon when that is higher."""
         (newest,) = self._database.execute("SELECT max(id) FROM events").fetchone()
         return max(EventId(newest or 0), self.horizon())
 

@@ -14,7 +14,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def make_private(path: Path) -> None:
-    """Make a new file that only its user may read: events need not be public. SQLite's others get the same mode."""
+    """Make a new file that only its user may read, for events need not be public. SQLite's other files follow it."""
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
@@ -45,7 +45,7 @@ def lock(path: Path) -> int:
 
 
 def find(path: Path) -> tuple[int, int] | None:
-    """Tell which file is at a path now, whatever is in it; None: there is none."""
+    """Return which file is at a path now: its device and its number there; None: there is none."""
     try:
         found = os.stat(path)
     except OSError:
@@ -54,7 +54,7 @@ def find(path: Path) -> tuple[int, int] | None:
 
 
 def boot_id() -> str:
-    """Tell this run of the machine from all others; empty where the system does not say."""
+    """Return what tells this run of the machine from all others; empty where the system does not say."""
     try:
         return _BOOT_ID.read_text("ascii").strip()
     except OSError:

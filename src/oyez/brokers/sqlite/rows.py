@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from oyez.hub.publication import MAX_EVENT_ID, Channel, EventId, Publication
 
-_LENGTH_BYTES = 8
+_LENGTH_BYTES = 8  # before each attachment, as an unsigned integer with its highest byte first
 
 
 class Row(NamedTuple):
-    """One event."""
+    """One event, as its columns hold it."""
 
     id: EventId
     time_ms: int
@@ -26,7 +26,7 @@ class Row(NamedTuple):
 
 
 def as_row(publication: Publication, now_ms: int) -> Row:
-    """Write an event down."""
+    """Make the row of an event that came now, at ``now_ms`` since 1970."""
     message = publication.message
     return Row(
         publication.id,
@@ -38,7 +38,7 @@ def as_row(publication: Publication, now_ms: int) -> Row:
 
 
 def as_publication(row: Row, now: float, now_ms: int) -> Publication:
-    """Read an event; ``now`` and ``now_ms`` are the same moment, on the hub's clock and since 1970."""
+    """Make the event of a row; ``now`` and ``now_ms`` are the same moment, on the hub's clock and since 1970."""
     return Publication(
         row.id,
         channel_as_read(row.channel),
@@ -49,7 +49,7 @@ def as_publication(row: Row, now: float, now_ms: int) -> Publication:
 
 
 def is_sound(row: Row) -> bool:
-    """Tell whether a row can have been written by us: SQLite has no checksums, and may read damage as a row."""
+    """Return whether a row can have been written by us: SQLite has no checksums, and may read damage as a row."""
     return (
         0 < row.id <= MAX_EVENT_ID
         and isinstance(row.time_ms, int)
@@ -68,7 +68,7 @@ def _is_name(stored: bytes) -> bool:
 
 
 def channel_as_stored(channel: str) -> str | bytes:
-    """Give a name as it is stored: a lone surrogate cannot be text in SQLite."""
+    """Return a channel's name as it is stored: with a lone surrogate as bytes, since that cannot be text in SQLite."""
     try:
         channel.encode()
     except UnicodeEncodeError:
@@ -77,7 +77,7 @@ def channel_as_stored(channel: str) -> str | bytes:
 
 
 def channel_as_read(stored: str | bytes) -> Channel:
-    """Give back the name."""
+    """Return the name of a channel that is stored so. Raises UnicodeDecodeError for bytes that are no name."""
     return Channel(stored if isinstance(stored, str) else stored.decode("utf-8", "surrogatepass"))
 
 
