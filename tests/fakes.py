@@ -3,8 +3,11 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 
+from oyez.access.capacity import Seats
 from oyez.access.origins import Origins
+from oyez.access.peer import Note, Peers
 from oyez.brokers.memory import MemoryBroker
+from oyez.endpoints.listener import ListenerContext
 from oyez.hub.audience import Audience
 from oyez.hub.history import Gap, History
 from oyez.hub.hub import Hub
@@ -274,3 +277,24 @@ class Callbacks:
 
     def note(self, reason: str, detail: str) -> None:
         self.notes.append(reason)
+
+
+def context_of(
+    hub: Hub,
+    note: Note,
+    *,
+    ticker: Ticker | None = None,
+    limits: LimitSettings | None = None,
+    seats: Seats | None = None,
+) -> ListenerContext:
+    """Make what a door works with, which lets everybody in."""
+    return ListenerContext(
+        hub,
+        seats or Seats(5),
+        ticker or Ticker(clock=Clock()),
+        note,
+        limits or LimitSettings(),
+        Origins(),
+        Peers(),
+        lambda find_peer: True,
+    )

@@ -12,7 +12,6 @@ from starlette.types import Message
 
 from oyez.access.failures import FailedAttempts
 from oyez.access.keys import PostPolicy
-from oyez.access.peer import Peers
 from oyez.access.poster_check import PosterCheck
 from oyez.brokers.memory import MemoryBroker
 from oyez.endpoints.api.routes import ApiEndpoint
@@ -24,6 +23,7 @@ from oyez.hub.publication import Post
 from oyez.hub.settings import HistorySettings
 from oyez.limits import LimitSettings
 from oyez.notes import Notes
+from tests.fakes import context_of
 
 
 class BrokenBroker(MemoryBroker):
@@ -44,7 +44,7 @@ def post(body: bytes, **headers: str) -> tuple[Response, Notes]:
     notes = Notes()
     limits = LimitSettings(max_sender_message_bytes=1000, max_batch_events=10, max_batch_bytes=5000, body_timeout_s=1)
     check = PosterCheck(PostPolicy("key"), FailedAttempts(10), notes)
-    endpoint = ApiEndpoint(hub, check, notes, limits, peers=Peers(), version="1")
+    endpoint = ApiEndpoint(context_of(hub, notes, limits=limits), check, "1")
 
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}

@@ -4,7 +4,6 @@ from itertools import cycle
 
 import pytest
 
-from oyez.access.capacity import Seats
 from oyez.access.failures import FailedAttempts
 from oyez.access.keys import PostPolicy
 from oyez.access.peer import FindPeer, Peer
@@ -15,7 +14,7 @@ from oyez.limits import LimitSettings
 from oyez.net.engineio.session import EngineServer, EngineSession
 from oyez.net.engineio.settings import SocketioSettings
 from oyez.net.ticker import Ticker
-from tests.fakes import World
+from tests.fakes import World, context_of
 
 NAME = "x" * 100
 SET_FILTER = b'42["set-filter",{"filter":["%s"]}]' % NAME.encode()
@@ -27,16 +26,9 @@ class Door:
     def __init__(self) -> None:
         self.world = World()
         self.notes: list[str] = []
-        settings, limits = SocketioSettings(), LimitSettings()
-        ticker = Ticker(clock=self.world.clock)
-        self.endpoint = SocketIOEndpoint(
-            self.world.hub,
-            settings,
-            limits,
-            Seats(5),
-            check=PosterCheck(PostPolicy("key"), FailedAttempts(10, self.world.clock), self.note),
-            note=self.note,
-        )
+        settings, limits, ticker = SocketioSettings(), LimitSettings(), Ticker(clock=self.world.clock)
+        check = PosterCheck(PostPolicy("key"), FailedAttempts(10, self.world.clock), self.note)
+        self.endpoint = SocketIOEndpoint(context_of(self.world.hub, self.note, ticker=ticker), settings, check)
         self.engine = EngineServer(settings, limits, ticker, self.endpoint.open_app, self.note, max_unread_bytes=4096)
 
     def note(self, reason: str, detail: str, find_peer: FindPeer | None = None, /) -> None:

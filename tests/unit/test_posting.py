@@ -4,14 +4,11 @@ import json
 
 import pytest
 
-from oyez.access.capacity import Seats
 from oyez.access.failures import FailedAttempts
 from oyez.access.keys import PostPolicy
-from oyez.access.origins import Origins
-from oyez.access.peer import Peer, Peers
+from oyez.access.peer import Peer
 from oyez.access.poster_check import PosterCheck
 from oyez.brokers.memory import MemoryBroker
-from oyez.endpoints.listener import ListenerContext
 from oyez.endpoints.posting import PostingEndpoint, RawPoster
 from oyez.endpoints.settings import WebsocketSettings
 from oyez.errors import BrokerError
@@ -23,7 +20,7 @@ from oyez.hub.settings import HistorySettings
 from oyez.limits import LimitSettings
 from oyez.net.websocket.connection import WebSocketConnection
 from oyez.notes import Notes
-from tests.fakes import Callbacks, Clock, Loop, Socket
+from tests.fakes import Callbacks, Clock, Loop, Socket, context_of
 
 POST = b'{"command":"post","channel":"c","message":1}'
 
@@ -47,21 +44,9 @@ class Door:
 
     def __init__(self) -> None:
         self.clock, self.callbacks, self.broker, self.notes = Clock(), Callbacks(), SlowBroker(), Notes(Clock())
-        self.context = ListenerContext(
-            Hub(
-                self.broker,
-                History(HistorySettings(size=5, ttl_s=60, max_bytes=2**20, max_channels=5)),
-                call_soon=lambda function: None,
-                clock=self.clock,
-            ),
-            Seats(5),
-            self.callbacks.ticker,
-            self.notes,
-            LimitSettings(max_receiver_message_bytes=1000, max_sender_message_bytes=10_000),
-            Origins(),
-            Peers(),
-            lambda find_peer: True,
-        )
+        hub = Hub(self.broker, History(HistorySettings()), call_soon=lambda function: None, clock=self.clock)
+        limits = LimitSettings(max_receiver_message_bytes=1000, max_sender_message_bytes=10_000)
+        self.context = context_of(hub, self.notes, ticker=self.callbacks.ticker, limits=limits)
         check = PosterCheck(PostPolicy("key"), FailedAttempts(10, self.clock), self.notes)
         self.endpoint = PostingEndpoint(self.context, WebsocketSettings(), check)
         self.socket = Socket()

@@ -5,9 +5,6 @@ from collections.abc import Sequence
 import pytest
 
 from oyez.access.capacity import Seats
-from oyez.access.origins import Origins
-from oyez.access.peer import Peers
-from oyez.endpoints.listener import ListenerContext
 from oyez.endpoints.sse import EventStreamEndpoint, StreamListener
 from oyez.hub.publication import Channel
 from oyez.limits import LimitSettings
@@ -18,7 +15,7 @@ from oyez.net.stream import StreamConnection, StreamReceiver
 from oyez.net.ticker import Ticker
 from oyez.notes import Notes
 from tests.eventsource import RecordReader
-from tests.fakes import Callbacks, Loop, Socket, World
+from tests.fakes import Callbacks, Loop, Socket, World, context_of
 
 
 class StreamCallbacks(Callbacks):
@@ -45,17 +42,8 @@ class Door:
         self.world = World()
         self.notes = Notes(self.world.clock)
         self.seats = Seats(seats)
-        ticker = Ticker(clock=self.world.clock)
-        self.context = ListenerContext(
-            self.world.hub,
-            self.seats,
-            ticker,
-            self.notes,
-            LimitSettings(max_subscriptions=3, max_channel_length=10),
-            Origins(),
-            Peers(),
-            lambda find_peer: True,
-        )
+        ticker, limits = Ticker(clock=self.world.clock), LimitSettings(max_subscriptions=3, max_channel_length=10)
+        self.context = context_of(self.world.hub, self.notes, ticker=ticker, limits=limits, seats=self.seats)
         self.endpoint = EventStreamEndpoint(self.context, HttpSettings())
         self.callbacks = StreamCallbacks(self.endpoint)
 

@@ -9,17 +9,13 @@ from enum import Enum, auto
 from functools import partial
 from random import uniform
 
-from oyez.access.capacity import Seats
-from oyez.access.peer import Note
 from oyez.access.poster_check import Admission, PosterCheck
 from oyez.endpoints.encodings import SOCKETIO_FRAMES, SOCKETIO_PACKETS
-from oyez.endpoints.listener import ListenerSession
+from oyez.endpoints.listener import ListenerContext, ListenerSession
 from oyez.errors import BrokerError
 from oyez.hub.history import Gap
-from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId, Post
 from oyez.hub.subscriber import Subscription
-from oyez.limits import LimitSettings
 from oyez.net.engineio.session import EngineSession
 from oyez.net.engineio.session_id import new_session_id
 from oyez.net.engineio.settings import SocketioSettings
@@ -55,22 +51,13 @@ class SocketIOEndpoint:
         posts: events posted so far.
     """
 
-    def __init__(
-        self,
-        hub: Hub,
-        settings: SocketioSettings,
-        limits: LimitSettings,
-        seats: Seats,
-        *,
-        check: PosterCheck,
-        note: Note,
-    ) -> None:
-        self.hub = hub
+    def __init__(self, context: ListenerContext, settings: SocketioSettings, check: PosterCheck) -> None:
+        self.hub = context.hub
+        self.limits = context.limits
+        self.seats = context.seats
+        self.note = context.note
         self.settings = settings
-        self.limits = limits
-        self.seats = seats
         self.check = check
-        self.note = note
         self.senders = 0
         self.posts = 0
 

@@ -104,14 +104,7 @@ class Assembly:
             FailedAttempts(settings.limits.auth_failures_per_minute),
             self.notes,
         )
-        self.socketio = SocketIOEndpoint(
-            self.hub,
-            settings.socketio,
-            settings.limits,
-            self.context.seats,
-            check=check,
-            note=self.notes,
-        )
+        self.socketio = SocketIOEndpoint(self.context, settings.socketio, check)
         self.engine = EngineServer(settings.socketio, settings.limits, self.ticker, self.socketio.open_app, self.notes)
         self.websocket = WebSocketEndpoint(self.context, settings.websocket)
         self.posting = PostingEndpoint(self.context, settings.websocket, check)
@@ -119,14 +112,7 @@ class Assembly:
         self.streams = EventStreamEndpoint(
             self.context, settings.http, (STREAM_PATH, self._below_socketio(STREAM_PATH))
         )
-        self.api = ApiEndpoint(
-            self.hub,
-            check,
-            self.notes,
-            settings.limits,
-            peers=self.context.peers,
-            version=__version__,
-        )
+        self.api = ApiEndpoint(self.context, check, __version__)
         self.status = StatusEndpoint(is_serving, self._build_metrics(count_lost_lines))
 
     # Parts

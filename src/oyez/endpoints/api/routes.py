@@ -14,16 +14,15 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from oyez.access.keys import WELL_KNOWN_KEYS
-from oyez.access.peer import Note, Peer, Peers
+from oyez.access.peer import Peer
 from oyez.access.poster_check import Admission, PosterCheck
 from oyez.endpoints.api import document
 from oyez.endpoints.api.idempotency import Content, KnownKeys, content_of_body
 from oyez.endpoints.api.listing import select_page
 from oyez.endpoints.api.publish import Publisher
+from oyez.endpoints.listener import ListenerContext
 from oyez.errors import BrokerError
-from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId
-from oyez.limits import LimitSettings
 from oyez.net.http.body import TooLarge, read_body
 from oyez.wire import api_answers, api_queries, api_requests, commands
 from oyez.wire.api_answers import ApiError
@@ -56,24 +55,15 @@ class _Resource(NamedTuple):
 class ApiEndpoint:
     """All below ``/api``, for whoever shows the key."""
 
-    def __init__(
-        self,
-        hub: Hub,
-        check: PosterCheck,
-        note: Note,
-        limits: LimitSettings,
-        *,
-        peers: Peers,
-        version: str,
-    ) -> None:
-        self._hub = hub
-        self._check = check
-        self._note = note
-        self._limits = limits
+    def __init__(self, context: ListenerContext, check: PosterCheck, version: str) -> None:
+        self._hub = context.hub
+        self._note = context.note
+        self._peers = context.peers
+        self._limits = limits = context.limits
         self._max_body_bytes = max(limits.max_batch_bytes, limits.max_sender_message_bytes + commands.ENVELOPE_BYTES)
-        self._peers = peers
+        self._check = check
         self._document = document.load(limits, version)
-        self._publisher = Publisher(hub, KnownKeys(), lambda: asyncio.get_running_loop().time())
+        self._publisher = Publisher(context.hub, KnownKeys(), lambda: asyncio.get_running_loop().time())
         self._resources = {
             "/api/publish": _Resource("/api/publish", "POST", self._publish),
             "/api/last": _Resource("/api/last", "GET", self._last),
