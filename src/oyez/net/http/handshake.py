@@ -3,7 +3,6 @@
 Knows RFC 6455's opening handshake (§4.2). Must not know who takes the connection, nor that there is one.
 """
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -15,11 +14,8 @@ from websockets.utils import accept_key
 
 from oyez.access.peer import FarEnd
 from oyez.errors import ProtocolError
+from oyez.net.websocket.parser import quiet_logger
 from oyez.wire.http_fields import read_subprotocols
-
-# websockets logs each connection; ours are logged by who uses them, so its logger is kept quiet.
-quiet_logger = logging.getLogger("oyez.websockets")
-quiet_logger.setLevel(logging.CRITICAL)
 
 # Judging a handshake needs no state of its own, so one judge serves all connections.
 _judge = ServerProtocol(logger=quiet_logger)

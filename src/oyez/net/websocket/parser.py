@@ -3,12 +3,15 @@
 Knows the library's protocol object and RFC 6455's fragments. Must not know sockets, nor who gets the messages.
 """
 
+import logging
 from typing import NamedTuple
 
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN, SERVER, Protocol
 
-from oyez.net.http.handshake import quiet_logger
+# The library logs each connection; ours are logged by who uses them, so its logger is kept quiet.
+quiet_logger = logging.getLogger("oyez.websockets")
+quiet_logger.setLevel(logging.CRITICAL)
 
 _FRAME_HEADER_BYTES = 14  # RFC 6455 §5.2: at most, with mask
 
