@@ -49,9 +49,13 @@ def write(directory: Path, settings: Settings | str) -> None:
 
 
 def examine(directory: Path, settings: Settings, *flags: str, **variables: str) -> Diagnosis:
-    """Let the doctor look at a site; by the command if that is given anything, else in this process: faster."""
-    if not flags and not variables:
-        return examine_here(settings)
+    """Let the doctor look at a site; by the command if that is given anything, else by its steps."""
+    return (
+        examine_by_command(directory, settings, *flags, **variables) if flags or variables else examine_here(settings)
+    )
+
+
+def examine_by_command(directory: Path, settings: Settings, *flags: str, **variables: str) -> Diagnosis:
     write(directory, settings)
     done = run(directory, "--django-settings", MODULE, "--json", *flags, **variables)
     assert done.stderr == ""

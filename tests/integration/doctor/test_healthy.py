@@ -16,6 +16,7 @@ from tests.integration.doctor.sites import (
     NOWHERE,
     dmoj_settings,
     examine,
+    examine_by_command,
     examine_here,
     lqdoj_settings,
     proxied,
@@ -31,13 +32,13 @@ from tests.sandbox import environment
 
 def test_lqdoj_site_is_all_right(site_daemon: Daemon, tmp_path: Path) -> None:
     with proxied(tmp_path, lqdoj(site_daemon.port)) as nginx:
-        diagnosis = examine(tmp_path, lqdoj_settings(site_daemon.url, nginx.url))
+        diagnosis = examine_by_command(tmp_path, lqdoj_settings(site_daemon.url, nginx.url))
     assert diagnosis.codes == set()
 
 
 def test_dmoj_site_is_all_right(site_daemon: Daemon, tmp_path: Path) -> None:
     with proxied(tmp_path, dmoj(site_daemon.port, port_of(site_daemon, "long polls"))) as nginx:
-        diagnosis = examine(tmp_path, dmoj_settings(port_of(site_daemon, "posters"), nginx.port))
+        diagnosis = examine_by_command(tmp_path, dmoj_settings(port_of(site_daemon, "posters"), nginx.port))
     assert diagnosis.codes == set()
     assert '"skipped"' in diagnosis.output  # there are no event streams
 
