@@ -161,6 +161,28 @@ def test_the_layout_names_what_is_there(folder: str) -> None:
     assert not gone, f"{where}, names what is not there: {'  '.join(gone)}"
 
 
+CONTRIBUTING = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text("utf-8")
+CLASSES = {
+    node.name: ast.unparse(node)
+    for tree in MODULES.values()
+    for node in ast.walk(tree)
+    if isinstance(node, ast.ClassDef)
+}
+
+
+@pytest.mark.parametrize("document", [ARCHITECTURE, CONTRIBUTING], ids=["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_what_the_prose_names_is_there(document: str) -> None:
+    """Paths below the repository or `oyez`, with or without their extension, and members of classes."""
+    prose = document.partition("```\nsrc/oyez/\n")[2] or document
+    paths = set(re.findall(r"`([a-z_]+(?:/[\w.-]+)+/?)`", prose))
+    roots = (SOURCES.parent.parent, SOURCES)
+    lost = {path for path in paths if not any((root / (path + end)).exists() for root in roots for end in ("", ".py"))}
+    assert not lost, f"the prose names what is not there: {lost}"
+    members = set(re.findall(r"`([A-Z]\w+)\.(\w+)`", prose))
+    unknown = {f"{name}.{member}" for name, member in members if not re.search(rf"\b{member}\b", CLASSES.get(name, ""))}
+    assert not unknown, f"the prose names members that no class has: {unknown}"
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_keep_the_direction(module: str) -> None:
     part = module.partition(".")[0]
