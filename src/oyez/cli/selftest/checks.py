@@ -37,6 +37,7 @@ class Scene:
 
     Attributes:
         events: those that were posted, in order, as listeners have to get them.
+        found: what a step leaves to one behind it.
         opened: closes what is entered into it.
 
     """
@@ -45,6 +46,7 @@ class Scene:
         self.visit = visit
         self.meet = meet
         self.events: list[dict[str, object]] = []
+        self.found: dict[str, Any] = {}
         self.opened = ExitStack()
         self._open_poster = open_poster
         self._parties: dict[str, DoorFollower] = {}

@@ -5,8 +5,7 @@ Knows how each door is asked to post, and for events. Must not know what is post
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from typing import Protocol
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from urllib.parse import urlencode
 
 from oyez.cli.probe import web_socket
@@ -39,16 +38,6 @@ class Poster:
     def last(self) -> int:
         """Return the newest id."""
         return expect.told_id(self._call("last-msg"))
-
-
-class DoorFollower(Protocol):
-    """Whoever can follow channels. All of it raises Mismatch or OyezError when something else comes."""
-
-    def follow(self, channels: Sequence[str], start: object = None) -> object:
-        """Follow channels, behind an id if one is given."""
-
-    def take_event(self) -> object:
-        """Return the next event, ``{"id":5,"channel":"news","message":…}``."""
 
 
 def call_api(place: Place, key: str, path: str, body: object = None, repeat_key: str = "") -> Answer:
@@ -215,7 +204,7 @@ def _records(lines: Iterator[str]) -> Iterator[Record]:
 class HistoryFollower:
     """A caller of the HTTP API, who asks for what has come."""
 
-    def __init__(self, visit: Visit) -> None:
+    def __init__(self, visit: Visit, _: ExitStack) -> None:
         self._visit = visit
 
     def follow(self, channels: Sequence[str], start: object = None) -> None:
@@ -232,30 +221,30 @@ class HistoryFollower:
         return events[0] if isinstance(events, list) and len(events) == 1 else events
 
 
-@contextmanager
-def poll(visit: Visit, _: str = "") -> Iterator[PollFollower]:
-    """Make a listener of the long poll."""
-    with ExitStack() as opened:
-        yield PollFollower(visit, opened)
-
-
-@contextmanager
-def stream(visit: Visit, _: str = "") -> Iterator[StreamFollower]:
-    """Make a listener of event streams."""
-    with ExitStack() as opened:
-        yield StreamFollower(visit, opened)
+DoorFollower = RawLink | Talk | PollFollower | StreamFollower | HistoryFollower
+"""Whoever can `follow` channels and `take_event`; both raise Mismatch or OyezError when something else comes."""
 
 
 Meet = Callable[[Visit, str], AbstractContextManager[DoorFollower]]
 """Opens a listener of a door, or whoever else can speak there."""
 
+
+def _http(follower: Callable[[Visit, ExitStack], DoorFollower]) -> Meet:
+    @contextmanager
+    def meet(visit: Visit, _: str) -> Iterator[DoorFollower]:
+        with ExitStack() as opened:
+            yield follower(visit, opened)
+
+    return meet
+
+
 LISTENERS: dict[Door, Meet] = {
     Door.SOCKETIO: socketio_link(by_websocket),
     Door.POLLING: socketio_link(by_polling),
     Door.WEBSOCKET: raw_link,
-    Door.LONG_POLL: poll,
-    Door.SSE: stream,
-    Door.API: lambda visit, _: nullcontext(HistoryFollower(visit)),
+    Door.LONG_POLL: _http(PollFollower),
+    Door.SSE: _http(StreamFollower),
+    Door.API: _http(HistoryFollower),
 }
 
 OpenPoster = Callable[[Visit], AbstractContextManager[Poster]]

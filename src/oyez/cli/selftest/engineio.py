@@ -4,20 +4,18 @@ It must not know Socket.IO, but for how to join, follow and post.
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from oyez.cli.probe.exchange import asked
 from oyez.cli.probe.failures import Closed, NotOpened, WrongPacket
 from oyez.cli.probe.place import Place
 from oyez.cli.probe.socketio import Polling, Session, probed, target
 from oyez.cli.probe.sockets import STEP_S
-from oyez.cli.probe.web_socket import WebSocket, opened
+from oyez.cli.probe.web_socket import opened
 from oyez.cli.selftest import expect
-from oyez.cli.selftest.checks import ALWAYS, A, Check, Scene, Step, event_of, gets, needs
+from oyez.cli.selftest.checks import ALWAYS, A, Check, Scene, Step, event_of, follows, gets, hears_only, needs, posts
 from oyez.cli.selftest.expect import Mismatch, NotOffered
 from oyez.cli.selftest.links import Talk, receive
-from oyez.cli.selftest.socketio import open_session
+from oyez.cli.selftest.socketio import calls, open_session
 from oyez.cli.selftest.visit import Visit
 
 _BEYOND = 100
@@ -94,49 +92,35 @@ def _offer(scene: Scene) -> None:
     expect.that("websocket" in upgrades, '"upgrades":["websocket"]', upgrades)
 
 
-@contextmanager
-def _probe(session: Session) -> Iterator[WebSocket]:
+def _probes(who: str) -> Step:
     """Open the WebSocket that a polling session may move to, which has to answer the probe."""
-    try:
-        with probed(_polling(session)) as link:
-            yield link
-    except WrongPacket as error:
-        raise Mismatch(error.expected, error.came) from error
+
+    def probe(scene: Scene) -> None:
+        try:
+            scene.found["probed"] = scene.open(probed(_polling(scene.party(who).session)))
+        except WrongPacket as error:
+            raise Mismatch(error.expected, error.came) from error
+
+    return probe
 
 
-def _answer_probe(scene: Scene) -> None:
-    with _probe(scene.party("stranger").session):
-        pass
+def _moves(who: str) -> Step:
+    """Move a session to the WebSocket that has answered the probe."""
+    return lambda scene: scene.party(who).session.move(scene.found["probed"])
 
 
-def _release_poll(scene: Scene) -> None:
-    talk: Talk = scene.party("stranger")
-    talk.join()
-    polling = _polling(talk.session)
-    with asked(polling.place, polling.target) as pending, _probe(talk.session) as link:
-        expect.equal(pending.answer().body, _NOOP)
-        talk.session.move(link)
-        expect.equal(talk.rest(), [])
+def _wait_for_poll(scene: Scene) -> None:
+    polling = _polling(scene.party().session)
+    scene.found["pending"] = scene.open(asked(polling.place, polling.target))
 
 
-def _post_after_move(scene: Scene) -> None:
-    talk: Talk = scene.party("stranger")
-    with _probe(talk.session) as link:
-        talk.session.move(link)
-        talk.join({"role": "sender", "token": scene.visit.key}, expected="an answer that lets the sender in")
-        expect.told_id(talk.call("post", **event_of(scene.fill(A), 1)))
+def _has_noop(scene: Scene) -> None:
+    expect.equal(scene.found["pending"].answer().body, _NOOP)
 
 
-def _move_listener(scene: Scene) -> None:
-    listener: Talk = scene.party("listener")
-    listener.follow([scene.fill(A)])
-    scene.post(event_of(A, "before"))
-    with _probe(listener.session) as link:
-        scene.post(event_of(A, "in between"))
-        listener.session.move(link)
-        scene.post(event_of(A, "after"))
-        came = [listener.take_event() for _ in scene.events]
-        expect.equal(came + listener.rest(), scene.events)
+def _join_as_sender(scene: Scene) -> None:
+    auth = {"role": "sender", "token": scene.visit.key}
+    scene.party("stranger").join(auth, expected="an answer that lets the sender in")
 
 
 # fmt: off
@@ -163,12 +147,13 @@ ON_POLLING = (
 
 UPGRADE = (
     Check("opens", "A polling session offers the WebSocket.", ALWAYS, open_session, _offer),
-    Check("probe-answered", "On the WebSocket the probe is answered.", ALWAYS, _answer_probe),
+    Check("probe-answered", "On the WebSocket the probe is answered.", ALWAYS, _probes("stranger")),
     Check("poll-released", "A poll that waits is ended with a noop, so that the session can move.", _PROBED,
-          _release_poll),
+          _wait_for_poll, _probes("listener"), _has_noop, _moves("listener"), hears_only()),
     Check("sender-moves", "A sender that joins after the move can post, as the sites' poster does.", _PROBED_TO_POST,
-          _post_after_move),
+          _probes("stranger"), _moves("stranger"), _join_as_sender, calls("stranger", "post", **event_of(A, 1))),
     Check("listener-moves", "A listener that moves loses nothing and gets nothing twice.", _PROBED_TO_POST,
-          _move_listener),
+          follows(A), posts(A, "before"), _probes("listener"), posts(A, "in between"), _moves("listener"),
+          posts(A, "after"), hears_only(0, 1, 2)),
 )
 # fmt: on

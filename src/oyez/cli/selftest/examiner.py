@@ -60,13 +60,13 @@ DOORWAYS = {
     ),
     Door.POLLING: _over_polling(socketio_checks(ON_POLLING)),
     Door.UPGRADE: _over_polling(UPGRADE),
-    Door.WEBSOCKET: _Doorway(WEBSOCKET, clients.raw_link),
-    Door.POST: _Doorway(POST, clients.raw_link, clients.raw_poster, _silenced_at_post),
-    Door.LONG_POLL: _Doorway(LONG_POLL, clients.poll),
-    Door.SSE: _Doorway(EVENT_STREAM, clients.stream),
-    Door.API: _Doorway(API, clients.poll, clients.api_poster, _silenced_without_key),
-    Door.STATUS: _Doorway(STATUS, clients.poll),
-    Door.ACROSS: _Doorway(ACROSS, clients.poll),
+    Door.WEBSOCKET: _Doorway(WEBSOCKET, LISTENERS[Door.WEBSOCKET]),
+    Door.POST: _Doorway(POST, LISTENERS[Door.WEBSOCKET], clients.raw_poster, _silenced_at_post),
+    Door.LONG_POLL: _Doorway(LONG_POLL, LISTENERS[Door.LONG_POLL]),
+    Door.SSE: _Doorway(EVENT_STREAM, LISTENERS[Door.SSE]),
+    Door.API: _Doorway(API, LISTENERS[Door.API], clients.api_poster, _silenced_without_key),
+    Door.STATUS: _Doorway(STATUS, LISTENERS[Door.API]),
+    Door.ACROSS: _Doorway(ACROSS, LISTENERS[Door.API]),
 }
 
 

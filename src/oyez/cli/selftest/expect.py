@@ -4,6 +4,7 @@ It must not know what is checked.
 """
 
 import json
+from collections.abc import Callable
 
 from oyez.cli.probe.answer import Answer
 
@@ -109,6 +110,11 @@ def error(frame: object, code: str) -> str:
     if not isinstance(message, str):
         raise Mismatch("a message with the error", frame)
     return message
+
+
+def code(wanted: str) -> Callable[[object], None]:
+    """Return what requires an object with this ``"code"``, to stand in a row."""
+    return lambda answer: equal(an_object(answer).get("code"), wanted)
 
 
 def rising(ids: list[int]) -> None:

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from oyez.cli.probe.failures import Closed, NotConnected, NotOpened, Trouble
 from oyez.cli.probe.place import Place
@@ -34,36 +34,19 @@ _HANDSHAKE = '0{"sid":…,"upgrades":[…],"pingInterval":…,"pingTimeout":…,
 _KNOWN = frozenset(f"the event {name!r}" for name in ("message", "status", "last-response", "post-response", "error"))
 
 
-class Link(Protocol):
-    """What both kinds of link can do. Each wait is as long as a step may take."""
-
-    def say(self, command: str, **members: object) -> None:
-        """Send a command."""
-
-    def hear(self, reply: str) -> object:
-        """Return the JSON of what comes next; `reply` names the event of Socket.IO that it has to be."""
-
-    def follow(self, channels: Sequence[str], start: object = None) -> object:
-        """Set a filter, behind an id if one is given."""
-
-    def take_event(self) -> object:
-        """Return the next event of a channel."""
-
-    def rest(self) -> list[object]:
-        """Return all events that are under way: what is asked now is answered behind them."""
-
-
 class RawLink:
-    """A raw WebSocket: commands and frames are objects."""
+    """A raw WebSocket: commands, answers and events are objects. Each wait is as long as a step may take."""
 
     def __init__(self, link: WebSocket) -> None:
         self._link = link
         self.send = link.send
 
-    def say(self, command: str, **members: object) -> None:  # noqa: D102 - as in `Link`, like all below
+    def say(self, command: str, **members: object) -> None:
+        """Send a command."""
         self.send(json.dumps({"command": command, **members}))
 
-    def hear(self, reply: str = "") -> dict[str, object]:  # noqa: D102
+    def hear(self, reply: str = "") -> dict[str, object]:
+        """Return the next frame; `reply` is what it answers."""
         return expect.object_of(receive(self._link), f"a reply to {reply}" if reply else "a JSON object")
 
     def ask(self, command: str, **members: object) -> dict[str, object]:
@@ -79,10 +62,12 @@ class RawLink:
         if start is None:
             expect.equal(self.rest(), [])
 
-    def take_event(self) -> dict[str, object]:  # noqa: D102
+    def take_event(self) -> dict[str, object]:
+        """Return the next frame, which should be an event."""
         return self.hear()
 
-    def rest(self) -> list[object]:  # noqa: D102
+    def rest(self) -> list[object]:
+        """Return all frames that are under way: what is asked now is answered behind them."""
         self.say("no-such-command")
         frames: list[object] = []
         while (frame := self.hear()).get("code") != "bad-command":
@@ -114,7 +99,7 @@ class ReadPacket(NamedTuple):
 
 
 class Talk:
-    """A session of Socket.IO."""
+    """A session of Socket.IO. Each wait is as long as a step may take."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -124,7 +109,8 @@ class Talk:
         self.session.join(auth, namespace=namespace)
         return self.take("an answer to CONNECT").value(answer, expected)
 
-    def say(self, command: str, **members: object) -> None:  # noqa: D102 - as in `Link`, like all below
+    def say(self, command: str, **members: object) -> None:
+        """Send a command as an event, its members as the argument."""
         self.session.emit(command, *_arguments(command, members))
 
     def call(self, command: str, **members: object) -> object:
@@ -136,7 +122,8 @@ class Talk:
         expected = f"the acknowledgement {number}"
         return self.take_known(expected).value(expected)
 
-    def hear(self, reply: str) -> object:  # noqa: D102
+    def hear(self, reply: str) -> object:
+        """Return the argument of the next event, which has to be of this name."""
         expected = f"the event {reply!r}"
         return self.take_known(expected).value(expected)
 
@@ -148,10 +135,12 @@ class Talk:
         self.say("set-filter", filter=channels)
         return expect.success(self.hear("status"))
 
-    def take_event(self) -> object:  # noqa: D102
+    def take_event(self) -> object:
+        """Return the next event of a channel."""
         return self.hear("message")
 
-    def rest(self) -> list[object]:  # noqa: D102
+    def rest(self) -> list[object]:
+        """Return all events that are under way: what is asked now is answered behind them."""
         self.say("last-msg")
         events: list[object] = []
         while (message := self.take_known("messages, then the event 'last-response'")).name == "the event 'message'":
@@ -178,6 +167,9 @@ class Talk:
         while (message := self.take(expected)).name.startswith("the event ") and message.name not in _KNOWN:
             pass
         return message
+
+
+Link = RawLink | Talk
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from oyez.cli.probe.failures import NotOpened
 from oyez.cli.selftest import expect
-from oyez.cli.selftest.checks import (  # fmt: skip
+from oyez.cli.selftest.checks import (
     ALWAYS,
     POSTS,
     TEN_LONG,
@@ -199,9 +199,9 @@ _SENDS = needs("sender-joins", posts=True)
 _POSTS = needs("sender-joins", "post-acknowledged", posts=True)
 
 
-def _calls(command: str, wanted: object = expect.told_id, **members: object) -> Step:
-    """Ask, as a sender, for something that is acknowledged."""
-    return lambda scene: expect.fits(scene.party("sender").call(command, **scene.fill(members)), wanted)
+def calls(who: str, command: str, wanted: object = expect.told_id, **members: object) -> Step:
+    """Ask for something that is acknowledged."""
+    return lambda scene: expect.fits(scene.party(who).call(command, **scene.fill(members)), wanted)
 
 
 def _raise_ids(scene: Scene) -> None:
@@ -213,22 +213,23 @@ def _raise_ids(scene: Scene) -> None:
 # fmt: off
 _SENDERS = (
     Check("post-acknowledged", "A post that asks for an acknowledgement gets it, with the id.", _SENDS,
-          _calls("post", **event_of(A, {"a": 1}))),
+          calls("sender", "post", **event_of(A, {"a": 1}))),
     Check("post-answered", "A post that asks for no acknowledgement is answered by post-response.", _SENDS,
           asks("sender", "post", "post-response", expect.told_id, **event_of(A, 1))),
-    Check("posts-without-message", "A post without a message is taken.", _POSTS, _calls("post", **event_of(A))),
+    Check("posts-without-message", "A post without a message is taken.", _POSTS,
+          calls("sender", "post", **event_of(A))),
     Check("ids-rise", "Ids of posts rise, in the order of the posts.", _POSTS, _raise_ids),
     Check("last-msg-acknowledged", "last-msg is acknowledged with the newest id.", _POSTS, posts(A), last_is_newest),
     Check("last-msg-answered", "Without an acknowledgement last-msg is answered by last-response.", _SENDS,
           asks("sender", "last-msg", "last-response", expect.told_id)),
     Check("bad-channel-acknowledged", "A post to no proper channel is refused by its acknowledgement.", _POSTS,
-          *(_calls("post", _BAD_CHANNEL, **event_of(channel, 1)) for channel in _BAD_CHANNELS),
-          _calls("post", _BAD_CHANNEL, message=1)),
+          *(calls("sender", "post", _BAD_CHANNEL, **event_of(channel, 1)) for channel in _BAD_CHANNELS),
+          calls("sender", "post", _BAD_CHANNEL, message=1)),
     Check("bad-channel-answered", "Without an acknowledgement it is refused by the event error.", _SENDS,
           *(asks("sender", "post", "error", _BAD_CHANNEL, **event_of(channel, 1)) for channel in _BAD_CHANNELS)),
     Check("sender-hears-nothing", "A sender can follow no channel, and asking for it is ignored.", _POSTS,
           says("sender", "start-msg", start=0), says("sender", "set-filter", filter=[A]),
-          says("sender", "no-such-event"), _calls("post", **event_of(A, 1)), _calls("last-msg")),
+          says("sender", "no-such-event"), calls("sender", "post", **event_of(A, 1)), calls("sender", "last-msg")),
 )
 # fmt: on
 
