@@ -51,7 +51,7 @@ class Peer(NamedTuple):
         return None if self.address is None else IPv4Network(self.address)
 
     def __str__(self) -> str:
-        """Name it in a log."""
+        """Name it for the log: ``192.0.2.1``, ``somebody behind 192.0.2.1``, ``a Unix socket``."""
         if self.address is None and self.socket:
             return "an address that could not be told"
         where = "a Unix socket" if self.address is None else str(self.address)
@@ -66,7 +66,7 @@ class Note(Protocol):
     """Counts what a peer did wrong: a reason, a detail for the log, and who tells which peer, if that is known."""
 
     def __call__(self, reason: str, detail: str, find_peer: FindPeer | None = None, /) -> None:
-        """Count one."""
+        """Count one more of ``reason``; ``detail`` has to be free of secrets."""
         ...
 
 
@@ -79,7 +79,7 @@ class SocketRequest(Protocol):
 
     @property
     def headers(self) -> RawHeaders:
-        """Its headers."""
+        """Its headers, names in lower case."""
         ...
 
     @property

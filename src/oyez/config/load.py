@@ -17,7 +17,7 @@ from oyez.access.ip_addresses import is_loopback
 from oyez.access.keys import KEY_FORM, problem_of_key
 from oyez.config.broker_url import problem_of_broker
 from oyez.config.environment import is_from_platform
-from oyez.config.tree import ENVIRONMENT_PREFIX, Entry, ListenerSettings, Settings, fields_of
+from oyez.config.tree import ENVIRONMENT_PREFIX, AddressSettings, Entry, Settings, fields_of
 from oyez.errors import ConfigError, UnknownSettingError
 from oyez.setting import from_text
 
@@ -225,7 +225,7 @@ def _with_values(node: T, values: Mapping[str, object], prefix: str) -> T:
 def _check_addresses(settings: Settings) -> None:
     """Refuse two doors at one address. What is the same in other words, the system finds."""
     taken: set[object] = set()
-    doors: dict[str, Settings | ListenerSettings]
+    doors: dict[str, Settings | AddressSettings]
     doors = {"": settings, "post_listener.": settings.post_listener, "poll_listener.": settings.poll_listener}
     for prefix, door in doors.items():
         address = door.uds or (door.host, door.port)

@@ -32,8 +32,8 @@ def is_socket_path(text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class ListenerSettings:
-    """One more address, for one door."""
+class AddressSettings:
+    """One more address to listen on, for one door."""
 
     host: Annotated[str, Setting("Address to listen on; empty: none.", form=_HOST_FORM)] = ""
     port: Annotated[int, Setting("Port to listen on; 0 takes a free one.", high=65_535)] = 0
@@ -92,8 +92,8 @@ class Settings:
     ] = 20.0
     socketio: SocketioSettings = SocketioSettings()
     websocket: WebsocketSettings = WebsocketSettings()
-    post_listener: ListenerSettings = ListenerSettings(port=15101)
-    poll_listener: ListenerSettings = ListenerSettings(port=15102)
+    post_listener: AddressSettings = AddressSettings(port=15101)
+    poll_listener: AddressSettings = AddressSettings(port=15102)
     history: HistorySettings = HistorySettings()
     sqlite: SqliteSettings = SqliteSettings()
     limits: LimitSettings = LimitSettings()
@@ -123,7 +123,7 @@ class Entry:
 
     @property
     def kind(self) -> str:
-        """Type in a word."""
+        """The type of its values, in a word for the documentation: ``text``, ``integer`` and so on."""
         return {"str": "text", "int": "integer", "float": "number", "bool": "boolean", "tuple": "list"}[
             type(self.default).__name__
         ]

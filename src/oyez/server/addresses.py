@@ -7,7 +7,7 @@ import errno
 import socket
 
 from oyez.access.ip_addresses import is_loopback
-from oyez.config.tree import ListenerSettings, Settings
+from oyez.config.tree import AddressSettings, Settings
 from oyez.errors import UnusableError
 from oyez.net.http.server import bind_tcp, bind_unix
 
@@ -32,17 +32,21 @@ class Address:
         prefix: what the settings' names begin with, such as ``post_listener.``.
     """
 
-    def __init__(self, settings: Settings | ListenerSettings, prefix: str = "") -> None:
+    def __init__(self, settings: Settings | AddressSettings, prefix: str = "") -> None:
         self._settings = settings
         self._prefix = prefix
 
     @property
     def wanted(self) -> bool:
-        """Whether the settings name any."""
+        """Whether the settings name an address at all."""
         return bool(self._settings.host or self._settings.uds)
 
     def bind(self) -> socket.socket:
-        """Bind it; it does not listen yet. Raises UnusableError."""
+        """Bind a socket to it, which does not listen yet.
+
+        Raises:
+            UnusableError: the system refuses; the words name the setting and the cure.
+        """
         settings = self._settings
         try:
             return bind_unix(settings.uds) if settings.uds else bind_tcp(settings.host, settings.port)

@@ -10,7 +10,7 @@ from urllib3.util import Url
 
 from oyez.access.ip_addresses import is_loopback
 from oyez.client import parse_target
-from oyez.config.tree import ListenerSettings, Settings
+from oyez.config.tree import AddressSettings, Settings
 from oyez.errors import ConfigError
 
 _DEFAULT_PORTS = {False: 80, True: 443}
@@ -60,7 +60,7 @@ def parse_place(url: str) -> Place:
     return _place_of(target)
 
 
-def url_of(settings: Settings | ListenerSettings) -> str:
+def url_of(settings: Settings | AddressSettings) -> str:
     """Write the address at which a daemon with these settings is to be met from this machine."""
     if settings.uds:
         return f"http+unix://{settings.uds}"
