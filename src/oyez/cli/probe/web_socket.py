@@ -103,9 +103,13 @@ def _shake_hands(
         )
     except InvalidStatus as error:
         raise NotOpened(_answer(error.response)) from error
-    except (InvalidURI, ValueError) as error:  # a redirect that the library would follow, but not to there, or not so
+    except InvalidURI as error:  # the library follows redirects, and this one leads to no WebSocket
         if isinstance(error.__context__, InvalidStatus):
             raise NotOpened(_answer(error.__context__.response)) from error
+        raise
+    except ValueError as error:  # likewise, and this one would need another connection than ours
+        if isinstance(error.__cause__, InvalidStatus):
+            raise NotOpened(_answer(error.__cause__.response)) from error.__cause__
         raise
     except InvalidMessage as error:
         if time.monotonic() >= until or isinstance(error.__cause__, TimeoutError):

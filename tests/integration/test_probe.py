@@ -1,0 +1,70 @@
+"""Does the tools' way to a server end in time, and name what is wrong with it?"""
+
+import time
+
+import pytest
+from websockets.sync.server import ServerConnection
+
+from oyez.cli.probe.failures import Closed, Kind, NotOpened, Trouble
+from oyez.cli.probe.place import parse_place
+from oyez.cli.probe.socketio import by_polling
+from oyez.cli.probe.web_socket import opened
+from tests.peer import always, answer, peers
+from tests.ports import free_port
+from tests.websocket_server import Behaviour, websocket_server
+
+
+def test_nobody_there_is_told_with_the_systems_own_error() -> None:
+    with pytest.raises(Trouble) as caught, opened(parse_place(f"http://127.0.0.1:{free_port()}"), "/"):
+        pass
+    assert caught.value.kind is Kind.REFUSED
+    assert isinstance(caught.value.__cause__, ConnectionRefusedError)
+
+
+@pytest.mark.parametrize("where", ["/x", "//127.0.0.1:1/x", "ws://127.0.0.1:1/x", "https://judge.example/x"])
+def test_a_redirect_is_an_answer_and_followed_by_nobody(where: str) -> None:
+    head = f"HTTP/1.1 302 Found\r\nLocation: {where}\r\nContent-Length: 0\r\n\r\n"
+    with peers() as start:
+        place = parse_place(start(always(head.encode())).url)
+        with pytest.raises(NotOpened) as caught, opened(place, "/socket.io/"):
+            pass
+    assert (caught.value.answer.status, caught.value.answer.headers["location"]) == (302, where)
+
+
+def test_an_answer_that_is_no_session_is_handed_out() -> None:
+    with (
+        peers() as start,
+        pytest.raises(NotOpened) as caught,
+        by_polling(parse_place(start(always(answer(b"hello"))).url)),
+    ):
+        pass
+    assert (caught.value.answer.status, caught.value.answer.body) == (200, "hello")
+
+
+def breaking(connection: ServerConnection, _: str | bytes) -> None:
+    connection.socket.close()
+
+
+@pytest.mark.parametrize(
+    ("behave", "code"), [(lambda connection, _: connection.close(4001), 4001), (breaking, 1006)], ids=["4001", "1006"]
+)
+def test_a_websocket_that_is_closed_tells_its_code(behave: Behaviour, code: int) -> None:
+    with websocket_server(behave) as server, opened(parse_place(f"http://127.0.0.1:{server.port}"), "/") as link:
+        link.send("go")
+        with pytest.raises(Closed) as caught:
+            link.receive()
+    assert (caught.value.kind, caught.value.code) == (Kind.BROKEN, code)
+
+
+def test_frames_of_bytes_are_passed_over_and_a_wait_ends_in_time() -> None:
+    def behave(connection: ServerConnection, message: str | bytes) -> None:
+        connection.send(b"\x01")
+        connection.send(message)
+
+    with websocket_server(behave) as server, opened(parse_place(f"http://127.0.0.1:{server.port}"), "/") as link:
+        link.send("go")
+        assert link.receive() == "go"
+        link.until = time.monotonic() + 0.05
+        with pytest.raises(Trouble) as caught:
+            link.receive()
+    assert caught.value.kind is Kind.SILENT
