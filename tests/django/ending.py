@@ -19,10 +19,10 @@ _NEVER_S = 600.0  # so that nothing but the process's end lets an event be tried
 way, url, folder = sys.argv[1:4]
 settings.configure(EVENT_DAEMON_USE=True, EVENT_DAEMON_URL=url, EVENT_DAEMON_KEY=KEY)
 
-from oyez.django import events, queue  # noqa: E402 - the settings come first
+from oyez.django import events, queue, wiring  # noqa: E402 - the settings come first
 
 vars(queue)["FIRST_PAUSE_S"] = _NEVER_S
-queue.DRAIN_S = 20.0
+vars(wiring)["DRAIN_S"] = 20.0
 
 app = Celery(broker="filesystem://", task_ignore_result=True)
 app.conf.broker_transport_options = {

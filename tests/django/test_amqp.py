@@ -17,7 +17,7 @@ from tests.inbox import PATIENCE_S
 from tests.proxy import Proxy
 from tests.rabbitmq import RabbitMQ
 
-LIMIT_S = 0.5
+LIMIT_S = 2.0  # a busy machine connects in less
 
 
 class Listener:

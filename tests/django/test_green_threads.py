@@ -43,7 +43,7 @@ from django.test import override_settings
 url, silent, key, channel = sys.argv[1:]
 settings.configure(EVENT_DAEMON_USE=True, EVENT_DAEMON_URL=url, EVENT_DAEMON_KEY=key)
 from oyez.client import listen
-from oyez.django import events, queue
+from oyez.django import events, wiring
 
 
 def hear(page):
@@ -76,7 +76,7 @@ page.close()  # while the other waits for more
 joinall([listener])
 served = 0
 spawn(serve_others)
-queue.DRAIN_S = 0.5
+wiring.DRAIN_S = 0.5
 with override_settings(EVENT_DAEMON_URL=silent, EVENT_DAEMON_TIMEOUT=0.5):
     queued, took_s = post_many()
     is_flushed = events.flush(0.1)

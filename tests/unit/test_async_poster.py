@@ -82,13 +82,13 @@ def test_errors_are_those_of_the_poster(start: Start) -> None:
 def test_waiting_for_a_thread_counts(start: Start) -> None:
     async def work(poster: AsyncPoster) -> None:
         before = time.monotonic()
-        outcomes = await asyncio.gather(*(poster.post("news", 1) for _ in range(30)), return_exceptions=True)
+        outcomes = await asyncio.gather(*(poster.post("news", 1) for _ in range(20)), return_exceptions=True)
         assert all(isinstance(outcome, TimedOut) for outcome in outcomes)
-        assert time.monotonic() - before < 8  # one after the other they would take 12 s
+        assert time.monotonic() - before < 10  # one after the other they would take 20 s
         uncertain = [outcome.uncertain for outcome in outcomes if isinstance(outcome, TimedOut)]
-        assert uncertain == [True, *[False] * 29]
+        assert uncertain == [True, *[False] * 19]
 
-    use(start(silence).url, work, threads=1, timeout_s=0.4)
+    use(start(silence).url, work, threads=1, timeout_s=1.0)
 
 
 def test_cancelled_call_leaves_a_poster_as_good_as_new(start: Start) -> None:
