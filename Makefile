@@ -11,7 +11,7 @@ OLDEST_DJANGO := $(VENV)/django-oldest
 VERSION_TESTS := tests/unit tests/fuzz tests/conformance tests/integration/test_socketio_js.py tests/integration/test_contract.py
 
 # What shows the parts at work within the tests' own process. Any other tests may be named: make coverage COVERAGE_TESTS=tests
-COVERAGE_TESTS := tests/unit tests/django
+COVERAGE_TESTS := tests/unit tests/conformance tests/django
 
 # The tests start hundreds of processes, each of which would compile all of Oyez anew.
 unexport PYTHONDONTWRITEBYTECODE

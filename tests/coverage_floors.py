@@ -17,22 +17,22 @@ SOURCES = Path(__file__).parent.parent / "src" / "oyez"
 
 SINGLE_FILES = "single files"  # directly in the package `oyez`
 
-# Of the tests in the Makefile's COVERAGE_TESTS, rounded down. `cli` and `server` are shown to work as processes, by
-# tests/integration, and `testing` by the contract that runs it: what they have here is only not to be lost.
+# Of the tests in the Makefile's COVERAGE_TESTS, a little below what they reach. Much of `cli`, and of `brokers` what
+# needs RabbitMQ, is shown to work by tests/integration, and `testing` by the contract that runs it.
 FLOORS = {
     "access": 95,
-    "brokers": 50,
-    "cli": 10,
+    "brokers": 58,
+    "cli": 30,
     "client": 95,
     "config": 95,
     "django": 95,
-    "endpoints": 65,
+    "endpoints": 75,
     "hub": 95,
-    "net": 55,
-    "server": 35,
+    "net": 85,
+    "server": 75,
     "testing": 5,
-    "wire": 90,
-    SINGLE_FILES: 80,
+    "wire": 95,
+    SINGLE_FILES: 95,
 }
 
 
