@@ -34,6 +34,7 @@ def take_settings(command: Callable[..., None]) -> Callable[..., None]:
         for entry in _ENTRIES
         if entry.flag
     ]
+    # The library reads the signature, not what the function takes.
     vars(command)["__signature__"] = signature.replace(parameters=[config, *flags, *others])
     return command
 
