@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from oyez.access.ip_addresses import parse_address, parse_networks
 from oyez.access.locality import find_doubt
 from oyez.access.peer import Peers
+from oyez.wire.authority import is_authority, split_authority
 from tests.fuzz import fuzz
 
 PEERS = Peers(parse_networks(["127.0.0.1", "10.0.0.0/8"]), ["box"])
@@ -26,6 +27,14 @@ entries = st.lists(
 def test_texts_are_addresses_or_not(text: str) -> None:
     address = parse_address(text)
     assert address is None or parse_address(str(address)) == address
+
+
+@given(st.text() | st.from_regex(r"\A[\[\]:.a0*%@/ ]{0,12}\Z"))
+@fuzz
+def test_what_may_stand_in_a_header_can_be_split_and_put_together_again(text: str) -> None:
+    halves = split_authority(text)
+    assert halves is not None or not is_authority(text.encode("utf-8", "surrogatepass"))
+    assert halves is None or text in (f"{halves[0]}:{halves[1]}", halves[0])
 
 
 @given(headers, st.sampled_from(["1.0", "1.1"]))
