@@ -66,8 +66,8 @@ const ENDED = { code: 1006, reason: "" };
  * @property {string[][]} asked filters that were sent and not answered yet, oldest first: answers do not name theirs
  * @property {number} [since] when it first covered anything, in ms of the clock; until then it may lead nowhere
  * @property {number} [id] the newest id that came by it
- * @property {boolean} [waits] of a shared connection: its leader was heard, and it is for him to find out whether the
- *   daemon is there, so no time runs out here
+ * @property {boolean} [waits] of a shared connection: the leader was heard, which has to find out itself whether the
+ *   daemon is there; so no time runs out here
  * @property {() => void} close ends it, without a word to the feed
  * @property {(() => void) | null} [ask] sends the feed's channels anew, which also tells whether anybody is there; only what
  *   can do so while it is open has it

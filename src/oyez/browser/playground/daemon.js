@@ -11,7 +11,7 @@ const keyField = document.querySelector("#key");
 const asksForKey = settings.key === null;
 document.querySelector("#key-asked").hidden = !asksForKey;
 
-/* Ask the daemon; gives its answer, or throws an Error whose message a person can read. */
+/* Ask the daemon; returns its answer, or throws an Error whose message a person can read. */
 export async function ask(path, options = {}) {
   const text = asksForKey ? keyField.value.trim() : settings.key;
   if (!text) {
@@ -31,7 +31,7 @@ export async function ask(path, options = {}) {
   return answer;
 }
 
-/* Give the newest id of all channels, or 0 if the daemon does not tell. A poll that does not wait needs no key for it. */
+/* Return the newest id of all channels, or 0 if the daemon does not answer. A poll that does not wait needs no key for it. */
 export async function askNewest() {
   try {
     const response = await fetch("channels/(nobody posts here)?nowait=1", {cache: "no-store"});

@@ -7,7 +7,7 @@ import { NOT_POLLED, canBePolled, escaped, pollPath } from "./requests.js";
 
 export const PLACES = ["page", "curl", "Python"];
 
-/* Give [lines, remark] for a listener's door, channels and newest id, in one of the places. */
+/* Return [lines, remark] for a listener's door, channels and newest id, in one of the places. */
 export function linesFor(door, channels, last, place) {
   if (door === "long poll" && !canBePolled(channels)) return ["", `None: ${NOT_POLLED}.`];
   const [lines, remark = ""] = WRITERS[door][place](channels, last);

@@ -6,7 +6,7 @@ import { PLACES, linesFor } from "./lines.js";
 const COPIED_MS = 2000;
 
 export class Paste {
-  /* `asked()` gives the door, the channels and the newest id of the listener at this moment. */
+  /* `asked()` returns the door, the channels and the newest id of the listener at this moment. */
   constructor(root, name, asked) {
     this.root = root;
     this.asked = asked;

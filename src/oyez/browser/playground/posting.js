@@ -60,7 +60,7 @@ async function postTimes(name, text, times) {
   }
 }
 
-/* Fill the form with life. */
+/* Put the examples there, and post when the form is sent. */
 export function beginPosting() {
   for (const [label, name, data] of EXAMPLES) {
     const button = make("button", "", label);

@@ -5,7 +5,7 @@ import { address, settings } from "./daemon.js";
 
 const USUAL_PATH = "/socket.io/";
 
-/* Give the addresses that event.js is constructed with: one, or where Socket.IO's path is another, two of the doors below. */
+/* Return the addresses that event.js is constructed with: one, or where Socket.IO's path is another, two of the doors below. */
 export function receiverAddresses() {
   const below = new URL(settings.socketio, address).href;
   return settings.socketio === USUAL_PATH ? [address.replace(/\/$/, "")]

@@ -65,7 +65,7 @@ export const canBePolled = (channels) => !channels.some((name) => name.includes(
 /* encodeURIComponent leaves an apostrophe, with which text in a shell would end. */
 export const escaped = (name) => encodeURIComponent(name).replace(/'/g, "%27");
 
-/* Give the path of a poll. Whoever sends it takes . and .. out, but not with a separator behind. */
+/* Return the path of a poll. Whoever sends it takes . and .. out, but not with a separator behind. */
 export const pollPath = (channels) => `channels/${channels.map(escaped).join("%7C")}`.replace(/\/\.\.?$/, "$&%7C");
 
 /* One request after the other, each answered by one event. The first one is answered at once, as a sign of life. */
