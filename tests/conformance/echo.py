@@ -35,7 +35,7 @@ from oyez.net.websocket.connection import FrameReceiver
 from oyez.net.websocket.parser import FrameParser
 from oyez.wire import engineio, json_text, socketio
 from oyez.wire.socketio import Packet, PacketType
-from oyez.wire.socketio_session import SocketIOSession
+from oyez.wire.socketio_server import PacketReader
 
 PING_INTERVAL_S = 0.3
 PING_TIMEOUT_S = 0.2
@@ -76,16 +76,16 @@ class SocketEcho(EngineEcho):
 
     def __init__(self, link: EngineSession) -> None:
         super().__init__(link)
-        self._session = SocketIOSession()
+        self._packets = PacketReader()
         link.set_alarm(CONNECT_TIMEOUT_S)
 
     def receive_text(self, data: bytes) -> None:
-        packet = self._session.receive_text(data)
+        packet = self._packets.receive_text(data)
         if packet is not None:
             self._take(packet)
 
     def receive_binary(self, data: bytes) -> None:
-        packet = self._session.receive_binary(data)
+        packet = self._packets.receive_binary(data)
         if packet is not None:
             self._take(packet)
 
@@ -96,7 +96,7 @@ class SocketEcho(EngineEcho):
         if packet.type is PacketType.CONNECT:
             self._connect(packet)
         elif packet.type is PacketType.DISCONNECT:
-            del self._session.joined[packet.namespace]
+            del self._packets.joined[packet.namespace]
         elif packet.args is not None and packet.type in (PacketType.EVENT, PacketType.BINARY_EVENT):
             self._answer(packet, packet.args)
 
@@ -106,8 +106,8 @@ class SocketEcho(EngineEcho):
             self._link.send_text(socketio.encode_connect_error("Invalid namespace", namespace))
             return
         self._link.set_alarm(None)
-        self._session.joined[namespace] = new_session_id()
-        self._link.send_text(socketio.encode_connect(self._session.joined[namespace], namespace))
+        self._packets.joined[namespace] = new_session_id()
+        self._link.send_text(socketio.encode_connect(self._packets.joined[namespace], namespace))
         # The suite waits for one event at a time, and its WebSocket client hands out all that one segment brings
         # before the suite can wait again. Node's server is never quick enough to put both into one.
         auth = socketio.encode_event("auth", packet.auth or b"{}", namespace=namespace)

@@ -12,7 +12,7 @@ from oyez.wire import commands, engineio, json_text, socketio
 from oyez.wire.commands import CommandError
 from oyez.wire.json_text import Json
 from oyez.wire.socketio_client import SocketIOClient
-from oyez.wire.socketio_session import SocketIOSession
+from oyez.wire.socketio_server import PacketReader
 from tests.fuzz import fuzz
 
 SURROGATES = st.characters(min_codepoint=0xD800, max_codepoint=0xDFFF)
@@ -174,19 +174,19 @@ def test_socketio_packets(data: bytes) -> None:
 
 @given(st.lists(packets | st.binary(max_size=3).map(lambda data: (data,)), max_size=6))
 @fuzz
-def test_socketio_sessions(received: list[bytes | tuple[bytes]]) -> None:
-    session = SocketIOSession()
+def test_socketio_order(received: list[bytes | tuple[bytes]]) -> None:
+    reader = PacketReader()
     for each in received:
         try:
-            packet = session.receive_text(each) if isinstance(each, bytes) else session.receive_binary(*each)
+            packet = reader.receive_text(each) if isinstance(each, bytes) else reader.receive_binary(*each)
         except ProtocolError:
             return
         if packet is not None:
             assert len(packet.attachments) == packet.expected_attachments
             joining = packet.type is socketio.PacketType.CONNECT
-            assert joining != (packet.namespace in session.joined)
+            assert joining != (packet.namespace in reader.joined)
             if joining:
-                session.joined[packet.namespace] = "id"
+                reader.joined[packet.namespace] = "id"
 
 
 command_values = st.one_of(

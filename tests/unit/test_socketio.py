@@ -5,7 +5,7 @@ import pytest
 from oyez.errors import ProtocolError
 from oyez.wire import socketio
 from oyez.wire.socketio import Packet, PacketType, decode
-from oyez.wire.socketio_session import SocketIOSession
+from oyez.wire.socketio_server import PacketReader
 
 PLACEHOLDER = b'{"_placeholder":true,"num":%d}'
 TOO_DEEP = b"[" * 20_000 + b"]" * 20_000  # an interpreter allows 1,000 levels, or, as Python 3.13 does, 10,000
@@ -98,10 +98,10 @@ def test_packets_are_written(written: bytes, data: bytes) -> None:
 # The order of packets
 
 
-def joined(*namespaces: str) -> SocketIOSession:
-    session = SocketIOSession()
-    session.joined |= dict.fromkeys(namespaces, "id")
-    return session
+def joined(*namespaces: str) -> PacketReader:
+    reader = PacketReader()
+    reader.joined |= dict.fromkeys(namespaces, "id")
+    return reader
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from oyez.wire import commands, engineio, json_text, socketio
 from oyez.wire.commands import CommandError
 from oyez.wire.json_text import Json
 from oyez.wire.socketio import Packet, PacketType
-from oyez.wire.socketio_session import SocketIOSession
+from oyez.wire.socketio_server import PacketReader
 
 logger = logging.getLogger(__name__)
 
@@ -69,12 +69,12 @@ class SocketIOEndpoint:
 class SocketIOApp:
     """One session: the application on an Engine.IO session, and the hub's subscriber."""
 
-    __slots__ = ("_endpoint", "_engine", "_failures", "_listener", "_role", "_session", "max_message_bytes")
+    __slots__ = ("_endpoint", "_engine", "_failures", "_listener", "_packets", "_role", "max_message_bytes")
 
     def __init__(self, endpoint: SocketIOEndpoint, engine: EngineSession) -> None:
         self._endpoint = endpoint
         self._engine = engine
-        self._session = SocketIOSession()
+        self._packets = PacketReader()
         self._role = Role.NOBODY
         self._failures = 0
         self._listener: ListenerSession | None = None
@@ -89,7 +89,7 @@ class SocketIOApp:
         Raises:
             ProtocolError: it is none, or none is due.
         """
-        packet = self._session.receive_text(data)
+        packet = self._packets.receive_text(data)
         if packet is not None:
             self._take(packet)
 
@@ -99,7 +99,7 @@ class SocketIOApp:
         Raises:
             ProtocolError: no attachment is due.
         """
-        packet = self._session.receive_binary(data)
+        packet = self._packets.receive_binary(data)
         if packet is not None:
             self._take(packet)
 
@@ -149,9 +149,9 @@ class SocketIOApp:
         elif packet.type is PacketType.CONNECT:
             self._connect(packet)
         elif packet.type is PacketType.DISCONNECT:
-            self._session.joined.pop(packet.namespace, None)
+            self._packets.joined.pop(packet.namespace, None)
             self._leave()
-            if not self._session.joined:
+            if not self._packets.joined:
                 self._engine.set_alarm(self._endpoint.settings.connect_timeout_s)
 
     def _connect(self, packet: Packet) -> None:
@@ -198,7 +198,7 @@ class SocketIOApp:
 
     def _join(self) -> None:
         session_id = new_session_id()
-        self._session.joined[NAMESPACE] = session_id
+        self._packets.joined[NAMESPACE] = session_id
         self._engine.set_alarm(None)
         self._engine.send_text(socketio.encode_connect(session_id))
 

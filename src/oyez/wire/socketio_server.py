@@ -1,6 +1,7 @@
-"""What one Socket.IO link may send when: namespaces joined, and packets whose attachments are still to come.
+"""The server's side of Socket.IO 5: what one client may send when, and packets whose attachments are still to come.
 
-Knows the order of packets. Must not know sockets, the clock or what an event means.
+Knows the order of packets, and which namespaces were joined. Must not know sockets, the clock or what an event means.
+The client's side is `socketio_client`.
 """
 
 import msgspec
@@ -10,21 +11,29 @@ from oyez.wire import socketio
 from oyez.wire.socketio import Packet, PacketType
 
 
-class SocketIOSession:
-    """The receive side of one link. The application joins a namespace once it has accepted a CONNECT."""
+class PacketReader:
+    """Reads what one client sends.
+
+    Attributes:
+        joined: namespaces, with the id of the client's session there. The application enters one once it has accepted a
+            CONNECT, and takes it out after a DISCONNECT.
+    """
 
     __slots__ = ("_attachments", "_pending", "joined")
 
     def __init__(self) -> None:
-        self.joined: dict[str, str] = {}  # namespace -> the id of the client's session there
+        self.joined: dict[str, str] = {}
         self._pending: Packet | None = None
         self._attachments: list[bytes] | None = None
 
     def receive_text(self, data: bytes) -> Packet | None:
-        """Take a text message without Engine.IO's type byte; None while attachments are due.
+        """Parse a text message, ``2["post",{"channel":"news"}]``, without Engine.IO's type byte before it.
+
+        Returns:
+            The packet; None while its attachments are due.
 
         Raises:
-            ProtocolError: the link has to be closed.
+            ProtocolError: it is no packet, or out of order; the session has to be closed.
         """
         if self._pending is not None:
             raise ProtocolError("text where an attachment is due")
@@ -38,10 +47,13 @@ class SocketIOSession:
         return self._check_order(packet)
 
     def receive_binary(self, data: bytes) -> Packet | None:
-        """Take an attachment; the packet, once it is the last one.
+        """Add an attachment to the packet that announced it.
+
+        Returns:
+            The packet, if this was its last one.
 
         Raises:
-            ProtocolError: no attachment is due.
+            ProtocolError: no attachment is due, or the packet is out of order; the session has to be closed.
         """
         if self._pending is None or self._attachments is None:
             raise ProtocolError("an attachment that no packet announced")
