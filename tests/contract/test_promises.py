@@ -8,23 +8,21 @@ import pytest
 
 from oyez.cli.probe.report import Status
 from oyez.cli.selftest.checks import Check
-from oyez.cli.selftest.examiner import DOORWAYS, make
+from oyez.cli.selftest.examiner import DOORS, make
 from oyez.cli.selftest.findings import Door
-from oyez.cli.selftest.visit import Visit
+from oyez.cli.selftest.run import Run
 from tests.daemon import Daemon
 
 # Those that wait for time-outs: `test_selftest` makes them, with a daemon that makes nobody wait for long.
-ROWS = {
-    f"{door}.{check.name}": (door, check) for door in Door for check in DOORWAYS[door].checks if not check.when.slow
-}
+ROWS = {f"{door}.{check.name}": (door, check) for door in Door for check in DOORS[door].checks if not check.when.slow}
 
 
 @pytest.fixture(scope="module")
-def visit(shared_daemon: Daemon) -> Visit:
-    return Visit(shared_daemon.url, shared_daemon.key)
+def run(shared_daemon: Daemon) -> Run:
+    return Run(shared_daemon.url, shared_daemon.key)
 
 
 @pytest.mark.parametrize(("door", "check"), ROWS.values(), ids=ROWS)
-def test_is_kept(visit: Visit, door: Door, check: Check) -> None:
-    result = make(door, check, visit)
+def test_is_kept(run: Run, door: Door, check: Check) -> None:
+    result = make(door, check, run)
     assert (result.status, result.expected, result.came, result.reason) == (Status.OK, "", "", "")

@@ -3,46 +3,46 @@
 It must not know what else the doors promise.
 """
 
-from oyez.cli.selftest.checks import POSTS, A, B, Check, Scene, Step
-from oyez.cli.selftest.clients import LISTENERS, DoorFollower, Meet, posters_of
+from oyez.cli.selftest.checks import POSTS, A, B, Check, Step, Trial
+from oyez.cli.selftest.clients import LISTENERS, Connect, DoorFollower, posters_of
 from oyez.cli.selftest.expect import Mismatch, NotOffered
 from oyez.cli.selftest.findings import Door
 from oyez.errors import OyezError
 
 
-def _find_listeners(scene: Scene) -> dict[Door, Meet]:
-    def works(meet: Meet) -> bool:
+def _find_listeners(trial: Trial) -> dict[Door, Connect]:
+    def works(connect: Connect) -> bool:
         try:
-            with meet(scene.visit, "listener") as listener:
-                listener.follow([scene.fill(A)], start)
+            with connect(trial.run, "listener") as listener:
+                listener.follow([trial.fill(A)], start)
                 return isinstance(listener.take_event(), dict)
         except (OyezError, Mismatch, NotOffered):
             return False
 
-    start = scene.poster.last()
-    scene.post({"channel": A})
-    return {door: meet for door, meet in LISTENERS.items() if works(meet)}
+    start = trial.poster.last()
+    trial.post({"channel": A})
+    return {door: connect for door, connect in LISTENERS.items() if works(connect)}
 
 
-def _listeners(scene: Scene) -> dict[Door, Meet]:
+def _listeners(trial: Trial) -> dict[Door, Connect]:
     """Find the doors at which this run can listen."""
-    return scene.visit.once("listeners", lambda: _find_listeners(scene))
+    return trial.run.once("listeners", lambda: _find_listeners(trial))
 
 
-def _open(scene: Scene) -> None:
-    if len(_listeners(scene)) < 2:
+def _open(trial: Trial) -> None:
+    if len(_listeners(trial)) < 2:
         raise NotOffered("more than one door")
 
 
 def _arrives_from(door: Door) -> Step:
     """Post at one door, and require that the event arrives at all of them."""
 
-    def post(scene: Scene) -> None:
-        if door not in posters_of(scene.visit):
+    def post(trial: Trial) -> None:
+        if door not in posters_of(trial.run):
             raise NotOffered(f"posts at the door {door}")
-        poster = scene.open(posters_of(scene.visit)[door](scene.visit))
-        start, channel = poster.last(), scene.fill(B)
-        listeners = {at: scene.open(meet(scene.visit, "listener")) for at, meet in _listeners(scene).items()}
+        poster = trial.open(posters_of(trial.run)[door](trial.run))
+        start, channel = poster.last(), trial.fill(B)
+        listeners = {at: trial.open(connect(trial.run, "listener")) for at, connect in _listeners(trial).items()}
         for listener in listeners.values():
             listener.follow([channel], start)
         event: dict[str, object] = {"channel": channel, "message": {"from": door}}

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple, TypeVar, cast
 from oyez.cli.probe.exchange import ask
 from oyez.cli.probe.place import Place
 from oyez.cli.selftest import expect
-from oyez.cli.selftest.clients import DoorFollower, Event, Meet, OpenPoster, Poster
+from oyez.cli.selftest.clients import Connect, DoorFollower, Event, OpenPoster, Poster
 from oyez.cli.selftest.links import Link
-from oyez.cli.selftest.visit import Visit
+from oyez.cli.selftest.run import Run
 
 T = TypeVar("T")
 A, B, C = "<A>", "<B>", "<C>"
@@ -32,7 +32,7 @@ def nth(place: int, *, as_text: bool = False) -> str:
     return f"<{'=' if as_text else '#'}{place}>"
 
 
-class Scene:
+class Trial:
     """What the steps of one check share. It ends with the check, and so does whatever it has opened.
 
     Attributes:
@@ -42,34 +42,34 @@ class Scene:
 
     """
 
-    def __init__(self, visit: Visit, meet: Meet, open_poster: OpenPoster) -> None:
-        self.visit = visit
-        self.meet = meet
+    def __init__(self, run: Run, connect: Connect, open_poster: OpenPoster) -> None:
+        self.run = run
+        self.connect = connect
         self.events: list[dict[str, object]] = []
         self.found: dict[str, Any] = {}
         self.opened = ExitStack()
         self._open_poster = open_poster
-        self._parties: dict[str, DoorFollower] = {}
+        self._clients: dict[str, DoorFollower] = {}
         self._channels: dict[str, str] = {}
 
     def open(self, thing: AbstractContextManager[T]) -> T:
         """Open something until the check ends."""
         return self.opened.enter_context(thing)
 
-    def party(self, who: str = "listener") -> Any:
+    def client(self, who: str = "listener") -> Any:
         """Return who speaks at the door, a client of its own kind; at the first call it connects, and joins."""
-        if who not in self._parties:
-            self._parties[who] = self.open(self.meet(self.visit, who))
-        return self._parties[who]
+        if who not in self._clients:
+            self._clients[who] = self.open(self.connect(self.run, who))
+        return self._clients[who]
 
     def link(self, who: str) -> Link:
         """Return who speaks over a link."""
-        return cast("Link", self.party(who))
+        return cast("Link", self.client(who))
 
     @cached_property
     def poster(self) -> Poster:
         """A back end."""
-        return self.open(self._open_poster(self.visit))
+        return self.open(self._open_poster(self.run))
 
     def post(self, event: Event) -> dict[str, object]:
         """Post an event; returns it with its id."""
@@ -93,11 +93,11 @@ class Scene:
         if blank[3]:
             return str(self.events[int(blank[3])]["id"])
         if blank[0] not in self._channels:
-            self._channels[blank[0]] = self.visit.new_channel(100 if blank[0] in TEN_LONG else 0)
+            self._channels[blank[0]] = self.run.new_channel(100 if blank[0] in TEN_LONG else 0)
         return self._channels[blank[0]]
 
 
-Step = Callable[[Scene], object]
+Step = Callable[[Trial], object]
 
 
 class When(NamedTuple):
@@ -148,25 +148,25 @@ def event_of(channel: object, *message: object) -> dict[str, object]:
 
 def posts(channel: str, *message: object) -> Step:
     """Post an event."""
-    return lambda scene: scene.post(event_of(channel, *message))
+    return lambda trial: trial.post(event_of(channel, *message))
 
 
 def posts_few(count: int, *channels: str) -> Step:
     """Post numbered events, to the channels in turn."""
-    return lambda scene: [scene.post(event_of(channels[n % len(channels)], n)) for n in range(count)]
+    return lambda trial: [trial.post(event_of(channels[n % len(channels)], n)) for n in range(count)]
 
 
 def follows(*channels: str, start: object = None) -> Step:
     """Have the listener follow channels."""
-    return lambda scene: scene.party().follow(scene.fill(channels), scene.fill(start))
+    return lambda trial: trial.client().follow(trial.fill(channels), trial.fill(start))
 
 
 def hears(*places: int) -> Step:
     """Require these events next, of those that were posted."""
 
-    def hear(scene: Scene) -> None:
+    def hear(trial: Trial) -> None:
         for place in places:
-            expect.equal(scene.party().take_event(), scene.events[place])
+            expect.equal(trial.client().take_event(), trial.events[place])
 
     return hear
 
@@ -174,50 +174,50 @@ def hears(*places: int) -> Step:
 def hears_only(*places: int, wait: bool = True) -> Step:
     """Require these events, and no others under way; `wait` for as many, if they are live."""
 
-    def hear(scene: Scene) -> None:
-        came = [scene.party().take_event() for _ in places if wait]
-        expect.equal(came + scene.link("listener").rest(), [scene.events[place] for place in places])
+    def hear(trial: Trial) -> None:
+        came = [trial.client().take_event() for _ in places if wait]
+        expect.equal(came + trial.link("listener").rest(), [trial.events[place] for place in places])
 
     return hear
 
 
 def says(who: str, command: str, **members: object) -> Step:
     """Send a command over a link."""
-    return lambda scene: scene.link(who).say(command, **scene.fill(members))
+    return lambda trial: trial.link(who).say(command, **trial.fill(members))
 
 
 def asks(who: str, command: str, reply: str, wanted: object, **members: object) -> Step:
     """Send a command over a link, and require what answers it; `reply` as `Link.hear` takes it."""
 
-    def ask_for(scene: Scene) -> None:
-        scene.link(who).say(command, **scene.fill(members))
-        expect.fits(scene.link(who).hear(reply), scene.fill(wanted))
+    def ask_for(trial: Trial) -> None:
+        trial.link(who).say(command, **trial.fill(members))
+        expect.fits(trial.link(who).hear(reply), trial.fill(wanted))
 
     return ask_for
 
 
-Where = Callable[[Visit], tuple[Place, str]]
+Where = Callable[[Run], tuple[Place, str]]
 """Finds an address, and a path there."""
 
 
 def gets(where: Where, what: str, status: int, wanted: object, **options: object) -> Step:
     """Ask by HTTP for what stands behind a path, and require a status and the JSON of the body."""
 
-    def ask_there(scene: Scene) -> None:
-        place, path = where(scene.visit)
-        answer = ask(place, path + scene.fill(what), **options)
+    def ask_there(trial: Trial) -> None:
+        place, path = where(trial.run)
+        answer = ask(place, path + trial.fill(what), **options)
         expect.status(answer, status)
-        expect.fits(expect.object_of(answer.body), scene.fill(wanted))
+        expect.fits(expect.object_of(answer.body), trial.fill(wanted))
 
     return ask_there
 
 
-def ids_rise(scene: Scene) -> None:
+def ids_rise(trial: Trial) -> None:
     """Require that the events that were posted have rising ids."""
-    expect.rising([expect.an_id(event) for event in scene.events])
+    expect.rising([expect.an_id(event) for event in trial.events])
 
 
-def last_is_newest(scene: Scene) -> None:
+def last_is_newest(trial: Trial) -> None:
     """Require that a poster is told the newest id."""
-    newest = expect.an_id(scene.events[-1])
-    expect.that(scene.poster.last() >= newest, f"an id from {newest} on", "an older one")
+    newest = expect.an_id(trial.events[-1])
+    expect.that(trial.poster.last() >= newest, f"an id from {newest} on", "an older one")

@@ -18,7 +18,7 @@ from oyez.cli.selftest import expect
 from oyez.cli.selftest.expect import Mismatch, NotOffered
 from oyez.cli.selftest.findings import Door
 from oyez.cli.selftest.links import Dial, RawLink, Talk, talking
-from oyez.cli.selftest.visit import NO_KEY, Visit
+from oyez.cli.selftest.run import NO_KEY, Run
 from oyez.errors import OyezError
 
 Event = Mapping[str, object]
@@ -33,11 +33,11 @@ class Poster:
 
     def post(self, event: Event) -> int:
         """Post an event; returns its id."""
-        return expect.told_id(self._call("post", **event))
+        return expect.success_id(self._call("post", **event))
 
     def last(self) -> int:
         """Return the newest id."""
-        return expect.told_id(self._call("last-msg"))
+        return expect.success_id(self._call("last-msg"))
 
 
 def call_api(place: Place, key: str, path: str, body: object = None, repeat_key: str = "") -> Answer:
@@ -53,38 +53,38 @@ def call_api(place: Place, key: str, path: str, body: object = None, repeat_key:
 
 
 @contextmanager
-def api_poster(visit: Visit) -> Iterator[Poster]:
+def api_poster(run: Run) -> Iterator[Poster]:
     """Post by the HTTP API."""
 
     def call(command: str, **event: object) -> object:
         path = {"post": "/publish", "last-msg": "/last"}[command]
-        answer = call_api(visit.main, visit.key, path, event or None)
+        answer = call_api(run.main, run.key, path, event or None)
         expect.status(answer, 200)
         return {"status": "success", "id": expect.an_id(answer.parsed)}
 
-    expect.that(visit.key != "", "a key", "none")
+    expect.that(run.key != "", "a key", "none")
     poster = Poster(call)
     poster.last()
     yield poster
 
 
 @contextmanager
-def raw_link(visit: Visit, who: str) -> Iterator[RawLink]:
+def raw_link(run: Run, who: str) -> Iterator[RawLink]:
     """Connect by raw WebSocket: a listener, a poster, or a stranger to the posters' door who shows no key."""
-    place, path = (visit.main, visit.raw_path) if who == "listener" else (visit.post, visit.post.path or "/")
+    place, path = (run.main, run.raw_path) if who == "listener" else (run.post, run.post.path or "/")
     with web_socket.opened(place, path) as link:
         raw = RawLink(link)
-        if who == "poster" and visit.key:
-            raw.ask("auth", key=visit.key)
+        if who == "poster" and run.key:
+            raw.ask("auth", key=run.key)
         yield raw
 
 
 @contextmanager
-def raw_poster(visit: Visit) -> Iterator[Poster]:
+def raw_poster(run: Run) -> Iterator[Poster]:
     """Post by raw WebSocket, without a key where none is given: some addresses need none."""
-    with raw_link(visit, "stranger") as link:
-        if visit.key:
-            answer = link.ask("auth", key=visit.key)
+    with raw_link(run, "stranger") as link:
+        if run.key:
+            answer = link.ask("auth", key=run.key)
             # Daemons of old know no keys, and posters of old carry on then.
             expect.that(answer.get("status") == "success" or answer.get("code") == "bad-command", "a success", answer)
         poster = Poster(link.ask)
@@ -92,32 +92,32 @@ def raw_poster(visit: Visit) -> Iterator[Poster]:
         yield poster
 
 
-def socketio_link(dial: Dial) -> Callable[[Visit, str], AbstractContextManager[Talk]]:
+def socketio_link(dial: Dial) -> Callable[[Run, str], AbstractContextManager[Talk]]:
     """Connect by Socket.IO: a listener, a sender, or a stranger who has not joined."""
 
     @contextmanager
-    def meet(visit: Visit, who: str) -> Iterator[Talk]:
-        auth: dict[str, object] = {"role": "client"} if who == "listener" else {"role": "sender", "token": visit.key}
-        with talking(visit.main, dial) as talk:
+    def connect(run: Run, who: str) -> Iterator[Talk]:
+        auth: dict[str, object] = {"role": "client"} if who == "listener" else {"role": "sender", "token": run.key}
+        with talking(run.main, dial) as talk:
             if who in ("listener", "sender"):
                 talk.join(auth, expected=f"an answer that lets the {who} in")
             yield talk
 
-    return meet
+    return connect
 
 
 @contextmanager
-def socketio_poster(visit: Visit, dial: Dial = by_websocket) -> Iterator[Poster]:
+def socketio_poster(run: Run, dial: Dial = by_websocket) -> Iterator[Poster]:
     """Post by Socket.IO."""
-    with socketio_link(dial)(visit, "sender") as talk:
+    with socketio_link(dial)(run, "sender") as talk:
         yield Poster(talk.call)
 
 
 class PollFollower:
     """A listener of the long poll, who asks again with the id of each answer."""
 
-    def __init__(self, visit: Visit, opened: ExitStack) -> None:
-        self._visit = visit
+    def __init__(self, run: Run, opened: ExitStack) -> None:
+        self._visit = run
         self._opened = opened
         self._pending: Pending | None = None
         self._last = 0
@@ -158,8 +158,8 @@ class StreamFollower:
     head: Answer
     records: Iterator[Record]
 
-    def __init__(self, visit: Visit, opened: ExitStack) -> None:
-        self._visit = visit
+    def __init__(self, run: Run, opened: ExitStack) -> None:
+        self._visit = run
         self._opened = opened
 
     def open(self, channels: Sequence[str], start: object = None, last_id: str = "", limit_s: float = STEP_S) -> None:
@@ -204,8 +204,8 @@ def _records(lines: Iterator[str]) -> Iterator[Record]:
 class HistoryFollower:
     """A caller of the HTTP API, who asks for what has come."""
 
-    def __init__(self, visit: Visit, _: ExitStack) -> None:
-        self._visit = visit
+    def __init__(self, run: Run, _: ExitStack) -> None:
+        self._visit = run
 
     def follow(self, channels: Sequence[str], start: object = None) -> None:
         """Take note of one channel. Raises NotOffered without the key."""
@@ -225,20 +225,20 @@ DoorFollower = RawLink | Talk | PollFollower | StreamFollower | HistoryFollower
 """Whoever can `follow` channels and `take_event`; both raise Mismatch or OyezError when something else comes."""
 
 
-Meet = Callable[[Visit, str], AbstractContextManager[DoorFollower]]
+Connect = Callable[[Run, str], AbstractContextManager[DoorFollower]]
 """Opens a listener of a door, or whoever else can speak there."""
 
 
-def _http(follower: Callable[[Visit, ExitStack], DoorFollower]) -> Meet:
+def _http(follower: Callable[[Run, ExitStack], DoorFollower]) -> Connect:
     @contextmanager
-    def meet(visit: Visit, _: str) -> Iterator[DoorFollower]:
+    def connect(run: Run, _: str) -> Iterator[DoorFollower]:
         with ExitStack() as opened:
-            yield follower(visit, opened)
+            yield follower(run, opened)
 
-    return meet
+    return connect
 
 
-LISTENERS: dict[Door, Meet] = {
+LISTENERS: dict[Door, Connect] = {
     Door.SOCKETIO: socketio_link(by_websocket),
     Door.POLLING: socketio_link(by_polling),
     Door.WEBSOCKET: raw_link,
@@ -247,30 +247,30 @@ LISTENERS: dict[Door, Meet] = {
     Door.API: _http(HistoryFollower),
 }
 
-OpenPoster = Callable[[Visit], AbstractContextManager[Poster]]
+OpenPoster = Callable[[Run], AbstractContextManager[Poster]]
 
 # Whether or not the daemon has the door; the best one first.
 _POSTERS: dict[Door, OpenPoster] = {
     Door.API: api_poster,
     Door.SOCKETIO: socketio_poster,
     Door.POST: raw_poster,
-    Door.POLLING: lambda visit: socketio_poster(visit, by_polling),
+    Door.POLLING: lambda run: socketio_poster(run, by_polling),
 }
 
 
-def posters_of(visit: Visit) -> dict[Door, OpenPoster]:
+def posters_of(run: Run) -> dict[Door, OpenPoster]:
     """Find the doors that let this run post, the one that is asked first at the front."""
 
     def works(opened: OpenPoster) -> bool:
         try:
-            with opened(visit):
+            with opened(run):
                 return True
         except (OyezError, Mismatch):
             return False
 
-    return visit.once("posters", lambda: {door: opened for door, opened in _POSTERS.items() if works(opened)})
+    return run.once("posters", lambda: {door: opened for door, opened in _POSTERS.items() if works(opened)})
 
 
-def any_poster(visit: Visit) -> AbstractContextManager[Poster]:
+def any_poster(run: Run) -> AbstractContextManager[Poster]:
     """Post at whichever door takes posts."""
-    return next(iter(posters_of(visit).values()))(visit)
+    return next(iter(posters_of(run).values()))(run)

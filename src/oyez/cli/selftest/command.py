@@ -54,14 +54,14 @@ def selftest(
     For scripts: [bold]oyez selftest --json | jq '.checks[] | select(.outcome == "failed")'[/bold]
     """
     # WebSockets and HTTP clients must not slow `oyez post` down.
-    from oyez.cli.selftest import examiner, report, visit  # noqa: PLC0415
+    from oyez.cli.selftest import examiner, report, run  # noqa: PLC0415
 
     began = time.monotonic()
-    run = visit.Visit(url, key, post_url=post_url, poll_url=poll_url)
-    shown = report.choose_report(run.main.url(), began, as_json=as_json)
+    this_run = run.Run(url, key, post_url=post_url, poll_url=poll_url)
+    shown = report.choose_report(this_run.main.url(), began, as_json=as_json)
     for door in dict.fromkeys(only or Door):
         with shown.progress() as announce:
-            for result in examiner.examine(door, run, announce, slow=slow):
+            for result in examiner.examine(door, this_run, announce, slow=slow):
                 shown.add(result)
         shown.end_group(TITLES[door])
     shown.conclude()

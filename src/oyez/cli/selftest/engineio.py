@@ -12,11 +12,11 @@ from oyez.cli.probe.socketio import Polling, Session, probed, target
 from oyez.cli.probe.sockets import STEP_S
 from oyez.cli.probe.web_socket import opened
 from oyez.cli.selftest import expect
-from oyez.cli.selftest.checks import ALWAYS, A, Check, Scene, Step, event_of, follows, gets, hears_only, needs, posts
+from oyez.cli.selftest.checks import ALWAYS, A, Check, Step, Trial, event_of, follows, gets, hears_only, needs, posts
 from oyez.cli.selftest.expect import Mismatch, NotOffered
 from oyez.cli.selftest.links import Talk, receive
+from oyez.cli.selftest.run import Run
 from oyez.cli.selftest.socketio import calls, open_session
-from oyez.cli.selftest.visit import Visit
 
 _BEYOND = 100
 _MOST_BYTES = 2**24  # a limit above this is not tried
@@ -30,8 +30,8 @@ _PROBED_TO_POST = needs("probe-answered", posts=True)
 def _opens_none(version: str = "4", **query: str) -> Step:
     """Require 400, or a WebSocket that is closed without a word: so does the library of the Node daemons."""
 
-    def open_in_vain(scene: Scene) -> None:
-        place = scene.visit.main
+    def open_in_vain(trial: Trial) -> None:
+        place = trial.run.main
         try:
             with opened(place, target(place, "websocket", version=version, **query)) as link:
                 raise Mismatch("status 400", f"a WebSocket that says {receive(link)}")
@@ -44,14 +44,14 @@ def _opens_none(version: str = "4", **query: str) -> Step:
 
 
 def _is_refused(query: str, code: int, message: str, **options: object) -> Step:
-    def where(visit: Visit) -> tuple[Place, str]:
-        return visit.main, f"{visit.base}/socket.io/"
+    def where(run: Run) -> tuple[Place, str]:
+        return run.main, f"{run.base}/socket.io/"
 
     return gets(where, query, 400, {"code": code, "message": message}, **options)
 
 
-def _join_and_overdo(scene: Scene) -> tuple[Session, str]:
-    talk: Talk = scene.party("stranger")
+def _join_and_overdo(trial: Trial) -> tuple[Session, str]:
+    talk: Talk = trial.client("stranger")
     talk.join()
     assert talk.session.handshake is not None  # `talking` has seen to it
     limit = talk.session.handshake.maxPayload
@@ -60,8 +60,8 @@ def _join_and_overdo(scene: Scene) -> tuple[Session, str]:
     return talk.session, f'42["no-such-event","{"x" * (limit + _BEYOND)}"]'
 
 
-def _close_on_oversize(scene: Scene) -> None:
-    session, packet = _join_and_overdo(scene)
+def _close_on_oversize(trial: Trial) -> None:
+    session, packet = _join_and_overdo(trial)
     session.transport.send(packet)
     session.transport.until = time.monotonic() + STEP_S
     try:
@@ -71,8 +71,8 @@ def _close_on_oversize(scene: Scene) -> None:
         expect.that(error.code == _TOO_BIG, f"the WebSocket closed with {_TOO_BIG}", f"closed with {error.code}")
 
 
-def _refuse_oversize(scene: Scene) -> None:
-    session, packet = _join_and_overdo(scene)
+def _refuse_oversize(trial: Trial) -> None:
+    session, packet = _join_and_overdo(trial)
     answer = _polling(session).post(packet)
     expect.that(answer.status == 413, "status 413", f"status {answer.status}")
 
@@ -82,22 +82,22 @@ def _polling(session: Session) -> Polling:
     return session.transport
 
 
-def _forbid_storing(scene: Scene) -> None:
-    came = _polling(scene.party("stranger").session).opening.headers.get("cache-control", "")
+def _forbid_storing(trial: Trial) -> None:
+    came = _polling(trial.client("stranger").session).opening.headers.get("cache-control", "")
     expect.that("no-store" in came, "Cache-Control: no-store", came or "no such header")
 
 
-def _offer(scene: Scene) -> None:
-    upgrades = _polling(scene.party("stranger").session).handshake.upgrades
+def _offer(trial: Trial) -> None:
+    upgrades = _polling(trial.client("stranger").session).handshake.upgrades
     expect.that("websocket" in upgrades, '"upgrades":["websocket"]', upgrades)
 
 
 def _probes(who: str) -> Step:
     """Open the WebSocket that a polling session may move to, which has to answer the probe."""
 
-    def probe(scene: Scene) -> None:
+    def probe(trial: Trial) -> None:
         try:
-            scene.found["probed"] = scene.open(probed(_polling(scene.party(who).session)))
+            trial.found["probed"] = trial.open(probed(_polling(trial.client(who).session)))
         except WrongPacket as error:
             raise Mismatch(error.expected, error.came) from error
 
@@ -106,21 +106,21 @@ def _probes(who: str) -> Step:
 
 def _moves(who: str) -> Step:
     """Move a session to the WebSocket that has answered the probe."""
-    return lambda scene: scene.party(who).session.move(scene.found["probed"])
+    return lambda trial: trial.client(who).session.move(trial.found["probed"])
 
 
-def _wait_for_poll(scene: Scene) -> None:
-    polling = _polling(scene.party().session)
-    scene.found["pending"] = scene.open(asked(polling.place, polling.target))
+def _wait_for_poll(trial: Trial) -> None:
+    polling = _polling(trial.client().session)
+    trial.found["pending"] = trial.open(asked(polling.place, polling.target))
 
 
-def _has_noop(scene: Scene) -> None:
-    expect.equal(scene.found["pending"].answer().body, _NOOP)
+def _has_noop(trial: Trial) -> None:
+    expect.equal(trial.found["pending"].answer().body, _NOOP)
 
 
-def _join_as_sender(scene: Scene) -> None:
-    auth = {"role": "sender", "token": scene.visit.key}
-    scene.party("stranger").join(auth, expected="an answer that lets the sender in")
+def _join_as_sender(trial: Trial) -> None:
+    auth = {"role": "sender", "token": trial.run.key}
+    trial.client("stranger").join(auth, expected="an answer that lets the sender in")
 
 
 # fmt: off

@@ -11,88 +11,88 @@ from oyez.cli.probe.report import Status
 from oyez.cli.probe.socketio import by_polling
 from oyez.cli.selftest import clients
 from oyez.cli.selftest.across import ACROSS
-from oyez.cli.selftest.checks import Check, Scene
-from oyez.cli.selftest.clients import LISTENERS, Meet, OpenPoster, any_poster, posters_of, socketio_poster
+from oyez.cli.selftest.checks import Check, Trial
+from oyez.cli.selftest.clients import LISTENERS, Connect, OpenPoster, any_poster, posters_of, socketio_poster
 from oyez.cli.selftest.engineio import ON_POLLING, ON_WEBSOCKET, UPGRADE
 from oyez.cli.selftest.expect import Mismatch, NotOffered
 from oyez.cli.selftest.findings import Door, Result
 from oyez.cli.selftest.http_doors import API, EVENT_STREAM, LONG_POLL, STATUS
+from oyez.cli.selftest.run import NO_KEY, Run
 from oyez.cli.selftest.socketio import socketio_checks
-from oyez.cli.selftest.visit import NO_KEY, Visit
 from oyez.cli.selftest.websocket import POST, WEBSOCKET
 from oyez.errors import OyezError
 
 _NO_POSTER = "no door lets this run post"
 
 
-def _silenced(visit: Visit) -> str:
-    if posters_of(visit):
+def _silenced(run: Run) -> str:
+    if posters_of(run):
         return ""
-    return _NO_POSTER if visit.key else NO_KEY
+    return _NO_POSTER if run.key else NO_KEY
 
 
-def _silenced_without_key(visit: Visit) -> str:
-    return "" if visit.key else NO_KEY
+def _silenced_without_key(run: Run) -> str:
+    return "" if run.key else NO_KEY
 
 
-def _silenced_at_post(visit: Visit) -> str:
+def _silenced_at_post(run: Run) -> str:
     """Some addresses of raw posters need no key."""
-    return "" if visit.key or Door.POST in posters_of(visit) else NO_KEY
+    return "" if run.key or Door.POST in posters_of(run) else NO_KEY
 
 
-class _Doorway(NamedTuple):
+class _DoorChecks(NamedTuple):
     """The checks of a door, who they are made with, and why these may not post; empty if they may."""
 
     checks: Sequence[Check]
-    meet: Meet
+    connect: Connect
     poster: OpenPoster = any_poster
-    silenced: Callable[[Visit], str] = _silenced
+    silenced: Callable[[Run], str] = _silenced
 
 
-def _over_polling(checks: Sequence[Check]) -> _Doorway:
-    poster: OpenPoster = lambda visit: socketio_poster(visit, by_polling)  # noqa: E731
-    return _Doorway(checks, LISTENERS[Door.POLLING], poster, _silenced_without_key)
+def _over_polling(checks: Sequence[Check]) -> _DoorChecks:
+    poster: OpenPoster = lambda run: socketio_poster(run, by_polling)  # noqa: E731
+    return _DoorChecks(checks, LISTENERS[Door.POLLING], poster, _silenced_without_key)
 
 
-DOORWAYS = {
-    Door.SOCKETIO: _Doorway(
+DOORS = {
+    Door.SOCKETIO: _DoorChecks(
         socketio_checks(ON_WEBSOCKET), LISTENERS[Door.SOCKETIO], socketio_poster, _silenced_without_key
     ),
     Door.POLLING: _over_polling(socketio_checks(ON_POLLING)),
     Door.UPGRADE: _over_polling(UPGRADE),
-    Door.WEBSOCKET: _Doorway(WEBSOCKET, LISTENERS[Door.WEBSOCKET]),
-    Door.POST: _Doorway(POST, LISTENERS[Door.WEBSOCKET], clients.raw_poster, _silenced_at_post),
-    Door.LONG_POLL: _Doorway(LONG_POLL, LISTENERS[Door.LONG_POLL]),
-    Door.SSE: _Doorway(EVENT_STREAM, LISTENERS[Door.SSE]),
-    Door.API: _Doorway(API, LISTENERS[Door.API], clients.api_poster, _silenced_without_key),
-    Door.STATUS: _Doorway(STATUS, LISTENERS[Door.API]),
-    Door.ACROSS: _Doorway(ACROSS, LISTENERS[Door.API]),
+    Door.WEBSOCKET: _DoorChecks(WEBSOCKET, LISTENERS[Door.WEBSOCKET]),
+    Door.POST: _DoorChecks(POST, LISTENERS[Door.WEBSOCKET], clients.raw_poster, _silenced_at_post),
+    Door.LONG_POLL: _DoorChecks(LONG_POLL, LISTENERS[Door.LONG_POLL]),
+    Door.SSE: _DoorChecks(EVENT_STREAM, LISTENERS[Door.SSE]),
+    Door.API: _DoorChecks(API, LISTENERS[Door.API], clients.api_poster, _silenced_without_key),
+    Door.STATUS: _DoorChecks(STATUS, LISTENERS[Door.API]),
+    Door.ACROSS: _DoorChecks(ACROSS, LISTENERS[Door.API]),
 }
 
 
-def examine(door: Door, visit: Visit, announce: Callable[[str], None], *, slow: bool) -> Iterator[Result]:
+def examine(door: Door, run: Run, announce: Callable[[str], None], *, slow: bool) -> Iterator[Result]:
     """Make the checks of one door; a door that is not there is one result.
 
     Args:
         door: which.
-        visit: the run.
+        run: knows where the door is.
         announce: is called with the code of the check that comes next.
         slow: make the checks that take long, too.
 
     """
     held: set[str] = set()
-    gate = {check.name for check in DOORWAYS[door].checks[:1]} & {"opens"}
-    for check in DOORWAYS[door].checks:
+    gate = {check.name for check in DOORS[door].checks[:1]} & {"opens"}
+    for check in DOORS[door].checks:
         code = f"{door}.{check.name}"
         announce(code)
-        reason = DOORWAYS[door].silenced(visit) if check.when.posts else ""
+        reason = DOORS[door].silenced(run) if check.when.posts else ""
         if not reason and check.when.slow and not slow:
             reason = "it takes long: --slow"
         missing = next((name for name in (*(gate - {check.name}), *check.when.names) if name not in held), "")
         if not reason and missing:
             reason = f"{door}.{missing} has to hold first"
         skipped = Result(door, code, check.sentence, Status.SKIPPED, reason=reason)
-        result = skipped if reason else make(door, check, visit)
+        result = skipped if reason else make(door, check, run)
         yield result
         if result.status is Status.OK:
             held.add(check.name)
@@ -100,15 +100,15 @@ def examine(door: Door, visit: Visit, announce: Callable[[str], None], *, slow: 
             return
 
 
-def make(door: Door, check: Check, visit: Visit) -> Result:
+def make(door: Door, check: Check, run: Run) -> Result:
     """Make one check, whatever else holds."""
     began = time.perf_counter()
     status, expected, came, reason = Status.OK, "", "", ""
-    scene = Scene(visit, DOORWAYS[door].meet, DOORWAYS[door].poster)
+    trial = Trial(run, DOORS[door].connect, DOORS[door].poster)
     try:
-        with scene.opened:
+        with trial.opened:
             for step in check.steps:
-                step(scene)
+                step(trial)
     except NotOffered as error:
         status, reason = Status.NOT_OFFERED, str(error)
     except Mismatch as error:

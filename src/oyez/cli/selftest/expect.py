@@ -90,7 +90,7 @@ def an_id(answer: object, *, at_least: int = 1) -> int:
     return value
 
 
-def told_id(answer: object, *, at_least: int = 1) -> int:
+def success_id(answer: object, *, at_least: int = 1) -> int:
     """Take the id out of ``{"status":"success","id":5}``, a command's answer."""
     that(an_object(answer, '{"status":"success","id":…}').get("status") == "success", "a success", answer)
     return an_id(answer, at_least=at_least)

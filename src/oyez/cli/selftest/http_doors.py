@@ -21,8 +21,8 @@ from oyez.cli.selftest.checks import (
     B,
     C,
     Check,
-    Scene,
     Step,
+    Trial,
     event_of,
     follows,
     gets,
@@ -36,7 +36,7 @@ from oyez.cli.selftest.checks import (
 )
 from oyez.cli.selftest.clients import StreamFollower, call_api
 from oyez.cli.selftest.expect import Mismatch, NotOffered, Part
-from oyez.cli.selftest.visit import Visit, is_elsewhere
+from oyez.cli.selftest.run import Run, is_elsewhere
 
 # --- long poll --------------------------------------------------------------------------------------------------------
 
@@ -44,68 +44,68 @@ _LONGEST_WAIT_S = 90.0  # daemons of old wait 60 s
 _GAP_HEADER = "oyez-gap"
 
 
-def _polls(visit: Visit) -> tuple[Place, str]:
-    return visit.poll, visit.poll_path
+def _polls(run: Run) -> tuple[Place, str]:
+    return run.poll, run.poll_path
 
 
-def _poll(scene: Scene, what: str) -> Answer:
-    return ask(scene.visit.poll, scene.visit.poll_path + scene.fill(what))
+def _poll(trial: Trial, what: str) -> Answer:
+    return ask(trial.run.poll, trial.run.poll_path + trial.fill(what))
 
 
-def _open_poll(scene: Scene) -> None:
-    answer = _poll(scene, "")
-    if not scene.visit.poll_is_named and is_elsewhere(answer):
+def _open_poll(trial: Trial) -> None:
+    answer = _poll(trial, "")
+    if not trial.run.poll_is_named and is_elsewhere(answer):
         raise NotOffered(f"HTTP status {answer.status}")
     expect.equal([answer.status, answer.body], [400, "400 Bad Request"])
 
 
-def _miss(scene: Scene) -> None:
-    answer = ask(scene.visit.poll, f"{scene.visit.poll.path.rstrip('/')}/{scene.fill(A)}")
+def _miss(trial: Trial) -> None:
+    answer = ask(trial.run.poll, f"{trial.run.poll.path.rstrip('/')}/{trial.fill(A)}")
     expect.that(answer.status == 404, "status 404", f"status {answer.status}")
-    if scene.visit.poll_is_named:
+    if trial.run.poll_is_named:
         expect.equal(answer.body, "404 Not Found")
 
 
-def _begin(scene: Scene) -> None:
+def _begin(trial: Trial) -> None:
     try:
-        hears(0)(scene)
+        hears(0)(trial)
     except Trouble as error:
         if error.kind is not Kind.SILENT:
             raise
         raise NotOffered("replay without an id (history.replay_without_start = 0)") from error
 
 
-def _wait(scene: Scene) -> None:
-    listeners = [scene.party(name) for name in ("one", "other")]
+def _wait(trial: Trial) -> None:
+    listeners = [trial.client(name) for name in ("one", "other")]
     for listener in listeners:
-        listener.follow([scene.fill(A)], scene.poster.last())
-    event = scene.post(event_of(A, {"a": 1}))
+        listener.follow([trial.fill(A)], trial.poster.last())
+    event = trial.post(event_of(A, {"a": 1}))
     for listener in listeners:
         expect.equal(listener.take_event(), event)
 
 
-def _demand_gaps(scene: Scene) -> None:
+def _demand_gaps(trial: Trial) -> None:
     """Oyez tells browsers on every answer that they may read this header."""
-    if _GAP_HEADER not in _poll(scene, "").headers.get("access-control-expose-headers", "").lower():
+    if _GAP_HEADER not in _poll(trial, "").headers.get("access-control-expose-headers", "").lower():
         raise NotOffered("word of gaps")
 
 
-def _expect_gap(scene: Scene, gaps: object) -> None:
-    wanted = scene.fill(Part({"channel": A, "from": 1}))
+def _expect_gap(trial: Trial, gaps: object) -> None:
+    wanted = trial.fill(Part({"channel": A, "from": 1}))
     expect.that(isinstance(gaps, list) and len(gaps) == 1 and wanted.is_in(gaps[0]), [wanted], gaps)
 
 
-def _tell_gap(scene: Scene) -> None:
-    header = _poll(scene, f"{A}?last=1").headers.get(_GAP_HEADER, "")
-    _expect_gap(scene, expect.json_of(header, f"the header {_GAP_HEADER}"))
+def _tell_gap(trial: Trial) -> None:
+    header = _poll(trial, f"{A}?last=1").headers.get(_GAP_HEADER, "")
+    _expect_gap(trial, expect.json_of(header, f"the header {_GAP_HEADER}"))
 
 
-def _tell_gap_at_once(scene: Scene) -> None:
-    _expect_gap(scene, expect.object_of(_poll(scene, f"{A}?last=1&notify=1").body).get("gaps"))
+def _tell_gap_at_once(trial: Trial) -> None:
+    _expect_gap(trial, expect.object_of(_poll(trial, f"{A}?last=1&notify=1").body).get("gaps"))
 
 
-def _find_out(scene: Scene) -> None:
-    answer = _poll(scene, f"{A}?nowait=1")
+def _find_out(trial: Trial) -> None:
+    answer = _poll(trial, f"{A}?nowait=1")
     expect.equal([answer.status, expect.object_of(answer.body).get("gaps")], [200, []])
 
 
@@ -138,47 +138,47 @@ LONG_POLL = (
 _LONGEST_HEARTBEAT_S = 60.0
 
 
-def _streams(visit: Visit) -> tuple[Place, str]:
-    return visit.main, visit.stream_path
+def _streams(run: Run) -> tuple[Place, str]:
+    return run.main, run.stream_path
 
 
-def _open_stream(scene: Scene) -> None:
-    answer = ask(scene.visit.main, scene.visit.stream_path)
+def _open_stream(trial: Trial) -> None:
+    answer = ask(trial.run.main, trial.run.stream_path)
     if is_elsewhere(answer):
         raise NotOffered(f"HTTP status {answer.status}")
-    stream: StreamFollower = scene.party()
-    stream.open([scene.fill(A)])
+    stream: StreamFollower = trial.client()
+    stream.open([trial.fill(A)])
     for name, value in {"content-type": "text/event-stream", "cache-control": "no-store"}.items():
         came = stream.head.headers.get(name, "")
         expect.that(value in came, f"{name}: {value}", came or "no such header")
 
 
-def _begin_with_status(scene: Scene) -> None:
-    scene.party().open([scene.fill(A)])
-    record = next(scene.party().records)
+def _begin_with_status(trial: Trial) -> None:
+    trial.client().open([trial.fill(A)])
+    record = next(trial.client().records)
     expect.equal([record.get("event"), expect.object_of(record.get("data", ""))], ["status", {"status": "success"}])
     for name in ("id", "retry"):
         expect.that(record.get(name, "").isdecimal(), f"a number as {name}", record)
 
 
-def _follow_by_header(scene: Scene) -> None:
-    scene.party().follow(scene.fill([A, B]), 1, last_id=str(scene.fill(nth(0))))
+def _follow_by_header(trial: Trial) -> None:
+    trial.client().follow(trial.fill([A, B]), 1, last_id=str(trial.fill(nth(0))))
 
 
-def _tell_stream_gap(scene: Scene) -> None:
-    scene.party().open([scene.fill(A)], 1)
-    records: Iterator[dict[str, str]] = scene.party().records
+def _tell_stream_gap(trial: Trial) -> None:
+    trial.client().open([trial.fill(A)], 1)
+    records: Iterator[dict[str, str]] = trial.client().records
     expect.equal(expect.object_of(next(records).get("data", "")), {"status": "success", "recovered": False})
     record = next(records)
     gap = expect.object_of(record.get("data", ""))
-    expect.equal([record.get("event"), gap.get("channel"), gap.get("from")], ["gap", scene.fill(A), 1])
+    expect.equal([record.get("event"), gap.get("channel"), gap.get("from")], ["gap", trial.fill(A), 1])
 
 
-def _beat(scene: Scene) -> None:
-    scene.party().open([scene.fill(A)], limit_s=_LONGEST_HEARTBEAT_S)
-    next(scene.party().records)
+def _beat(trial: Trial) -> None:
+    trial.client().open([trial.fill(A)], limit_s=_LONGEST_HEARTBEAT_S)
+    next(trial.client().records)
     for _ in range(2):  # the first comes behind the replay, the second when its time has come
-        record = next(scene.party().records)
+        record = next(trial.client().records)
         expect.that("" in record and "data" not in record, "a comment", record)
 
 
@@ -207,13 +207,13 @@ _TAKEN = needs("key-taken", posts=True)
 _PUBLISHED = needs("key-taken", "publish", posts=True)
 
 
-def _call(scene: Scene, path: str, body: object = None, key: str | None = None, repeat_key: str = "") -> Answer:
-    key = scene.visit.key if key is None else key
-    return call_api(scene.visit.main, key, scene.fill(path), scene.fill(body), scene.fill(repeat_key))
+def _call(trial: Trial, path: str, body: object = None, key: str | None = None, repeat_key: str = "") -> Answer:
+    key = trial.run.key if key is None else key
+    return call_api(trial.run.main, key, trial.fill(path), trial.fill(body), trial.fill(repeat_key))
 
 
-def _open_api(scene: Scene) -> None:
-    answer = _call(scene, "/last", key="")
+def _open_api(trial: Trial) -> None:
+    answer = _call(trial, "/last", key="")
     if answer.status in (404, 405, 501) or answer.is_page:
         raise NotOffered(f"HTTP status {answer.status}")
     expect.that(answer.status in _REFUSED, "status 401", f"status {answer.status}: {answer.body}")
@@ -221,8 +221,8 @@ def _open_api(scene: Scene) -> None:
     expect.that(code in ("unauthorized", "too-many-failures"), "unauthorized", answer.body)
 
 
-def _refuse_key(scene: Scene) -> None:
-    answer = _call(scene, "/publish", event_of(A), key=scene.visit.wrong_key)
+def _refuse_key(trial: Trial) -> None:
+    answer = _call(trial, "/publish", event_of(A), key=trial.run.wrong_key)
     expect.that(answer.status in _REFUSED, "status 401", f"status {answer.status}: {answer.body}")
 
 
@@ -231,21 +231,21 @@ def _is_openapi(body: object) -> None:
     expect.that(str(document.get("openapi")).startswith("3."), "an OpenAPI document", list(document))
 
 
-def _tells(path: str, wanted: object = expect.an_object, key: str | None = None, **members: object) -> Step:
-    def ask_for(scene: Scene) -> None:
-        answer = _call(scene, path, key=key)
+def _answers(path: str, wanted: object = expect.an_object, key: str | None = None, **members: object) -> Step:
+    def ask_for(trial: Trial) -> None:
+        answer = _call(trial, path, key=key)
         expect.status(answer, 200)
         told = expect.object_of(answer.body)
         expect.fits(told, wanted)
-        for name, member in scene.fill(members).items():
+        for name, member in trial.fill(members).items():
             expect.equal(told.get(name), member)
 
     return ask_for
 
 
 def _is_refused(status: int, code: str, path: str = "/publish", body: object = None, **keys: str) -> Step:
-    def ask_in_vain(scene: Scene) -> None:
-        answer = _call(scene, path, body, **keys)
+    def ask_in_vain(trial: Trial) -> None:
+        answer = _call(trial, path, body, **keys)
         expect.status(answer, status)
         told = expect.object_of(answer.body)
         expect.equal(told.get("code"), code)
@@ -257,15 +257,15 @@ def _is_refused(status: int, code: str, path: str = "/publish", body: object = N
 def _publishes(count: int, body: object, repeat_key: str = "") -> Step:
     """Publish so many events, and note their ids, which have to rise."""
 
-    def publish(scene: Scene) -> None:
-        answer = _call(scene, "/publish", body, repeat_key=repeat_key)
+    def publish(trial: Trial) -> None:
+        answer = _call(trial, "/publish", body, repeat_key=repeat_key)
         expect.status(answer, 200)
         told = expect.object_of(answer.body)
         ids = told.get("ids", [told.get("id")])
         if not isinstance(ids, list) or not all(type(each) is int for each in ids) or ids != sorted(set(ids)):
             raise Mismatch(f"{count} ids that rise", told)
         expect.that(len(ids) == count, f"{count} ids that rise", told)
-        scene.events += [{"id": event_id} for event_id in ids]
+        trial.events += [{"id": event_id} for event_id in ids]
 
     return publish
 
@@ -273,12 +273,12 @@ def _publishes(count: int, body: object, repeat_key: str = "") -> Step:
 def _keeps(channel: str, *places: int) -> Step:
     """Require that a channel's history has these events and no others."""
 
-    def look(scene: Scene) -> None:
-        answer = _call(scene, f"/channels/{channel}/history")
+    def look(trial: Trial) -> None:
+        answer = _call(trial, f"/channels/{channel}/history")
         expect.status(answer, 200)
         events = expect.object_of(answer.body).get("events")
         came = [expect.an_id(event) for event in events] if isinstance(events, list) else []
-        expect.equal(came, [scene.events[place]["id"] for place in places])
+        expect.equal(came, [trial.events[place]["id"] for place in places])
 
     return look
 
@@ -294,10 +294,10 @@ API = (
     Check("opens", "Without the key the API tells nothing: status 401.", ALWAYS, _open_api),
     Check("refuses-wrong-key", "With a wrong key nothing can be posted.", ALWAYS, _refuse_key),
     Check("describes-itself", "The API describes itself to everyone.", ALWAYS,
-          _tells("/openapi.json", _is_openapi, key="")),
+          _answers("/openapi.json", _is_openapi, key="")),
     Check("not-found", "Another path is answered 404, in the form of all refusals.", ALWAYS,
           _is_refused(404, "not-found", "/no-such-path", key="")),
-    Check("key-taken", "With the key the newest id is told.", POSTS, _tells("/last", expect.an_id)),
+    Check("key-taken", "With the key the newest id is told.", POSTS, _answers("/last", expect.an_id)),
     Check("publish", "An event is posted, and its id told.", _TAKEN,
           posts(A, {"a": 1}), posts(B), ids_rise, last_is_newest),
     Check("refuses-bad-requests", "What is no proper request is refused with 400 and a code.", _TAKEN,
@@ -318,12 +318,12 @@ API = (
           _keeps(A, 0, 2), _keeps(A, 1, 2)),
     Check("channels", "The list of channels names each with its newest id.", _PUBLISHED,
           _publishes(1, event_of(A, 1)),
-          _tells(f"/channels?prefix={A}", channels=[{"name": A, "listeners": 0, "last_id": nth(0)}])),
+          _answers(f"/channels?prefix={A}", channels=[{"name": A, "listeners": 0, "last_id": nth(0)}])),
     Check("history", "The history of a channel has its events behind an id, oldest first, page by page.", _PUBLISHED,
           _publishes(4, _numbered(4)),
-          _tells(f"/channels/{A}/history?since={nth(0)}&limit=2",
+          _answers(f"/channels/{A}/history?since={nth(0)}&limit=2",
                  events=[{"id": nth(n), **event_of(A, n)} for n in (1, 2)], gap=None, next=nth(2)),
-          _tells(f"/channels/{A}/history?since={nth(2)}&limit=2",
+          _answers(f"/channels/{A}/history?since={nth(2)}&limit=2",
                  events=[{"id": nth(3), **event_of(A, 3)}], next=None)),
 )
 # fmt: on
@@ -333,21 +333,21 @@ API = (
 _SAMPLE = re.compile(r"^oyez_\w+(\{[^}]*\})? [0-9.e+-]+$", re.MULTILINE)
 
 
-def _get(scene: Scene, path: str) -> Answer:
+def _get(trial: Trial, path: str) -> Answer:
     """Ask. Raises NotOffered: a proxy had better not pass these paths on."""
-    answer = ask(scene.visit.main, scene.visit.base + path)
+    answer = ask(trial.run.main, trial.run.base + path)
     if answer.status == 404 or answer.is_page:
         raise NotOffered(f"{path} (HTTP status {answer.status})")
     return answer
 
 
-def _check_health(scene: Scene) -> None:
-    answer = _get(scene, "/healthz")
+def _check_health(trial: Trial) -> None:
+    answer = _get(trial, "/healthz")
     expect.equal([answer.status, expect.object_of(answer.body)], [200, {"status": "ok"}])
 
 
-def _check_metrics(scene: Scene) -> None:
-    answer = _get(scene, "/metrics")
+def _check_metrics(trial: Trial) -> None:
+    answer = _get(trial, "/metrics")
     expect.that(answer.status == 200, "status 200", f"status {answer.status}")
     expect.that(_SAMPLE.search(answer.body) is not None, "samples named oyez_…", answer.body[:200])
 

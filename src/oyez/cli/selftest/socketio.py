@@ -18,8 +18,8 @@ from oyez.cli.selftest.checks import (
     A,
     B,
     Check,
-    Scene,
     Step,
+    Trial,
     asks,
     event_of,
     follows,
@@ -34,7 +34,7 @@ from oyez.cli.selftest.checks import (
 )
 from oyez.cli.selftest.expect import Mismatch, NotOffered, Part
 from oyez.cli.selftest.links import ENDS, JOINED, REFUSED, Talk
-from oyez.cli.selftest.visit import absent
+from oyez.cli.selftest.run import absent
 from oyez.errors import OyezError
 
 _MESSAGES: tuple[object, ...] = (
@@ -54,13 +54,13 @@ _BAD_CHANNEL = _error("invalid-channel", "Invalid channel")
 # --- who is let in, and as what ---------------------------------------------------------------------------------------
 
 
-def open_session(scene: Scene) -> None:
+def open_session(trial: Trial) -> None:
     """Open a session. Raises NotOffered if there is no Socket.IO at all."""
     try:
-        scene.party("stranger")
+        trial.client("stranger")
     except NotOpened as error:
         reason = absent(error)
-        if isinstance(reason, NotOffered) and scene.visit.has_socketio:  # thus over the other transport
+        if isinstance(reason, NotOffered) and trial.run.has_socketio:  # thus over the other transport
             raise Mismatch("a session over this transport too", str(reason)) from error
         raise reason from error
 
@@ -70,31 +70,31 @@ def _join(talk: Talk, auth: object = None) -> None:
     expect.that(isinstance(payload.get("sid"), str) and payload["sid"] != "", JOINED, payload)
 
 
-def _join_as_listener(scene: Scene) -> None:
-    for auth in (None, {}, {"role": "client"}, {"role": "guest", "token": scene.visit.wrong_key}):
-        with scene.meet(scene.visit, "stranger") as talk:
+def _join_as_listener(trial: Trial) -> None:
+    for auth in (None, {}, {"role": "client"}, {"role": "guest", "token": trial.run.wrong_key}):
+        with trial.connect(trial.run, "stranger") as talk:
             assert isinstance(talk, Talk)
             _join(talk, auth)
             talk.say("last-msg")
             talk.hear("last-response")
 
 
-def _refuse_wrong_key(scene: Scene) -> None:
-    talk: Talk = scene.party("stranger")
+def _refuse_wrong_key(trial: Trial) -> None:
+    talk: Talk = trial.client("stranger")
     try:
-        answer = talk.join({"role": "sender", "token": scene.visit.wrong_key}, REFUSED)
+        answer = talk.join({"role": "sender", "token": trial.run.wrong_key}, REFUSED)
     except Mismatch as error:
         if isinstance(error.__cause__, ENDS):
             raise NotOffered("words of a refusal: the session ended, as after too many wrong keys") from error
         raise
     expect.equal(answer, {"message": "Authentication failed"})
     with suppress(Mismatch, OyezError):
-        if scene.visit.key:  # nothing is checked: Oyez takes a wrong key back when the right one follows
-            talk.join({"role": "sender", "token": scene.visit.key})
+        if trial.run.key:  # nothing is checked: Oyez takes a wrong key back when the right one follows
+            talk.join({"role": "sender", "token": trial.run.key})
 
 
-def _refuse_namespace(scene: Scene) -> None:
-    talk: Talk = scene.party("stranger")
+def _refuse_namespace(trial: Trial) -> None:
+    talk: Talk = trial.client("stranger")
     answer = talk.join(answer=f"{REFUSED} in /oyez-selftest", namespace="/oyez-selftest")
     expect.equal(answer, {"message": "Invalid namespace"})
     _join(talk)  # a refusal ends nothing
@@ -106,7 +106,7 @@ _JOINING = (
     Check("listener-joins", "Whoever claims no role, or another than sender, joins as a listener.", ALWAYS,
           _join_as_listener),
     Check("sender-joins", "A sender with the key joins.", POSTS,
-          lambda scene: _join(scene.party("stranger"), {"role": "sender", "token": scene.visit.key})),
+          lambda trial: _join(trial.client("stranger"), {"role": "sender", "token": trial.run.key})),
     Check("refuses-wrong-key", "A sender with a wrong key is refused, in the contract's words.", ALWAYS,
           _refuse_wrong_key),
     Check("refuses-other-namespaces", "No other namespace can be joined.", ALWAYS, _refuse_namespace),
@@ -141,9 +141,9 @@ def _no_channel(error: object) -> None:
     _read_limit(error, "invalid-channel", _NO_CHANNEL, 100)
 
 
-def _refuse_many(scene: Scene) -> None:
-    listener: Talk = scene.party()
-    name = scene.fill(A)
+def _refuse_many(trial: Trial) -> None:
+    listener: Talk = trial.client()
+    name = trial.fill(A)
     listener.say("set-filter", filter=[name] * _MANY)
     answer = listener.take("an event")
     if answer.name == "the event 'status'":
@@ -156,10 +156,10 @@ def _refuse_many(scene: Scene) -> None:
     listener.follow([name] * most)
 
 
-def _answer_by_event(scene: Scene) -> None:
+def _answer_by_event(trial: Trial) -> None:
     """The contract lets a listener have acknowledgements as well, though none needs any."""
-    listener: Talk = scene.party()
-    number = listener.session.ask("set-filter", {"filter": [scene.fill(A)]})
+    listener: Talk = trial.client()
+    number = listener.session.ask("set-filter", {"filter": [trial.fill(A)]})
     answer = listener.take_known("the event 'status'")
     if answer.name == f"the acknowledgement {number}":
         answer = listener.take_known("the event 'status'")
@@ -169,7 +169,7 @@ def _answer_by_event(scene: Scene) -> None:
 # fmt: off
 _LISTENERS = (
     Check("listener-asks-last-msg", "last-msg of a listener is answered by last-response.", _JOINED,
-          asks("listener", "last-msg", "last-response", expect.told_id)),
+          asks("listener", "last-msg", "last-response", expect.success_id)),
     Check("start-msg-answered", "start-msg is answered by the event status.", _JOINED,
           *(asks("listener", "start-msg", "status", expect.success, start=start) for start in (1, "1", 0, None))),
     Check("set-filter-answered", "set-filter is answered by the event status.", _JOINED, follows(A)),
@@ -199,15 +199,15 @@ _SENDS = needs("sender-joins", posts=True)
 _POSTS = needs("sender-joins", "post-acknowledged", posts=True)
 
 
-def calls(who: str, command: str, wanted: object = expect.told_id, **members: object) -> Step:
+def calls(who: str, command: str, wanted: object = expect.success_id, **members: object) -> Step:
     """Ask for something that is acknowledged."""
-    return lambda scene: expect.fits(scene.party(who).call(command, **scene.fill(members)), wanted)
+    return lambda trial: expect.fits(trial.client(who).call(command, **trial.fill(members)), wanted)
 
 
-def _raise_ids(scene: Scene) -> None:
-    sender: Talk = scene.party("sender")
-    asked = [sender.session.ask("post", event_of(scene.fill(A), number)) for number in range(2 * _BURST)]
-    expect.rising([expect.told_id(sender.hear_ack(number)) for number in asked])
+def _raise_ids(trial: Trial) -> None:
+    sender: Talk = trial.client("sender")
+    asked = [sender.session.ask("post", event_of(trial.fill(A), number)) for number in range(2 * _BURST)]
+    expect.rising([expect.success_id(sender.hear_ack(number)) for number in asked])
 
 
 # fmt: off
@@ -215,13 +215,13 @@ _SENDERS = (
     Check("post-acknowledged", "A post that asks for an acknowledgement gets it, with the id.", _SENDS,
           calls("sender", "post", **event_of(A, {"a": 1}))),
     Check("post-answered", "A post that asks for no acknowledgement is answered by post-response.", _SENDS,
-          asks("sender", "post", "post-response", expect.told_id, **event_of(A, 1))),
+          asks("sender", "post", "post-response", expect.success_id, **event_of(A, 1))),
     Check("posts-without-message", "A post without a message is taken.", _POSTS,
           calls("sender", "post", **event_of(A))),
     Check("ids-rise", "Ids of posts rise, in the order of the posts.", _POSTS, _raise_ids),
     Check("last-msg-acknowledged", "last-msg is acknowledged with the newest id.", _POSTS, posts(A), last_is_newest),
     Check("last-msg-answered", "Without an acknowledgement last-msg is answered by last-response.", _SENDS,
-          asks("sender", "last-msg", "last-response", expect.told_id)),
+          asks("sender", "last-msg", "last-response", expect.success_id)),
     Check("bad-channel-acknowledged", "A post to no proper channel is refused by its acknowledgement.", _POSTS,
           *(calls("sender", "post", _BAD_CHANNEL, **event_of(channel, 1)) for channel in _BAD_CHANNELS),
           calls("sender", "post", _BAD_CHANNEL, message=1)),
@@ -241,23 +241,23 @@ _DELIVERED_ALONE = needs(*_DELIVERED.names, "only-followed-channels", posts=True
 _MOST_BYTES = 500_000
 
 
-def _has_recovery(scene: Scene) -> bool:
+def _has_recovery(trial: Trial) -> bool:
     """Tell whether the server says how complete a catch-up is: Oyez does, daemons of old do not."""
 
     def ask() -> bool:
-        with scene.meet(scene.visit, "listener") as listener:
+        with trial.connect(trial.run, "listener") as listener:
             assert isinstance(listener, Talk)
-            return "recovered" in listener.follow([scene.visit.new_channel()], 1)
+            return "recovered" in listener.follow([trial.run.new_channel()], 1)
 
-    return scene.visit.once(f"recovery {scene.meet}", ask)
+    return trial.run.once(("recovery", trial.connect), ask)
 
 
-def _post_large(scene: Scene) -> None:
-    handshake = scene.party("sender").session.handshake
+def _post_large(trial: Trial) -> None:
+    handshake = trial.client("sender").session.handshake
     try:
-        scene.post(event_of(A, "x" * min(2 * handshake.maxPayload, _MOST_BYTES)))
+        trial.post(event_of(A, "x" * min(2 * handshake.maxPayload, _MOST_BYTES)))
     except (Mismatch, *ENDS) as error:
-        if _has_recovery(scene) or (isinstance(error, Mismatch) and not isinstance(error.__cause__, ENDS)):
+        if _has_recovery(trial) or (isinstance(error, Mismatch) and not isinstance(error.__cause__, ENDS)):
             raise
         raise NotOffered(f"posts of more than {handshake.maxPayload} bytes") from error
 
@@ -293,50 +293,52 @@ _REPLAYS = needs(*_COMES_BACK.names, "catch-up-in-order", "catch-up-no-doubles",
 _CAN_COME_BACK = needs("start-msg-answered", "set-filter-answered")
 
 
-def _demand_recovery(scene: Scene) -> None:
-    if not _has_recovery(scene):
+def _demand_recovery(trial: Trial) -> None:
+    if not _has_recovery(trial):
         raise NotOffered("word of what a catch-up lacks")
 
 
-def _came_in_order(scene: Scene) -> None:
-    came = scene.link("listener").rest()
-    expect.equal([event for place, event in enumerate(came) if event not in came[:place]], scene.events[2:])
+def _came_in_order(trial: Trial) -> None:
+    came = trial.link("listener").rest()
+    expect.equal([event for place, event in enumerate(came) if event not in came[:place]], trial.events[2:])
 
 
-def _came_once(scene: Scene) -> None:
-    came = [expect.an_id(event) for event in scene.link("listener").rest()]
+def _came_once(trial: Trial) -> None:
+    came = [expect.an_id(event) for event in trial.link("listener").rest()]
     expect.that(len(came) == len(set(came)), "each id once", came)
 
 
-def _meet_live_events(scene: Scene) -> None:
+def _meet_live_events(trial: Trial) -> None:
     def ask() -> list[int]:
-        return [sender.session.ask("post", event_of(scene.fill(A), number)) for number in range(_BURST)]
+        return [sender.session.ask("post", event_of(trial.fill(A), number)) for number in range(_BURST)]
 
-    listener: Talk = scene.party()
-    sender: Talk = scene.party("sender")
-    listener.say("start-msg", start=expect.told_id(sender.call("last-msg")))
+    listener: Talk = trial.client()
+    sender: Talk = trial.client("sender")
+    listener.say("start-msg", start=expect.success_id(sender.call("last-msg")))
     expect.success(listener.hear("status"))
     asked = ask()
-    listener.follow([scene.fill(A)])
-    ids = [expect.told_id(sender.hear_ack(number)) for number in asked + ask()]
+    listener.follow([trial.fill(A)])
+    ids = [expect.success_id(sender.hear_ack(number)) for number in asked + ask()]
     came = [listener.take_event() for _ in ids] + listener.rest()
     expect.equal([expect.an_id(event) for event in came], ids)
 
 
-def _replay_without_start(scene: Scene) -> None:
-    came = scene.link("listener").rest()
-    if not came and _has_recovery(scene):
+def _replay_without_start(trial: Trial) -> None:
+    came = trial.link("listener").rest()
+    if not came and _has_recovery(trial):
         raise NotOffered("replay without a start (history.replay_without_start = 0)")
-    expect.equal(came, scene.events)
+    expect.equal(came, trial.events)
 
 
 def _is_told_recovered(start: object, wanted: bool) -> Step:
-    return lambda scene: expect.equal(scene.party().follow([scene.fill(A)], scene.fill(start)).get("recovered"), wanted)
+    return lambda trial: expect.equal(
+        trial.client().follow([trial.fill(A)], trial.fill(start)).get("recovered"), wanted
+    )
 
 
-def _hear_gap(scene: Scene) -> None:
-    gap = expect.an_object(scene.party().take("an event").value("the event 'gap'"))
-    expect.fits(gap, Part({"channel": scene.fill(A), "from": 1}))
+def _hear_gap(trial: Trial) -> None:
+    gap = expect.an_object(trial.client().take("an event").value("the event 'gap'"))
+    expect.fits(gap, Part({"channel": trial.fill(A), "from": 1}))
     expect.that(type(gap.get("oldest")) is int, "a number as 'oldest'", gap)
 
 

@@ -1,4 +1,4 @@
-"""The raw WebSocket: listeners meet silence on success, posters one reply for each request, in order.
+"""The raw WebSocket: success of a listener is silent, and a poster gets one reply for each request, in order.
 
 It must not know the other doors.
 
@@ -15,8 +15,8 @@ from oyez.cli.selftest.checks import (
     A,
     B,
     Check,
-    Scene,
     Step,
+    Trial,
     asks,
     follows,
     hears_only,
@@ -30,7 +30,7 @@ from oyez.cli.selftest.checks import (
 )
 from oyez.cli.selftest.expect import Mismatch, NotOffered, Part
 from oyez.cli.selftest.links import RawLink
-from oyez.cli.selftest.visit import absent
+from oyez.cli.selftest.run import absent
 from oyez.errors import OyezError
 
 _FOLLOWS = needs("refuses-unknown-command")
@@ -51,18 +51,18 @@ def _invalid_filter(frame: object) -> None:
     expect.that(message.startswith("invalid filter"), "invalid filter…", message)
 
 
-def _came_in_order(scene: Scene) -> None:
-    came = scene.link("listener").rest()
+def _came_in_order(trial: Trial) -> None:
+    came = trial.link("listener").rest()
     ids = [frame.get("id") for frame in came if isinstance(frame, dict)]
-    expect.equal(ids, [event["id"] for event in scene.events[2:]])
+    expect.equal(ids, [event["id"] for event in trial.events[2:]])
 
 
-def _give_notices(scene: Scene) -> None:
-    frames = scene.link("listener").rest()
+def _give_notices(trial: Trial) -> None:
+    frames = trial.link("listener").rest()
     if not frames:
         raise NotOffered("notices")
     expect.equal(frames[0], {"status": "success", "recovered": False})
-    gap = scene.fill(Part({"status": "gap", "channel": A, "from": 1}))
+    gap = trial.fill(Part({"status": "gap", "channel": A, "from": 1}))
     expect.that(len(frames) == 2 and gap.is_in(frames[1]), gap, frames)
 
 
@@ -70,7 +70,7 @@ def _give_notices(scene: Scene) -> None:
 WEBSOCKET = (
     Check("opens",
           "A WebSocket opens at /event/, / or /socket.io/event/, and a frame that is not JSON is a syntax-error.",
-          ALWAYS, lambda scene: scene.visit.raw_path),
+          ALWAYS, lambda trial: trial.run.raw_path),
     Check("refuses-unknown-command", "A command that there is not is a bad-command, in the dialect's words.", ALWAYS,
           _is_bad("listener", "no-such-command")),
     Check("refuses-posters-commands", "The commands of posters are none here.", ALWAYS,
@@ -95,38 +95,38 @@ WEBSOCKET = (
 # fmt: on
 
 
-def _open(scene: Scene) -> None:
+def _open(trial: Trial) -> None:
     try:
-        link: RawLink = scene.party("stranger")
+        link: RawLink = trial.client("stranger")
         link.send("{")
         answer = link.hear()
     except (NotOpened, Trouble) as error:
-        raise absent(error, named=scene.visit.post_is_named) from error
+        raise absent(error, named=trial.run.post_is_named) from error
     expect.equal([answer.get("status"), answer.get("code")], ["error", "syntax-error"])
 
 
-def _demand_key(scene: Scene) -> None:
-    answer = scene.party("stranger").ask("last-msg")
+def _demand_key(trial: Trial) -> None:
+    answer = trial.client("stranger").ask("last-msg")
     if answer.get("status") == "success":
         raise NotOffered("a key: at this address none is needed")
     expect.equal(answer.get("code"), "unauthorized")
 
 
-def _refuse_key(scene: Scene) -> None:
-    link: RawLink = scene.party("stranger")
-    answer = link.ask("auth", key=scene.visit.wrong_key)
+def _refuse_key(trial: Trial) -> None:
+    link: RawLink = trial.client("stranger")
+    answer = link.ask("auth", key=trial.run.wrong_key)
     if answer.get("code") == "bad-command" or answer.get("status") == "success":
         raise NotOffered("keys: any is taken at this address, or none is known")
     expect.equal(answer, {"status": "error", "code": "auth-failed", "message": "Authentication failed"})
     with suppress(Mismatch, OyezError):
-        if scene.visit.key:  # nothing is checked: Oyez takes a wrong key back when the right one follows
-            link.ask("auth", key=scene.visit.key)
+        if trial.run.key:  # nothing is checked: Oyez takes a wrong key back when the right one follows
+            link.ask("auth", key=trial.run.key)
 
 
-def _reply_in_order(scene: Scene) -> None:
-    link: RawLink = scene.party("poster")
+def _reply_in_order(trial: Trial) -> None:
+    link: RawLink = trial.client("poster")
     for number in range(_BURST):
-        link.say("post", channel=scene.fill(A), message=number)
+        link.say("post", channel=trial.fill(A), message=number)
     link.say("no-such-command")
     expect.rising([expect.an_id(link.hear()) for _ in range(_BURST)])
     expect.equal(link.hear().get("code"), "bad-command")
@@ -148,6 +148,6 @@ POST = (
     Check("one-reply-each", "Requests that do not wait are answered one by one, in their order.", _POSTS,
           _reply_in_order),
     Check("large-posts", "A post of 100 KB is taken.", _POSTS,
-          asks("poster", "post", "post", expect.told_id, channel=A, message="x" * 100_000)),
+          asks("poster", "post", "post", expect.success_id, channel=A, message="x" * 100_000)),
 )
 # fmt: on

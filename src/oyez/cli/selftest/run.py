@@ -28,7 +28,7 @@ _RAW_PATHS = ("/event/", "/", "/socket.io/event/")
 _NOT_THERE = frozenset((400, 404, 405, 426, 501))
 
 
-class Visit:
+class Run:
     """One run.
 
     Attributes:
@@ -51,12 +51,12 @@ class Visit:
         self.key = key
         self._name = f"oyez-selftest-{secrets.token_hex(6)}"
         self._channels = 0
-        self._found: dict[str, object] = {}
+        self._found: dict[object, object] = {}
         for place in dict.fromkeys(each.without_path() for each in (self.main, self.post, self.poll)):
             ask(place, "/")  # whatever the answer: what is not there, or hangs, is no matter of single checks
 
-    def once(self, what: str, find: Callable[[], T]) -> T:
-        """Find something out about the daemon, at the first call only."""
+    def once(self, what: object, find: Callable[[], T]) -> T:
+        """Return what there is to find out about the daemon; `find` is called once for each `what`."""
         if what not in self._found:
             self._found[what] = find()
         return cast("T", self._found[what])
