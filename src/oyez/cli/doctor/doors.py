@@ -179,8 +179,8 @@ class PublicDoor:
             return self.found("public-not-daemon", seen)
         if there.without_path() == self.place.without_path():
             return self.found("public-not-daemon", seen)  # to a form for a password, or the like
-        scheme = "ws" if self.post.site.dialect.schemes == ("ws", "wss") else "http"
-        return self.found("public-redirect", seen, example=there.url(self.place.path, scheme=scheme))
+        example = there.url(self.place.path, scheme=self.post.site.dialect.scheme)
+        return self.found("public-redirect", seen, example=example)
 
 
 class SocketIODoor(PublicDoor):

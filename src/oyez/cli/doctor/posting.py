@@ -144,7 +144,7 @@ class PostSide:
 
     @property
     def _url(self) -> str:
-        return self.place.url(scheme="ws" if self.site.dialect.is_raw else "http") if self.place else self.name
+        return self.place.url(scheme=self.site.dialect.scheme) if self.place else self.name
 
 
 def _guess(answer: Answer) -> str:

@@ -7,27 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from oyez import site_settings as names
 from oyez.access.keys import WELL_KNOWN_KEYS
 from oyez.cli.doctor.findings import Finding, Outcome, found
 from oyez.cli.probe.place import Place, parse_place, resolve
 from oyez.config.load import DEVELOPMENT_KEY
 from oyez.errors import ConfigError
-from oyez.site_settings import (
-    AMQP,
-    EXAMPLE_POLL,
-    EXAMPLE_PUBLIC_URL,
-    EXAMPLE_URL,
-    GET,
-    KEY,
-    POLL,
-    POST,
-    PUBLIC_URL,
-    SSL,
-    URL,
-    USE,
-    has_empty_amqp,
-    sign_of_tls,
-)  # fmt: skip
 
 
 class Dialect(NamedTuple):
@@ -43,13 +28,18 @@ class Dialect(NamedTuple):
     public_example: str
     is_raw: bool = False
 
+    @property
+    def scheme(self) -> str:
+        """What its addresses begin with, where there is no TLS."""
+        return "ws" if self.is_raw else "http"
+
 
 SOCKETIO = Dialect(
-    "Socket.IO", URL, PUBLIC_URL, "", KEY, ("http", "https", "ws", "wss"),
-    EXAMPLE_URL, EXAMPLE_PUBLIC_URL,
+    "Socket.IO", names.URL, names.PUBLIC_URL, "", names.KEY, ("http", "https", "ws", "wss"),
+    names.EXAMPLE_URL, names.EXAMPLE_PUBLIC_URL,
 )  # fmt: skip
 RAW = Dialect(
-    "raw WebSocket", POST, GET, POLL, KEY, ("ws", "wss"),
+    "raw WebSocket", names.POST, names.GET, names.POLL, names.KEY, ("ws", "wss"),
     "ws://127.0.0.1:15101/", "wss://judge.example/event/", is_raw=True,
 )  # fmt: skip
 
@@ -94,7 +84,7 @@ class Site:
     @property
     def posts_to_rabbitmq(self) -> bool:
         """Whether the site's posts go there, and not to the daemon."""
-        return bool(self.values.get(AMQP))
+        return bool(self.values.get(names.AMQP))
 
     @property
     def post(self) -> Place | None:
@@ -106,14 +96,14 @@ class Site:
         dialect = self.dialect
         values = dict(self.values)
         if public_url:
-            values.pop(dialect.public + SSL, None)
+            values.pop(dialect.public + names.SSL, None)
         given = {dialect.post: url, dialect.public: public_url, dialect.key: key}
         return replace(self, values=values | {name: value for name, value in given.items() if value})
 
     def public_names(self) -> list[str]:
         """Return the names of the settings with the public addresses, the one for pages over TLS first."""
         name = self.dialect.public
-        return [each for each in (name + SSL, name) if each in self.values]
+        return [each for each in (name + names.SSL, name) if each in self.values]
 
     def place(self, name: str) -> Place | None:
         """Read the address in a setting; None if it is missing or wrong."""
@@ -127,7 +117,7 @@ class Site:
         """Find where pages poll that listen at the address in `public_name`: the setting, and the place."""
         if not self.dialect.poll:
             return None
-        name = self.dialect.poll + (SSL if is_for_tls(public_name) else "")
+        name = self.dialect.poll + (names.SSL if is_for_tls(public_name) else "")
         name = name if name in self.values else self.dialect.poll
         value, base = self.values.get(name), self.place(public_name)
         try:
@@ -144,13 +134,13 @@ def check_settings(site: Site) -> Outcome:
 
 
 def _check_use(site: Site) -> Iterator[Finding]:
-    if site.is_whole and not site.values.get(USE):
-        seen = f"{USE} is {site.values[USE]!r}" if USE in site.values else f"{USE} is not set; its default is False"
-        yield found("events-off", USE, seen)
+    if site.is_whole and not site.values.get(names.USE):
+        state = f"is {site.values[names.USE]!r}" if names.USE in site.values else "is not set; its default is False"
+        yield found("events-off", names.USE, f"{names.USE} {state}")
     if site.posts_to_rabbitmq:
-        yield found("amqp-selected", AMQP, f"all posts go to RabbitMQ, since {AMQP} is set")
-    if has_empty_amqp(site.values):
-        yield found("amqp-empty", AMQP, f"{AMQP} is defined, but empty")
+        yield found("amqp-selected", names.AMQP, f"all posts go to RabbitMQ, since {names.AMQP} is set")
+    if names.has_empty_amqp(site.values):
+        yield found("amqp-empty", names.AMQP, f"{names.AMQP} is defined, but empty")
 
 
 def _check_post(site: Site) -> Iterator[Finding]:
@@ -170,16 +160,16 @@ def _check_key(site: Site) -> Iterator[Finding]:
 
 def _check_public(site: Site) -> Iterator[Finding]:
     dialect = site.dialect
-    names = site.public_names()
-    if site.is_whole and not names:
+    public_names = site.public_names()
+    if site.is_whole and not public_names:
         yield found("url-missing", dialect.public, f"{dialect.public} is not set", example=dialect.public_example)
-    for name in names:
+    for name in public_names:
         yield from _check_url(site, name, dialect.schemes, dialect.public_example)
         place = site.place(name)
         if place is not None:
             yield from _check_public_place(site, name, place)
     if dialect.poll and site.is_whole:
-        yield from _check_poll(site, names)
+        yield from _check_poll(site, public_names)
 
 
 def _check_public_place(site: Site, name: str, place: Place) -> Iterator[Finding]:
@@ -194,19 +184,19 @@ def _check_public_place(site: Site, name: str, place: Place) -> Iterator[Finding
             "public-url-local", name, f"{name} leads to the machine of each browser", example=dialect.public_example
         )
     elif not place.secure and len(site.public_names()) == 1:
-        sign = sign_of_tls(site.values)
+        sign = names.sign_of_tls(site.values)
         if sign:
-            example = Place(secure=True, host=place.host, port=443, path=place.path).url(scheme=_scheme(dialect))
+            example = Place(secure=True, host=place.host, port=443, path=place.path).url(scheme=dialect.scheme)
             seen = f"{name} has no TLS, but the pages have it, as {sign} says"
-            yield found("mixed-content", name + SSL, seen, example=example)
+            yield found("mixed-content", name + names.SSL, seen, example=example)
 
 
 def _check_poll(site: Site, public_names: list[str]) -> Iterator[Finding]:
     name = site.dialect.poll
     if not site.values.get(name):
-        yield found("url-missing", name, f"{name} is not set", example=EXAMPLE_POLL)
+        yield found("url-missing", name, f"{name} is not set", example=names.EXAMPLE_POLL)
     elif public_names and site.place(public_names[-1]) and site.poll_place(public_names[-1]) is None:
-        yield found("url-wrong", name, f"{name} is no URL that could be read", example=EXAMPLE_POLL)
+        yield found("url-wrong", name, f"{name} is no URL that could be read", example=names.EXAMPLE_POLL)
 
 
 def _check_url(site: Site, name: str, schemes: tuple[str, ...], example: str) -> Iterator[Finding]:
@@ -221,8 +211,4 @@ def _check_url(site: Site, name: str, schemes: tuple[str, ...], example: str) ->
 
 def is_for_tls(name: str) -> bool:
     """Whether a setting is for pages over TLS only."""
-    return name.endswith(SSL)
-
-
-def _scheme(dialect: Dialect) -> str:
-    return "ws" if dialect.is_raw else "http"
+    return name.endswith(names.SSL)
