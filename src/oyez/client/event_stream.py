@@ -42,7 +42,7 @@ class EventStream:
         self._data = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Record]:
-        """Take bytes and give the records that end in them. What follows is not read before it is asked for.
+        """Take bytes and yield the records that end in them. What follows is not read before it is asked for.
 
         Raises TooLong; the stream is of no use then.
         """

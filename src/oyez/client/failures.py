@@ -15,12 +15,12 @@ Failure = HTTPError | OSError | http.client.HTTPException  # all that a connecti
 
 
 def is_unsent(error: BaseException | None) -> bool:
-    """Tell whether the connection was never made, so that nothing can have arrived."""
+    """Return whether the connection was never made, so that nothing can have arrived."""
     return isinstance(error, ConnectTimeoutError)
 
 
 def may_repeat(error: PosterError) -> bool:
-    """Tell whether the same request may get its answer at once: no connection was made, or it broke before one came.
+    """Return whether the same request may get its answer at once: no connection was made, or it broke before one came.
 
     A proxy's 502 is the same one hop further. No time-out is: who was silent would be waited for twice.
     """
@@ -66,7 +66,7 @@ def _is_time_out(error: BaseException) -> bool:
 
 
 def _is_nonsense(error: BaseException) -> bool:
-    """Tell broken HTTP from a connection that merely ended."""
+    """Return whether it is broken HTTP, and not a connection that merely ended."""
     return any(
         isinstance(link, http.client.HTTPException)
         and not isinstance(link, http.client.RemoteDisconnected | http.client.IncompleteRead)

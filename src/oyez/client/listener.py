@@ -207,7 +207,7 @@ class Listener:
 
 
 def _may_pass(error: PosterError) -> bool:
-    """Tell whether another try may go better."""
+    """Return whether another try may go better."""
     if isinstance(error, Refused):
         return error.status >= 500 or error.status in _PASSING
     return not isinstance(error, BadRecord)

@@ -51,7 +51,7 @@ class _LookUp(threading.Thread):
         self._key = key
 
     def run(self) -> None:
-        """Ask the system."""
+        """Ask the system, which may take longer than the caller waits."""
         _, host, port = self._key
         try:
             self.found = _ask(host, port)

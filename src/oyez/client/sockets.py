@@ -90,7 +90,7 @@ class _PoolConnection(HTTPConnection):
 
     @property
     def is_connected(self) -> bool:
-        """Tell whether another request may go over it, which is what the pool asks."""
+        """Whether another request may go over it, which is what the pool asks."""
         return super().is_connected and time.monotonic() < self._kept_until
 
 

@@ -32,11 +32,11 @@ class Target:
 
     @property
     def is_secure(self) -> bool:
-        """Tell whether TLS is spoken."""
+        """Whether TLS is spoken."""
         return self.url.scheme == "https"
 
     def path_of(self, path: str) -> str:
-        """Put the path of the URL before one of the daemon's, for a daemon behind a proxy."""
+        """Return one of the daemon's paths with that of the URL before it, for a daemon behind a proxy."""
         return (self.url.path or "").rstrip("/") + path
 
 

@@ -34,7 +34,7 @@ Result = TypeVar("Result")
 
 
 def __getattr__(name: str) -> bool:
-    """Give `real`: True if the site uses events (EVENT_DAEMON_USE)."""
+    """Return `real`: True if the site uses events (EVENT_DAEMON_USE)."""
     if name == "real":
         return is_used()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -47,7 +47,7 @@ class Outage:
 
     @property
     def is_on(self) -> bool:
-        """Tell whether there is one."""
+        """Whether there is an outage now."""
         return self._error is not None
 
     def check(self, limit_s: float) -> float:
@@ -75,13 +75,13 @@ class Outage:
                 self._start_watcher()
 
     def end(self) -> None:
-        """Forget the failure."""
+        """End the outage, if there is one: a call has gone well."""
         if self._error is not None:
             with self._lock:
                 self._forget()
 
     def close(self) -> None:
-        """Let the thread end."""
+        """End the thread that watches, at the end of the process or of the settings."""
         self._is_closed.set()
 
     def _forget(self) -> None:
@@ -125,7 +125,7 @@ class Outage:
 
 
 def is_lasting(error: PosterError) -> bool:
-    """Tell a failure that the next call would meet with as well, and wait for.
+    """Return whether the next call would meet with a failure as well, and wait for it.
 
     A connection that broke is none: either the next one works, or its failure shows that there is an outage. Nor is the
     daemon's own word that it cannot take posts now: it comes at once, and whatever else is asked is answered.
@@ -137,7 +137,7 @@ def is_lasting(error: PosterError) -> bool:
 
 
 def is_away(error: PosterError) -> bool:
-    """Tell whether the backend could not be reached or cannot take posts now, so that a new event should wait for it.
+    """Return whether the backend could not be reached or cannot take posts now, so that a new event should wait for it.
 
     A wrong key or a missing exchange is for somebody to mend, and to be told to whoever posts.
     """
@@ -149,5 +149,5 @@ def is_away(error: PosterError) -> bool:
 
 
 def may_pass(error: PosterError) -> bool:
-    """Tell whether an event that waits already may be taken later; only what is wrong with it itself rules that out."""
+    """Return whether an event that waits may be taken later; only what is wrong with it itself rules that out."""
     return is_away(error) or error.uncertain or is_lasting(error)

@@ -73,7 +73,7 @@ class Sender:
         return self._seen or clock_position()
 
     def _limit(self, timeout_s: float | None) -> float:
-        """Tell how long a call may take. Raises TimedOut if that is nothing: no failure of the backend's."""
+        """Return how many seconds a call may take. Raises TimedOut if that is none: no failure of the backend's."""
         if timeout_s is None:
             return self.timeout_s
         if timeout_s < _LEAST_S:

@@ -70,7 +70,7 @@ def script_element(page: Page, *, nonce: str | None = None) -> SafeString:
 
 
 def _names(channels: Iterable[object]) -> Iterator[str]:
-    """Give the channels that there are; what a template does not know is empty."""
+    """Return the channels that there are; what a template does not know is empty."""
     for channel in channels:
         if isinstance(channel, str | Promise):
             if str(channel):

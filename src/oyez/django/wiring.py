@@ -82,7 +82,7 @@ def losses() -> Losses:
 
 
 def raises_errors() -> bool:
-    """Tell whether calls that do not say otherwise raise what went wrong."""
+    """Return whether calls that do not say otherwise raise what went wrong."""
     try:
         return current().settings.raise_errors
     except OyezError:
@@ -98,7 +98,7 @@ def position() -> int:
 
 
 def time_limit() -> float:
-    """Tell how long a call may take."""
+    """Return how long a call may take, in seconds."""
     try:
         return current().sender.timeout_s
     except OyezError:
@@ -119,7 +119,7 @@ def replaced(backend: Backend) -> Iterator[None]:
 
 
 def has_threads() -> bool:
-    """Tell whether threads run by themselves: in uWSGI only if its options say so."""
+    """Return whether threads run by themselves: in uWSGI only if its options say so."""
     options = getattr(sys.modules.get("uwsgi"), "opt", None)
     if not isinstance(options, dict):
         return True

@@ -53,7 +53,7 @@ class BrokerContract:
         raise NotImplementedError(f"{type(self).__name__} has to have a method make")
 
     def open_stage(self, folder: Path) -> Stage:
-        """Give the stage of one test."""
+        """Make the stage of one test: a store in this folder, and clocks."""
         clock, wall_clock = Clock(50.0), Clock(self.now_s)
         return Stage(
             lambda: self.make(folder, clock, wall_clock),
@@ -69,7 +69,7 @@ class BrokerContract:
         return self.open_stage(tmp_path)
 
     def least_id(self, stage: Stage) -> int:
-        """Give the id that belongs to the wall clock's time."""
+        """Return the id that belongs to the wall clock's time."""
         return int(stage.wall_clock() * 1000) * self.ids_per_ms
 
     async def restart(self, stage: Stage, step_s: float = 60.0) -> EventId:
@@ -337,14 +337,14 @@ class BrokerContract:
 
 
 class BrokerOutageContract(BrokerContract):
-    """For a store that can fail while it is used: give `break_store` and `mend_store` too."""
+    """For a store that can fail while it is used: define `break_store` and `mend_store` too."""
 
     def break_store(self) -> None:
         """Make the store of the last `make` unusable; runs in another thread, and the outage is there when it ends."""
         raise NotImplementedError(f"{type(self).__name__} has to have a method break_store")
 
     def mend_store(self) -> None:
-        """End the outage."""
+        """Make the store usable again, in another thread too."""
         raise NotImplementedError(f"{type(self).__name__} has to have a method mend_store")
 
     def test_an_outage_refuses_posts_and_is_over_by_itself(self, stage: Stage) -> None:

@@ -37,7 +37,7 @@ class Clock:
         self.now = now
 
     def __call__(self) -> float:
-        """Read it."""
+        """Return the seconds, as a clock does."""
         return self.now
 
 
@@ -83,7 +83,7 @@ class Stage:
     """A store, and all that its brokers do.
 
     Args:
-        make: gives a new broker on the store.
+        make: makes a new broker on the store.
         clock: the hub's steady one.
         wall_clock: seconds since 1970.
         patience_s: how long a scene may take.

@@ -16,7 +16,10 @@ from oyez.wire.json_text import Json
 
 
 class AmqpRecord(NamedTuple):
-    """An event as a poster wrote it: its clock's microseconds, a channel and the message as JSON text."""
+    """An event as a poster wrote it: ``{"id":1700000000000000,"channel":"a","message":…,"attachments":["base64",…]}``.
+
+    ``id`` is its clock's microseconds since 1970, ``message`` JSON text, or None if there is none.
+    """
 
     id: int
     channel: str
@@ -63,7 +66,7 @@ def parse_record(body: bytes, *, max_channel_length: int, max_body_bytes: int) -
 
 
 def encode_record(event_id: int, channel: str, message: bytes | None, attachments: Sequence[bytes] = ()) -> bytes:
-    """Write an event."""
+    """Return the body of an event, as `parse_record` reads it; without ``attachments`` if there are none."""
     event = commands.encode_event(event_id, channel, message)
     if not attachments:
         return event

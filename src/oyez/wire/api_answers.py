@@ -29,25 +29,25 @@ class ApiError(ProtocolError):
         self.headers = dict(headers or {})
 
     def encode(self) -> bytes:
-        """Give the body."""
+        """Return the body: ``{"code":"bad-request","message":"…"}``."""
         return b'{"code":%b,"message":%b}' % (json_text.encode_string(self.code), json_text.encode_string(self.message))
 
 
 def encode_id(event_id: int) -> bytes:
-    """Answer with one id: of a post, or the newest."""
+    """Return ``{"id":7}``, of a post or of the newest event."""
     return b'{"id":%d}' % event_id
 
 
 def encode_ids(ids: Sequence[int]) -> bytes:
-    """Answer several posts, in their order."""
+    """Return ``{"ids":[7,8]}``, in the order of the posts."""
     return b'{"ids":%b}' % msgspec.json.encode(ids)
 
 
 def encode_channels(channels: Iterable[tuple[str, int, int | None]], after: str | None) -> bytes:
-    """Write a page of channels: of each the name, how many listen, and its newest id.
+    """Return a page of channels: ``{"channels":[{"name":"a","listeners":2,"last_id":7},…],"next":"b"}``.
 
     Args:
-        channels: in the order of the page.
+        channels: name, number of listeners and newest id (None: null) of each, in the order of the page.
         after: what to name to get the next page; None when this is the last.
     """
     rows = [
@@ -61,11 +61,11 @@ def encode_channels(channels: Iterable[tuple[str, int, int | None]], after: str 
 
 
 def encode_history(events: Iterable[bytes], gap: tuple[str, int, int] | None, after: int | None) -> bytes:
-    """Write a page of history.
+    """Return a page of history: ``{"events":[…],"gap":{"channel":"a","from":5,"oldest":9},"next":8}``.
 
     Args:
         events: each as `commands.encode_event` writes it.
-        gap: channel, and the ids between which events may be missing.
+        gap: channel, and the ids between which events may be missing; None: null, for nothing is missing.
         after: what to name to get the next page; None when this is the last.
     """
     missing = b"null" if gap is None else commands.encode_gap(*gap)

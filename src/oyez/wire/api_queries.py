@@ -45,7 +45,7 @@ def parse_path(path: bytes) -> str:
 
 
 def find_channel(path: str) -> str | None:
-    """Give the channel whose history a path names, slashes and all; None if it is another path."""
+    """Return the channel whose history a path names, slashes and all; None if it is another path."""
     match = _HISTORY_PATH.fullmatch(path)
     return match[1] if match else None
 

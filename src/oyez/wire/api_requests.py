@@ -54,7 +54,7 @@ class Publish(NamedTuple):
     """The answer is a list."""
 
     def place_of(self, key: str) -> str:
-        """Say where a post's key stands."""
+        """Return where a post's key stands, in words for an error: ``events[3]``, or ``the request``."""
         posted = [post.key for post in self.posts]
         return f"events[{self.places.index(posted.index(key))}]" if key in posted else "the request"
 

@@ -22,12 +22,15 @@ SUCCESS = b'{"status":"success"}'
 
 
 def success_with_id(event_id: int) -> bytes:
-    """Answer a post or last-msg."""
+    """Return the answer to post and last-msg: ``{"status":"success","id":7}``."""
     return b'{"status":"success","id":%d}' % event_id
 
 
 def success_with_caller(address: str | None, socket: str, proxy: str, doubt: str) -> bytes:
-    """Answer who-am-i: ``{"status":"success","address":"203.0.113.9","socket":"127.0.0.1:5","proxy":"names",…}``."""
+    """Return the answer to who-am-i.
+
+    It is ``{"status":"success","address":"203.0.113.9","socket":"127.0.0.1:5","proxy":"names","doubt":"…"}``.
+    """
     caller = {"address": address, "socket": socket, "proxy": proxy, "doubt": doubt}
     return msgspec.json.encode({"status": "success", **caller})
 
@@ -39,7 +42,7 @@ class CommandError(NamedTuple):
     message: str
 
     def encode(self) -> bytes:
-        """Give the reply as JSON."""
+        """Return ``{"status":"error","code":"invalid-filter","message":"Invalid filter"}``."""
         return b'{"status":"error","code":%s,"message":%s}' % (
             json_text.encode_string(self.code),
             json_text.encode_string(self.message),
@@ -171,19 +174,23 @@ def parse_filter(data: Json | None, *, max_channels: int, max_length: int) -> li
 
 
 def encode_event(event_id: int, channel: str, message: bytes | None) -> bytes:
-    """Write an event as every dialect carries it; the key ``message`` is absent if there is none."""
+    """Return ``{"id":7,"channel":"a","message":…}``, as every dialect has it; without ``message`` if there is none."""
     if message is None:
         return b'{"id":%d,"channel":%s}' % (event_id, json_text.encode_string(channel))
     return b'{"id":%d,"channel":%s,"message":%s}' % (event_id, json_text.encode_string(channel), message)
 
 
 def encode_gap(channel: str, after: int, oldest: int) -> bytes:
-    """Tell which events of a channel may be missing: those above ``after`` and below ``oldest``."""
+    """Return ``{"channel":"a","from":5,"oldest":9}``: events above ``after`` and below ``oldest`` may be missing."""
     return b'{"channel":%s,"from":%d,"oldest":%d}' % (json_text.encode_string(channel), after, oldest)
 
 
 def encode_subscribed(recovered: bool | None) -> bytes:
-    """Answer set-filter; ``recovered`` is left out when the client named no start."""
+    """Return the answer to set-filter: ``{"status":"success","recovered":true}``.
+
+    Args:
+        recovered: whether all that the client asked for is still there; None: it named no start, and nothing is said.
+    """
     if recovered is None:
         return SUCCESS
     return b'{"status":"success","recovered":%s}' % (b"true" if recovered else b"false")

@@ -51,22 +51,22 @@ class OpenPacket(msgspec.Struct):
     maxPayload: int  # noqa: N815
 
     def encode(self) -> bytes:
-        """Give the packet as text."""
+        """Return the packet: ``0{"sid":"…","upgrades":["websocket"],"pingInterval":25000,…}``."""
         return OPEN + msgspec.json.encode(self)
 
 
 def encode_binary(data: bytes) -> bytes:
-    """Give a binary message in the form that polling payloads carry."""
+    """Return a binary message as polling payloads carry it: ``b`` and base64."""
     return b"b" + binascii.b2a_base64(data, newline=False)
 
 
 def encode_payload(packets: Iterable[bytes]) -> bytes:
-    """Join packets, binary ones by `encode_binary`, into the body of one polling request or answer."""
+    """Return the body of one polling request or answer: packets, binary ones by `encode_binary`, with 0x1E between."""
     return SEPARATOR.join(packets)
 
 
 def decode_payload(body: bytes) -> Iterator[EnginePacket]:
-    """Split the body of a polling request into its packets, in order; those before a bad one are given.
+    """Split the body of a polling request into its packets, in order; those before a bad one are yielded.
 
     Raises:
         ProtocolError: no packet, an unknown type, text that is not UTF-8, or bytes that are not base64.

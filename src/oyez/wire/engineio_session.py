@@ -128,7 +128,7 @@ class SessionMachine:
         return self.step(event)
 
     def tick(self, now: float) -> Action:
-        """Say what the clock asks for; call again at ``deadline``."""
+        """Return what is to be done now: a ping, the end, or nothing; call again at ``deadline``."""
         if now < self.deadline:
             return Action.NOTHING
         if self.awaits_pong:

@@ -23,12 +23,12 @@ def lower_elements(*lines: str) -> list[str]:
 
 
 def is_token(text: str) -> bool:
-    """Tell whether a text is a token."""
+    """Return whether a text is a token (RFC 9110 §5.6.2)."""
     return _TOKEN.fullmatch(text) is not None
 
 
 def prefers_gzip(*accept_encoding: str) -> bool:
-    """Tell whether an answer should be compressed (RFC 9110 §12.5.3).
+    """Return whether an answer should be compressed (RFC 9110 §12.5.3).
 
     It is if that is acceptable, and not liked less than the answer as it is.
     """
@@ -38,7 +38,7 @@ def prefers_gzip(*accept_encoding: str) -> bool:
 
 
 def names_tag(tag: str, *if_none_match: str) -> bool:
-    """Tell whether a condition names an entity tag, compared weakly (RFC 9110 §8.8.3.2 and §13.1.2)."""
+    """Return whether a condition names an entity tag, compared weakly (RFC 9110 §8.8.3.2 and §13.1.2)."""
     if any(_stripped(line) == "*" for line in if_none_match):
         return True
     known = _TAG.fullmatch(tag)

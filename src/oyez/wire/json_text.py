@@ -97,7 +97,7 @@ def run_through(steps: Generator[None, None, T]) -> T:
 
 
 def decode_string(data: Json) -> str | None:
-    """Give the string that valid JSON stands for, or None if it stands for something else."""
+    """Return the string that valid JSON stands for, or None if it stands for something else."""
     try:
         return _STRING.decode(data)
     except msgspec.ValidationError:
@@ -124,7 +124,7 @@ def check_depth(message: bytes) -> None:
 
 
 def decode(data: bytes) -> object:
-    """Give the value of any JSON; slow, for what is rare. Numbers beyond all use are infinite.
+    """Return the value of any JSON; slow, for what is rare. Numbers beyond all use are infinite.
 
     Raises:
         ProtocolError: not JSON, or nested too deeply.
@@ -156,7 +156,7 @@ def _is_array(members: dict[str, Json], name: str) -> bool:
 
 
 def _text_for_walk(data: bytes, first_error: msgspec.DecodeError) -> str:
-    """Give the text of what msgspec refused, if a lone surrogate can be the reason.
+    """Return the text of what msgspec refused, if a lone surrogate can be the reason.
 
     Raises:
         ProtocolError: it cannot.

@@ -88,12 +88,12 @@ def parse_filter(command: RawCommand, *, max_channels: int, max_length: int) -> 
 
 
 def wants_notices(command: RawCommand) -> bool:
-    """Tell whether set-filter asks to be told of its success and of gaps."""
+    """Return whether set-filter asks to be told of its success and of gaps."""
     return _is_true(command, "notify")
 
 
 def wants_position(command: RawCommand) -> bool:
-    """Tell whether set-filter asks for the id up to which the listener has everything."""
+    """Return whether set-filter asks for the id up to which the listener has everything."""
     return _is_true(command, "position")
 
 
@@ -109,17 +109,17 @@ def parse_key(command: RawCommand) -> str | None:
 
 
 def encode_position(answer: bytes, position: int) -> bytes:
-    """Add the id up to which a listener has everything to the answer to its filter."""
+    """Return an answer to set-filter with the id up to which the listener has everything: ``…,"id":7}``."""
     return b'%b,"id":%d}' % (answer[:-1], position)
 
 
 def encode_gap_notice(channel: str, after: int, oldest: int) -> bytes:
-    """Tell a listener that asked for it of a gap. By its ``status``, such a frame is told from an event."""
+    """Return ``{"status":"gap","channel":"a","from":5,"oldest":9}``: by ``status`` a client knows it from an event."""
     return b'{"status":"gap",' + commands.encode_gap(channel, after, oldest)[1:]
 
 
 def _quote(command: RawCommand, name: str) -> str:
-    """Give a member as the text that a browser makes of it, or its beginning."""
+    """Return a member as the text that a browser makes of it, or its beginning."""
     member = json_text.split_object(command.members).get(name)
     if member is None:
         return "undefined"

@@ -64,7 +64,7 @@ def decode(data: bytes) -> Packet:
     """Read one packet, without Engine.IO's type byte.
 
     Raises:
-        ProtocolError: not a packet; Socket.IO asks to close the link then.
+        ProtocolError: not a packet; Socket.IO asks to close the connection then.
     """
     plain = _PLAIN_EVENT.match(data)
     if plain is not None:  # nearly all packets: an event of the default namespace
@@ -152,26 +152,34 @@ def _head(kind: PacketType, namespace: str, ack_id: int | None, attachments: int
 
 
 def encode_connect(session_id: str, namespace: str = "/") -> bytes:
-    """Answer a CONNECT; this and all below include Engine.IO's type byte."""
+    """Return the answer to a CONNECT, ``40{"sid":"…"}``; this and all below begin with Engine.IO's type byte."""
     return _head(PacketType.CONNECT, namespace, None, 0) + b'{"sid":%s}' % json_text.encode_string(session_id)
 
 
 def encode_connect_error(message: str, namespace: str = "/") -> bytes:
-    """Refuse a CONNECT."""
+    """Return the refusal of a CONNECT: ``44{"message":"Authentication failed"}``."""
     return _head(PacketType.CONNECT_ERROR, namespace, None, 0) + b'{"message":%s}' % json_text.encode_string(message)
 
 
 def encode_event(
     name: str, *args: bytes | Json, namespace: str = "/", ack_id: int | None = None, attachments: int = 0
 ) -> bytes:
-    """Write an event whose arguments are JSON texts; the attachments themselves are sent after it, one by one."""
+    """Return ``42["name",…]``, or ``451-["name",…]`` with one attachment, which is sent after it by itself.
+
+    Args:
+        name: of the event.
+        args: JSON texts.
+        namespace: written as ``42/chat,[…]``, unless it is the default one.
+        ack_id: written as ``4213[…]``, if the receiver shall acknowledge it.
+        attachments: how many follow.
+    """
     kind = PacketType.BINARY_EVENT if attachments else PacketType.EVENT
     elements = b",".join((json_text.encode_string(name), *args))
     return b"%s[%s]" % (_head(kind, namespace, ack_id, attachments), elements)
 
 
 def encode_ack(ack_id: int, args: Sequence[bytes | Json], namespace: str = "/", attachments: int = 0) -> bytes:
-    """Write the acknowledgement of an event."""
+    """Return the acknowledgement of an event: ``4313[…]`` for one with the ack id 13."""
     if namespace == "/" and not attachments and len(args) == 1:
         return b"43%d[%b]" % (ack_id, args[0])  # what every post is answered with
     kind = PacketType.BINARY_ACK if attachments else PacketType.ACK

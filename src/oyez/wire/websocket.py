@@ -15,7 +15,7 @@ PING_FRAME = b"\x89\0"  # RFC 6455 §5.5.2: FIN and opcode 9, without a payload
 
 
 def _frame(first_byte: int, payload: bytes) -> bytes:
-    """Put the header of an unmasked frame before its payload (RFC 6455 §5.1: a server must not mask)."""
+    """Return an unmasked frame: header and payload (RFC 6455 §5.1: a server must not mask)."""
     size = len(payload)
     if size < 126:
         return bytes((first_byte, size)) + payload
@@ -25,13 +25,13 @@ def _frame(first_byte: int, payload: bytes) -> bytes:
 
 
 def text_frame(payload: bytes) -> bytes:
-    """Frame UTF-8 text."""
+    """Return a text frame, unmasked; the payload has to be UTF-8."""
     size = len(payload)
     return bytes((_TEXT, size)) + payload if size < 126 else _frame(_TEXT, payload)
 
 
 def binary_frame(payload: bytes) -> bytes:
-    """Frame bytes."""
+    """Return a binary frame, unmasked."""
     return _frame(_BINARY, payload)
 
 

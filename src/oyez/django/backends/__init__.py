@@ -31,7 +31,7 @@ class Backend(Protocol):
         ...
 
     def last(self, *, timeout_s: float) -> int:
-        """Return the newest id that was given. Raises PosterError."""
+        """Return the newest id that was assigned. Raises PosterError."""
         ...
 
     def probe(self, *, timeout_s: float) -> object:
@@ -39,5 +39,5 @@ class Backend(Protocol):
         ...
 
     def close(self) -> None:
-        """Give up what is open. A later call may open it again."""
+        """Close what is open. A later call may open it again."""
         ...

@@ -87,14 +87,14 @@ class IdClock:
         self._lock = threading.Lock()
 
     def take(self, count: int) -> list[int]:
-        """Give ids to so many events."""
+        """Return ids for so many events, above all that were returned before."""
         with self._lock:
             first = max(self._newest + 1, time.time_ns() // 1000)
             self._newest = first + count - 1
         return list(range(first, first + count))
 
     def last(self) -> int:
-        """Tell the time; no event of this process has a higher id."""
+        """Return the time; no event of this process has a higher id."""
         return max(self._newest, time.time_ns() // 1000)
 
 

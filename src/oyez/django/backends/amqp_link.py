@@ -47,7 +47,7 @@ class Job:
         return self._take()
 
     def end(self, error: PosterError | None) -> None:
-        """Tell the caller."""
+        """Note what became of the job, and wake its caller."""
         self.error = error
         self.is_over.set()
 
@@ -89,7 +89,7 @@ class AmqpLink(threading.Thread):
             self._wake()
 
     def run(self) -> None:
-        """Live."""
+        """Connect, publish job after job, and end those that are left with why the connection ended."""
         error: PosterError = Dropped(f"the connection to {self} has ended")
         try:
             channel = self._connect()

@@ -45,15 +45,15 @@ class MemoryBackend:
         return kept
 
     def last(self, *, timeout_s: float) -> int:
-        """Return the newest id."""
+        """Return the newest id; before the first event, the time of the start in milliseconds."""
         return self._last
 
     def probe(self, *, timeout_s: float) -> object:
-        """Have nothing to find out."""
+        """Return at once: nothing can be in the way."""
         return None
 
     def close(self) -> None:
-        """Forget the events."""
+        """Forget the events that were kept."""
         self.events.clear()
 
 

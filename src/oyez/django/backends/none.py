@@ -15,19 +15,19 @@ class NoneBackend:
     knows_last = True
 
     def __init__(self, settings: SiteSettings) -> None:
-        """Need no settings."""
+        """Take the settings, as every backend does, and use none."""
 
     def post(self, posts: Sequence[Post], *, key: str, timeout_s: float) -> list[int]:
         """Return 0 for each."""
         return [0] * len(posts)
 
     def last(self, *, timeout_s: float) -> int:
-        """Return 0."""
+        """Return 0: there is no event."""
         return 0
 
     def probe(self, *, timeout_s: float) -> object:
-        """Have nothing to find out."""
+        """Return at once: nothing can be in the way."""
         return None
 
     def close(self) -> None:
-        """Have nothing to close."""
+        """Do nothing: nothing is open."""
