@@ -19,6 +19,7 @@ class Proxy:
 
     Attributes:
         bytewise: True forwards every byte in a segment of its own.
+        replaced: what the target says, and what arrives in its place, of the same length; nothing if None.
         answers_to_lose: so often from now on, what the target says next is lost, and the link with it; every other time
             only its last byte.
     """
@@ -26,6 +27,7 @@ class Proxy:
     def __init__(self, target: int) -> None:
         self.target = target
         self.bytewise = False
+        self.replaced: tuple[bytes, bytes] | None = None
         self.answers_to_lose = 0
         self.is_cut = False
         self.is_paused = False
@@ -127,6 +129,8 @@ class End(asyncio.Protocol):
             else:
                 self.with_peer(End.reset)
             return
+        if self.is_far and self.proxy.replaced is not None:
+            data = data.replace(*self.proxy.replaced)
         pieces = (data[i : i + 1] for i in range(len(data))) if self.proxy.bytewise else [data]
         for piece in pieces:
             if self.peer.transport.is_closing():

@@ -36,6 +36,8 @@ class Trial:
     """What the steps of one check share. It ends with the check, and so does whatever it has opened.
 
     Attributes:
+        run: knows where the door is, and names channels.
+        connect: opens who speaks at the door.
         events: those that were posted, in order, as listeners have to get them.
         found: what a step leaves to one behind it.
         opened: closes what is entered into it.
@@ -57,7 +59,7 @@ class Trial:
         return self.opened.enter_context(thing)
 
     def client(self, who: str = "listener") -> Any:
-        """Return who speaks at the door, a client of its own kind; at the first call it connects, and joins."""
+        """Return who speaks at the door, in the class that the door has for it; it connects at the first call."""
         if who not in self._clients:
             self._clients[who] = self.open(self.connect(self.run, who))
         return self._clients[who]
