@@ -20,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 upper = $(shell echo $(1) | tr a-z A-Z)
 flag = $(if $($(call upper,$(1))),--$(1) $($(call upper,$(1))))
 
-.PHONY: help run example check format event.js test test-fast test-slow coverage test-oldest-django test-versions test-lowest test-newest test-pythons matrix faults dist bench clean
+.PHONY: help run example check format event.js test test-fast test-slow coverage fuzz test-oldest-django test-versions test-lowest test-newest test-pythons matrix faults dist bench clean
 help: ## show this list
 	@grep -hE '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -110,6 +110,9 @@ coverage: $(VENV)/.dev ## which lines and branches the tests of the parts reach;
 	@$(BIN)/python -m coverage run -m pytest -n 3 --dist worksteal -m 'not slow' $(COVERAGE_TESTS)
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python tests/coverage_floors.py
+
+fuzz: $(VENV)/.dev ## look for input that anything fails at, for longer than the tests do: make fuzz EXAMPLES=100000
+	@FUZZ_EXAMPLES=$(or $(EXAMPLES),10000) $(BIN)/python -m pytest -n 2 --dist worksteal --timeout 3600 tests/fuzz tests/unit/test_hub_machine.py
 
 test-oldest-django: $(VENV)/.dev $(OLDEST_DJANGO)/.done
 	@DJANGO=4.2 PYTHONPATH=$(CURDIR)/$(OLDEST_DJANGO) $(BIN)/python -m pytest $(addprefix tests/django/test_,$(addsuffix .py,checks events site tag testing))

@@ -13,6 +13,7 @@ import pytest
 
 SOURCES = Path(__file__).parent.parent / "src" / "oyez"
 FILES = sorted(SOURCES.rglob("*.py"))
+ROOT = SOURCES.parent.parent
 
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
@@ -234,6 +235,13 @@ def test_imports_stand_at_the_top(module: str) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCES)))
 def test_files_can_be_read_in_one_sitting(path: Path) -> None:
     assert len(path.read_text("utf-8").splitlines()) <= MAX_FILE_LINES
+
+
+@pytest.mark.parametrize("folder", ["tests", "bench", "examples"])
+def test_files_beside_the_sources_can_be_too(folder: str) -> None:
+    files = [path for path in (ROOT / folder).rglob("*.py") if "node_modules" not in path.parts]
+    long = [str(path) for path in files if len(path.read_text("utf-8").splitlines()) > MAX_FILE_LINES]
+    assert long == [], "split them by subject"
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -1,13 +1,14 @@
 """One harness per codec: only documented errors may come out, and whole input equals byte by byte feeding.
 
-``OYEZ_FUZZ_EXAMPLES=100000 pytest tests/fuzz`` runs each of them for longer; the default is short, and always the same.
+``make fuzz EXAMPLES=100000`` runs each of them for longer, on other input each time; what the tests try is little, and
+always the same.
 """
 
 import os
 
 from hypothesis import HealthCheck, Phase, settings
 
-EXAMPLES = int(os.environ.get("OYEZ_FUZZ_EXAMPLES", "0"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))  # not OYEZ_…: those are kept from all tests
 
 fuzz = settings(
     max_examples=EXAMPLES or 100,

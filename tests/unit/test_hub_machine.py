@@ -2,7 +2,7 @@
 
 Hypothesis drives a hub with a short history, small writes and slow listeners, lets encoders, writes and the hub's own
 books raise, and compares with a plain list of all that was ever posted. Whoever is cut off comes back, as clients do.
-``OYEZ_FUZZ_EXAMPLES`` (see `tests.fuzz`) lets it run for longer.
+``make fuzz`` (see `tests.fuzz`) lets it run for longer.
 """
 
 from collections.abc import Callable
