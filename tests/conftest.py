@@ -13,7 +13,7 @@ from tests.certificate import make_certificate
 from tests.clients.javascript import Driver
 from tests.console import Console, StartConsole
 from tests.daemon import Daemon
-from tests.peer import Start, peers
+from tests.peer import StartPeer, peers
 from tests.proxy import Proxy
 from tests.rabbitmq import RabbitMQ
 from tests.sandbox import Sandbox
@@ -94,10 +94,10 @@ def start_console() -> Iterator[StartConsole]:
 
 
 @pytest.fixture
-def start() -> Iterator[Start]:
+def start_peer() -> Iterator[StartPeer]:
     """Starts servers that behave as they are told, to be ended with the test."""
-    with peers() as start_peer:
-        yield start_peer
+    with peers() as start:
+        yield start
 
 
 @pytest.fixture

@@ -70,12 +70,12 @@ class Peer:
                 connection.shutdown(socket.SHUT_RDWR)
 
 
-Start = Callable[[Behaviour], Peer]
+StartPeer = Callable[[Behaviour], Peer]
 
 
 @contextmanager
-def peers() -> Iterator[Start]:
-    """Start peers on ports of their own; they end with the context."""
+def peers() -> Iterator[StartPeer]:
+    """StartPeer peers on ports of their own; they end with the context."""
     started: list[Peer] = []
 
     def start(behave: Behaviour) -> Peer:

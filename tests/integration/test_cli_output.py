@@ -15,8 +15,7 @@ from websockets.sync.server import ServerConnection, serve
 from tests.command import OYEZ, oyez
 from tests.daemon import KEY, Daemon
 from tests.inbox import PATIENCE_S
-from tests.peer import Start as StartPeer
-from tests.peer import always, answer, peers
+from tests.peer import StartPeer, always, answer, peers
 from tests.sandbox import environment
 from tests.terminal import Terminal
 

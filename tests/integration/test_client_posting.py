@@ -12,7 +12,7 @@ from oyez.client import NO_MESSAGE, AsyncPoster, Event, Poster, Refused, listen
 from tests.conftest import StartDaemon
 from tests.daemon import KEY, Daemon
 from tests.inbox import PATIENCE_S
-from tests.peer import Behaviour, Peer, Start
+from tests.peer import Behaviour, Peer, StartPeer
 
 
 @pytest.fixture
@@ -108,17 +108,17 @@ def losing_the_first_answer(daemon: Daemon) -> Behaviour:
     return behave
 
 
-def test_lost_answer_doubles_and_loses_nothing(daemon: Daemon, poster: Poster, start: Start) -> None:
+def test_lost_answer_doubles_and_loses_nothing(daemon: Daemon, poster: Poster, start_peer: StartPeer) -> None:
     since = poster.last()
-    with Poster(start(losing_the_first_answer(daemon)).url, KEY) as there:
+    with Poster(start_peer(losing_the_first_answer(daemon)).url, KEY) as there:
         ids = [there.post("lost", 1)]
-    with Poster(start(losing_the_first_answer(daemon)).url, KEY) as there:
+    with Poster(start_peer(losing_the_first_answer(daemon)).url, KEY) as there:
         ids += there.post_many([("lost", 2), ("lost", 3, f"key of {since}")])
-    with Poster(start(losing_the_first_answer(daemon)).url, KEY) as there:
+    with Poster(start_peer(losing_the_first_answer(daemon)).url, KEY) as there:
         ids += there.publish(["lost", "lost-2"], 4)[:1]
 
     async def post() -> int:
-        async with AsyncPoster(start(losing_the_first_answer(daemon)).url, KEY) as there:
+        async with AsyncPoster(start_peer(losing_the_first_answer(daemon)).url, KEY) as there:
             return await there.post("lost", 5)
 
     ids.append(asyncio.run(post()))

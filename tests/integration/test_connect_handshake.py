@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.console import AT_ONCE, run, run_until, url
-from tests.peer import Start, always, answer, peers
+from tests.peer import StartPeer, always, answer, peers
 from tests.websocket_server import WebSocketServer, echo, swallow, websocket_server
 
 
 @pytest.fixture
-def start_peer() -> Iterator[Start]:
+def start_peer() -> Iterator[StartPeer]:
     with peers() as start:
         yield start
 
@@ -115,19 +115,19 @@ def test_tls_on_one_side_only_is_explained(certificate: Path, echoing: WebSocket
     ],
     ids=["json", "text", "page", "redirect", "no-http", "no-websocket"],
 )  # fmt: skip
-def test_a_refused_handshake_is_explained(start_peer: Start, content: bytes, complaint: str) -> None:
+def test_a_refused_handshake_is_explained(start_peer: StartPeer, content: bytes, complaint: str) -> None:
     done = run(url(start_peer(always(content)).port))
     assert (done.returncode, done.stdout) == (3, "")
     assert complaint in done.stderr
 
 
-def test_a_server_that_hangs_up_is_explained(start_peer: Start) -> None:
+def test_a_server_that_hangs_up_is_explained(start_peer: StartPeer) -> None:
     done = run(url(start_peer(lambda peer, connection: peer.read_request(connection.makefile("rb")) and None).port))
     assert done.returncode == 3
     assert "closed the connection without an answer" in done.stderr
 
 
-def test_a_subprotocol_that_was_not_asked_for_is_no_websocket_to_us(start_peer: Start) -> None:
+def test_a_subprotocol_that_was_not_asked_for_is_no_websocket_to_us(start_peer: StartPeer) -> None:
     with websocket_server(swallow, subprotocols=("a",)) as server:
         done = run(url(server.port), "--subprotocol", "b")
     assert done.returncode == 3

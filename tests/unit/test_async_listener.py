@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from oyez.client import Event, Gap, Refused, Unreachable, alisten
-from tests.peer import Peer, Start, answer
+from tests.peer import Peer, StartPeer, answer
 from tests.unit.streams import HEAD, event, gap, links, status
 
 PATIENCE_S = 10.0
@@ -22,8 +22,8 @@ def assert_all_ended() -> None:
             assert not thread.is_alive()
 
 
-def test_events_and_gaps_come_in_order(start: Start) -> None:
-    peer = start(links(HEAD + status(1) + gap(1, 5) + event(7), HEAD + status(7) + event(8)))
+def test_events_and_gaps_come_in_order(start_peer: StartPeer) -> None:
+    peer = start_peer(links(HEAD + status(1) + gap(1, 5) + event(7), HEAD + status(7) + event(8)))
 
     async def main() -> None:
         given: list[Event | Gap] = []
@@ -40,7 +40,7 @@ def test_events_and_gaps_come_in_order(start: Start) -> None:
     asyncio.run(asyncio.wait_for(main(), PATIENCE_S))
 
 
-def test_cancelled_wait_loses_nothing(start: Start) -> None:
+def test_cancelled_wait_loses_nothing(start_peer: StartPeer) -> None:
     go_on = threading.Event()
 
     def hesitate(peer: Peer, connection: socket.socket) -> None:
@@ -50,7 +50,7 @@ def test_cancelled_wait_loses_nothing(start: Start) -> None:
         peer.stop.wait()
 
     async def main() -> None:
-        async with alisten(start(links(hesitate)).url, "news") as events:
+        async with alisten(start_peer(links(hesitate)).url, "news") as events:
             assert events.position == 5
             for _ in range(3):
                 with pytest.raises(TimeoutError):
@@ -62,7 +62,7 @@ def test_cancelled_wait_loses_nothing(start: Start) -> None:
     asyncio.run(asyncio.wait_for(main(), PATIENCE_S))
 
 
-def test_reader_that_does_not_come_holds_the_thread_back(start: Start) -> None:
+def test_reader_that_does_not_come_holds_the_thread_back(start_peer: StartPeer) -> None:
     stuck = threading.Event()
 
     def flood(peer: Peer, connection: socket.socket) -> None:
@@ -76,7 +76,7 @@ def test_reader_that_does_not_come_holds_the_thread_back(start: Start) -> None:
             peer.stop.wait()
 
     async def main() -> None:
-        async with alisten(start(links(flood)).url, "news") as events:
+        async with alisten(start_peer(links(flood)).url, "news") as events:
             await asyncio.to_thread(stuck.wait, PATIENCE_S)
             assert stuck.is_set()
             for number in range(10, 3000):
@@ -85,8 +85,8 @@ def test_reader_that_does_not_come_holds_the_thread_back(start: Start) -> None:
     asyncio.run(asyncio.wait_for(main(), PATIENCE_S))
 
 
-def test_errors_reach_whoever_waits(start: Start) -> None:
-    refusing = start(links(answer({"code": "invalid-filter", "message": "no"}, "400 Bad Request")))
+def test_errors_reach_whoever_waits(start_peer: StartPeer) -> None:
+    refusing = start_peer(links(answer({"code": "invalid-filter", "message": "no"}, "400 Bad Request")))
 
     async def main() -> None:
         with pytest.raises(Refused):
@@ -98,9 +98,9 @@ def test_errors_reach_whoever_waits(start: Start) -> None:
     asyncio.run(asyncio.wait_for(main(), PATIENCE_S))
 
 
-def test_close_ends_a_wait_and_the_thread(start: Start) -> None:
+def test_close_ends_a_wait_and_the_thread(start_peer: StartPeer) -> None:
     async def main() -> None:
-        events = alisten(start(links(HEAD + status(5))).url, "news")
+        events = alisten(start_peer(links(HEAD + status(5))).url, "news")
         await events.open()
         waiting = asyncio.create_task(anext(events))
         await asyncio.sleep(0)
@@ -115,7 +115,7 @@ def test_close_ends_a_wait_and_the_thread(start: Start) -> None:
     assert_all_ended()
 
 
-def test_cancelled_opening_ends_the_thread(start: Start) -> None:
+def test_cancelled_opening_ends_the_thread(start_peer: StartPeer) -> None:
     def silence(peer: Peer, connection: socket.socket) -> None:
         peer.stop.wait()
 
@@ -125,14 +125,14 @@ def test_cancelled_opening_ends_the_thread(start: Start) -> None:
 
     async def main() -> None:
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(enter(start(silence).url), 0.1)
+            await asyncio.wait_for(enter(start_peer(silence).url), 0.1)
 
     asyncio.run(asyncio.wait_for(main(), PATIENCE_S))
     assert_all_ended()
 
 
-def test_forgotten_listener_holds_no_process_back(start: Start) -> None:
-    peer = start(links(HEAD + status(5)))
+def test_forgotten_listener_holds_no_process_back(start_peer: StartPeer) -> None:
+    peer = start_peer(links(HEAD + status(5)))
     program = (
         "import asyncio\nfrom oyez.client import alisten\n"
         f"async def main():\n    global events\n    events = alisten({peer.url!r}, 'news')\n    await events.open()\n"

@@ -12,7 +12,7 @@ from contextlib import suppress
 import pytest
 
 from oyez.client import AsyncPoster, BadEvent, TimedOut, Unauthorized
-from tests.peer import Peer, Start, always, answer
+from tests.peer import Peer, StartPeer, always, answer
 
 PATIENCE_S = 10.0
 
@@ -42,7 +42,7 @@ def use(url: str, work: Callable[[AsyncPoster], Awaitable[None]], **options: flo
     asyncio.run(asyncio.wait_for(main(), PATIENCE_S))
 
 
-def test_every_call_of_the_poster(start: Start) -> None:
+def test_every_call_of_the_poster(start_peer: StartPeer) -> None:
     done: list[int] = []
 
     async def work(poster: AsyncPoster) -> None:
@@ -53,12 +53,12 @@ def test_every_call_of_the_poster(start: Start) -> None:
         ]
         assert await poster.last() == 5
 
-    use(start(echo).url, work)
+    use(start_peer(echo).url, work)
     assert done == [2, 4, 5]
 
 
-def test_calls_at_once_share_the_threads(start: Start) -> None:
-    peer = start(echo)
+def test_calls_at_once_share_the_threads(start_peer: StartPeer) -> None:
+    peer = start_peer(echo)
 
     async def work(poster: AsyncPoster) -> None:
         assert await asyncio.gather(*(poster.post("news", n) for n in range(500))) == [*range(500)]
@@ -67,7 +67,7 @@ def test_calls_at_once_share_the_threads(start: Start) -> None:
     assert len(peer.connections) <= 3
 
 
-def test_errors_are_those_of_the_poster(start: Start) -> None:
+def test_errors_are_those_of_the_poster(start_peer: StartPeer) -> None:
     async def refused(poster: AsyncPoster) -> None:
         with pytest.raises(Unauthorized):
             await poster.post("news", 1)
@@ -76,10 +76,10 @@ def test_errors_are_those_of_the_poster(start: Start) -> None:
         with pytest.raises(TypeError):
             await poster.post("news", object())
 
-    use(start(always(answer({"code": "unauthorized", "message": "Wrong"}, "401 Unauthorized"))).url, refused)
+    use(start_peer(always(answer({"code": "unauthorized", "message": "Wrong"}, "401 Unauthorized"))).url, refused)
 
 
-def test_waiting_for_a_thread_counts(start: Start) -> None:
+def test_waiting_for_a_thread_counts(start_peer: StartPeer) -> None:
     async def work(poster: AsyncPoster) -> None:
         before = time.monotonic()
         outcomes = await asyncio.gather(*(poster.post("news", 1) for _ in range(20)), return_exceptions=True)
@@ -88,10 +88,10 @@ def test_waiting_for_a_thread_counts(start: Start) -> None:
         uncertain = [outcome.uncertain for outcome in outcomes if isinstance(outcome, TimedOut)]
         assert uncertain == [True, *[False] * 19]
 
-    use(start(silence).url, work, threads=1, timeout_s=1.0)
+    use(start_peer(silence).url, work, threads=1, timeout_s=1.0)
 
 
-def test_cancelled_call_leaves_a_poster_as_good_as_new(start: Start) -> None:
+def test_cancelled_call_leaves_a_poster_as_good_as_new(start_peer: StartPeer) -> None:
     arrived, go_on = threading.Event(), threading.Event()
 
     def hesitate(peer: Peer, connection: socket.socket) -> None:
@@ -101,7 +101,7 @@ def test_cancelled_call_leaves_a_poster_as_good_as_new(start: Start) -> None:
             go_on.wait(PATIENCE_S)
             connection.sendall(answer({"id": json.loads(request[2])["message"]}))
 
-    peer = start(hesitate)
+    peer = start_peer(hesitate)
 
     async def work(poster: AsyncPoster) -> None:
         under_way = asyncio.create_task(poster.post("news", 1))
@@ -120,7 +120,7 @@ def test_cancelled_call_leaves_a_poster_as_good_as_new(start: Start) -> None:
 
 
 @pytest.mark.parametrize("count", [3, 4, 100])
-def test_cancelled_batches_end_with_the_request_that_is_under_way(start: Start, count: int) -> None:
+def test_cancelled_batches_end_with_the_request_that_is_under_way(start_peer: StartPeer, count: int) -> None:
     arrived, go_on = threading.Event(), threading.Event()
 
     def hesitate(peer: Peer, connection: socket.socket) -> None:
@@ -130,7 +130,7 @@ def test_cancelled_batches_end_with_the_request_that_is_under_way(start: Start, 
             go_on.wait(PATIENCE_S)
             connection.sendall(answer({"ids": [1] * len(json.loads(request[2])["events"])}))
 
-    peer = start(hesitate)
+    peer = start_peer(hesitate)
     done: list[int] = []
 
     async def work(poster: AsyncPoster) -> None:
@@ -148,8 +148,8 @@ def test_cancelled_batches_end_with_the_request_that_is_under_way(start: Start, 
     assert done == []
 
 
-def test_closed_poster_opens_again_in_another_loop(start: Start) -> None:
-    poster = AsyncPoster(start(echo).url, "k")
+def test_closed_poster_opens_again_in_another_loop(start_peer: StartPeer) -> None:
+    poster = AsyncPoster(start_peer(echo).url, "k")
 
     async def work() -> None:
         assert await poster.last() == 5
@@ -161,8 +161,8 @@ def test_closed_poster_opens_again_in_another_loop(start: Start) -> None:
     asyncio.run(poster.close())
 
 
-def test_forked_child_has_threads_of_its_own(start: Start) -> None:
-    poster = AsyncPoster(start(echo).url, "k")
+def test_forked_child_has_threads_of_its_own(start_peer: StartPeer) -> None:
+    poster = AsyncPoster(start_peer(echo).url, "k")
     assert asyncio.run(poster.post("news", 1)) == 1
     child = os.fork()
     if child == 0:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from oyez.client import BadAnswer, Poster, TimedOut, Unreachable
-from tests.peer import Behaviour, Peer, Start
+from tests.peer import Behaviour, Peer, StartPeer
 from tests.unit.poster_calls import LIMIT_S, Call, failure, last, post, post_much
 
 
@@ -38,20 +38,20 @@ def trickle_handshake(peer: Peer, connection: socket.socket) -> None:
 
 @pytest.mark.parametrize("call", [post, last])
 @pytest.mark.parametrize("behave", [silence, trickle_head, trickle_body, trickle_chunks, trickle_continues])
-def test_no_answer_outlasts_the_call(start: Start, behave: Behaviour, call: Call) -> None:
-    error = failure(Poster(start(behave).url, "k", timeout_s=LIMIT_S), call)
+def test_no_answer_outlasts_the_call(start_peer: StartPeer, behave: Behaviour, call: Call) -> None:
+    error = failure(Poster(start_peer(behave).url, "k", timeout_s=LIMIT_S), call)
     assert isinstance(error, TimedOut)
     assert error.uncertain is (call is post)
 
 
 @pytest.mark.parametrize("behave", [silence, trickle_handshake])
-def test_no_handshake_outlasts_the_call(start: Start, behave: Behaviour) -> None:
-    peer = start(behave)
+def test_no_handshake_outlasts_the_call(start_peer: StartPeer, behave: Behaviour) -> None:
+    peer = start_peer(behave)
     assert isinstance(failure(Poster(f"https://127.0.0.1:{peer.port}", "k", timeout_s=LIMIT_S), post), TimedOut)
 
 
-def test_peer_that_does_not_read_cannot_hold_a_post(start: Start) -> None:
-    assert isinstance(failure(Poster(start(silence).url, "k", timeout_s=LIMIT_S), post_much), TimedOut)
+def test_peer_that_does_not_read_cannot_hold_a_post(start_peer: StartPeer) -> None:
+    assert isinstance(failure(Poster(start_peer(silence).url, "k", timeout_s=LIMIT_S), post_much), TimedOut)
 
 
 @pytest.mark.parametrize(("timeout_s", "limit_s"), [(LIMIT_S, LIMIT_S), (5.0, 1.0)])
@@ -77,10 +77,10 @@ def test_missing_unix_socket_is_unreachable(tmp_path: Path) -> None:
     assert isinstance(failure(Poster(f"http+unix://{tmp_path}/none", "k"), last, 0.0), Unreachable)
 
 
-def test_endless_answer_is_cut(start: Start) -> None:
+def test_endless_answer_is_cut(start_peer: StartPeer) -> None:
     def flood(peer: Peer, connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
         while not peer.stop.is_set():
             connection.sendall(b" " * 65_536)
 
-    assert isinstance(failure(Poster(start(flood).url, "k"), last, 0.0), BadAnswer)
+    assert isinstance(failure(Poster(start_peer(flood).url, "k"), last, 0.0), BadAnswer)

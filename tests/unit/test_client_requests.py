@@ -12,7 +12,7 @@ import pytest
 
 from oyez.client import AsyncPoster, BadAnswer, BadEvent, Poster, PosterError, Refused, Unauthorized
 from oyez.errors import ConfigError
-from tests.peer import Peer, Start, always, answer
+from tests.peer import Peer, StartPeer, always, answer
 from tests.unit.poster_calls import LIMIT_S, Call, echo_number, failure, last, post
 
 
@@ -39,14 +39,16 @@ from tests.unit.poster_calls import LIMIT_S, Call, echo_number, failure, last, p
     ids=lambda value: value[-20:].decode().strip() or "blank" if isinstance(value, bytes) else value.__name__,
 )
 @pytest.mark.parametrize("call", [post, last])
-def test_strange_answers_have_clear_errors(start: Start, content: bytes, kind: type[PosterError], call: Call) -> None:
-    peer = start(always(content))
+def test_strange_answers_have_clear_errors(
+    start_peer: StartPeer, content: bytes, kind: type[PosterError], call: Call
+) -> None:
+    peer = start_peer(always(content))
     assert type(failure(Poster(peer.url, "k", timeout_s=LIMIT_S), call)) is kind
     assert len(peer.requests) == (2 if b"502" in content else 1), "a proxy's word that a link broke"
 
 
-def test_refusal_carries_the_daemons_words(start: Start) -> None:
-    peer = start(always(answer({"code": "invalid-channel", "message": "Invalid channel"}, "400 Bad Request")))
+def test_refusal_carries_the_daemons_words(start_peer: StartPeer) -> None:
+    peer = start_peer(always(answer({"code": "invalid-channel", "message": "Invalid channel"}, "400 Bad Request")))
     error = failure(Poster(peer.url, "k"), post)
     assert isinstance(error, Refused)
     assert (error.status, error.code, error.message) == (400, "invalid-channel", "Invalid channel")
@@ -61,8 +63,8 @@ def without_key(body: bytes) -> bytes:
     return body.replace(b',"key":"%s"' % key_of(body).encode(), b"")
 
 
-def test_what_is_sent(start: Start) -> None:
-    peer = start(always(answer({"id": 7})))
+def test_what_is_sent(start_peer: StartPeer) -> None:
+    peer = start_peer(always(answer({"id": 7})))
     with Poster(peer.url.replace("http", "ws") + "/events/", "clé") as poster:
         assert poster.post("news", {"a": "é", "b": [1.5, None]}) == 7
         assert poster.last() == 7

@@ -25,7 +25,7 @@ from oyez.client import (
     listen,
 )
 from oyez.errors import ConfigError
-from tests.peer import Peer, Start, answer
+from tests.peer import Peer, StartPeer, answer
 from tests.unit.streams import HEAD, event, full, gap, links, status
 
 PATIENCE_S = 10.0
@@ -40,9 +40,9 @@ def positions(peer: Peer) -> list[str | None]:
     return [headers.get("last-event-id") for _, headers, _ in peer.requests]
 
 
-def test_events_come_as_python_values(start: Start) -> None:
+def test_events_come_as_python_values(start_peer: StartPeer) -> None:
     bare = b'id: 8\ndata: {"id":8,"channel":"news"}\n\n'
-    peer = start(links(HEAD + status(3) + event(7, {"a": ["é", None]}) + bare + event(9, None)))
+    peer = start_peer(links(HEAD + status(3) + event(7, {"a": ["é", None]}) + bare + event(9, None)))
     assert take(listen(peer.url, "news"), 3) == [
         Event(7, "news", {"a": ["é", None]}),
         Event(8, "news", NO_MESSAGE),
@@ -51,8 +51,8 @@ def test_events_come_as_python_values(start: Start) -> None:
     assert not NO_MESSAGE
 
 
-def test_what_is_asked_for(start: Start) -> None:
-    peer = start(links(HEAD + status(5) + event(7)))
+def test_what_is_asked_for(start_peer: StartPeer) -> None:
+    peer = start_peer(links(HEAD + status(5) + event(7)))
     take(listen(peer.url.replace("http", "ws") + "/events/", ["a|b", "é&"], since=5), 1)
     ((first, headers, _),) = peer.requests
     method, target, _ = first.split()
@@ -62,8 +62,8 @@ def test_what_is_asked_for(start: Start) -> None:
     assert "authorization" not in headers
 
 
-def test_lost_link_goes_on_behind_the_newest_event_and_nothing_comes_twice(start: Start) -> None:
-    peer = start(
+def test_lost_link_goes_on_behind_the_newest_event_and_nothing_comes_twice(start_peer: StartPeer) -> None:
+    peer = start_peer(
         links(
             HEAD + status(3) + event(7) + event(8)[:-1],
             HEAD + status(7) + event(7) + event(8) + event(9),
@@ -79,15 +79,15 @@ def test_lost_link_goes_on_behind_the_newest_event_and_nothing_comes_twice(start
     assert listener.position == 12
 
 
-def test_link_lost_before_any_event_resumes_where_it_began(start: Start) -> None:
-    peer = start(links(HEAD + status(5), HEAD + status(5) + event(7)))
+def test_link_lost_before_any_event_resumes_where_it_began(start_peer: StartPeer) -> None:
+    peer = start_peer(links(HEAD + status(5), HEAD + status(5) + event(7)))
     take(listen(peer.url, "news"), 1)
     assert positions(peer) == [None, "5"]
 
 
-def test_gaps_are_told_once(start: Start) -> None:
+def test_gaps_are_told_once(start_peer: StartPeer) -> None:
     other = gap(1, 4, "other")
-    peer = start(links(HEAD + status(1) + gap(1, 5) + other, HEAD + status(1) + gap(1, 6) + other + event(7)))
+    peer = start_peer(links(HEAD + status(1) + gap(1, 5) + other, HEAD + status(1) + gap(1, 6) + other + event(7)))
     assert take(listen(peer.url, ["news", "other"], since=1), 4) == [
         Gap("news", 1, 5),
         Gap("other", 1, 4),
@@ -96,8 +96,8 @@ def test_gaps_are_told_once(start: Start) -> None:
     ]
 
 
-def test_daemon_whose_clock_went_back_is_followed_after_word_of_a_gap(start: Start) -> None:
-    peer = start(links(HEAD + status(900) + event(901), HEAD + status(40) + gap(901, 41) + event(41)))
+def test_daemon_whose_clock_went_back_is_followed_after_word_of_a_gap(start_peer: StartPeer) -> None:
+    peer = start_peer(links(HEAD + status(900) + event(901), HEAD + status(40) + gap(901, 41) + event(41)))
     assert take(listen(peer.url, "news"), 3) == [
         Event(901, "news", None),
         Gap("news", 901, 41),
@@ -105,17 +105,17 @@ def test_daemon_whose_clock_went_back_is_followed_after_word_of_a_gap(start: Sta
     ]
 
 
-def test_strange_records_are_passed_over(start: Start) -> None:
+def test_strange_records_are_passed_over(start_peer: StartPeer) -> None:
     strange = b": beat\n\nevent: weather\ndata: sunny\n\n"
-    peer = start(links(HEAD + status(3) + strange + event(7)))
+    peer = start_peer(links(HEAD + status(3) + strange + event(7)))
     assert take(listen(peer.url, "news"), 1) == [Event(7, "news", None)]
 
 
-def test_proxy_may_chunk_the_stream(start: Start) -> None:
+def test_proxy_may_chunk_the_stream(start_peer: StartPeer) -> None:
     data = status(3) + event(7)
     chunks = b"".join(b"1\r\n%b\r\n" % data[place : place + 1] for place in range(len(data)))
     head = HEAD.replace(b"Connection: close", b"Transfer-Encoding: chunked")
-    peer = start(links(head + chunks + b"0\r\n\r\n", HEAD + status(7) + event(8)))
+    peer = start_peer(links(head + chunks + b"0\r\n\r\n", HEAD + status(7) + event(8)))
     assert take(listen(peer.url, "news"), 2) == [Event(7, "news", None), Event(8, "news", None)]
 
 
@@ -128,7 +128,7 @@ def test_unix_socket(tmp_path: Path) -> None:
     peer.close()
 
 
-def test_close_ends_a_wait_under_tls(start: Start, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_close_ends_a_wait_under_tls(start_peer: StartPeer, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     reached = threading.Event()
     behave = links(HEAD + status(5) + event(7))
@@ -139,7 +139,7 @@ def test_close_ends_a_wait_under_tls(start: Start, certificate: Path, monkeypatc
         with context.wrap_socket(connection, server_side=True) as secure:
             behave(peer, secure)
 
-    peer = start(secured)
+    peer = start_peer(secured)
     listener = listen(peer.url.replace("http", "https"), "news")
     assert next(listener) == Event(7, "news", None)
     thread, given = in_thread(listener, reached)
@@ -148,7 +148,7 @@ def test_close_ends_a_wait_under_tls(start: Start, certificate: Path, monkeypatc
     assert given == []
 
 
-def test_silent_link_is_given_up_and_heartbeats_keep_one(start: Start) -> None:
+def test_silent_link_is_given_up_and_heartbeats_keep_one(start_peer: StartPeer) -> None:
     def silent(peer: Peer, connection: socket.socket) -> None:
         connection.sendall(HEAD + status(5))
         peer.stop.wait()
@@ -161,41 +161,41 @@ def test_silent_link_is_given_up_and_heartbeats_keep_one(start: Start) -> None:
         connection.sendall(event(7))
         peer.stop.wait()
 
-    peer = start(links(silent, beating))
+    peer = start_peer(links(silent, beating))
     assert take(listen(peer.url, "news", silence_s=0.5), 1) == [Event(7, "news", None)]
     assert positions(peer) == [None, "5"]
 
 
-def test_daemon_without_room_is_asked_again_when_it_says(start: Start) -> None:
-    peer = start(links(HEAD + full(300), HEAD + status(5) + event(7)))
+def test_daemon_without_room_is_asked_again_when_it_says(start_peer: StartPeer) -> None:
+    peer = start_peer(links(HEAD + full(300), HEAD + status(5) + event(7)))
     before = time.monotonic()
     take(listen(peer.url, "news"), 1)
     assert time.monotonic() - before >= 0.3
     assert len(peer.requests) == 2
 
 
-def test_first_link_has_to_work(start: Start) -> None:
+def test_first_link_has_to_work(start_peer: StartPeer) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     with pytest.raises(Unreachable, match="cannot connect"):
         next(listen(url, "news"))
-    peer = start(links(answer(b"", "502 Bad Gateway")))
+    peer = start_peer(links(answer(b"", "502 Bad Gateway")))
     with pytest.raises(Refused, match="502"):
         listen(peer.url, "news").open()
-    peer = start(links(HEAD))
+    peer = start_peer(links(HEAD))
     with pytest.raises(TimedOut, match=r"silent for 0\.2 s"):
         listen(peer.url, "news", silence_s=0.2).open()
 
 
-def test_patient_listener_waits_for_the_first_link_too(start: Start) -> None:
-    peer = start(links(answer(b"", "502 Bad Gateway"), HEAD + status(5) + event(7)))
+def test_patient_listener_waits_for_the_first_link_too(start_peer: StartPeer) -> None:
+    peer = start_peer(links(answer(b"", "502 Bad Gateway"), HEAD + status(5) + event(7)))
     assert take(listen(peer.url, "news", patient=True), 1) == [Event(7, "news", None)]
 
 
 @pytest.mark.parametrize("patient", [False, True])
-def test_refused_channels_end_the_iteration(start: Start, patient: bool) -> None:
+def test_refused_channels_end_the_iteration(start_peer: StartPeer, patient: bool) -> None:
     refusal = answer({"code": "invalid-filter", "message": "no channel is named"}, "400 Bad Request")
-    listener = listen(start(links(HEAD + status(5), refusal)).url, [], patient=patient)
+    listener = listen(start_peer(links(HEAD + status(5), refusal)).url, [], patient=patient)
     with pytest.raises(Refused, match="no channel is named") as caught:
         next(listener)
     assert (caught.value.status, caught.value.code) == (400, "invalid-filter")
@@ -218,9 +218,9 @@ TAIL = ',"message":'
     ],
     ids=["number", "negative", "nested", "inside", "channel", "broken"],
 )
-def test_message_that_cannot_be_read_costs_its_event_only(start: Start, channel: str, text: str) -> None:
+def test_message_that_cannot_be_read_costs_its_event_only(start_peer: StartPeer, channel: str, text: str) -> None:
     data = f'{{"id":8,"channel":{json.dumps(channel)},"message":{text}}}'
-    peer = start(links(HEAD + status(5) + event(7) + f"id: 8\ndata: {data}\n\n".encode() + event(9)))
+    peer = start_peer(links(HEAD + status(5) + event(7) + f"id: 8\ndata: {data}\n\n".encode() + event(9)))
     before, unreadable, after = take(listen(peer.url, "news"), 3)
     assert isinstance(unreadable, Event)
     assert (unreadable.id, unreadable.channel) == (8, channel)
@@ -237,9 +237,9 @@ def test_message_that_cannot_be_read_costs_its_event_only(start: Start, channel:
      f'{{"id":{NUMBER},"channel":"news"}}', r'{"id":8,"channel":"\x","message":1}'],
     ids=lambda data: data[:12],
 )  # fmt: skip
-def test_record_that_is_no_event_at_all_has_the_id_of_the_stream(start: Start, data: str) -> None:
+def test_record_that_is_no_event_at_all_has_the_id_of_the_stream(start_peer: StartPeer, data: str) -> None:
     no_id = f"data: {data}\n\n".encode()  # it has that of the one before it
-    peer = start(links(HEAD + status(7) + no_id + f"id: 8\ndata: {data}\n\n".encode() + event(9)))
+    peer = start_peer(links(HEAD + status(7) + no_id + f"id: 8\ndata: {data}\n\n".encode() + event(9)))
     unreadable, after = take(listen(peer.url, "news"), 2)
     assert isinstance(unreadable, Event)
     assert (unreadable.id, unreadable.channel) == (8, "")
@@ -248,15 +248,15 @@ def test_record_that_is_no_event_at_all_has_the_id_of_the_stream(start: Start, d
     assert after == Event(9, "news", None)
 
 
-def test_what_is_no_utf8_is_read_with_marks_in_its_place(start: Start) -> None:
+def test_what_is_no_utf8_is_read_with_marks_in_its_place(start_peer: StartPeer) -> None:
     data = b'id: 8\ndata: {"id":8,"channel":"news","message":"a\xff\xed\xa0\x80b"}\n\n'
-    peer = start(links(HEAD + status(7) + data + event(9)))
+    peer = start_peer(links(HEAD + status(7) + data + event(9)))
     assert take(listen(peer.url, "news"), 2) == [Event(8, "news", "a\ufffd\ufffd\ufffd\ufffdb"), Event(9, "news", None)]
 
 
 @pytest.mark.parametrize("record", [b"event: status\ndata: {\n\n", b'event: gap\ndata: {"channel":"news"}\n\n'])
-def test_other_records_that_no_daemon_writes_are_an_error(start: Start, record: bytes) -> None:
-    listener = listen(start(links(HEAD + status(5) + event(7) + record)).url, "news")
+def test_other_records_that_no_daemon_writes_are_an_error(start_peer: StartPeer, record: bytes) -> None:
+    listener = listen(start_peer(links(HEAD + status(5) + event(7) + record)).url, "news")
     assert next(listener) == Event(7, "news", None)
     with pytest.raises(BadAnswer):
         next(listener)
@@ -292,7 +292,7 @@ def closes_at_once(listener: Listener, thread: threading.Thread) -> None:
     assert time.monotonic() - before < 20  # it would wait 45 s for a sign of life
 
 
-def test_close_ends_a_wait_for_events(start: Start) -> None:
+def test_close_ends_a_wait_for_events(start_peer: StartPeer) -> None:
     reached = threading.Event()
 
     def wait(peer: Peer, connection: socket.socket) -> None:
@@ -301,7 +301,7 @@ def test_close_ends_a_wait_for_events(start: Start) -> None:
         assert connection.recv(1) == b""  # the listener lets go of its socket
         reached.set()
 
-    listener = listen(start(links(wait)).url, "news")
+    listener = listen(start_peer(links(wait)).url, "news")
     thread, given = in_thread(listener)
     assert reached.wait(PATIENCE_S)
     reached.clear()
@@ -310,20 +310,20 @@ def test_close_ends_a_wait_for_events(start: Start) -> None:
     assert given in ([], [Event(7, "news", None)])
 
 
-def test_close_ends_a_wait_for_the_head_of_the_answer(start: Start) -> None:
+def test_close_ends_a_wait_for_the_head_of_the_answer(start_peer: StartPeer) -> None:
     reached = threading.Event()
 
     def wait(peer: Peer, connection: socket.socket) -> None:
         reached.set()
         peer.stop.wait()
 
-    listener = listen(start(links(wait)).url, "news")
+    listener = listen(start_peer(links(wait)).url, "news")
     thread, _ = in_thread(listener)
     assert reached.wait(PATIENCE_S)
     closes_at_once(listener, thread)
 
 
-def test_close_ends_a_pause(start: Start) -> None:
+def test_close_ends_a_pause(start_peer: StartPeer) -> None:
     reached = threading.Event()
 
     def leave(peer: Peer, connection: socket.socket) -> None:
@@ -332,14 +332,14 @@ def test_close_ends_a_pause(start: Start) -> None:
         connection.recv(1)
         reached.set()
 
-    listener = listen(start(links(leave)).url, "news")
+    listener = listen(start_peer(links(leave)).url, "news")
     thread, _ = in_thread(listener)
     assert reached.wait(PATIENCE_S)
     closes_at_once(listener, thread)
 
 
-def test_closed_listener_gives_nothing_more(start: Start) -> None:
-    listener = listen(start(links(HEAD + status(5) + event(7) + event(8))).url, "news")
+def test_closed_listener_gives_nothing_more(start_peer: StartPeer) -> None:
+    listener = listen(start_peer(links(HEAD + status(5) + event(7) + event(8))).url, "news")
     assert next(listener) == Event(7, "news", None)
     listener.close()
     listener.close()

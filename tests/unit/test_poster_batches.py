@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from oyez.client import NO_MESSAGE, BadAnswer, BadEvent, JsonText, Post, Postable, Poster, Refused, Unreachable
-from tests.peer import Behaviour, Peer, Start, always, answer
+from tests.peer import Behaviour, Peer, StartPeer, always, answer
 
 IDS = 1000
 
@@ -49,8 +49,8 @@ def sizes(peer: Peer) -> list[int]:
     return [len(json.loads(body)["events"]) for _, _, body in peer.requests]
 
 
-def test_form_of_a_batch(start: Start) -> None:
-    peer = start(each(number))
+def test_form_of_a_batch(start_peer: StartPeer) -> None:
+    peer = start_peer(each(number))
     with Poster(peer.url, "k") as poster:
         posts: list[Postable] = [
             ("news", {"a": "é"}),
@@ -73,14 +73,14 @@ def test_form_of_a_batch(start: Start) -> None:
     ]
 
 
-def test_no_events_are_no_request(start: Start) -> None:
-    peer = start(each(number))
+def test_no_events_are_no_request(start_peer: StartPeer) -> None:
+    peer = start_peer(each(number))
     assert Poster(peer.url, "k").post_many([]) == []
     assert peer.requests == []
 
 
-def test_requests_are_cut_by_number_and_ids_keep_the_order(start: Start) -> None:
-    peer = start(each(number))
+def test_requests_are_cut_by_number_and_ids_keep_the_order(start_peer: StartPeer) -> None:
+    peer = start_peer(each(number))
     done: list[int] = []
     ids = Poster(peer.url, "k").post_many((("news", n) for n in range(25_000)), on_progress=done.append)
     assert ids == list(range(IDS, IDS + 25_000))
@@ -88,16 +88,16 @@ def test_requests_are_cut_by_number_and_ids_keep_the_order(start: Start) -> None
     assert done == [10_000, 20_000, 25_000]
 
 
-def test_requests_are_cut_by_size(start: Start) -> None:
-    peer = start(each(number))
+def test_requests_are_cut_by_size(start_peer: StartPeer) -> None:
+    peer = start_peer(each(number))
     text = "é" * 2**20  # 2 MiB
     Poster(peer.url, "k").post_many([("news", text)] * 7 + [("news", text * 5)] + [("news", 1)])
     assert sizes(peer) == [3, 3, 1, 1, 1]
     assert all(len(body) < 8 * 2**20 for _, _, body in peer.requests[:3])
 
 
-def test_events_are_asked_for_as_they_are_needed(start: Start) -> None:
-    peer = start(each(number))
+def test_events_are_asked_for_as_they_are_needed(start_peer: StartPeer) -> None:
+    peer = start_peer(each(number))
     asked: list[int] = []
 
     def count() -> Iterator[tuple[str, int]]:
@@ -112,8 +112,8 @@ def test_events_are_asked_for_as_they_are_needed(start: Start) -> None:
 @pytest.mark.parametrize(
     "bad", [("news", {1, 2}), ("news", float("nan")), ("news",) * 4, (), 7, (7, 7), ("news", 1, 7)], ids=repr
 )
-def test_bad_event_is_named_and_what_was_taken_before_is_told(start: Start, bad: object) -> None:
-    peer = start(each(number))
+def test_bad_event_is_named_and_what_was_taken_before_is_told(start_peer: StartPeer, bad: object) -> None:
+    peer = start_peer(each(number))
     posts = [("news", 1), ("news", 2), ("news", 3), bad, ("news", 5)]
     with pytest.raises(BadEvent) as caught:
         Poster(peer.url, "k").post_many(posts, batch_events=2)  # type: ignore[arg-type]
@@ -122,9 +122,9 @@ def test_bad_event_is_named_and_what_was_taken_before_is_told(start: Start, bad:
     assert sizes(peer) == [2]
 
 
-def test_refused_batch_tells_what_was_taken_before(start: Start) -> None:
+def test_refused_batch_tells_what_was_taken_before(start_peer: StartPeer) -> None:
     refusal = answer({"code": "invalid-channel", "message": "events[1] is bad"}, "400 Bad Request")
-    peer = start(each(number, lambda peer, body: refusal))
+    peer = start_peer(each(number, lambda peer, body: refusal))
     with pytest.raises(Refused) as caught:
         Poster(peer.url, "k").post_many([("news", n) for n in range(6)], batch_events=2)
     assert caught.value.ids == (1000, 1001)
@@ -132,8 +132,8 @@ def test_refused_batch_tells_what_was_taken_before(start: Start) -> None:
     assert len(peer.requests) == 2
 
 
-def test_batch_whose_answer_is_lost_twice_is_uncertain(start: Start) -> None:
-    peer = start(each(number, hang_up))
+def test_batch_whose_answer_is_lost_twice_is_uncertain(start_peer: StartPeer) -> None:
+    peer = start_peer(each(number, hang_up))
     with pytest.raises(Unreachable) as caught:
         Poster(peer.url, "k").post_many([("news", n) for n in range(6)], batch_events=2)
     assert caught.value.ids == (1000, 1001)
@@ -142,8 +142,8 @@ def test_batch_whose_answer_is_lost_twice_is_uncertain(start: Start) -> None:
 
 
 @pytest.mark.parametrize("ids", [None, 7, [], [1], [1, 2, 3], [1, "2"], [1, True]], ids=repr)
-def test_answer_without_the_ids_is_a_bad_one(start: Start, ids: object) -> None:
-    peer = start(always(answer({"ids": ids})))
+def test_answer_without_the_ids_is_a_bad_one(start_peer: StartPeer, ids: object) -> None:
+    peer = start_peer(always(answer({"ids": ids})))
     calls: list[Callable[[Poster], object]] = [
         lambda poster: poster.post_many([("a", 1), ("a", 2)]),
         lambda poster: poster.publish(["a", "b"], 1),
@@ -154,8 +154,8 @@ def test_answer_without_the_ids_is_a_bad_one(start: Start, ids: object) -> None:
         assert caught.value.uncertain
 
 
-def test_message_to_several_channels_is_one_request(start: Start) -> None:
-    peer = start(each(number))
+def test_message_to_several_channels_is_one_request(start_peer: StartPeer) -> None:
+    peer = start_peer(each(number))
     with Poster(peer.url, "k") as poster:
         assert poster.publish(["a", "b"], {"x": 1}) == [1000, 1001]
         assert poster.publish(iter("ab")) == [1000, 1001]
@@ -169,8 +169,8 @@ def test_message_to_several_channels_is_one_request(start: Start) -> None:
     assert third == {"channels": ["a"], "message": None, "key": "once"}
 
 
-def test_what_is_json_already_is_sent_as_the_text_that_it_is(start: Start) -> None:
-    peer = start(always(answer({"id": 1, "ids": [1, 2]})))
+def test_what_is_json_already_is_sent_as_the_text_that_it_is(start_peer: StartPeer) -> None:
+    peer = start_peer(always(answer({"id": 1, "ids": [1, 2]})))
     text = JsonText('{"a":1.10, "a":1e400, "b":"\\ud800", "é":[]}')
     with Poster(peer.url, "k") as poster:
         poster.post("news", text, key="once")
@@ -192,8 +192,8 @@ def test_what_is_no_json_cannot_be_said_to_be(text: str) -> None:
         JsonText(text)
 
 
-def test_post_without_a_message(start: Start) -> None:
-    peer = start(each(number))
+def test_post_without_a_message(start_peer: StartPeer) -> None:
+    peer = start_peer(each(number))
     assert Poster(peer.url, "k").post("news") == 1000
     assert Poster(peer.url, "k").post("news", NO_MESSAGE, key="once") == 1000
     first, second = bodies(peer)
@@ -201,7 +201,7 @@ def test_post_without_a_message(start: Start) -> None:
     assert (first, second) == ({"channel": "news"}, {"channel": "news", "key": "once"})
 
 
-def test_calls_are_tried_again_when_the_link_breaks_and_no_two_have_the_same_key(start: Start) -> None:
+def test_calls_are_tried_again_when_the_link_breaks_and_no_two_have_the_same_key(start_peer: StartPeer) -> None:
     calls: list[Callable[[Poster], object]] = [
         lambda poster: poster.post("news", 1),
         lambda poster: poster.post("news", 1, key="once"),
@@ -213,7 +213,7 @@ def test_calls_are_tried_again_when_the_link_breaks_and_no_two_have_the_same_key
         lambda poster: poster.post_many([("news", 1, "a"), ("news", 2)]),
     ]
     for call in calls:
-        peer = start(each(hang_up, number))
+        peer = start_peer(each(hang_up, number))
         call(Poster(peer.url, "k"))
         first, second = peer.requests
         assert first == second
@@ -221,22 +221,22 @@ def test_calls_are_tried_again_when_the_link_breaks_and_no_two_have_the_same_key
         assert (peer.requests[2] == first) is (b"once" in first[2] or first[1].get("idempotency-key") == "once/0")
 
 
-def test_each_request_of_a_call_has_its_own_key(start: Start) -> None:
-    peer = start(each(number))
+def test_each_request_of_a_call_has_its_own_key(start_peer: StartPeer) -> None:
+    peer = start_peer(each(number))
     Poster(peer.url, "k").post_many([("news", n) for n in range(3)], key="clé", batch_events=2)
     assert [headers["idempotency-key"] for _, headers, _ in peer.requests] == ["clé/0", "clé/1"]
     with pytest.raises(ValueError, match="one line"):
         Poster(peer.url, "k").post_many([("news", 1)], key="a\r\nX: y")
 
 
-def test_proxy_that_lost_the_daemon_leaves_a_post_uncertain(start: Start) -> None:
+def test_proxy_that_lost_the_daemon_leaves_a_post_uncertain(start_peer: StartPeer) -> None:
     for status, body, uncertain in (
         ("502 Bad Gateway", b"<html>", True),
         ("504 Gateway Timeout", b"", True),
         ("503 Service Unavailable", {"code": "unavailable", "message": "Later"}, False),
         ("404 Not Found", b"", False),
     ):
-        peer = start(always(answer(body, status)))
+        peer = start_peer(always(answer(body, status)))
         with pytest.raises(Refused) as caught:
             Poster(peer.url, "k").post("news", 1)
         assert caught.value.uncertain is uncertain
