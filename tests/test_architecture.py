@@ -41,7 +41,7 @@ MAY_IMPORT_LATE = {
     "cli.serve": {"oyez.cli", "oyez.server"},
     "cli.connect.command": {"oyez.cli.connect"},
     "cli.connect.start": {"oyez.cli.connect.terminal"},
-    "cli.selftest.command": {"oyez.cli.selftest"},
+    "cli.selftest.command": {"oyez.cli.selftest", "oyez.contract"},
 }
 
 # Two classes of one name, in each case the same thing on the two sides of the wire: the daemon's, and that of a program

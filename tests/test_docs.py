@@ -14,8 +14,8 @@ import oyez
 from oyez.cli import build_app
 from oyez.cli.doctor.findings import KINDS
 from oyez.cli.exits import ExitCode
-from oyez.cli.probe.report import Status
 from oyez.config.tree import Entry, Settings, fields_of
+from oyez.probe.status import Status
 from tests.daemon import Daemon
 
 ROOT = Path(__file__).parent.parent

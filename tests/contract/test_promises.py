@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from oyez.cli.probe.report import Status
-from oyez.cli.selftest.checks import Check
-from oyez.cli.selftest.examiner import DOORS, make
-from oyez.cli.selftest.findings import Door
-from oyez.cli.selftest.run import Run
+from oyez.contract.checks import Check
+from oyez.contract.examiner import DOORS, make
+from oyez.contract.findings import Door
+from oyez.contract.run import Run
+from oyez.probe.status import Status
 from tests.daemon import Daemon
 from tests.proxy import Proxy
 

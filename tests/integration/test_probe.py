@@ -5,10 +5,10 @@ import time
 import pytest
 from websockets.sync.server import ServerConnection
 
-from oyez.cli.probe.failures import Closed, Kind, NotOpened, Trouble
-from oyez.cli.probe.place import parse_place
-from oyez.cli.probe.socketio import by_polling
-from oyez.cli.probe.web_socket import opened
+from oyez.probe.failures import Closed, Kind, NotOpened, Trouble
+from oyez.probe.place import parse_place
+from oyez.probe.socketio import by_polling
+from oyez.probe.web_socket import opened
 from tests.peer import always, answer, peers
 from tests.ports import free_port
 from tests.websocket_server import Behaviour, websocket_server

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from oyez.cli.selftest.findings import Door
+from oyez.contract.findings import Door
 from tests.clients.contract_peer import ContractPeer
 from tests.command import NOWHERE, OYEZ, Done, Running, oyez
 from tests.conftest import StartDaemon

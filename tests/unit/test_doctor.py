@@ -5,8 +5,8 @@ import pytest
 from oyez.cli.doctor.doors import PublicDoor
 from oyez.cli.doctor.posting import PostSide
 from oyez.cli.doctor.site import OPTIONS, RAW, SOCKETIO, Site, check_settings
-from oyez.cli.probe.place import parse_place, resolve
 from oyez.errors import ConfigError
+from oyez.probe.place import parse_place, resolve
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from oyez.backoff import Backoff
 from oyez.cli.exits import LinkError, ListenError
-from oyez.cli.probe.failures import Kind, NotOpened, Trouble
-from oyez.cli.probe.place import parse_place
-from oyez.cli.probe.socketio import target
-from oyez.cli.probe.web_socket import WebSocket, opened
 from oyez.errors import ProtocolError
+from oyez.probe.failures import Kind, NotOpened, Trouble
+from oyez.probe.place import parse_place
+from oyez.probe.socketio import target
+from oyez.probe.web_socket import WebSocket, opened
 from oyez.wire import engineio, json_text
 from oyez.wire.json_text import Json
 from oyez.wire.socketio import Packet, PacketType

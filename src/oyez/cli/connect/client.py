@@ -21,10 +21,10 @@ from oyez.cli.connect.dialect import Plain, SocketIO
 from oyez.cli.connect.loop import CLOSE_TIMEOUT_S, MAX_FRAME_BYTES, Console, farewell, hang_up
 from oyez.cli.connect.options import Destination
 from oyez.cli.exits import LinkError
-from oyez.cli.probe.exchange import USER_AGENT
-from oyez.cli.probe.failures import Trouble
-from oyez.cli.probe.sockets import dial
 from oyez.errors import ConfigError
+from oyez.probe.exchange import USER_AGENT
+from oyez.probe.failures import Trouble
+from oyez.probe.sockets import dial
 
 OPEN_TIMEOUT_S = 10.0
 _READY_TIMEOUT_S = 10.0

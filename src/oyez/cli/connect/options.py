@@ -11,9 +11,9 @@ from urllib.parse import parse_qsl, unquote
 
 from urllib3.util import Url, parse_url
 
-from oyez.cli.probe.place import Place
 from oyez.client import parse_target
 from oyez.errors import ConfigError
+from oyez.probe.place import Place
 
 SOCKETIO_PATH = "/socket.io/"
 _SOCKETIO_QUERY = {"EIO": "4", "transport": "websocket"}

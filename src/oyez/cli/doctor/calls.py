@@ -7,17 +7,17 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
-from oyez.cli.probe.failures import Rejected
-from oyez.cli.probe.place import Place
-from oyez.cli.probe.socketio import Session
-from oyez.cli.probe.sockets import STEP_S
-from oyez.cli.probe.web_socket import WebSocket, opened
+from oyez.probe.failures import Rejected
+from oyez.probe.place import Place
+from oyez.probe.socketio import Session
+from oyez.probe.sockets import STEP_S
+from oyez.probe.web_socket import WebSocket, opened
 
 Members = Mapping[str, object]
 """Of a command, or of its answer, such as ``{"status": "success", "id": 5}``."""
 
 Dial = Callable[[Place], AbstractContextManager[Session]]
-"""`by_websocket` or `by_polling` of `oyez.cli.probe.socketio`."""
+"""`by_websocket` or `by_polling` of `oyez.probe.socketio`."""
 
 
 def call_by_socketio(dial: Dial, place: Place, key: str | None, command: str, members: Members) -> Members:

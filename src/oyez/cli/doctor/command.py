@@ -12,8 +12,8 @@ from oyez.cli.doctor.settings_module import ask_python, import_settings
 from oyez.cli.doctor.site import OPTIONS, RAW_OPTIONS, Site
 from oyez.cli.doctor.walk import Walk
 from oyez.cli.exits import ExitCode
-from oyez.cli.probe.place import url_of
 from oyez.config.load import load
+from oyez.probe.place import url_of
 
 
 def doctor(

@@ -12,13 +12,13 @@ from urllib.parse import urljoin
 from oyez.cli.doctor.calls import Dial, read_raw, send_raw
 from oyez.cli.doctor.findings import Outcome, Reach, failure, found
 from oyez.cli.doctor.posting import PostSide
-from oyez.cli.probe.answer import Answer
-from oyez.cli.probe.exchange import ask, asked
-from oyez.cli.probe.failures import Kind, NotConnected, NotOpened, Rejected, Trouble
-from oyez.cli.probe.place import Place, parse_place
-from oyez.cli.probe.socketio import PATH, Polling, by_polling, by_websocket
-from oyez.cli.probe.web_socket import opened
 from oyez.errors import ConfigError, OyezError
+from oyez.probe.answer import Answer
+from oyez.probe.exchange import ask, asked
+from oyez.probe.failures import Kind, NotConnected, NotOpened, Rejected, Trouble
+from oyez.probe.place import Place, parse_place
+from oyez.probe.socketio import PATH, Polling, by_polling, by_websocket
+from oyez.probe.web_socket import opened
 
 _PROMPT_S = 1.0  # how long an event may take from the post to the browser
 _STREAM_S = 4.0

@@ -6,7 +6,7 @@ Knows words. Must not know how anything is found out. Codes are stable: scripts 
 from dataclasses import dataclass
 from enum import IntEnum
 
-from oyez.cli.probe.report import Status
+from oyez.probe.status import Status
 
 
 class Reach(IntEnum):

@@ -11,13 +11,13 @@ from oyez.access.keys import WELL_KNOWN_KEYS
 from oyez.cli.doctor.calls import Members, call_by_socketio, call_by_websocket
 from oyez.cli.doctor.findings import Finding, Outcome, failure, found
 from oyez.cli.doctor.site import Site
-from oyez.cli.probe.answer import Answer
-from oyez.cli.probe.exchange import ask
-from oyez.cli.probe.failures import NotConnected, NotOpened, Rejected, Trouble
-from oyez.cli.probe.place import Place
-from oyez.cli.probe.socketio import PATH, Polling, by_polling
-from oyez.cli.probe.web_socket import opened
 from oyez.errors import OyezError
+from oyez.probe.answer import Answer
+from oyez.probe.exchange import ask
+from oyez.probe.failures import NotConnected, NotOpened, Rejected, Trouble
+from oyez.probe.place import Place
+from oyez.probe.socketio import PATH, Polling, by_polling
+from oyez.probe.web_socket import opened
 
 _DEFAULT_PORT = "15100 if not set otherwise"
 _DEFAULT_RAW_PORT = "that of [post_listener], 15101 if not set otherwise"

@@ -11,7 +11,8 @@ from rich.table import Table
 from oyez.cli.colours import Part, make_console, plain, styled
 from oyez.cli.doctor.findings import Finding, Outcome, Reach
 from oyez.cli.output import print_line
-from oyez.cli.probe.report import JsonReport, Report, Status
+from oyez.cli.report import JsonReport, Report
+from oyez.probe.status import Status
 
 _MARKS = {
     Status.OK: ("ok", "green"),

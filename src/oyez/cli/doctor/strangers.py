@@ -12,12 +12,12 @@ from oyez.cli.doctor.calls import call_by_socketio, call_by_websocket
 from oyez.cli.doctor.doors import PublicDoor
 from oyez.cli.doctor.findings import Finding, Outcome, failure
 from oyez.cli.doctor.posting import PostSide
-from oyez.cli.probe.exchange import ask
-from oyez.cli.probe.failures import NotConnected, NotOpened, Trouble
-from oyez.cli.probe.place import Place
-from oyez.cli.probe.socketio import PATH, Session, by_polling, by_websocket, target
-from oyez.cli.probe.web_socket import opened
 from oyez.errors import OyezError
+from oyez.probe.exchange import ask
+from oyez.probe.failures import NotConnected, NotOpened, Trouble
+from oyez.probe.place import Place
+from oyez.probe.socketio import PATH, Session, by_polling, by_websocket, target
+from oyez.probe.web_socket import opened
 
 _SHORT_S = 3.0
 _POST_PATH = "/post"

@@ -13,9 +13,9 @@ from oyez.cli.doctor.findings import Outcome
 from oyez.cli.doctor.posting import PostSide
 from oyez.cli.doctor.site import Site, check_settings, is_for_tls
 from oyez.cli.doctor.strangers import Stranger
-from oyez.cli.probe.failures import Kind
-from oyez.cli.probe.place import Place
-from oyez.cli.probe.report import Status
+from oyez.probe.failures import Kind
+from oyez.probe.place import Place
+from oyez.probe.status import Status
 
 # With these there is nobody at the public address who could be asked for more.
 _NOT_REACHED = frozenset(f"public-{kind}" for kind in Kind)

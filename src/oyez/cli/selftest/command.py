@@ -7,7 +7,7 @@ import typer
 
 from oyez.cli import options
 from oyez.cli.exits import ExitCode
-from oyez.cli.selftest.findings import TITLES, Door
+from oyez.contract.findings import TITLES, Door
 
 _Url = Annotated[
     str,
@@ -54,7 +54,8 @@ def selftest(
     For scripts: [bold]oyez selftest --json | jq '.checks[] | select(.outcome == "failed")'[/bold]
     """
     # WebSockets and HTTP clients must not slow `oyez post` down.
-    from oyez.cli.selftest import examiner, report, run  # noqa: PLC0415
+    from oyez.cli.selftest import report  # noqa: PLC0415
+    from oyez.contract import examiner, run  # noqa: PLC0415
 
     began = time.monotonic()
     this_run = run.Run(url, key, post_url=post_url, poll_url=poll_url)

@@ -13,8 +13,9 @@ from rich.table import Table
 
 from oyez.cli.colours import Part, make_console, styled
 from oyez.cli.output import print_line
-from oyez.cli.probe.report import JsonReport, Report, Status
-from oyez.cli.selftest.findings import Result
+from oyez.cli.report import JsonReport, Report
+from oyez.contract.findings import Result
+from oyez.probe.status import Status
 
 _STYLES = {Status.OK: "green", Status.FAILED: "bold red", Status.SKIPPED: "yellow", Status.NOT_OFFERED: "dim"}
 _LONGEST = 400  # of what came, for people

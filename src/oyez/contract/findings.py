@@ -6,7 +6,7 @@ Knows words. Must not know how anything is found out, nor how it is shown.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from oyez.cli.probe.report import Status
+from oyez.probe.status import Status
 
 
 class Door(StrEnum):

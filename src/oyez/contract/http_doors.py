@@ -8,12 +8,8 @@ Only what no daemon suffers from is asked: some of old end at a long poll with a
 import re
 from collections.abc import Iterator
 
-from oyez.cli.probe.answer import Answer
-from oyez.cli.probe.exchange import ask
-from oyez.cli.probe.failures import Kind, Trouble
-from oyez.cli.probe.place import Place
-from oyez.cli.selftest import expect
-from oyez.cli.selftest.checks import (
+from oyez.contract import expect
+from oyez.contract.checks import (
     ALWAYS,
     POSTS,
     SLOW,
@@ -34,9 +30,13 @@ from oyez.cli.selftest.checks import (
     posts,
     posts_few,
 )
-from oyez.cli.selftest.clients import StreamFollower, call_api
-from oyez.cli.selftest.expect import Mismatch, NotOffered, Part
-from oyez.cli.selftest.run import Run, is_elsewhere
+from oyez.contract.clients import StreamFollower, call_api
+from oyez.contract.expect import Mismatch, NotOffered, Part
+from oyez.contract.run import Run, is_elsewhere
+from oyez.probe.answer import Answer
+from oyez.probe.exchange import ask
+from oyez.probe.failures import Kind, Trouble
+from oyez.probe.place import Place
 
 # --- long poll --------------------------------------------------------------------------------------------------------
 

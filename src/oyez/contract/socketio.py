@@ -9,9 +9,8 @@ contract as well. Only what no server suffers from is sent: some daemons of old 
 import re
 from contextlib import suppress
 
-from oyez.cli.probe.failures import NotOpened
-from oyez.cli.selftest import expect
-from oyez.cli.selftest.checks import (
+from oyez.contract import expect
+from oyez.contract.checks import (
     ALWAYS,
     POSTS,
     TEN_LONG,
@@ -32,10 +31,11 @@ from oyez.cli.selftest.checks import (
     posts_few,
     says,
 )
-from oyez.cli.selftest.expect import Mismatch, NotOffered, Part
-from oyez.cli.selftest.links import ENDS, JOINED, REFUSED, Talk
-from oyez.cli.selftest.run import absent
+from oyez.contract.expect import Mismatch, NotOffered, Part
+from oyez.contract.links import ENDS, JOINED, REFUSED, Talk
+from oyez.contract.run import absent
 from oyez.errors import OyezError
+from oyez.probe.failures import NotOpened
 
 _MESSAGES: tuple[object, ...] = (
     None, False, 0, -1.5, 2**53 - 1, "", 'é 😀 "\\ \n\u2028</script>', [], {}, {"a": [1, {"b": None}], "ü": "x" * 500},

@@ -7,24 +7,13 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
 from rich.console import Console
 
 from oyez.cli.colours import styled
 from oyez.cli.output import print_line
-
-
-class Status(StrEnum):
-    """What a check came to; the value stands in JSON reports."""
-
-    OK = "ok"
-    WARNING = "warning"
-    ERROR = "error"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-    NOT_OFFERED = "not-offered"
+from oyez.probe.status import Status
 
 
 class Reported(Protocol):

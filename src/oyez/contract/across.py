@@ -3,10 +3,10 @@
 It must not know what else the doors promise.
 """
 
-from oyez.cli.selftest.checks import POSTS, A, B, Check, Step, Trial
-from oyez.cli.selftest.clients import LISTENERS, Connect, DoorFollower, posters_of
-from oyez.cli.selftest.expect import Mismatch, NotOffered
-from oyez.cli.selftest.findings import Door
+from oyez.contract.checks import POSTS, A, B, Check, Step, Trial
+from oyez.contract.clients import LISTENERS, Connect, DoorFollower, posters_of
+from oyez.contract.expect import Mismatch, NotOffered
+from oyez.contract.findings import Door
 from oyez.errors import OyezError
 
 

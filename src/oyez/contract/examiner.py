@@ -7,20 +7,20 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from oyez.cli.probe.report import Status
-from oyez.cli.probe.socketio import by_polling
-from oyez.cli.selftest import clients
-from oyez.cli.selftest.across import ACROSS
-from oyez.cli.selftest.checks import Check, Trial
-from oyez.cli.selftest.clients import LISTENERS, Connect, OpenPoster, any_poster, posters_of, socketio_poster
-from oyez.cli.selftest.engineio import ON_POLLING, ON_WEBSOCKET, UPGRADE
-from oyez.cli.selftest.expect import Mismatch, NotOffered
-from oyez.cli.selftest.findings import Door, Result
-from oyez.cli.selftest.http_doors import API, EVENT_STREAM, LONG_POLL, STATUS
-from oyez.cli.selftest.run import NO_KEY, Run
-from oyez.cli.selftest.socketio import socketio_checks
-from oyez.cli.selftest.websocket import POST, WEBSOCKET
+from oyez.contract import clients
+from oyez.contract.across import ACROSS
+from oyez.contract.checks import Check, Trial
+from oyez.contract.clients import LISTENERS, Connect, OpenPoster, any_poster, posters_of, socketio_poster
+from oyez.contract.engineio import ON_POLLING, ON_WEBSOCKET, UPGRADE
+from oyez.contract.expect import Mismatch, NotOffered
+from oyez.contract.findings import Door, Result
+from oyez.contract.http_doors import API, EVENT_STREAM, LONG_POLL, STATUS
+from oyez.contract.run import NO_KEY, Run
+from oyez.contract.socketio import socketio_checks
+from oyez.contract.websocket import POST, WEBSOCKET
 from oyez.errors import OyezError
+from oyez.probe.socketio import by_polling
+from oyez.probe.status import Status
 
 _NO_POSTER = "no door lets this run post"
 

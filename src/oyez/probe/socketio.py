@@ -22,13 +22,13 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
-from oyez.cli.probe.answer import Answer
-from oyez.cli.probe.exchange import ask
-from oyez.cli.probe.failures import NotConnected, NotOpened, WrongPacket
-from oyez.cli.probe.place import Place
-from oyez.cli.probe.sockets import STEP_S, silent
-from oyez.cli.probe.web_socket import WebSocket, opened
 from oyez.errors import OyezError, ProtocolError
+from oyez.probe.answer import Answer
+from oyez.probe.exchange import ask
+from oyez.probe.failures import NotConnected, NotOpened, WrongPacket
+from oyez.probe.place import Place
+from oyez.probe.sockets import STEP_S, silent
+from oyez.probe.web_socket import WebSocket, opened
 from oyez.wire import engineio
 from oyez.wire.engineio import OpenPacket
 from oyez.wire.json_text import Json

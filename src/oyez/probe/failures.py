@@ -6,8 +6,8 @@ Must not know what follows from it.
 
 from enum import StrEnum
 
-from oyez.cli.probe.answer import Answer
 from oyez.errors import OyezError
+from oyez.probe.answer import Answer
 
 
 class Kind(StrEnum):

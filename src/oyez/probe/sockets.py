@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from threading import Thread, Timer
 
-from oyez.cli.probe.failures import Kind, Trouble
-from oyez.cli.probe.place import Place
+from oyez.probe.failures import Kind, Trouble
+from oyez.probe.place import Place
 
 STEP_S = 5.0
 """How long one question may take, from the look-up of the name to the end of the answer."""

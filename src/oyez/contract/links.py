@@ -9,19 +9,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import NamedTuple
 
-from oyez.cli.probe.failures import Closed, NotConnected, NotOpened, Trouble
-from oyez.cli.probe.place import Place
-from oyez.cli.probe.socketio import Session
-from oyez.cli.probe.sockets import STEP_S
-from oyez.cli.probe.web_socket import WebSocket
-from oyez.cli.selftest import expect
-from oyez.cli.selftest.expect import Mismatch
+from oyez.contract import expect
+from oyez.contract.expect import Mismatch
+from oyez.probe.failures import Closed, NotConnected, NotOpened, Trouble
+from oyez.probe.place import Place
+from oyez.probe.socketio import Session
+from oyez.probe.sockets import STEP_S
+from oyez.probe.web_socket import WebSocket
 from oyez.wire import engineio
 from oyez.wire.socketio import PacketType
 from oyez.wire.socketio_client import Received
 
 Dial = Callable[[Place], AbstractContextManager[Session]]
-"""`by_websocket` or `by_polling` of `oyez.cli.probe.socketio`."""
+"""`by_websocket` or `by_polling` of `oyez.probe.socketio`."""
 
 ENDS = (Closed, NotConnected, NotOpened)
 """How a session ends, or does not begin."""

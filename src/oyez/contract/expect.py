@@ -6,7 +6,7 @@ It must not know what is checked.
 import json
 from collections.abc import Callable
 
-from oyez.cli.probe.answer import Answer
+from oyez.probe.answer import Answer
 
 MAX_SAFE_INTEGER = 2**53 - 1
 

@@ -12,12 +12,12 @@ from contextlib import AbstractContextManager, ExitStack
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar, cast
 
-from oyez.cli.probe.exchange import ask
-from oyez.cli.probe.place import Place
-from oyez.cli.selftest import expect
-from oyez.cli.selftest.clients import Connect, DoorFollower, Event, OpenPoster, Poster
-from oyez.cli.selftest.links import Link
-from oyez.cli.selftest.run import Run
+from oyez.contract import expect
+from oyez.contract.clients import Connect, DoorFollower, Event, OpenPoster, Poster
+from oyez.contract.links import Link
+from oyez.contract.run import Run
+from oyez.probe.exchange import ask
+from oyez.probe.place import Place
 
 T = TypeVar("T")
 A, B, C = "<A>", "<B>", "<C>"

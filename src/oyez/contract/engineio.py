@@ -5,18 +5,18 @@ It must not know Socket.IO, but for how to join, follow and post.
 
 import time
 
-from oyez.cli.probe.exchange import asked
-from oyez.cli.probe.failures import Closed, NotOpened, WrongPacket
-from oyez.cli.probe.place import Place
-from oyez.cli.probe.socketio import Polling, Session, probed, target
-from oyez.cli.probe.sockets import STEP_S
-from oyez.cli.probe.web_socket import opened
-from oyez.cli.selftest import expect
-from oyez.cli.selftest.checks import ALWAYS, A, Check, Step, Trial, event_of, follows, gets, hears_only, needs, posts
-from oyez.cli.selftest.expect import Mismatch, NotOffered
-from oyez.cli.selftest.links import Talk, receive
-from oyez.cli.selftest.run import Run
-from oyez.cli.selftest.socketio import calls, open_session
+from oyez.contract import expect
+from oyez.contract.checks import ALWAYS, A, Check, Step, Trial, event_of, follows, gets, hears_only, needs, posts
+from oyez.contract.expect import Mismatch, NotOffered
+from oyez.contract.links import Talk, receive
+from oyez.contract.run import Run
+from oyez.contract.socketio import calls, open_session
+from oyez.probe.exchange import asked
+from oyez.probe.failures import Closed, NotOpened, WrongPacket
+from oyez.probe.place import Place
+from oyez.probe.socketio import Polling, Session, probed, target
+from oyez.probe.sockets import STEP_S
+from oyez.probe.web_socket import opened
 
 _BEYOND = 100
 _MOST_BYTES = 2**24  # a limit above this is not tried

@@ -9,15 +9,15 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TypeVar, cast
 
-from oyez.cli.probe import socketio, web_socket
-from oyez.cli.probe.answer import Answer
-from oyez.cli.probe.exchange import ask
-from oyez.cli.probe.failures import Kind, NotOpened, Trouble
-from oyez.cli.probe.place import Place, parse_place
-from oyez.cli.selftest import expect
-from oyez.cli.selftest.expect import Mismatch, NotOffered
-from oyez.cli.selftest.links import RawLink
+from oyez.contract import expect
+from oyez.contract.expect import Mismatch, NotOffered
+from oyez.contract.links import RawLink
 from oyez.errors import ConfigError
+from oyez.probe import socketio, web_socket
+from oyez.probe.answer import Answer
+from oyez.probe.exchange import ask
+from oyez.probe.failures import Kind, NotOpened, Trouble
+from oyez.probe.place import Place, parse_place
 
 T = TypeVar("T")
 

@@ -7,9 +7,8 @@ Only what no daemon suffers from is sent: some of old end at a frame that is no 
 
 from contextlib import suppress
 
-from oyez.cli.probe.failures import NotOpened, Trouble
-from oyez.cli.selftest import expect
-from oyez.cli.selftest.checks import (
+from oyez.contract import expect
+from oyez.contract.checks import (
     ALWAYS,
     POSTS,
     A,
@@ -28,10 +27,11 @@ from oyez.cli.selftest.checks import (
     posts_few,
     says,
 )
-from oyez.cli.selftest.expect import Mismatch, NotOffered, Part
-from oyez.cli.selftest.links import RawLink
-from oyez.cli.selftest.run import absent
+from oyez.contract.expect import Mismatch, NotOffered, Part
+from oyez.contract.links import RawLink
+from oyez.contract.run import absent
 from oyez.errors import OyezError
+from oyez.probe.failures import NotOpened, Trouble
 
 _FOLLOWS = needs("refuses-unknown-command")
 _FOLLOWS_POSTS = needs("refuses-unknown-command", posts=True)

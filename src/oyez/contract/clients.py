@@ -8,18 +8,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from urllib.parse import urlencode
 
-from oyez.cli.probe import web_socket
-from oyez.cli.probe.answer import Answer
-from oyez.cli.probe.exchange import Pending, ask, asked
-from oyez.cli.probe.place import Place
-from oyez.cli.probe.socketio import by_polling, by_websocket
-from oyez.cli.probe.sockets import STEP_S
-from oyez.cli.selftest import expect
-from oyez.cli.selftest.expect import Mismatch, NotOffered
-from oyez.cli.selftest.findings import Door
-from oyez.cli.selftest.links import Dial, RawLink, Talk, talking
-from oyez.cli.selftest.run import NO_KEY, Run
+from oyez.contract import expect
+from oyez.contract.expect import Mismatch, NotOffered
+from oyez.contract.findings import Door
+from oyez.contract.links import Dial, RawLink, Talk, talking
+from oyez.contract.run import NO_KEY, Run
 from oyez.errors import OyezError
+from oyez.probe import web_socket
+from oyez.probe.answer import Answer
+from oyez.probe.exchange import Pending, ask, asked
+from oyez.probe.place import Place
+from oyez.probe.socketio import by_polling, by_websocket
+from oyez.probe.sockets import STEP_S
 
 Event = Mapping[str, object]
 """A channel and, perhaps, a message; of one that was posted the id, too."""
