@@ -48,14 +48,6 @@ MAY_IMPORT_LATE = {
 # which posts or listens and imports nothing of the daemon's side.
 ON_BOTH_SIDES = {"Gap", "Post"}
 
-# Names that the command line still has to make one thing of.
-STILL_TWICE = {
-    "Answer", "Closed", "Command", "Dialect", "Door", "Event", "Finding", "Handshake",
-    "JsonReport", "Kind", "Link", "Observed", "Outcome", "Packet", "Peer", "Polling",
-    "PollingTransport", "Poster", "RawPoster", "Ready", "Refused", "Report", "Result", "Session",
-    "Step", "Taken", "Target", "Transport",
-}  # fmt: skip
-
 
 def module_name(path: Path) -> str:
     """Return the dotted name below `oyez`; a package goes by its own name."""
@@ -273,4 +265,4 @@ def test_the_name_of_a_class_means_one_thing() -> None:
             if isinstance(node, ast.ClassDef):
                 modules_of.setdefault(node.name.lstrip("_"), []).append(module)
     twice = {name: modules for name, modules in modules_of.items() if len(modules) > 1}
-    assert {name: twice[name] for name in twice.keys() - ON_BOTH_SIDES - STILL_TWICE} == {}
+    assert {name: twice[name] for name in twice.keys() - ON_BOTH_SIDES} == {}

@@ -19,7 +19,7 @@ COMMANDS = ("serve", "check-config", "post", "last", "listen", "connect", "docto
 _FOLDERS = {"connect", "doctor", "selftest"}
 
 
-class _Command(TyperCommand):
+class _PlainCommand(TyperCommand):
     """A command whose usage names arguments as its help and the documentation do: CHANNEL, not {CHANNEL}."""
 
     def collect_usage_pieces(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # what it gets is one
@@ -54,7 +54,7 @@ def build_app(commands: Sequence[str] = COMMANDS) -> typer.Typer:
         function = name.replace("-", "_")
         file = f"{function}.command" if function in _FOLDERS else function
         command = getattr(importlib.import_module(f"oyez.cli.{file}"), function)
-        app.command(name, cls=_Command, epilog=describe_endings(name))(command)
+        app.command(name, cls=_PlainCommand, epilog=describe_endings(name))(command)
     return app
 
 

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, NamedTuple, TypeVar, cast
 
 from oyez.contract import expect
-from oyez.contract.clients import Connect, DoorFollower, Event, OpenPoster, Poster
+from oyez.contract.clients import Connect, DoorFollower, DoorPoster, Event, OpenPoster
 from oyez.contract.links import Link
 from oyez.contract.run import Run
 from oyez.probe.exchange import ask
@@ -69,7 +69,7 @@ class Trial:
         return cast("Link", self.client(who))
 
     @cached_property
-    def poster(self) -> Poster:
+    def poster(self) -> DoorPoster:
         """A back end."""
         return self.open(self._open_poster(self.run))
 

@@ -25,7 +25,7 @@ Event = Mapping[str, object]
 """A channel and, perhaps, a message; of one that was posted the id, too."""
 
 
-class Poster:
+class DoorPoster:
     """A back end: what sends a command and returns the answer to it, or raises Mismatch or OyezError."""
 
     def __init__(self, call: Callable[..., object]) -> None:
@@ -53,7 +53,7 @@ def call_api(place: Place, key: str, path: str, body: object = None, repeat_key:
 
 
 @contextmanager
-def api_poster(run: Run) -> Iterator[Poster]:
+def api_poster(run: Run) -> Iterator[DoorPoster]:
     """Post by the HTTP API."""
 
     def call(command: str, **event: object) -> object:
@@ -63,7 +63,7 @@ def api_poster(run: Run) -> Iterator[Poster]:
         return {"status": "success", "id": expect.an_id(answer.parsed)}
 
     expect.that(run.key != "", "a key", "none")
-    poster = Poster(call)
+    poster = DoorPoster(call)
     poster.last()
     yield poster
 
@@ -80,14 +80,14 @@ def raw_link(run: Run, who: str) -> Iterator[RawLink]:
 
 
 @contextmanager
-def raw_poster(run: Run) -> Iterator[Poster]:
+def raw_poster(run: Run) -> Iterator[DoorPoster]:
     """Post by raw WebSocket, without a key where none is given: some addresses need none."""
     with raw_link(run, "stranger") as link:
         if run.key:
             answer = link.ask("auth", key=run.key)
             # Daemons of old know no keys, and posters of old carry on then.
             expect.that(answer.get("status") == "success" or answer.get("code") == "bad-command", "a success", answer)
-        poster = Poster(link.ask)
+        poster = DoorPoster(link.ask)
         poster.last()  # tells whether it may post
         yield poster
 
@@ -107,10 +107,10 @@ def socketio_link(dial: Dial) -> Callable[[Run, str], AbstractContextManager[Tal
 
 
 @contextmanager
-def socketio_poster(run: Run, dial: Dial = by_websocket) -> Iterator[Poster]:
+def socketio_poster(run: Run, dial: Dial = by_websocket) -> Iterator[DoorPoster]:
     """Post by Socket.IO."""
     with socketio_link(dial)(run, "sender") as talk:
-        yield Poster(talk.call)
+        yield DoorPoster(talk.call)
 
 
 class PollFollower:
@@ -247,7 +247,7 @@ LISTENERS: dict[Door, Connect] = {
     Door.API: _http(HistoryFollower),
 }
 
-OpenPoster = Callable[[Run], AbstractContextManager[Poster]]
+OpenPoster = Callable[[Run], AbstractContextManager[DoorPoster]]
 
 # Whether or not the daemon has the door; the best one first.
 _POSTERS: dict[Door, OpenPoster] = {
@@ -271,6 +271,6 @@ def posters_of(run: Run) -> dict[Door, OpenPoster]:
     return run.once("posters", lambda: {door: opened for door, opened in _POSTERS.items() if works(opened)})
 
 
-def any_poster(run: Run) -> AbstractContextManager[Poster]:
+def any_poster(run: Run) -> AbstractContextManager[DoorPoster]:
     """Post at whichever door takes posts."""
     return next(iter(posters_of(run).values()))(run)
