@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import tomllib
 import venv
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -116,7 +117,7 @@ def notes(wheel: Path) -> list[str]:
         found.append("some of this is in no commit (git status)")
     if f"## {version}, unreleased" in (ROOT / "CHANGELOG.md").read_text("utf-8"):
         found.append(f"CHANGELOG.md calls {version} unreleased")
-    if "[project.urls]" not in (ROOT / "pyproject.toml").read_text("utf-8"):
+    if "urls" not in tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]:
         found.append("pyproject.toml names no home (project.urls)")
     return found
 
