@@ -117,29 +117,28 @@ class PollFollower:
     """A listener of the long poll, who asks again with the id of each answer."""
 
     def __init__(self, run: Run, opened: ExitStack) -> None:
-        self._visit = run
+        self._run = run
         self._opened = opened
         self._pending: Pending | None = None
         self._last = 0
 
-    def ask(self, what: str, *, limit_s: float = STEP_S) -> Pending:
-        """Send a poll of what stands behind ``/channels/``."""
-        return self._opened.enter_context(asked(self._visit.poll, self._visit.poll_path + what, limit_s=limit_s))
-
     def follow(self, channels: Sequence[str], start: object = None) -> None:
         """Send the first poll."""
         self._names = "|".join(channels)
-        self._pending = self.ask(self._names + ("" if start is None else f"?last={start}"))
+        self._pending = self._ask(self._names + ("" if start is None else f"?last={start}"))
 
     def take_event(self) -> object:
         """Return what the next answer brings."""
-        answer = (self._pending or self.ask(f"{self._names}?last={self._last}")).answer()
+        answer = (self._pending or self._ask(f"{self._names}?last={self._last}")).answer()
         expect.status(answer, 200)
         kind = answer.headers.get("content-type", "")
         expect.that(kind.startswith("application/json"), "Content-Type: application/json", kind)
         event = expect.object_of(answer.body)
         self._pending, self._last = None, expect.an_id(event)
         return event
+
+    def _ask(self, names_and_query: str) -> Pending:
+        return self._opened.enter_context(asked(self._run.poll, self._run.poll_path + names_and_query))
 
 
 Record = dict[str, str]
@@ -159,15 +158,15 @@ class StreamFollower:
     records: Iterator[Record]
 
     def __init__(self, run: Run, opened: ExitStack) -> None:
-        self._visit = run
+        self._run = run
         self._opened = opened
 
     def open(self, channels: Sequence[str], start: object = None, last_id: str = "", limit_s: float = STEP_S) -> None:
         """Open a stream; its first record is still to be read."""
         query = [("channel", name) for name in channels] + ([] if start is None else [("last", str(start))])
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
-        target = f"{self._visit.stream_path}?{urlencode(query)}"
-        pending = self._opened.enter_context(asked(self._visit.main, target, headers=headers, limit_s=limit_s))
+        target = f"{self._run.stream_path}?{urlencode(query)}"
+        pending = self._opened.enter_context(asked(self._run.main, target, headers=headers, limit_s=limit_s))
         self.head, lines = pending.stream()
         expect.that(self.head.status == 200, "status 200", f"status {self.head.status}")
         self.records = _records(lines)
@@ -205,17 +204,17 @@ class HistoryFollower:
     """A caller of the HTTP API, who asks for what has come."""
 
     def __init__(self, run: Run, _: ExitStack) -> None:
-        self._visit = run
+        self._run = run
 
     def follow(self, channels: Sequence[str], start: object = None) -> None:
         """Take note of one channel. Raises NotOffered without the key."""
-        if not self._visit.key:
+        if not self._run.key:
             raise NotOffered(NO_KEY)
         self._path = f"/channels/{channels[0]}/history?since={start}"
 
     def take_event(self) -> object:
         """Return the only event that there is."""
-        answer = call_api(self._visit.main, self._visit.key, self._path)
+        answer = call_api(self._run.main, self._run.key, self._path)
         expect.status(answer, 200)
         events = expect.object_of(answer.body).get("events")
         return events[0] if isinstance(events, list) and len(events) == 1 else events
