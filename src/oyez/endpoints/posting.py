@@ -238,7 +238,7 @@ class RawPoster:
             self._connection.close(1008)
 
     def _plan_end(self) -> None:
-        """Give whoever may not post a while to show the key; others may stay, silent, for ever."""
+        """Set the deadline of whoever may not post yet, to show the key; others may stay, silent, for ever."""
         if not self._may_post:
             ticker = self._endpoint.context.ticker
             ticker.set(self, ticker.clock() + self._endpoint.settings.auth_timeout_s)

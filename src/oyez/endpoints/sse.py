@@ -144,7 +144,10 @@ class StreamListener:
     # What the hub asks for
 
     def tell_subscribed(self, recovered: bool | None, gaps: Sequence[Gap]) -> None:
-        """Tell where the stream begins: a client that is cut off before its first event has a position even so."""
+        """Send the record ``status`` with ``{"status":"success","recovered":true}``, then a ``gap`` for each.
+
+        It names where the stream begins: a client that is cut off before its first event has a position even so.
+        """
         assert self._subscription is not None
         self._send(
             encode_record(

@@ -75,7 +75,7 @@ class History:
         return ring.publications[-1].id if ring.publications else ring.floor
 
     def knows(self, event_id: EventId) -> bool:
-        """Tell whether an id is that of an event which is remembered, or the newest one."""
+        """Return whether an id is that of an event which is remembered, or the newest one."""
         return event_id in self._all or event_id == self.last_id
 
     def lose(self, up_to: EventId) -> None:

@@ -24,7 +24,7 @@ class OpenSocket(Protocol):
         ...
 
     def abort(self) -> None:
-        """End it now."""
+        """Close the socket at once, with what was not sent."""
         ...
 
 
@@ -45,7 +45,7 @@ class SocketCallbacks(Protocol):
 
     @property
     def ticker(self) -> Ticker:
-        """The clock."""
+        """The clock, and the deadlines of all sockets."""
         ...
 
     @property

@@ -76,7 +76,7 @@ class Ticker:
         self._sweep()
 
     def stop(self) -> None:
-        """Sweep no more."""
+        """End the sweeping; deadlines that are due later are not called."""
         if self._timer is not None:
             self._timer.cancel()
 

@@ -73,7 +73,7 @@ class Routes:
         return admit(handshake)
 
     def is_stream(self, target: bytes) -> bool:
-        """Tell whether a GET of this target has an answer without an end."""
+        """Return whether a GET of this target has an answer without an end."""
         return bool(self.streams) and target.partition(b"?")[0].decode("latin-1") in self.streams
 
     def admit_stream(self, request: Handshake) -> StreamReceiver | Refusal:

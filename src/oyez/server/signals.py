@@ -34,7 +34,7 @@ class Signals:
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
 
     def listen(self, *, stop: Callable[[], None], end: Callable[[], None], pass_over: Callable[[str], None]) -> None:
-        """Tell of signals, those that came meanwhile too; from a thread that must neither lock nor wait.
+        """Call back for signals, those that came meanwhile too; from a thread that must neither lock nor wait.
 
         Args:
             stop: called at the first wish that the process should end.

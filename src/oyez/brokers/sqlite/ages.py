@@ -55,14 +55,14 @@ class Ages:
         return time_ms
 
     def note_step(self, up_to: EventId, by_ms: int) -> None:
-        """Take note that the clock was set, after an event and before the next."""
+        """Note that the clock was set ahead by so many milliseconds, after an event and before the next."""
         self.steps.append(ClockStep(up_to, by_ms))
         if len(self.steps) > _MOST_STEPS:
             (_, first_ms), (next_to, next_ms) = self.steps[:2]
             self.steps[:2] = [ClockStep(next_to, next_ms + max(first_ms, 0))]  # in doubt, events are young
 
     def note_absence(self, newest: EventId, newest_ms: int | None, now_ms: int) -> None:
-        """Take note of how long no daemon had the file, by the clock and its newest event."""
+        """Note how long no daemon had the file, by the clock and its newest event."""
         if newest_ms is not None and (self.seen is None or newest > self.seen.up_to):
             seen_ms = self.put_right(newest, newest_ms)
         elif self.seen is not None:

@@ -330,7 +330,7 @@ def _settle(settle: Settle, outcome: list[EventId] | BrokerError) -> None:
 
 
 def _as_publications(newest_first: list[Row], now: Moment) -> list[Publication]:
-    """Give the events in rising order; the rows are used up, so that both are never there in full."""
+    """Return the events in rising order; the rows are used up, so that both are never there in full."""
     publications = []
     while newest_first:
         publications.append(as_publication(newest_first.pop(), now.steady_s, now.wall_ms))

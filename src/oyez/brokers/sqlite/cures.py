@@ -20,5 +20,5 @@ _CURES = {
 
 
 def find_cure(code: int) -> str | None:
-    """Tell what to do about an error, by its code of any length."""
+    """Return what to do about an error, by its code of any length; None if that is not known."""
     return _CURES.get(code & 0xFF)

@@ -178,7 +178,7 @@ class SqliteFile:
         self._note_time(now_ms)
 
     def note_step(self, by_ms: int) -> None:
-        """Take note that the clock was set ahead by so much, after the newest event."""
+        """Note that the clock was set ahead by so many milliseconds, after the newest event."""
         self._ages.note_step(self._newest, by_ms)
         self._noted_ms = None  # to be written soon, and again if that fails
 
@@ -201,7 +201,7 @@ class SqliteFile:
         return BrokerError(f"{self._path} {what}", temporary=False)
 
     def _explain(self, error: Exception, *, temporary: bool) -> BrokerError:
-        """Say what is wrong with the file, and what to do about it."""
+        """Return the error that says what is wrong with the file, and what to do about it."""
         code = getattr(error, "sqlite_errorcode", None)
         if code is None:  # Python's own, of text that is no UTF-8; it would quote the event
             return self._refuse(f"is damaged: {START_ANEW}")

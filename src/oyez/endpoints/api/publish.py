@@ -129,7 +129,7 @@ def _single_keys(request: Publish) -> dict[Key, Content]:
 
 
 def _ids_of_all(request: Publish, found: Mapping[Key, Sequence[EventId]], new: Sequence[EventId]) -> Sequence[EventId]:
-    """Put the ids of what was posted now between those of what was posted before."""
+    """Return all ids in the order of the request: those of now between those of what was posted before."""
     if len(new) == len(request.posts):
         return new
     rest = iter(new)

@@ -200,7 +200,7 @@ class _Below(BaseRoute):
 
 
 def _why_refused(key: str | None, peer: Peer, *, trusted: bool) -> str:
-    """Say what a client may know: of its own request all, of the daemon's key nothing."""
+    """Return what a client may know of its refusal: of its own request all, of the daemon's key nothing."""
     if key in WELL_KNOWN_KEYS and peer.doubt:
         return f"This key is public knowledge, and counts on the daemon's own machine at most: {peer.doubt}"
     if trusted and key is None and peer.doubt:

@@ -112,7 +112,7 @@ class EngineHttp:
     # HTTP
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Answer one request, poll, post or handshake, unless its client has gone by then."""
         request = Request(scope, receive)
         response = await self._respond(request)
         if response is None:
@@ -250,19 +250,19 @@ class _Dismissed:
         connection.close()
 
     def receive_text(self, data: bytes) -> None:
-        """Too late."""
+        """Do nothing: the connection is being closed."""
 
     def receive_binary(self, data: bytes) -> None:
-        """Too late."""
+        """Do nothing: the connection is being closed."""
 
     def drained(self) -> None:
-        """Nothing was sent."""
+        """Do nothing: nothing waits to be sent."""
 
     def lost(self) -> None:
         """Nothing depends on it."""
 
     def leave(self) -> None:
-        """It is closed."""
+        """Do nothing: the connection is closed already."""
 
 
 def _parse_query(query: str) -> Mapping[str, list[str]]:

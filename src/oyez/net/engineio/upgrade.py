@@ -98,7 +98,7 @@ class UpgradeAttempt:
         self._ticker.set(self, min(now + _NOOP_INTERVAL_S, self._deadline))
 
     def drained(self) -> None:
-        """Nothing waits here."""
+        """Do nothing: a probe is answered at once, and no more is sent."""
 
     def lost(self) -> None:
         """The WebSocket is gone before the upgrade was complete; polling lives on."""

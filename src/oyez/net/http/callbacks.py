@@ -49,7 +49,7 @@ class HttpCallbacks(SocketCallbacks, Protocol):
         ...
 
     def is_stream(self, target: bytes) -> bool:
-        """Tell whether a GET of this target has an answer without an end."""
+        """Return whether a GET of this target has an answer without an end."""
         ...
 
     def admit_stream(self, request: Handshake) -> StreamReceiver | Refusal:

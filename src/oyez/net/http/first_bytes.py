@@ -85,11 +85,11 @@ class FirstBytes(asyncio.Protocol):
         return None
 
     def tick(self, now: float) -> None:
-        """Nothing came."""
+        """Close the socket: nothing came in time."""
         self.transport.close()
 
     def shutdown(self) -> None:
-        """The daemon stops."""
+        """Close the socket: the daemon stops, and no request is under way."""
         self.transport.close()
 
 

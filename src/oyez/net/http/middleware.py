@@ -32,7 +32,7 @@ class HttpMiddleware:
         self._keep_alive = f"timeout={int(keep_alive_s)}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Answer a request here, or pass it on and add to the head of its answer."""
         headers = Headers(scope=scope)
         answer = _judge(scope, headers)
         if answer is not None:
