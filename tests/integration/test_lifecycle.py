@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.command import oyez
 from tests.conftest import StartDaemon
 from tests.daemon import Daemon
 from tests.inbox import PATIENCE_S
@@ -45,21 +46,34 @@ def test_second_daemon_on_the_port_ends_with_2_and_names_it(daemon: Daemon) -> N
 @pytest.mark.parametrize(
     ("flags", "named"),
     [
-        (["--port", "65536"], "port"),
-        (["--port", "x"], "port"),
         (["--host", "256.0.0.1"], "host = '256.0.0.1' cannot be had: that name cannot be looked up"),
         (["--host", ".example"], "host = '.example' cannot be had: that name cannot be looked up"),
         (["--host", "192.0.2.1", "--port", "0"], "host = '192.0.2.1' cannot be had: this machine has no such address"),
+        (["--uds", "/nowhere/oyez.sock"], "uds = '/nowhere/oyez.sock' cannot be had: its folder is not there"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_an_address_that_cannot_be_had_ends_it_with_2(flags: list[str], named: str) -> None:
+    done = serve_in_vain(*flags)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (["--port", "65536"], "port"),
+        (["--port", "x"], "port"),
         (["--broker", "amqp:"], "broker"),
         (["--log-level", "loud"], "log_level"),
         (["--log-format", "xml"], "log_format"),
-        (["--uds", "/nowhere/oyez.sock"], "uds = '/nowhere/oyez.sock' cannot be had: its folder is not there"),
         (["--config", "/nowhere.toml"], "/nowhere.toml"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_wrong_flags_end_with_2(flags: list[str], named: str) -> None:
-    done = serve_in_vain(*flags)
+    done = oyez("serve", "--key", "k", *flags)
     assert (done.returncode, done.stdout) == (2, "")
     assert named in done.stderr
     assert "Traceback" not in done.stderr
@@ -80,7 +94,7 @@ def test_wrong_flags_end_with_2(flags: list[str], named: str) -> None:
 def test_wrong_settings_end_with_2_and_their_dotted_name(tmp_path: Path, line: str, named: str) -> None:
     file = tmp_path / "oyez.toml"
     file.write_text(line + "\n", encoding="utf-8")
-    done = serve_in_vain("--config", str(file))
+    done = oyez("serve", "--key", "k", "--config", str(file))
     assert done.returncode == 2
     assert named in done.stderr
     assert "Traceback" not in done.stderr
