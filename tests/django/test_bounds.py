@@ -198,4 +198,5 @@ def test_many_requests_of_one_call_share_its_time() -> None:
         peer = start(slow)
         with override_settings(EVENT_DAEMON_USE=True, EVENT_DAEMON_URL=peer.url, EVENT_DAEMON_TIMEOUT=1.0):
             assert 0 in events.post_many([("news", "x" * 900_000)] * 45)
-        assert len(peer.requests) <= 2, "the third one's turn comes when the time is over"
+        posts = [line for line, _, _ in peer.requests if line.startswith("POST")]
+        assert len(posts) <= 2, "the third one's turn comes when the time is over"
