@@ -7,7 +7,7 @@ from oyez.access.capacity import Seats
 from oyez.access.origins import Origins
 from oyez.access.peer import Note, Peers
 from oyez.brokers.memory import MemoryBroker
-from oyez.endpoints.listener import ListenerContext
+from oyez.endpoints.context import DoorContext
 from oyez.hub.audience import Audience
 from oyez.hub.history import Gap, History
 from oyez.hub.hub import Hub
@@ -286,9 +286,9 @@ def context_of(
     ticker: Ticker | None = None,
     limits: LimitSettings | None = None,
     seats: Seats | None = None,
-) -> ListenerContext:
+) -> DoorContext:
     """Make what a door works with, which lets everybody in."""
-    return ListenerContext(
+    return DoorContext(
         hub,
         seats or Seats(5),
         ticker or Ticker(clock=Clock()),

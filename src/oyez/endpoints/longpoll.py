@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from oyez.endpoints.context import DoorContext
 from oyez.endpoints.encodings import POLL_ANSWERS
-from oyez.endpoints.listener import ListenerContext
 from oyez.errors import ProtocolError
 from oyez.hub.history import Gap
 from oyez.hub.publication import Channel, EventId
@@ -35,7 +35,7 @@ _GAP_HEADER = "Oyez-Gap"
 class LongPollEndpoint:
     """``/channels/a|b?last=N``, as an ASGI application; every method counts as GET, but for a browser's OPTIONS."""
 
-    def __init__(self, context: ListenerContext, settings: HttpSettings) -> None:
+    def __init__(self, context: DoorContext, settings: HttpSettings) -> None:
         self._context = context
         self._settings = settings
         self._waiting: set[_Poll] = set()

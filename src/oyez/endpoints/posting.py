@@ -9,7 +9,7 @@ from functools import partial
 
 from oyez.access.peer import FindPeer
 from oyez.access.poster_check import Admission, PosterCheck
-from oyez.endpoints.listener import ListenerContext
+from oyez.endpoints.context import DoorContext
 from oyez.endpoints.settings import WebsocketSettings
 from oyez.errors import BrokerError, ProtocolError
 from oyez.hub.publication import Channel, EventId, Post
@@ -37,7 +37,7 @@ class PostingEndpoint:
         posts: events posted so far.
     """
 
-    def __init__(self, context: ListenerContext, settings: WebsocketSettings, check: PosterCheck) -> None:
+    def __init__(self, context: DoorContext, settings: WebsocketSettings, check: PosterCheck) -> None:
         self.context = context
         self.settings = settings
         self.check = check

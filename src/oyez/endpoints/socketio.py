@@ -10,8 +10,9 @@ from functools import partial
 from random import uniform
 
 from oyez.access.poster_check import Admission, PosterCheck
+from oyez.endpoints.context import DoorContext
 from oyez.endpoints.encodings import SOCKETIO_FRAMES, SOCKETIO_PACKETS
-from oyez.endpoints.listener import ListenerContext, ListenerSession
+from oyez.endpoints.listener import ListenerSession
 from oyez.errors import BrokerError
 from oyez.hub.history import Gap
 from oyez.hub.publication import Channel, EventId, Post
@@ -51,7 +52,7 @@ class SocketIOEndpoint:
         posts: events posted so far.
     """
 
-    def __init__(self, context: ListenerContext, settings: SocketioSettings, check: PosterCheck) -> None:
+    def __init__(self, context: DoorContext, settings: SocketioSettings, check: PosterCheck) -> None:
         self.hub = context.hub
         self.limits = context.limits
         self.seats = context.seats

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from oyez.endpoints.context import DoorContext
 from oyez.endpoints.encodings import STREAM_RECORDS
-from oyez.endpoints.listener import ListenerContext
 from oyez.errors import ProtocolError
 from oyez.hub.history import Gap
 from oyez.hub.publication import Channel, EventId
@@ -47,7 +47,7 @@ _HEADERS = {
 class EventStreamEndpoint:
     """What all streams share; ``paths`` are where they begin."""
 
-    def __init__(self, context: ListenerContext, settings: HttpSettings, paths: Sequence[str] = (PATH,)) -> None:
+    def __init__(self, context: DoorContext, settings: HttpSettings, paths: Sequence[str] = (PATH,)) -> None:
         self.context = context
         self.paths = paths
         self.settings = settings

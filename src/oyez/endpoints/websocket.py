@@ -5,8 +5,9 @@ Knows this dialect's listeners. Must not know posters, nor how frames travel.
 
 from collections.abc import Sequence
 
+from oyez.endpoints.context import DoorContext
 from oyez.endpoints.encodings import RAW_FRAMES
-from oyez.endpoints.listener import ListenerContext, ListenerSession
+from oyez.endpoints.listener import ListenerSession
 from oyez.endpoints.settings import WebsocketSettings
 from oyez.hub.history import Gap
 from oyez.hub.subscriber import Subscription
@@ -32,7 +33,7 @@ _AT_CAPACITY = Refusal(
 class WebSocketEndpoint:
     """What all listeners of the door share."""
 
-    def __init__(self, context: ListenerContext, settings: WebsocketSettings) -> None:
+    def __init__(self, context: DoorContext, settings: WebsocketSettings) -> None:
         self.context = context
         self.settings = settings
         self.listeners = 0

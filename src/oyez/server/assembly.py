@@ -25,7 +25,7 @@ from oyez.access.peer import FindPeer, Peers
 from oyez.access.poster_check import PosterCheck
 from oyez.config.tree import Settings
 from oyez.endpoints.api.routes import ApiEndpoint
-from oyez.endpoints.listener import ListenerContext
+from oyez.endpoints.context import DoorContext
 from oyez.endpoints.longpoll import PREFIX, LongPollEndpoint
 from oyez.endpoints.playground import PlaygroundEndpoint
 from oyez.endpoints.posting import PostingEndpoint
@@ -89,7 +89,7 @@ class Assembly:
             call_soon=lambda function: asyncio.get_running_loop().call_soon(function),
             clock=time.monotonic,
         )
-        self.context = ListenerContext(
+        self.context = DoorContext(
             self.hub,
             Seats(self.capacity.listeners),
             self.ticker,

@@ -20,7 +20,7 @@ from oyez.endpoints.api import document
 from oyez.endpoints.api.idempotency import Content, KnownKeys, content_of_body
 from oyez.endpoints.api.listing import select_page
 from oyez.endpoints.api.publish import Publisher
-from oyez.endpoints.listener import ListenerContext
+from oyez.endpoints.context import DoorContext
 from oyez.errors import BrokerError
 from oyez.hub.publication import Channel, EventId
 from oyez.net.http.body import TooLarge, read_body
@@ -55,7 +55,7 @@ class _Resource(NamedTuple):
 class ApiEndpoint:
     """All below ``/api``, for whoever shows the key."""
 
-    def __init__(self, context: ListenerContext, check: PosterCheck, version: str) -> None:
+    def __init__(self, context: DoorContext, check: PosterCheck, version: str) -> None:
         self._hub = context.hub
         self._note = context.note
         self._peers = context.peers
