@@ -8,7 +8,7 @@ from websockets.sync.server import ServerConnection
 from oyez.probe.failures import Closed, Kind, NotOpened, Trouble
 from oyez.probe.place import parse_place
 from oyez.probe.socketio import by_polling
-from oyez.probe.web_socket import opened
+from oyez.probe.websocket import opened
 from tests.peer import always, answer, peers
 from tests.ports import free_port
 from tests.websocket_server import Behaviour, websocket_server

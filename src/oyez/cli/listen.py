@@ -11,7 +11,7 @@ import typer
 from oyez.cli import options
 from oyez.cli.colours import make_console, styled
 from oyez.cli.exits import ExitCode
-from oyez.cli.link import Follower, Heard, Missed
+from oyez.cli.follower import Follower, Heard, Missed
 from oyez.cli.output import complain, print_line
 
 Show = Callable[[Heard | Missed], None]

@@ -14,12 +14,12 @@ from oyez.contract.findings import Door
 from oyez.contract.links import Dial, RawLink, Talk, talking
 from oyez.contract.run import NO_KEY, Run
 from oyez.errors import OyezError
-from oyez.probe import web_socket
+from oyez.probe import websocket
 from oyez.probe.answer import Answer
+from oyez.probe.dialer import STEP_S
 from oyez.probe.exchange import Pending, ask, asked
 from oyez.probe.place import Place
 from oyez.probe.socketio import by_polling, by_websocket
-from oyez.probe.sockets import STEP_S
 
 Event = Mapping[str, object]
 """A channel and, perhaps, a message; of one that was posted the id, too."""
@@ -72,7 +72,7 @@ def api_poster(run: Run) -> Iterator[DoorPoster]:
 def raw_link(run: Run, who: str) -> Iterator[RawLink]:
     """Connect by raw WebSocket: a listener, a poster, or a stranger to the posters' door who shows no key."""
     place, path = (run.main, run.raw_path) if who == "listener" else (run.post, run.post.path or "/")
-    with web_socket.opened(place, path) as link:
+    with websocket.opened(place, path) as link:
         raw = RawLink(link)
         if who == "poster" and run.key:
             raw.ask("auth", key=run.key)

@@ -11,12 +11,12 @@ from oyez.contract.expect import Mismatch, NotOffered
 from oyez.contract.links import Talk, receive
 from oyez.contract.run import Run
 from oyez.contract.socketio import calls, open_session
+from oyez.probe.dialer import STEP_S
 from oyez.probe.exchange import asked
 from oyez.probe.failures import Closed, NotOpened, WrongPacket
 from oyez.probe.place import Place
 from oyez.probe.socketio import Polling, Session, probed, target
-from oyez.probe.sockets import STEP_S
-from oyez.probe.web_socket import opened
+from oyez.probe.websocket import opened
 
 _BEYOND = 100
 _MOST_BYTES = 2**24  # a limit above this is not tried

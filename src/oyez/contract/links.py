@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from oyez.contract import expect
 from oyez.contract.expect import Mismatch
+from oyez.probe.dialer import STEP_S
 from oyez.probe.failures import Closed, NotConnected, NotOpened, Trouble
 from oyez.probe.place import Place
 from oyez.probe.socketio import Session
-from oyez.probe.sockets import STEP_S
-from oyez.probe.web_socket import WebSocket
+from oyez.probe.websocket import WebSocket
 from oyez.wire import engineio
 from oyez.wire.socketio import PacketType
 from oyez.wire.socketio_client import Received

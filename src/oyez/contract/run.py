@@ -13,7 +13,7 @@ from oyez.contract import expect
 from oyez.contract.expect import Mismatch, NotOffered
 from oyez.contract.links import RawLink
 from oyez.errors import ConfigError
-from oyez.probe import socketio, web_socket
+from oyez.probe import socketio, websocket
 from oyez.probe.answer import Answer
 from oyez.probe.exchange import ask
 from oyez.probe.failures import Kind, NotOpened, Trouble
@@ -87,7 +87,7 @@ class Run:
         reason: Exception = NotOffered()
         for path in _RAW_PATHS:
             try:
-                with web_socket.opened(self.main, self.base + path) as link:
+                with websocket.opened(self.main, self.base + path) as link:
                     link.send("{")  # a WebSocket of something else has no such answer
                     expect.error(RawLink(link).hear(), "syntax-error")
                     return self.base + path

@@ -10,9 +10,9 @@ from contextlib import contextmanager, suppress
 
 from oyez import __version__
 from oyez.probe.answer import Answer
+from oyez.probe.dialer import STEP_S, connected, silent
 from oyez.probe.failures import Kind, Trouble
 from oyez.probe.place import Place
-from oyez.probe.sockets import STEP_S, connected, silent
 
 USER_AGENT = f"oyez/{__version__}"
 

@@ -24,11 +24,11 @@ from contextlib import contextmanager, suppress
 
 from oyez.errors import OyezError, ProtocolError
 from oyez.probe.answer import Answer
+from oyez.probe.dialer import STEP_S, silent
 from oyez.probe.exchange import ask
 from oyez.probe.failures import NotConnected, NotOpened, WrongPacket
 from oyez.probe.place import Place
-from oyez.probe.sockets import STEP_S, silent
-from oyez.probe.web_socket import WebSocket, opened
+from oyez.probe.websocket import WebSocket, opened
 from oyez.wire import engineio
 from oyez.wire.engineio import OpenPacket
 from oyez.wire.json_text import Json

@@ -22,9 +22,9 @@ from oyez.cli.connect.loop import CLOSE_TIMEOUT_S, MAX_FRAME_BYTES, Console, far
 from oyez.cli.connect.options import Destination
 from oyez.cli.exits import LinkError
 from oyez.errors import ConfigError
+from oyez.probe.dialer import dial
 from oyez.probe.exchange import USER_AGENT
 from oyez.probe.failures import Trouble
-from oyez.probe.sockets import dial
 
 OPEN_TIMEOUT_S = 10.0
 _READY_TIMEOUT_S = 10.0

@@ -7,11 +7,11 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
+from oyez.probe.dialer import STEP_S
 from oyez.probe.failures import Rejected
 from oyez.probe.place import Place
 from oyez.probe.socketio import Session
-from oyez.probe.sockets import STEP_S
-from oyez.probe.web_socket import WebSocket, opened
+from oyez.probe.websocket import WebSocket, opened
 
 Members = Mapping[str, object]
 """Of a command, or of its answer, such as ``{"status": "success", "id": 5}``."""

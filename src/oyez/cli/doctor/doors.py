@@ -18,7 +18,7 @@ from oyez.probe.exchange import ask, asked
 from oyez.probe.failures import Kind, NotConnected, NotOpened, Rejected, Trouble
 from oyez.probe.place import Place, parse_place
 from oyez.probe.socketio import PATH, Polling, by_polling, by_websocket
-from oyez.probe.web_socket import opened
+from oyez.probe.websocket import opened
 
 _PROMPT_S = 1.0  # how long an event may take from the post to the browser
 _STREAM_S = 4.0

@@ -17,7 +17,7 @@ from oyez.probe.exchange import ask
 from oyez.probe.failures import NotConnected, NotOpened, Rejected, Trouble
 from oyez.probe.place import Place
 from oyez.probe.socketio import PATH, Polling, by_polling
-from oyez.probe.web_socket import opened
+from oyez.probe.websocket import opened
 
 _DEFAULT_PORT = "15100 if not set otherwise"
 _DEFAULT_RAW_PORT = "that of [post_listener], 15101 if not set otherwise"

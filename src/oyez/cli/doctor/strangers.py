@@ -17,7 +17,7 @@ from oyez.probe.exchange import ask
 from oyez.probe.failures import NotConnected, NotOpened, Trouble
 from oyez.probe.place import Place
 from oyez.probe.socketio import PATH, Session, by_polling, by_websocket, target
-from oyez.probe.web_socket import opened
+from oyez.probe.websocket import opened
 
 _SHORT_S = 3.0
 _POST_PATH = "/post"

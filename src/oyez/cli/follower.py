@@ -14,7 +14,7 @@ from oyez.errors import ProtocolError
 from oyez.probe.failures import Kind, NotOpened, Trouble
 from oyez.probe.place import parse_place
 from oyez.probe.socketio import target
-from oyez.probe.web_socket import WebSocket, opened
+from oyez.probe.websocket import WebSocket, opened
 from oyez.wire import engineio, json_text
 from oyez.wire.json_text import Json
 from oyez.wire.socketio import Packet, PacketType

@@ -14,10 +14,10 @@ from websockets.http11 import Response
 from websockets.sync.client import ClientConnection, connect
 
 from oyez.probe.answer import Answer
+from oyez.probe.dialer import STEP_S, dial, explained, silent
 from oyez.probe.exchange import USER_AGENT
 from oyez.probe.failures import Closed, Kind, NotOpened, Trouble
 from oyez.probe.place import Place
-from oyez.probe.sockets import STEP_S, dial, explained, silent
 
 _MAX_FRAME_BYTES = 2**20
 _NO_CLOSE_FRAME = 1006  # RFC 6455 §7.1.5
