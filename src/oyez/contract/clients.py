@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from oyez.contract import expect
 from oyez.contract.expect import Mismatch, NotOffered
 from oyez.contract.findings import Door
-from oyez.contract.links import Dial, RawLink, Talk, talking
+from oyez.contract.links import Dial, RawLink, SocketIOLink, socketio_opened
 from oyez.contract.run import NO_KEY, Run
 from oyez.errors import OyezError
 from oyez.probe import websocket
@@ -92,16 +92,16 @@ def raw_poster(run: Run) -> Iterator[DoorPoster]:
         yield poster
 
 
-def socketio_link(dial: Dial) -> Callable[[Run, str], AbstractContextManager[Talk]]:
+def socketio_link(dial: Dial) -> Callable[[Run, str], AbstractContextManager[SocketIOLink]]:
     """Connect by Socket.IO: a listener, a sender, or a stranger who has not joined."""
 
     @contextmanager
-    def connect(run: Run, who: str) -> Iterator[Talk]:
+    def connect(run: Run, who: str) -> Iterator[SocketIOLink]:
         auth: dict[str, object] = {"role": "client"} if who == "listener" else {"role": "sender", "token": run.key}
-        with talking(run.main, dial) as talk:
+        with socketio_opened(run.main, dial) as link:
             if who in ("listener", "sender"):
-                talk.join(auth, expected=f"an answer that lets the {who} in")
-            yield talk
+                link.join(auth, expected=f"an answer that lets the {who} in")
+            yield link
 
     return connect
 
@@ -109,8 +109,8 @@ def socketio_link(dial: Dial) -> Callable[[Run, str], AbstractContextManager[Tal
 @contextmanager
 def socketio_poster(run: Run, dial: Dial = by_websocket) -> Iterator[DoorPoster]:
     """Post by Socket.IO."""
-    with socketio_link(dial)(run, "sender") as talk:
-        yield DoorPoster(talk.call)
+    with socketio_link(dial)(run, "sender") as link:
+        yield DoorPoster(link.call)
 
 
 class PollFollower:
@@ -220,7 +220,7 @@ class HistoryFollower:
         return events[0] if isinstance(events, list) and len(events) == 1 else events
 
 
-DoorFollower = RawLink | Talk | PollFollower | StreamFollower | HistoryFollower
+DoorFollower = RawLink | SocketIOLink | PollFollower | StreamFollower | HistoryFollower
 """Whoever can `follow` channels and `take_event`; both raise Mismatch or OyezError when something else comes."""
 
 

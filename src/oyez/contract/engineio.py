@@ -8,7 +8,7 @@ import time
 from oyez.contract import expect
 from oyez.contract.checks import ALWAYS, A, Check, Step, Trial, event_of, follows, gets, hears_only, needs, posts
 from oyez.contract.expect import Mismatch, NotOffered
-from oyez.contract.links import Talk, receive
+from oyez.contract.links import SocketIOLink, receive
 from oyez.contract.run import Run
 from oyez.contract.socketio import calls, open_session
 from oyez.probe.dialer import STEP_S
@@ -51,13 +51,13 @@ def _is_refused(query: str, code: int, message: str, **options: object) -> Step:
 
 
 def _join_and_overdo(trial: Trial) -> tuple[Session, str]:
-    talk: Talk = trial.client("stranger")
-    talk.join()
-    assert talk.session.handshake is not None  # `talking` has seen to it
-    limit = talk.session.handshake.maxPayload
+    link: SocketIOLink = trial.client("stranger")
+    link.join()
+    assert link.session.handshake is not None  # `socketio_opened` has seen to it
+    limit = link.session.handshake.maxPayload
     if limit > _MOST_BYTES:
         raise NotOffered(f"a limit below {_MOST_BYTES} bytes")
-    return talk.session, f'42["no-such-event","{"x" * (limit + _BEYOND)}"]'
+    return link.session, f'42["no-such-event","{"x" * (limit + _BEYOND)}"]'
 
 
 def _close_on_oversize(trial: Trial) -> None:

@@ -98,7 +98,7 @@ class ReadPacket(NamedTuple):
         return self.values[0]
 
 
-class Talk:
+class SocketIOLink:
     """A session of Socket.IO. Each wait is as long as a step may take."""
 
     def __init__(self, session: Session) -> None:
@@ -169,11 +169,11 @@ class Talk:
         return message
 
 
-Link = RawLink | Talk
+Link = RawLink | SocketIOLink
 
 
 @contextmanager
-def talking(place: Place, dial: Dial) -> Iterator[Talk]:
+def socketio_opened(place: Place, dial: Dial) -> Iterator[SocketIOLink]:
     """Open a session. Raises Mismatch unless it begins with a handshake; NotOpened, Trouble."""
     with ExitStack() as opened:
         try:
@@ -182,7 +182,7 @@ def talking(place: Place, dial: Dial) -> Iterator[Talk]:
             expect.that(error.answer.status != 200, _HANDSHAKE, error.answer.body.partition("\x1e")[0])
             raise
         expect.that(session.handshake is not None, _HANDSHAKE, session.opening.text)
-        yield Talk(session)
+        yield SocketIOLink(session)
 
 
 def _arguments(command: str, members: dict[str, object]) -> list[object]:

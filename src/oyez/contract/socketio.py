@@ -32,7 +32,7 @@ from oyez.contract.checks import (
     says,
 )
 from oyez.contract.expect import Mismatch, NotOffered, Part
-from oyez.contract.links import ENDS, JOINED, REFUSED, Talk
+from oyez.contract.links import ENDS, JOINED, REFUSED, SocketIOLink
 from oyez.contract.run import absent
 from oyez.errors import OyezError
 from oyez.probe.failures import NotOpened
@@ -65,24 +65,24 @@ def open_session(trial: Trial) -> None:
         raise reason from error
 
 
-def _join(talk: Talk, auth: object = None) -> None:
-    payload = expect.an_object(talk.join(auth), JOINED)
+def _join(link: SocketIOLink, auth: object = None) -> None:
+    payload = expect.an_object(link.join(auth), JOINED)
     expect.that(isinstance(payload.get("sid"), str) and payload["sid"] != "", JOINED, payload)
 
 
 def _join_as_listener(trial: Trial) -> None:
     for auth in (None, {}, {"role": "client"}, {"role": "guest", "token": trial.run.wrong_key}):
-        with trial.connect(trial.run, "stranger") as talk:
-            assert isinstance(talk, Talk)
-            _join(talk, auth)
-            talk.say("last-msg")
-            talk.hear("last-response")
+        with trial.connect(trial.run, "stranger") as link:
+            assert isinstance(link, SocketIOLink)
+            _join(link, auth)
+            link.say("last-msg")
+            link.hear("last-response")
 
 
 def _refuse_wrong_key(trial: Trial) -> None:
-    talk: Talk = trial.client("stranger")
+    link: SocketIOLink = trial.client("stranger")
     try:
-        answer = talk.join({"role": "sender", "token": trial.run.wrong_key}, REFUSED)
+        answer = link.join({"role": "sender", "token": trial.run.wrong_key}, REFUSED)
     except Mismatch as error:
         if isinstance(error.__cause__, ENDS):
             raise NotOffered("words of a refusal: the session ended, as after too many wrong keys") from error
@@ -90,14 +90,14 @@ def _refuse_wrong_key(trial: Trial) -> None:
     expect.equal(answer, {"message": "Authentication failed"})
     with suppress(Mismatch, OyezError):
         if trial.run.key:  # nothing is checked: Oyez takes a wrong key back when the right one follows
-            talk.join({"role": "sender", "token": trial.run.key})
+            link.join({"role": "sender", "token": trial.run.key})
 
 
 def _refuse_namespace(trial: Trial) -> None:
-    talk: Talk = trial.client("stranger")
-    answer = talk.join(answer=f"{REFUSED} in /oyez-selftest", namespace="/oyez-selftest")
+    link: SocketIOLink = trial.client("stranger")
+    answer = link.join(answer=f"{REFUSED} in /oyez-selftest", namespace="/oyez-selftest")
     expect.equal(answer, {"message": "Invalid namespace"})
-    _join(talk)  # a refusal ends nothing
+    _join(link)  # a refusal ends nothing
 
 
 # fmt: off
@@ -142,7 +142,7 @@ def _no_channel(error: object) -> None:
 
 
 def _refuse_many(trial: Trial) -> None:
-    listener: Talk = trial.client()
+    listener: SocketIOLink = trial.client()
     name = trial.fill(A)
     listener.say("set-filter", filter=[name] * _MANY)
     answer = listener.take("an event")
@@ -158,7 +158,7 @@ def _refuse_many(trial: Trial) -> None:
 
 def _answer_by_event(trial: Trial) -> None:
     """The contract lets a listener have acknowledgements as well, though none needs any."""
-    listener: Talk = trial.client()
+    listener: SocketIOLink = trial.client()
     number = listener.session.ask("set-filter", {"filter": [trial.fill(A)]})
     answer = listener.take_known("the event 'status'")
     if answer.name == f"the acknowledgement {number}":
@@ -205,7 +205,7 @@ def calls(who: str, command: str, wanted: object = expect.success_id, **members:
 
 
 def _raise_ids(trial: Trial) -> None:
-    sender: Talk = trial.client("sender")
+    sender: SocketIOLink = trial.client("sender")
     asked = [sender.session.ask("post", event_of(trial.fill(A), number)) for number in range(2 * _BURST)]
     expect.rising([expect.success_id(sender.hear_ack(number)) for number in asked])
 
@@ -246,7 +246,7 @@ def _has_recovery(trial: Trial) -> bool:
 
     def ask() -> bool:
         with trial.connect(trial.run, "listener") as listener:
-            assert isinstance(listener, Talk)
+            assert isinstance(listener, SocketIOLink)
             return "recovered" in listener.follow([trial.run.new_channel()], 1)
 
     return trial.run.once(("recovery", trial.connect), ask)
@@ -312,8 +312,8 @@ def _meet_live_events(trial: Trial) -> None:
     def ask() -> list[int]:
         return [sender.session.ask("post", event_of(trial.fill(A), number)) for number in range(_BURST)]
 
-    listener: Talk = trial.client()
-    sender: Talk = trial.client("sender")
+    listener: SocketIOLink = trial.client()
+    sender: SocketIOLink = trial.client("sender")
     listener.say("start-msg", start=expect.success_id(sender.call("last-msg")))
     expect.success(listener.hear("status"))
     asked = ask()
