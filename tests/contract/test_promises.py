@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from oyez.contract.checks import Check
-from oyez.contract.examiner import DOORS, make
+from oyez.contract.doors import DOORS, make_check
 from oyez.contract.findings import Door
 from oyez.contract.run import Run
 from oyez.probe.status import Status
@@ -28,7 +28,7 @@ def run(shared_daemon: Daemon) -> Run:
 
 @pytest.mark.parametrize(("door", "check"), ROWS.values(), ids=ROWS)
 def test_is_kept(run: Run, door: Door, check: Check) -> None:
-    result = make(door, check, run)
+    result = make_check(door, check, run)
     assert (result.status, result.expected, result.came, result.reason) == (Status.OK, "", "", "")
 
 
@@ -95,7 +95,7 @@ def test_is_missed(
     proxy, run = twisted
     assert len(said) == len(arrives)
     proxy.replaced = (said, arrives)
-    result = make(*ROWS[code], run)
+    result = make_check(*ROWS[code], run)
     proxy.replaced = None
     assert result.status is Status.FAILED
     assert plain(result.expected) == expected

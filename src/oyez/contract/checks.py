@@ -1,6 +1,6 @@
-"""What a check is: a promise with its code, and the steps of the conversation that shows whether it is kept.
+"""What a check is: a promise with its code, and the steps that show whether it is kept.
 
-Knows channels, events and who speaks. Must not know the doors, nor which checks are made.
+Knows channels, events, listeners and posters. Must not know the doors, nor which checks are made.
 
 A row of a table says what is sent and what must come. It has blanks, for what differs from run to run: `A` is a channel
 of the check's own, and `nth(0)` the id of the first event that the check has posted.
@@ -39,7 +39,7 @@ class Trial:
         run: knows where the door is, and names channels.
         connect: opens who speaks at the door.
         events: those that were posted, in order, as listeners have to get them.
-        found: what a step leaves to one behind it.
+        found: what a step keeps for one behind it, by a name of theirs.
         opened: closes what is entered into it.
 
     """
@@ -70,11 +70,11 @@ class Trial:
 
     @cached_property
     def poster(self) -> DoorPoster:
-        """A back end."""
+        """Return the back end that posts for this check; it connects at the first use."""
         return self.open(self._open_poster(self.run))
 
     def post(self, event: Event) -> dict[str, object]:
-        """Post an event; returns it with its id."""
+        """Post an event, its blanks filled; return it with its id: ``{"id":5,"channel":"a","message":1}``."""
         filled = self.fill(dict(event))
         self.events.append({"id": self.poster.post(filled), **filled})
         return self.events[-1]
@@ -121,7 +121,7 @@ ALWAYS, POSTS, SLOW = When(), When(posts=True), When(slow=True)
 
 
 def needs(*names: str, posts: bool = False) -> When:
-    """Write when."""
+    """Return when a check is made that needs others to have held, and perhaps somebody who may post."""
     return When(names, posts)
 
 
@@ -144,12 +144,12 @@ class Check:
 
 
 def event_of(channel: object, *message: object) -> dict[str, object]:
-    """Write an event; without a message if none is given."""
+    """Return ``{"channel":"a","message":1}``; without ``message`` if none is given."""
     return {"channel": channel, "message": message[0]} if message else {"channel": channel}
 
 
 def posts(channel: str, *message: object) -> Step:
-    """Post an event."""
+    """Post an event to a channel, without a message if none is given."""
     return lambda trial: trial.post(event_of(channel, *message))
 
 

@@ -36,7 +36,7 @@ class DoorPoster:
         return expect.success_id(self._call("post", **event))
 
     def last(self) -> int:
-        """Return the newest id."""
+        """Ask for the newest id, and return it."""
         return expect.success_id(self._call("last-msg"))
 
 
@@ -54,7 +54,7 @@ def call_api(place: Place, key: str, path: str, body: object = None, repeat_key:
 
 @contextmanager
 def api_poster(run: Run) -> Iterator[DoorPoster]:
-    """Post by the HTTP API."""
+    """Open a poster that calls the HTTP API. Raises Mismatch unless the key is taken."""
 
     def call(command: str, **event: object) -> object:
         path = {"post": "/publish", "last-msg": "/last"}[command]
@@ -108,7 +108,7 @@ def socketio_link(dial: Dial) -> Callable[[Run, str], AbstractContextManager[Soc
 
 @contextmanager
 def socketio_poster(run: Run, dial: Dial = by_websocket) -> Iterator[DoorPoster]:
-    """Post by Socket.IO."""
+    """Open a poster that sends its commands by Socket.IO, as a sender with the key."""
     with socketio_link(dial)(run, "sender") as link:
         yield DoorPoster(link.call)
 
@@ -123,7 +123,7 @@ class PollFollower:
         self._last = 0
 
     def follow(self, channels: Sequence[str], start: object = None) -> None:
-        """Send the first poll."""
+        """Send the first poll; `take_event` waits for its answer."""
         self._names = "|".join(channels)
         self._pending = self._ask(self._names + ("" if start is None else f"?last={start}"))
 

@@ -27,7 +27,7 @@ class Part(dict[str, object]):
     """An object of which these members are wanted, whatever others it has."""
 
     def is_in(self, came: object) -> bool:
-        """Tell whether that is so."""
+        """Return whether JSON that came is such an object."""
         return isinstance(came, dict) and json.dumps({name: came.get(name) for name in self}) == json.dumps(self)
 
 

@@ -42,7 +42,7 @@ class RawLink:
         self.send = link.send
 
     def say(self, command: str, **members: object) -> None:
-        """Send a command."""
+        """Send ``{"command":command,…}``, without waiting for a reply."""
         self.send(json.dumps({"command": command, **members}))
 
     def hear(self, reply: str = "") -> dict[str, object]:

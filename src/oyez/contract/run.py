@@ -29,7 +29,7 @@ _NOT_THERE = frozenset((400, 404, 405, 426, 501))
 
 
 class Run:
-    """One run.
+    """One daemon that is checked: its addresses and key, and what was found out about it.
 
     Attributes:
         main: the daemon's address, with the path before its own ones.
@@ -73,12 +73,12 @@ class Run:
 
     @cached_property
     def poll_path(self) -> str:
-        """Where long polls go."""
+        """The path that long polls go to, up to the names of channels; it is looked for once."""
         return _find_path(self.poll, "channels/")
 
     @cached_property
     def stream_path(self) -> str:
-        """Where event streams are."""
+        """The path of event streams; it is looked for once."""
         return _find_path(self.main, "sse")
 
     @cached_property
@@ -97,7 +97,7 @@ class Run:
 
     @cached_property
     def has_socketio(self) -> bool:
-        """Tell whether Engine.IO answers, be it with an error of its own."""
+        """Whether Engine.IO answers, be it with an error of its own."""
         try:
             with socketio.by_polling(self.main):
                 return True
@@ -113,7 +113,7 @@ def _find_path(place: Place, name: str) -> str:
 
 
 def is_elsewhere(answer: Answer) -> bool:
-    """Tell an answer of a server that has no such door from one of the door."""
+    """Return whether an answer is not the door's own: the server has no such door at that path."""
     is_of_engineio = isinstance(answer.code, int)  # its error codes are numbers: it answers all below its own path
     return answer.status in (404, 405, 501) or answer.is_page or is_of_engineio
 

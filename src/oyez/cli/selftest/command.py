@@ -55,14 +55,14 @@ def selftest(
     """
     # WebSockets and HTTP clients must not slow `oyez post` down.
     from oyez.cli.selftest import report  # noqa: PLC0415
-    from oyez.contract import examiner, run  # noqa: PLC0415
+    from oyez.contract import doors, run  # noqa: PLC0415
 
     began = time.monotonic()
     this_run = run.Run(url, key, post_url=post_url, poll_url=poll_url)
     shown = report.choose_report(this_run.main.url(), began, as_json=as_json)
     for door in dict.fromkeys(only or Door):
         with shown.progress() as announce:
-            for result in examiner.examine(door, this_run, announce, slow=slow):
+            for result in doors.check_door(door, this_run, announce, slow=slow):
                 shown.add(result)
         shown.end_group(TITLES[door])
     shown.conclude()

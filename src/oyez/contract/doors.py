@@ -1,10 +1,11 @@
-"""Goes through the doors one by one, check by check, and notes what comes of each.
+"""Which checks each door has, with which clients they are made, and how one is made.
 
-It must not know what is checked, nor how it is shown.
+Knows the tables. Must not know what a step does, nor how a result is shown.
 """
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from oyez.contract import clients
@@ -25,53 +26,56 @@ from oyez.probe.status import Status
 _NO_POSTER = "no door lets this run post"
 
 
-def _silenced(run: Run) -> str:
+def _needs_poster(run: Run) -> str:
     if posters_of(run):
         return ""
     return _NO_POSTER if run.key else NO_KEY
 
 
-def _silenced_without_key(run: Run) -> str:
+def _needs_key(run: Run) -> str:
     return "" if run.key else NO_KEY
 
 
-def _silenced_at_post(run: Run) -> str:
-    """Some addresses of raw posters need no key."""
+def _needs_key_at_post(run: Run) -> str:
+    # Some addresses of raw posters need no key.
     return "" if run.key or Door.POST in posters_of(run) else NO_KEY
 
 
 class _DoorChecks(NamedTuple):
-    """The checks of a door, who they are made with, and why these may not post; empty if they may."""
+    """The checks of a door, and the clients that they are made with.
+
+    Attributes:
+        connect: opens a listener, or whoever else can speak at the door.
+        poster: opens who posts.
+        why_no_posts: says why nobody can post in a run; empty if somebody can.
+    """
 
     checks: Sequence[Check]
     connect: Connect
     poster: OpenPoster = any_poster
-    silenced: Callable[[Run], str] = _silenced
+    why_no_posts: Callable[[Run], str] = _needs_poster
 
 
 def _over_polling(checks: Sequence[Check]) -> _DoorChecks:
-    poster: OpenPoster = lambda run: socketio_poster(run, by_polling)  # noqa: E731
-    return _DoorChecks(checks, LISTENERS[Door.POLLING], poster, _silenced_without_key)
+    return _DoorChecks(checks, LISTENERS[Door.POLLING], partial(socketio_poster, dial=by_polling), _needs_key)
 
 
 DOORS = {
-    Door.SOCKETIO: _DoorChecks(
-        socketio_checks(ON_WEBSOCKET), LISTENERS[Door.SOCKETIO], socketio_poster, _silenced_without_key
-    ),
+    Door.SOCKETIO: _DoorChecks(socketio_checks(ON_WEBSOCKET), LISTENERS[Door.SOCKETIO], socketio_poster, _needs_key),
     Door.POLLING: _over_polling(socketio_checks(ON_POLLING)),
     Door.UPGRADE: _over_polling(UPGRADE),
     Door.WEBSOCKET: _DoorChecks(WEBSOCKET, LISTENERS[Door.WEBSOCKET]),
-    Door.POST: _DoorChecks(POST, LISTENERS[Door.WEBSOCKET], clients.raw_poster, _silenced_at_post),
+    Door.POST: _DoorChecks(POST, LISTENERS[Door.WEBSOCKET], clients.raw_poster, _needs_key_at_post),
     Door.LONG_POLL: _DoorChecks(LONG_POLL, LISTENERS[Door.LONG_POLL]),
     Door.SSE: _DoorChecks(EVENT_STREAM, LISTENERS[Door.SSE]),
-    Door.API: _DoorChecks(API, LISTENERS[Door.API], clients.api_poster, _silenced_without_key),
+    Door.API: _DoorChecks(API, LISTENERS[Door.API], clients.api_poster, _needs_key),
     Door.STATUS: _DoorChecks(STATUS, LISTENERS[Door.API]),
     Door.ACROSS: _DoorChecks(ACROSS, LISTENERS[Door.API]),
 }
 
 
-def examine(door: Door, run: Run, announce: Callable[[str], None], *, slow: bool) -> Iterator[Result]:
-    """Make the checks of one door; a door that is not there is one result.
+def check_door(door: Door, run: Run, announce: Callable[[str], None], *, slow: bool) -> Iterator[Result]:
+    """Make the checks of one door, one after the other; a door that is not there is one result.
 
     Args:
         door: which.
@@ -81,27 +85,31 @@ def examine(door: Door, run: Run, announce: Callable[[str], None], *, slow: bool
 
     """
     held: set[str] = set()
-    gate = {check.name for check in DOORS[door].checks[:1]} & {"opens"}
+    # A table may begin with the check that the door is there at all: without that, no other says anything.
+    opening = {check.name for check in DOORS[door].checks[:1]} & {"opens"}
     for check in DOORS[door].checks:
         code = f"{door}.{check.name}"
         announce(code)
-        reason = DOORS[door].silenced(run) if check.when.posts else ""
+        reason = DOORS[door].why_no_posts(run) if check.when.posts else ""
         if not reason and check.when.slow and not slow:
             reason = "it takes long: --slow"
-        missing = next((name for name in (*(gate - {check.name}), *check.when.names) if name not in held), "")
+        missing = next((name for name in (*(opening - {check.name}), *check.when.names) if name not in held), "")
         if not reason and missing:
             reason = f"{door}.{missing} has to hold first"
         skipped = Result(door, code, check.sentence, Status.SKIPPED, reason=reason)
-        result = skipped if reason else make(door, check, run)
+        result = skipped if reason else make_check(door, check, run)
         yield result
         if result.status is Status.OK:
             held.add(check.name)
-        elif check.name in gate and result.status is Status.NOT_OFFERED:
+        elif check.name in opening and result.status is Status.NOT_OFFERED:
             return
 
 
-def make(door: Door, check: Check, run: Run) -> Result:
-    """Make one check, whatever else holds."""
+def make_check(door: Door, check: Check, run: Run) -> Result:
+    """Make one check, whatever has become of those before it.
+
+    Whatever it raises of ours (`OyezError`) is a result as well: the daemon did not do what the check waits for.
+    """
     began = time.perf_counter()
     status, expected, came, reason = Status.OK, "", "", ""
     trial = Trial(run, DOORS[door].connect, DOORS[door].poster)
