@@ -10,7 +10,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
@@ -162,6 +162,34 @@ def cut(sock: socket.socket) -> None:
             sock.shutdown(socket.SHUT_RDWR)
 
 
+def dial_first(
+    addresses: Iterable[Address], deadline: float, make: Callable[[int, int], socket.socket] = socket.socket
+) -> socket.socket:
+    """Connect to the first address that takes it, by the deadline for all of them together.
+
+    Args:
+        addresses: to try, in this order.
+        deadline: of `time.monotonic`.
+        make: makes the socket of a family and a kind.
+
+    Raises OSError: why the last one did not take it.
+    """
+    refusal = OSError("the name has no address")
+    for family, address in addresses:
+        sock = make(family, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(max(deadline - time.monotonic(), 0.001))  # 0 would mean "do not wait"
+            sock.connect(address)  # type: ignore[arg-type]  # as getaddrinfo gave it
+        except OSError as error:
+            sock.close()
+            refusal = error
+        else:
+            if family != socket.AF_UNIX:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return sock
+    raise refusal
+
+
 def _tls() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.sslsocket_class = _ClockedTLSSocket
@@ -191,20 +219,9 @@ def _deadline(connection: HTTPConnection) -> float:
 
 
 def _dial(connection: HTTPConnection, addresses: Iterable[Address], deadline: float) -> socket.socket:
-    """Connect to the first address that takes it, by the deadline for all of them together."""
-    refusal = OSError("the name has no address")
-    for family, address in addresses:
-        sock = _ClockedSocket(family, socket.SOCK_STREAM)
-        try:
-            sock.settimeout(max(deadline - time.monotonic(), 0.001))  # 0 would mean "do not wait"
-            sock.connect(address)  # type: ignore[arg-type]  # as getaddrinfo gave it
-        except OSError as error:
-            sock.close()
-            refusal = error
-        else:
-            if family != socket.AF_UNIX:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return sock
-    if isinstance(refusal, TimeoutError):
-        raise ConnectTimeoutError(connection, "no connection in time") from refusal
-    raise NewConnectionError(connection, str(refusal)) from refusal
+    try:
+        return dial_first(addresses, deadline, _ClockedSocket)
+    except TimeoutError as error:
+        raise ConnectTimeoutError(connection, "no connection in time") from error
+    except OSError as error:
+        raise NewConnectionError(connection, str(error)) from error

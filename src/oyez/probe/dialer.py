@@ -9,10 +9,11 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from queue import Empty, SimpleQueue
-from threading import Thread, Timer
+from contextlib import contextmanager
+from threading import Timer
 
+from oyez.client.names import Address, look_up
+from oyez.client.sockets import cut, dial_first
 from oyez.probe.failures import Kind, Trouble
 from oyez.probe.place import Place
 
@@ -60,17 +61,11 @@ def silent(place: Place) -> Trouble:
 
 def dial(place: Place, until: float) -> socket.socket:
     """Connect to the first address that takes it. Raises Trouble."""
-    refusal: OSError = OSError("the name has no address")
-    for family, address in _look_up(place, until):
-        link = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            link.settimeout(max(until - time.monotonic(), 0.001))  # 0 would mean "do not wait"
-            link.connect(address)
-        except OSError as error:
-            link.close()
-            refusal = error
-        else:
-            return link
+    addresses: list[Address] = [(socket.AF_UNIX, place.socket_path)] if place.socket_path else _look_up(place, until)
+    try:
+        return dial_first(addresses, until)
+    except OSError as error:
+        refusal = error
     where = place.socket_path or place.authority
     if isinstance(refusal, TimeoutError):
         raise Trouble(Kind.SILENT, f"{where} takes no connection: no answer within {STEP_S:g} s") from refusal
@@ -81,37 +76,19 @@ def dial(place: Place, until: float) -> socket.socket:
     raise Trouble(Kind.REFUSED, f"{where} cannot be reached: {_words(refusal)}") from refusal
 
 
-def _look_up(place: Place, until: float) -> list[tuple[int, tuple[object, ...] | str]]:
-    if place.socket_path:
-        return [(socket.AF_UNIX, place.socket_path)]
-    answers: SimpleQueue[list[tuple[int, tuple[object, ...] | str]] | Exception] = SimpleQueue()
-
-    def ask() -> None:
-        try:
-            found = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
-            answers.put([(family, address) for family, _, _, _, address in found])
-        except (OSError, UnicodeError) as error:  # UnicodeError: a label longer than DNS allows
-            answers.put(error)
-
-    Thread(target=ask, daemon=True).start()  # a look-up cannot be bounded, only left behind
+def _look_up(place: Place, until: float) -> list[Address]:
     try:
-        answer = answers.get(timeout=max(until - time.monotonic(), 0.001))
-    except Empty:
+        return look_up(place.host, place.port, until)
+    except TimeoutError:
         raise Trouble(Kind.NAME, f"the look-up of the name {place.host} took longer than {STEP_S:g} s") from None
-    if isinstance(answer, Exception):
-        raise Trouble(Kind.NAME, f"the name {place.host} is unknown: {_words(answer)}") from answer
-    return answer
+    except (OSError, UnicodeError) as error:  # UnicodeError: a label longer than DNS allows
+        raise Trouble(Kind.NAME, f"the name {place.host} is unknown: {_words(error)}") from error
 
 
 @contextmanager
 def _cut_off(link: socket.socket, until: float) -> Iterator[None]:
     """End a connection in time, however slowly its bytes trickle: the one who reads then sees its end."""
-
-    def cut() -> None:
-        with suppress(OSError):
-            socket.socket.shutdown(link, socket.SHUT_RDWR)
-
-    timer = Timer(max(until - time.monotonic(), 0), cut)
+    timer = Timer(max(until - time.monotonic(), 0), cut, [link])
     timer.daemon = True
     timer.start()
     try:
