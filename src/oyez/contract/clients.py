@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from oyez.contract import expect
 from oyez.contract.expect import Mismatch, NotOffered
 from oyez.contract.findings import Door
-from oyez.contract.links import Dial, RawLink, SocketIOLink, socketio_opened
+from oyez.contract.links import RawLink, SocketIOLink, socketio_opened
 from oyez.contract.run import NO_KEY, Run
 from oyez.errors import OyezError
 from oyez.probe import websocket
@@ -19,7 +19,7 @@ from oyez.probe.answer import Answer
 from oyez.probe.dialer import STEP_S
 from oyez.probe.exchange import Pending, ask, asked
 from oyez.probe.place import Place
-from oyez.probe.socketio import by_polling, by_websocket
+from oyez.probe.socketio import Dial, by_polling, by_websocket
 
 Event = Mapping[str, object]
 """A channel and, perhaps, a message; of one that was posted the id, too."""

@@ -5,8 +5,8 @@ Knows how the raw dialect and Socket.IO write commands, answers and events. Must
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from oyez.contract import expect
@@ -14,14 +14,11 @@ from oyez.contract.expect import Mismatch
 from oyez.probe.dialer import STEP_S
 from oyez.probe.failures import Closed, NotConnected, NotOpened, Trouble
 from oyez.probe.place import Place
-from oyez.probe.socketio import Session
+from oyez.probe.socketio import Dial, Session
 from oyez.probe.websocket import WebSocket
 from oyez.wire import engineio
 from oyez.wire.socketio import PacketType
 from oyez.wire.socketio_client import Received
-
-Dial = Callable[[Place], AbstractContextManager[Session]]
-"""`by_websocket` or `by_polling` of `oyez.probe.socketio`."""
 
 ENDS = (Closed, NotConnected, NotOpened)
 """How a session ends, or does not begin."""

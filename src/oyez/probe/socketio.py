@@ -20,7 +20,8 @@ import json
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Protocol
 
 from oyez.errors import OyezError, ProtocolError
 from oyez.probe.answer import Answer
@@ -180,13 +181,20 @@ class Session:
             self.transport.send(packet)
 
 
+class Dial(Protocol):
+    """Opens a session: `by_websocket` or `by_polling`."""
+
+    def __call__(self, place: Place, *, limit_s: float = STEP_S) -> AbstractContextManager[Session]:
+        """Open one, and end it afterwards; within the limit all is done with it. Raises Trouble, NotOpened."""
+
+
 @contextmanager
-def by_polling(place: Place) -> Iterator[Session]:
+def by_polling(place: Place, *, limit_s: float = STEP_S) -> Iterator[Session]:
     """Open a session over polling, and end it afterwards: it would count as open for a while.
 
     Raises Trouble, NotOpened.
     """
-    polling = Polling(place)
+    polling = Polling(place, limit_s=limit_s)
     try:
         yield Session(polling)
     finally:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from oyez.cli.doctor.report import choose_report, take_steps
 from oyez.cli.doctor.site import Site
 from oyez.cli.doctor.walk import Walk
+from oyez.probe.dialer import STEP_S
 from tests.command import Done, oyez_in
 from tests.daemon import KEY
 from tests.nginx import FORWARDED, Nginx, location, pass_to
@@ -62,10 +63,11 @@ def examine_by_command(directory: Path, settings: Settings, *flags: str, **varia
     return read_json(done.stdout, done.returncode)
 
 
-def examine_here(settings: Settings) -> Diagnosis:
+def examine_here(settings: Settings, step_s: float = STEP_S) -> Diagnosis:
+    """Let the doctor take its steps in this process; each waits for an answer as long as it is told."""
     output = io.StringIO()
     with redirect_stdout(output):
-        is_well = take_steps(Walk(Site(settings)).steps(), choose_report(as_json=True))
+        is_well = take_steps(Walk(Site(settings), step_s).steps(), choose_report(as_json=True))
     return read_json(output.getvalue(), 0 if is_well else 1)
 
 

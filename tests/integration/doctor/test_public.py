@@ -11,6 +11,7 @@ from tests.integration.doctor.sites import (
     NOWHERE,
     dmoj_settings,
     examine,
+    examine_here,
     lqdoj_settings,
     proxied,
     without_upgrade,
@@ -117,14 +118,12 @@ def test_address_with_tls_matters_less_where_there_is_none(site_daemon: Daemon, 
     assert (diagnosis.exit_code, diagnosis.codes) == (0, {"public-refused"})
 
 
-@pytest.mark.slow  # waits until the doctor gives up
 @pytest.mark.parametrize("layout", ["lqdoj", "dmoj"])
-def test_public_address_of_another_daemon(
-    site_daemon: Daemon, start_daemon: StartDaemon, tmp_path: Path, layout: str
-) -> None:
+def test_public_address_of_another_daemon(site_daemon: Daemon, start_daemon: StartDaemon, layout: str) -> None:
     other = start_daemon()
     raw = dmoj_settings(port_of(site_daemon, "posters"), other.port)
-    diagnosis = examine(tmp_path, raw if layout == "dmoj" else lqdoj_settings(site_daemon.url, other.url))
+    settings = raw if layout == "dmoj" else lqdoj_settings(site_daemon.url, other.url)
+    diagnosis = examine_here(settings, step_s=1.0)
     assert diagnosis.errors == {"event-lost"}
 
 
@@ -141,11 +140,10 @@ def test_full_server(start_daemon: StartDaemon, tmp_path: Path) -> None:
     assert "limits.max_connections" in diagnosis.findings["at-capacity"]["cure"]
 
 
-@pytest.mark.slow  # waits until the doctor gives up
 def test_event_streams_that_are_buffered(site_daemon: Daemon, tmp_path: Path) -> None:
     buffering = streams(site_daemon.port, "    proxy_ignore_headers X-Accel-Buffering;\n")
     with proxied(tmp_path, lqdoj(site_daemon.port), buffering) as nginx:
-        diagnosis = examine(tmp_path, lqdoj_settings(site_daemon.url, nginx.url))
+        diagnosis = examine_here(lqdoj_settings(site_daemon.url, nginx.url), step_s=1.0)
     assert diagnosis.errors == {"stream-buffered"}
     assert "proxy_buffering off" in diagnosis.findings["stream-buffered"]["cure"]
 

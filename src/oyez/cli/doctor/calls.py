@@ -4,25 +4,23 @@ Knows how a command is sent and answered. Must not know what is wrong when it is
 """
 
 import json
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 
 from oyez.probe.dialer import STEP_S
 from oyez.probe.failures import Rejected
 from oyez.probe.place import Place
-from oyez.probe.socketio import Session
+from oyez.probe.socketio import Dial
 from oyez.probe.websocket import WebSocket, opened
 
 Members = Mapping[str, object]
 """Of a command, or of its answer, such as ``{"status": "success", "id": 5}``."""
 
-Dial = Callable[[Place], AbstractContextManager[Session]]
-"""`by_websocket` or `by_polling` of `oyez.probe.socketio`."""
 
-
-def call_by_socketio(dial: Dial, place: Place, key: str | None, command: str, members: Members) -> Members:
+def call_by_socketio(
+    dial: Dial, place: Place, key: str | None, command: str, members: Members, *, limit_s: float = STEP_S
+) -> Members:
     """Send one command as a sender; returns its answer. Raises Rejected, NotConnected, NotOpened, Trouble."""
-    with dial(place) as session:
+    with dial(place, limit_s=limit_s) as session:
         session.enter({"role": "sender", "token": key})
         return _require_success(command, session.call(command, *([members] if members else [])))
 

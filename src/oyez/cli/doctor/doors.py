@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from urllib.parse import urljoin
 
-from oyez.cli.doctor.calls import Dial, read_raw, send_raw
+from oyez.cli.doctor.calls import read_raw, send_raw
 from oyez.cli.doctor.findings import Outcome, Reach, failure, found
 from oyez.cli.doctor.posting import PostSide
 from oyez.errors import ConfigError, OyezError
@@ -17,7 +17,7 @@ from oyez.probe.answer import Answer
 from oyez.probe.exchange import ask, asked
 from oyez.probe.failures import Kind, NotConnected, NotOpened, Rejected, Trouble
 from oyez.probe.place import Place, parse_place
-from oyez.probe.socketio import PATH, Polling, by_polling, by_websocket
+from oyez.probe.socketio import PATH, Dial, Polling, by_polling, by_websocket
 from oyez.probe.websocket import opened
 
 _PROMPT_S = 1.0  # how long an event may take from the post to the browser
@@ -192,7 +192,7 @@ class SocketIODoor(PublicDoor):
     def reach(self) -> Outcome:
         """Does the first request of a browser get its answer?"""
         try:
-            Polling(self.place)
+            Polling(self.place, limit_s=self.post.step_s)
         except OyezError as error:
             return self.failed(error)
         self._is_open = True
@@ -216,7 +216,7 @@ class SocketIODoor(PublicDoor):
 
     @contextmanager
     def _listening(self, dial: Dial) -> Iterator[Follow]:
-        with dial(self.place) as session:
+        with dial(self.place, limit_s=self.post.step_s) as session:
             session.enter({"role": "client"})
 
             def follow() -> Wait:
@@ -251,7 +251,7 @@ class RawDoor(PublicDoor):
 
     @contextmanager
     def _listening(self) -> Iterator[Follow]:
-        with opened(self.place, self.path) as link:
+        with opened(self.place, self.path, limit_s=self.post.step_s) as link:
 
             def follow() -> Wait:  # there is no answer to that
                 send_raw(link, "start-msg", start=self.post.last_id)
@@ -277,7 +277,7 @@ class PollDoor(PublicDoor):
     def reach(self) -> Outcome:
         """Is the path passed on? Without a channel, the daemon calls the request a bad one."""
         try:
-            answer = ask(self.place, self.path)
+            answer = ask(self.place, self.path, limit_s=self.post.step_s)
         except Trouble as trouble:
             return self.failed(trouble)
         if answer.status != 400 or answer.is_page:
@@ -296,7 +296,8 @@ class PollDoor(PublicDoor):
     @contextmanager
     def _listening(self) -> Iterator[Follow]:
         channel = self.post.channel  # browsers escape what separates channels
-        with asked(self.place, f"{self.path}{channel}-2%7C{channel}?last={self.post.last_id}") as poll:
+        target = f"{self.path}{channel}-2%7C{channel}?last={self.post.last_id}"
+        with asked(self.place, target, limit_s=self.post.step_s) as poll:
 
             def wait(event_id: int) -> None:
                 answer = poll.answer()
@@ -336,7 +337,7 @@ class StreamDoor(PublicDoor):
     @contextmanager
     def _listening(self) -> Iterator[Follow]:
         target = f"{self.path}?channel={self.post.channel}&last={self.post.last_id}"
-        with asked(self.place, target, limit_s=_STREAM_S) as request:
+        with asked(self.place, target, limit_s=min(_STREAM_S, self.post.step_s)) as request:
             answer, lines = request.stream()
             if answer.status != 200 or "event-stream" not in answer.headers.get("content-type", ""):
                 raise _Ended(Outcome(f"not offered at {self.url}", skipped=True))

@@ -13,6 +13,7 @@ from oyez.cli.doctor.findings import Finding, Outcome, failure, found
 from oyez.cli.doctor.site import Site
 from oyez.errors import OyezError
 from oyez.probe.answer import Answer
+from oyez.probe.dialer import STEP_S
 from oyez.probe.exchange import ask
 from oyez.probe.failures import NotConnected, NotOpened, Rejected, Trouble
 from oyez.probe.place import Place
@@ -30,6 +31,7 @@ class PostSide:
     """The site's poster, as far as it got.
 
     Attributes:
+        step_s: how long one question may take.
         name: the setting with the address.
         channel: the doctor's own, so that nobody hears what it posts.
         last_id: of the doctor's newest event, 0 before the first.
@@ -38,8 +40,9 @@ class PostSide:
 
     """
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, step_s: float = STEP_S) -> None:
         self.site = site
+        self.step_s = step_s
         self.place = site.post
         self.name = site.dialect.post
         self.channel = f"oyez-doctor-{secrets.token_hex(8)}"
@@ -84,9 +87,11 @@ class PostSide:
         if self.site.dialect.is_raw:
             is_set = self.site.values.get(self.site.dialect.key) is not None
             key = self.site.key or "" if is_set else None  # as the sites' posters do: an empty key is shown as well
-            answer = call_by_websocket(self.place, self.place.path or "/", key, command, members)
+            path = self.place.path or "/"
+            answer = call_by_websocket(self.place, path, key, command, members, limit_s=self.step_s)
         else:  # over polling: where the upgrade fails, the site's poster stays there and works
-            answer = call_by_socketio(by_polling, self.place.without_path(), self.site.key, command, members)
+            place = self.place.without_path()
+            answer = call_by_socketio(by_polling, place, self.site.key, command, members, limit_s=self.step_s)
         event_id = answer.get("id")
         return event_id if isinstance(event_id, int) else 0
 
@@ -95,11 +100,11 @@ class PostSide:
     def _reach_socketio(self, place: Place) -> Finding | None:
         place = place.without_path()  # as the poster does
         url = place.url()
-        health = ask(place, "/healthz")
+        health = ask(place, "/healthz", limit_s=self.step_s)
         if isinstance(health.parsed, dict) and health.parsed.get("status") in ("ok", "stopping"):
             return None
         try:
-            Polling(place)
+            Polling(place, limit_s=self.step_s)
         except NotOpened as error:
             if error.answer.status >= 500:
                 return self._bad_status(error.answer)
@@ -110,7 +115,7 @@ class PostSide:
 
     def _reach_raw(self, place: Place) -> Finding | None:
         try:
-            with opened(place, place.path or "/"):
+            with opened(place, place.path or "/", limit_s=self.step_s):
                 return None
         except NotOpened as error:
             if error.answer.status >= 500:

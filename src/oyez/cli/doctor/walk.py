@@ -13,6 +13,7 @@ from oyez.cli.doctor.findings import Outcome
 from oyez.cli.doctor.posting import PostSide
 from oyez.cli.doctor.site import Site, check_settings, is_for_tls
 from oyez.cli.doctor.strangers import Stranger
+from oyez.probe.dialer import STEP_S
 from oyez.probe.failures import Kind
 from oyez.probe.place import Place
 from oyez.probe.status import Status
@@ -31,11 +32,17 @@ class Step(NamedTuple):
 
 
 class Walk:
-    """The way through one site."""
+    """The way through one site.
 
-    def __init__(self, site: Site) -> None:
+    Args:
+        site: what is known of it.
+        step_s: how long one question may take.
+
+    """
+
+    def __init__(self, site: Site, step_s: float = STEP_S) -> None:
         self._site = site
-        self._post = PostSide(site)
+        self._post = PostSide(site, step_s)
         self._names = site.public_names()
         self._working = set(self._names)
         self._reached = set(self._names)
