@@ -78,13 +78,13 @@ class Listener:
         self.on_write()
         return self.taking
 
-    def tell_subscribed(self, recovered: bool | None, gaps: Sequence[Gap]) -> None:
+    def send_status(self, recovered: bool | None, gaps: Sequence[Gap]) -> None:
         self.on_told()
         self.statuses.append(recovered)
         self.gaps += gaps
         self.gaps_at_status = gaps
 
-    def tell_gap(self, gap: Gap) -> None:
+    def send_gap(self, gap: Gap) -> None:
         self.on_told()
         self.gaps.append(gap)
 

@@ -51,7 +51,7 @@ class Outlet:
         # A simple one: it may be put into while it is being put into, as finalizers that log do.
         self._waiting: SimpleQueue[bytes | None] = SimpleQueue()
         # Each number is written by one side only.
-        self._bytes_taken = self._bytes_done = self._refused = self._failed = self._told = 0
+        self._bytes_taken = self._bytes_done = self._refused = self._failed = self._reported = 0
         self._is_torn = False
         self._thread = threading.Thread(target=self._write_all, name=name, daemon=True)
         self._thread.start()
@@ -83,13 +83,13 @@ class Outlet:
             self._failed += not self._write(text)
             self._bytes_done += len(text)
             if self._waiting.empty():
-                self._tell_of_loss()
-        self._tell_of_loss()
+                self._write_loss()
+        self._write_loss()
 
-    def _tell_of_loss(self) -> None:
+    def _write_loss(self) -> None:
         dropped = self.dropped
-        if dropped > self._told and self._write(self._describe_loss(dropped - self._told)):
-            self._told = dropped
+        if dropped > self._reported and self._write(self._describe_loss(dropped - self._reported)):
+            self._reported = dropped
 
     def _write(self, text: bytes) -> bool:
         """Write a text, for however long that takes; False if it could not be, or only its beginning."""

@@ -245,7 +245,7 @@ def test_the_log_is_told_once_a_minute_and_no_key(caplog: pytest.LogCaptureFixtu
             events.post("news", 1)
         with override_settings(EVENT_DAEMON_QUEUE=0):
             events.post("news", 1)
-    wiring.losses().tell()
+    wiring.losses().log_rest()
     waiting, lost, *more = [record.getMessage() for record in caplog.records]
     assert waiting.startswith("the daemon cannot be asked or posted to; no event is lost so far: Unreachable")
     assert lost.startswith("events are not posted (21 so far): Unreachable")

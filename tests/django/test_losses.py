@@ -15,8 +15,8 @@ def test_the_line_at_the_end_names_what_lost_events_and_not_what_lost_none(caplo
     losses.add(0, ABSENCE)
     losses.add(2, MISTAKE)
     losses.add(0, ABSENCE)
-    losses.tell()
-    losses.tell()
+    losses.log_rest()
+    losses.log_rest()
     assert caplog.messages == [
         "the daemon cannot be asked or posted to; no event is lost so far: Unreachable: nobody is there",
         "events are not posted (2 so far): TypeError: no JSON",

@@ -97,12 +97,12 @@ def _expect_gap(trial: Trial, gaps: object) -> None:
     expect.that(isinstance(gaps, list) and len(gaps) == 1 and wanted.is_in(gaps[0]), [wanted], gaps)
 
 
-def _tell_gap(trial: Trial) -> None:
+def _require_gap(trial: Trial) -> None:
     header = _poll(trial, f"{A}?last=1").headers.get(_GAP_HEADER, "")
     _expect_gap(trial, expect.json_of(header, f"the header {_GAP_HEADER}"))
 
 
-def _tell_gap_at_once(trial: Trial) -> None:
+def _require_gap_at_once(trial: Trial) -> None:
     _expect_gap(trial, expect.object_of(_poll(trial, f"{A}?last=1&notify=1").body).get("gaps"))
 
 
@@ -125,9 +125,9 @@ LONG_POLL = (
           posts_few(4, A, B), follows(f"{A}%7C{B}", start=nth(0)), hears(1)),
     Check("waits", "A poll waits for the next event; all who wait get it.", POSTS, _wait),
     Check("gap", "Extension: an answer that brings a client beyond a gap names it in a header.", POSTS,
-          _demand_gaps, posts_few(4, A), _tell_gap),
+          _demand_gaps, posts_few(4, A), _require_gap),
     Check("gap-notice", "Extension: with notify=1 a gap is told at once, if there is nothing else to tell.", ALWAYS,
-          _demand_gaps, _tell_gap_at_once),
+          _demand_gaps, _require_gap_at_once),
     Check("nowait", "Extension: with nowait=1 a poll is answered at once, though there is nothing to tell.", ALWAYS,
           _demand_gaps, _find_out),
     Check("time-out", "A poll that nothing comes for is answered 504, in the words of old.", SLOW,
@@ -167,7 +167,7 @@ def _follow_by_header(trial: Trial) -> None:
     trial.client().follow(trial.fill([A, B]), 1, last_id=str(trial.fill(nth(0))))
 
 
-def _tell_stream_gap(trial: Trial) -> None:
+def _require_stream_gap(trial: Trial) -> None:
     trial.client().open([trial.fill(A)], 1)
     records: Iterator[dict[str, str]] = trial.client().records
     expect.equal(expect.object_of(next(records).get("data", "")), {"status": "success", "recovered": False})
@@ -196,7 +196,7 @@ EVENT_STREAM = (
           follows(A, A), posts(B, 1), posts(A, {"a": ["é", None]}), hears(1), posts(A), hears(2)),
     Check("catch-up-in-order", "Behind the id in the query or the header Last-Event-ID, all comes in order.", POSTS,
           posts_few(4, A, B), follows(A, B, start=nth(0)), hears(1, 2, 3), _follow_by_header, hears(1, 2, 3)),
-    Check("gap", "Who comes back from before all memory is told of a gap.", ALWAYS, _tell_stream_gap),
+    Check("gap", "Who comes back from before all memory is told of a gap.", ALWAYS, _require_stream_gap),
     Check("heartbeat", "A stream on which nothing happens shows a sign of life.", SLOW, _beat),
 )
 # fmt: on

@@ -1,4 +1,4 @@
-"""What the site's log is told of events that were not posted: the first at once, then a line a minute at most.
+"""Lines in the site's log about events that were not posted: the first at once, then a line a minute at most.
 
 It must not know why, nor the events.
 """
@@ -23,8 +23,8 @@ class Losses:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._count = 0
-        self._told_count = 0
-        self._told_at: float | None = None
+        self._logged_count = 0
+        self._logged_at: float | None = None
         self._error: BaseException | None = None  # the newest that lost an event
         self._lock = threading.Lock()
 
@@ -35,28 +35,28 @@ class Losses:
                 self._count += count
                 self._error = error
             now = self._clock()
-            if self._told_at is not None and now - self._told_at < _PAUSE_S:
+            if self._logged_at is not None and now - self._logged_at < _PAUSE_S:
                 return
-            self._told_at = now
+            self._logged_at = now
             lost, self._count = self._count, 0
             if lost:
                 error = self._error or error
-        self._tell(lost, error)
+        self._log(lost, error)
 
-    def tell(self) -> None:
-        """Write the line about what was lost since the last one now, if there is anything to tell."""
+    def log_rest(self) -> None:
+        """Write the line about what was lost since the last one now, if there is anything to write."""
         with self._lock:
             lost, self._count = self._count, 0
             error = self._error
         if lost and error is not None:
-            self._tell(lost, error)
+            self._log(lost, error)
 
-    def _tell(self, lost: int, error: BaseException) -> None:
+    def _log(self, lost: int, error: BaseException) -> None:
         why = f"{type(error).__name__}: {error}"
         if lost:
-            since = "since the last such line" if self._told_count else "so far"
+            since = "since the last such line" if self._logged_count else "so far"
             logger.warning("events are not posted (%d %s): %s", lost, since, why)
         else:
-            since = "since then" if self._told_count else "so far"
+            since = "since then" if self._logged_count else "so far"
             logger.warning("the daemon cannot be asked or posted to; no event is lost %s: %s", since, why)
-        self._told_count += lost
+        self._logged_count += lost

@@ -172,7 +172,7 @@ def _end() -> None:
     wiring = _process.wiring
     if wiring is not None and wiring.queue is not None:
         wiring.queue.close()
-    _process.losses.tell()
+    _process.losses.log_rest()
 
 
 call_at_end(_end)

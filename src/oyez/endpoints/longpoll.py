@@ -152,11 +152,11 @@ class _Poll:
         self.end(_PollAnswer(200, data, self._gaps))
         return False
 
-    def tell_subscribed(self, recovered: bool | None, gaps: Sequence[Gap]) -> None:
+    def send_status(self, recovered: bool | None, gaps: Sequence[Gap]) -> None:
         """Keep the gaps: they go with the answer, in its header or its body."""
         self._gaps = gaps
 
-    def tell_gap(self, gap: Gap) -> None:
+    def send_gap(self, gap: Gap) -> None:
         """Keep what an outage of the store may have hidden while nothing came; told once the hub is done with us."""
         self._gaps = [*self._gaps, gap]
         asyncio.get_running_loop().call_soon(self.end_by_gap)

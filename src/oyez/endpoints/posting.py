@@ -122,7 +122,7 @@ class RawPoster:
         elif command.name == "post":
             self._post(slot, command)
         elif command.name == "last_msg":
-            self._tell_last_id(slot)
+            self._reply_last_id(slot)
         elif command.name == "auth":
             self._authorize(slot, command)
         else:
@@ -178,7 +178,7 @@ class RawPoster:
             if self._connection is not None:
                 self._connection.abort()
 
-    def _tell_last_id(self, slot: list[bytes]) -> None:
+    def _reply_last_id(self, slot: list[bytes]) -> None:
         if self._may_post:
             self._reply(slot, commands.success_with_id(self._endpoint.context.hub.last_id()))
         else:

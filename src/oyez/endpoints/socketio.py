@@ -126,13 +126,13 @@ class SocketIOApp:
 
     # What the hub asks for
 
-    def tell_subscribed(self, recovered: bool | None, gaps: Sequence[Gap]) -> None:
+    def send_status(self, recovered: bool | None, gaps: Sequence[Gap]) -> None:
         """Emit ``status`` with ``{"status":"success","recovered":true}``, and ``gap`` for each channel that has one."""
         self._emit("status", commands.encode_subscribed(recovered))
         for gap in gaps:
-            self.tell_gap(gap)
+            self.send_gap(gap)
 
-    def tell_gap(self, gap: Gap) -> None:
+    def send_gap(self, gap: Gap) -> None:
         """Emit ``gap`` with ``{"channel":"a","from":5,"oldest":9}``; clients of old ignore the event."""
         self._emit("gap", commands.encode_gap(gap.channel, gap.after, gap.oldest))
 
@@ -237,11 +237,11 @@ class SocketIOApp:
             logger.exception("a poster is cut off, since it cannot be answered, after an error of ours")
             self._engine.abort()
 
-    def _tell_sender_last_id(self, packet: Packet) -> None:
+    def _answer_last_id(self, packet: Packet) -> None:
         answer = commands.success_with_id(self._endpoint.hub.last_id())
         self._answer(packet.ack_id, "last-response", answer)
 
-    def _tell_caller(self, packet: Packet) -> None:
+    def _answer_caller(self, packet: Packet) -> None:
         peer = self._engine.find_peer()
         address = None if peer.address is None else str(peer.address)
         answer = commands.success_with_caller(address, peer.socket, peer.proxy.value, peer.doubt)
@@ -272,7 +272,7 @@ class SocketIOApp:
             else:
                 self._listener.set_filter(channels)
 
-    def _tell_last_id(self, packet: Packet) -> None:
+    def _emit_last_id(self, packet: Packet) -> None:
         self._emit("last-response", commands.success_with_id(self._endpoint.hub.last_id()))
 
     def _refuse_post(self, packet: Packet) -> None:
@@ -297,13 +297,13 @@ _HANDLERS: dict[Role, dict[str | None, Callable[[SocketIOApp, Packet], None]]] =
     Role.WAITING: {},
     Role.SENDER: {
         "post": SocketIOApp._post,
-        "last-msg": SocketIOApp._tell_sender_last_id,
-        "who-am-i": SocketIOApp._tell_caller,
+        "last-msg": SocketIOApp._answer_last_id,
+        "who-am-i": SocketIOApp._answer_caller,
     },
     Role.LISTENER: {
         "start-msg": SocketIOApp._start_from,
         "set-filter": SocketIOApp._set_filter,
-        "last-msg": SocketIOApp._tell_last_id,
+        "last-msg": SocketIOApp._emit_last_id,
         "post": SocketIOApp._refuse_post,
     },
 }

@@ -123,7 +123,7 @@ class StreamListener:
         start = None if query.start is None else EventId(query.start)
         self._plan_heartbeat()
         self._endpoint.context.hub.subscribe(self._subscription, [Channel(name) for name in query.channels], start)
-        self._tell_position()  # beyond its gaps: else it would be told of them again when it comes back
+        self._send_position()  # beyond its gaps: else it would be told of them again when it comes back
 
     def drained(self) -> None:
         """Go on with what the listener missed while its socket was full."""
@@ -143,7 +143,7 @@ class StreamListener:
 
     # What the hub asks for
 
-    def tell_subscribed(self, recovered: bool | None, gaps: Sequence[Gap]) -> None:
+    def send_status(self, recovered: bool | None, gaps: Sequence[Gap]) -> None:
         """Send the record ``status`` with ``{"status":"success","recovered":true}``, then a ``gap`` for each.
 
         It names where the stream begins: a client that is cut off before its first event has a position even so.
@@ -158,9 +158,9 @@ class StreamListener:
             )
         )
         for gap in gaps:
-            self.tell_gap(gap)
+            self.send_gap(gap)
 
-    def tell_gap(self, gap: Gap) -> None:
+    def send_gap(self, gap: Gap) -> None:
         """Name a channel with missing events."""
         self._send(encode_record(commands.encode_gap(gap.channel, gap.after, gap.oldest), event="gap"))
 
@@ -188,10 +188,10 @@ class StreamListener:
                 return
         else:
             self._unread = 0
-            self._tell_position()
+            self._send_position()
         self._plan_heartbeat()
 
-    def _tell_position(self) -> None:
+    def _send_position(self) -> None:
         if self._subscription is not None:
             self._send(encode_heartbeat(self._endpoint.context.hub.position(self._subscription)))
 

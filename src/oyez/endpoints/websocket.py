@@ -60,7 +60,7 @@ class RawListener:
         "_listener",
         "_notify",
         "_pinged",
-        "_tell_position",
+        "_wants_position",
         "max_message_bytes",
         "tick_slot",
     )
@@ -70,7 +70,7 @@ class RawListener:
         self._connection: WebSocketConnection | None = None
         self._listener: ListenerSession | None = None
         self._notify = False
-        self._tell_position = False
+        self._wants_position = False
         self._pinged = False
         self.max_message_bytes = endpoint.context.limits.max_receiver_message_bytes
         self.tick_slot = 0
@@ -125,20 +125,20 @@ class RawListener:
 
     # What the hub asks for
 
-    def tell_subscribed(self, recovered: bool | None, gaps: Sequence[Gap]) -> None:
+    def send_status(self, recovered: bool | None, gaps: Sequence[Gap]) -> None:
         """Answer set-filter, if the client asked for that by ``notify``; those of old would take it for an event.
 
         The answer is ``{"status":"success","recovered":true}``, with ``"id":7`` for who asked for its position.
         """
         if self._notify and self._listener is not None:
             answer = commands.encode_subscribed(recovered)
-            if self._tell_position:
+            if self._wants_position:
                 answer = raw_commands.encode_position(answer, self._listener.subscription.position)
             self._send(answer)
         for gap in gaps:
-            self.tell_gap(gap)
+            self.send_gap(gap)
 
-    def tell_gap(self, gap: Gap) -> None:
+    def send_gap(self, gap: Gap) -> None:
         """Send ``{"status":"gap","channel":"a","from":5,"oldest":9}``, if the client asked for notices."""
         if self._notify:
             self._send(raw_commands.encode_gap_notice(gap.channel, gap.after, gap.oldest))
@@ -159,7 +159,7 @@ class RawListener:
             self._refuse(channels)
         elif self._listener is not None:
             self._notify = raw_commands.wants_notices(command)
-            self._tell_position = raw_commands.wants_position(command)
+            self._wants_position = raw_commands.wants_position(command)
             self._listener.set_filter(channels)
 
     def _refuse(self, error: CommandError) -> None:

@@ -73,7 +73,7 @@ class FanOut:
         self._in_flight: Sequence[Publication] = ()  # the batch that is being written
         self._slices: Iterator[None] | None = None  # what is left of the fan-out under way, one step a slice
         self._turn_due = False
-        self._untold = False  # events may have been lost or left undelivered, and listeners do not know
+        self._loss_unsent = False  # events may have been lost or left undelivered, and listeners were sent no gaps
         self._behind: EventId | None = None  # while that is so: the id up to which all that keep up were served
 
     def served_up_to(self) -> EventId:
@@ -92,7 +92,7 @@ class FanOut:
 
     def wake(self) -> None:
         """Ask for a turn of the loop, if there is something to do and none is asked for."""
-        if not self._turn_due and (self.pending or self._untold):
+        if not self._turn_due and (self.pending or self._loss_unsent):
             self._turn_due = True
             self._call_soon(self._turn)
 
@@ -103,7 +103,7 @@ class FanOut:
             served_to: an id above which no listener may be taken for served.
         """
         self._behind = min(self.served_up_to(), served_to)
-        self._untold = True
+        self._loss_unsent = True
         self.wake()
 
     def _turn(self) -> None:
@@ -125,18 +125,18 @@ class FanOut:
             )
             has_failed = not self._in_flight  # it was that which fails: it is tried again later
             self._behind = self.served_up_to()
-            self._untold = True
+            self._loss_unsent = True
         self._slices = None
         self._in_flight = ()
         self._turn_due = False
-        if not self._untold:
+        if not self._loss_unsent:
             self._behind = None
         if not has_failed:
             self.wake()
 
     def _begin(self) -> Iterator[None]:
-        if self._untold:
-            self._untold = False
+        if self._loss_unsent:
+            self._loss_unsent = False
             return self._bring_all_forward()
         self._in_flight, self.pending = self.pending, []
         return self._deliver_batch(self._in_flight)

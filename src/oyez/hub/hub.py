@@ -214,7 +214,7 @@ class Hub:
             self._audience.leave(subscription)
             subscription.place(positions)
             self._replay.gaps += len(gaps)
-            subscription.subscriber.tell_subscribed(None if start is None else not gaps, gaps)
+            subscription.subscriber.send_status(None if start is None else not gaps, gaps)
             if subscription.ended:
                 return  # the answer was one too many for its transport
             self._audience.join(subscription)

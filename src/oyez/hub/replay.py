@@ -41,7 +41,7 @@ class Replay:
         Whatever this raises costs that listener its connection, and nobody else anything.
         """
         try:
-            self._tell_gaps(subscription)
+            self._send_gaps(subscription)
             if not subscription.ended:
                 self.catch_up(subscription)
         except Exception:
@@ -71,7 +71,7 @@ class Replay:
         for chunk, data in cut_into_chunks(publications, subscription.encoding, self._write_bytes):
             subscription.position = chunk[-1].id
             if data is None:
-                self._tell_unwritable(subscription, chunk[0])
+                self._send_gap_for(subscription, chunk[0])
             else:
                 self.deliveries += len(chunk)
                 subscription.lagging = not subscription.write(data)
@@ -106,19 +106,19 @@ class Replay:
         missed.sort(key=_by_id)
         return missed[:at_most]
 
-    def _tell_gaps(self, subscription: Subscription) -> None:
+    def _send_gaps(self, subscription: Subscription) -> None:
         """Tell a listener what history has dropped before it was written."""
         for channel in subscription.channels:
             gap = self._history.gap(channel, subscription.position_in(channel))
             if gap is not None:
                 self.gaps += 1
-                subscription.subscriber.tell_gap(gap)
+                subscription.subscriber.send_gap(gap)
 
-    def _tell_unwritable(self, subscription: Subscription, publication: Publication) -> None:
+    def _send_gap_for(self, subscription: Subscription, publication: Publication) -> None:
         """Tell a listener of the one event that it cannot get, since its encoding cannot write it."""
         self.gaps += 1
         event = publication.id
-        subscription.subscriber.tell_gap(Gap(publication.channel, EventId(event - 1), EventId(event + 1)))
+        subscription.subscriber.send_gap(Gap(publication.channel, EventId(event - 1), EventId(event + 1)))
 
 
 def _by_id(publication: Publication) -> EventId:

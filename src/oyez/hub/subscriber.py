@@ -16,7 +16,7 @@ Write = Callable[[bytes], bool]
 class Subscriber(Protocol):
     """The endpoint's side of a subscription. It may call `Hub.leave` from within each of these."""
 
-    def tell_subscribed(self, recovered: bool | None, gaps: Sequence[Gap]) -> None:
+    def send_status(self, recovered: bool | None, gaps: Sequence[Gap]) -> None:
         """Answer a new filter, just before the replay.
 
         Args:
@@ -25,7 +25,7 @@ class Subscriber(Protocol):
         """
         ...
 
-    def tell_gap(self, gap: Gap) -> None:
+    def send_gap(self, gap: Gap) -> None:
         """Tell a listener which events it will not get: it lagged, an outage hid them, or they cannot be written."""
         ...
 

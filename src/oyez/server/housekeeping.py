@@ -13,24 +13,24 @@ from oyez.hub.hub import Hub
 logger = logging.getLogger(__name__)
 
 _INTERVAL_S = 1.0
-_TOLD_EVERY_S = 20.0  # what a clock does that is set all the time is told as one
+_LOGGED_EVERY_S = 20.0  # what a clock does that is set all the time is logged as one
 _DAY_S = 86_400
 
 
 async def run_housekeeping(hub: Hub) -> None:
     """Drop old events and watch the clock, until cancelled."""
     now = read_clocks(time.monotonic, time.time)
-    watch, told_at = StepWatch(now), float("-inf")
+    watch, logged_at = StepWatch(now), float("-inf")
     while True:
         await asyncio.sleep(_INTERVAL_S)
         hub.expire()
         now = read_clocks(time.monotonic, time.time)
-        if now.steady_s - told_at >= _TOLD_EVERY_S and (step_s := watch.look(now)):
-            told_at = now.steady_s
-            _tell(step_s)
+        if now.steady_s - logged_at >= _LOGGED_EVERY_S and (step_s := watch.look(now)):
+            logged_at = now.steady_s
+            _log_step(step_s)
 
 
-def _tell(step_s: float) -> None:
+def _log_step(step_s: float) -> None:
     size = f"{abs(step_s):.1f} s" + (f" ({abs(step_s) / _DAY_S:.1f} days)" if abs(step_s) >= _DAY_S else "")
     if step_s > 0:
         logger.warning(

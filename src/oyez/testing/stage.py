@@ -132,9 +132,9 @@ class Stage:
             asyncio.run(self._play(scene))
         except AssertionError as error:
             if self.faults:
-                error.add_note(self._tell_faults())
+                error.add_note(self._describe_faults())
             raise error.with_traceback(_from_scene(error.__traceback__)) from None
-        assert not self.faults, self._tell_faults()
+        assert not self.faults, self._describe_faults()
 
     async def _play(self, scene: Coroutine[Any, Any, None]) -> None:
         asyncio.get_running_loop().set_exception_handler(self._note_error)
@@ -156,7 +156,7 @@ class Stage:
         if "handle" in context:  # a callback of the broker's; what libraries say of their sockets is their affair
             self.faults.append(f"an exception in a callback: {context.get('exception')!r}")
 
-    def _tell_faults(self) -> str:
+    def _describe_faults(self) -> str:
         more = len(self.faults) - _SHOWN_FAULTS
         shown = "\n".join(f"  - {fault}" for fault in self.faults[:_SHOWN_FAULTS])
         return f"the broker broke rules:\n{shown}{f'{chr(10)}  - and {more} more' if more > 0 else ''}"
