@@ -2,10 +2,10 @@
 
 Knows channels, who follows them and from which id on. Must not know protocols, sockets or stores.
 
-Order and completeness rest on one rule: a listener's position says what it was given, and whoever writes to it moves
-the position in the same breath. So a fan-out that is cut into slices, a listener that joins or upgrades in the middle
-of one, and one that lags all come out right by comparing ids. So does one that an error of ours cuts short: everybody
-goes on from history.
+Order and completeness rest on one rule: a listener's position says what was written to it, and whoever writes to it
+moves the position in the same step. So a fan-out that is cut into slices, a listener that joins or upgrades in the
+middle of one, and one that lags all come out right by comparing ids. So does one that an error of ours cuts short:
+everybody goes on from history.
 """
 
 import logging
@@ -148,7 +148,7 @@ class Hub:
 
     @property
     def deliveries(self) -> int:
-        """How many events were given to listeners, replayed ones too."""
+        """How many events were written to listeners, replayed ones too."""
         return self._fan_out.deliveries + self._replay.deliveries
 
     @property
