@@ -20,7 +20,6 @@ class Backoff:
         longest_s: where they stop growing.
         spread: two factors between which chance multiplies each pause: whoever lost the same server at the same
             moment would else come back at the same moment. What the pauses grow from is left as it is.
-
     """
 
     def __init__(self, first_s: float, longest_s: float, *, spread: tuple[float, float] = (1.0, 1.0)) -> None:

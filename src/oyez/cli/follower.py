@@ -51,7 +51,6 @@ class Follower:
         channels: to follow.
         since: the id to begin behind; None or 0 has the newest few come first.
         note: is told that the link is lost, and that it is back.
-
     """
 
     def __init__(self, url: str, channels: Sequence[str], since: int | None, note: Callable[[str], None]) -> None:

@@ -34,7 +34,6 @@ class Lines:
 
     Attributes:
         total: the number of events, where it is known from the beginning.
-
     """
 
     def __init__(self, message: str, parse: Parse, *, skip_blank: bool) -> None:

@@ -33,7 +33,6 @@ class Report(Generic[R]):
     Args:
         progress: where to show what is being looked at; a quiet one for nowhere.
         needs_success: a run in which nothing was found to be right is not well.
-
     """
 
     def __init__(self, progress: Console, *, needs_success: bool = False) -> None:

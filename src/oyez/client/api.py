@@ -25,7 +25,6 @@ class ApiRequest:
 
     Attributes:
         max_answer_bytes: more than that is no answer to it.
-
     """
 
     method: str

@@ -13,7 +13,6 @@ class PosterError(OyezError):
     Attributes:
         uncertain: True when a post may have left and was not answered, so that the event may have been taken even so.
         ids: of `post_many`, the ids of the events that were taken before; else empty.
-
     """
 
     def __init__(self, message: str, *, uncertain: bool = False) -> None:
@@ -39,7 +38,6 @@ class BadEvent(PosterError, ValueError):
 
     Attributes:
         index: its place among the events of the call, from 0.
-
     """
 
     def __init__(self, index: int, reason: str) -> None:
@@ -55,7 +53,6 @@ class Refused(PosterError):
         status: the HTTP status.
         code: the daemon's word for the reason, such as ``invalid-channel``; empty when it gave none.
         message: the same for people.
-
     """
 
     def __init__(self, status: int, code: str, message: str, *, uncertain: bool = False) -> None:

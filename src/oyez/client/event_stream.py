@@ -27,7 +27,6 @@ class EventStream:
     Attributes:
         last_id: the newest id that a complete record named, with data or without; empty before the first.
         retry_ms: the pause that the stream asks for before a new connection; None before it did.
-
     """
 
     def __init__(self, max_record_bytes: int) -> None:

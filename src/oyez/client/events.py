@@ -39,7 +39,6 @@ class Unreadable:
     Attributes:
         text: the message as it came: JSON, such as a number of more than 4,300 digits.
         reason: why it cannot be read.
-
     """
 
     text: str
@@ -72,7 +71,6 @@ class Post(NamedTuple):
     Attributes:
         message: any JSON value, JsonText, or NO_MESSAGE.
         key: makes a repetition harmless: within five minutes the daemon answers the same key with the first id.
-
     """
 
     channel: str

@@ -21,7 +21,6 @@ class Target:
     Attributes:
         url: its host, port and path, the scheme made http or https.
         socket_path: of a Unix socket; empty when the URL names none.
-
     """
 
     def __init__(self, url: str) -> None:

@@ -41,7 +41,6 @@ class Trial:
         events: those that were posted, in order, as listeners have to get them.
         found: what a step keeps for one behind it, by a name of theirs.
         opened: closes what is entered into it.
-
     """
 
     def __init__(self, run: Run, connect: Connect, open_poster: OpenPoster) -> None:
@@ -109,7 +108,6 @@ class When(NamedTuple):
         names: of checks in the same table that have to hold first, or this one would say the same once more.
         posts: if somebody may post.
         slow: if there is time to wait for a time-out of the daemon.
-
     """
 
     names: Sequence[str] = ()
@@ -133,7 +131,6 @@ class Check:
         sentence: what should hold.
         when: it is made.
         steps: are taken in order; one raises Mismatch or NotOffered if the sentence does not hold.
-
     """
 
     def __init__(self, name: str, sentence: str, when: When, *steps: Step) -> None:

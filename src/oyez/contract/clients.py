@@ -151,7 +151,6 @@ class StreamFollower:
     Attributes:
         head: of the answer that the last stream came with.
         records: the stream's, as they come.
-
     """
 
     head: Answer

@@ -82,7 +82,6 @@ def check_door(door: Door, run: Run, announce: Callable[[str], None], *, slow: b
         run: knows where the door is.
         announce: is called with the code of the check that comes next.
         slow: make the checks that take long, too.
-
     """
     held: set[str] = set()
     # A table may begin with the check that the door is there at all: without that, no other says anything.

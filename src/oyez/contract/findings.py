@@ -48,7 +48,6 @@ class Result:
         took_ms: None if the check was not made.
         expected: of one that failed, as `came`.
         reason: why it was skipped, or what is not offered.
-
     """
 
     door: Door

@@ -36,7 +36,6 @@ class Run:
         post: where raw posters connect; `post_is_named` if who started the run has said so.
         poll: where long polls go, likewise.
         key: the daemon's key; empty if none was given.
-
     """
 
     def __init__(self, url: str, key: str, *, post_url: str = "", poll_url: str = "") -> None:
@@ -124,7 +123,6 @@ def absent(error: NotOpened | Trouble, *, named: bool = False) -> Exception:
     Args:
         error: what came.
         named: who started the run has said that the door is there.
-
     """
     if isinstance(error, Trouble):  # the library of the Node daemons closes WebSockets at other paths without an answer
         return error if named or error.kind is not Kind.BROKEN else NotOffered(str(error))

@@ -55,7 +55,6 @@ class SiteSettings:
         timeout_s: the longest that a call may take.
         queue: the most events that wait while they cannot be posted; 0 for no queue.
         raise_errors: calls raise what went wrong, unless they are told otherwise.
-
     """
 
     backend: str

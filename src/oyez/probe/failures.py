@@ -58,7 +58,6 @@ class NotConnected(OyezError):
 
     Attributes:
         answer: to the poll that found the session ended; None otherwise.
-
     """
 
     def __init__(self, reason: str, answer: Answer | None = None) -> None:

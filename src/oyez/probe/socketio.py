@@ -53,7 +53,6 @@ class Polling:
         opening: the answer that the session began with.
         handshake: what it says.
         target: where the session's requests go.
-
     """
 
     def __init__(self, place: Place, *, limit_s: float = STEP_S) -> None:
@@ -105,7 +104,6 @@ class Session:
     Attributes:
         transport: carries it; another one after an upgrade.
         opening: the packet that it began with.
-
     """
 
     def __init__(self, transport: Transport) -> None:

@@ -66,7 +66,6 @@ class Received(NamedTuple):
         type: the byte of Engine.IO that it begins with, such as `engineio.PING`; empty where there is no such type.
         packet: what a message holds; None for all other types.
         error: why a message is no packet of Socket.IO, or an open packet no handshake; empty if all is well.
-
     """
 
     text: str
@@ -89,7 +88,6 @@ class SocketIOClient:
         state: how far it is there.
         handshake: what the server told at the beginning of the session; None before it did, or if it cannot be read.
         refusal: why the namespace could not be joined, in the server's words.
-
     """
 
     def __init__(self, namespace: str = "/") -> None:
@@ -126,7 +124,6 @@ class SocketIOClient:
         Args:
             auth: a JSON object, or empty for none.
             namespace: only to see what comes of it; `state` goes on to tell of the client's own.
-
         """
         name = namespace or self.namespace
         self._to_send.append(f"40{'' if name == '/' else f'{name},'}{auth.decode()}")
@@ -171,7 +168,6 @@ def read_handshake(text: str) -> OpenPacket:
 
     Raises:
         ProtocolError: it is something else.
-
     """
     if text[:1].encode(errors="replace") != engineio.OPEN:
         raise ProtocolError("no open packet")

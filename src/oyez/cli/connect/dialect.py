@@ -41,7 +41,6 @@ class Plain:
         opening: what is sent first of all.
         commands: those that are understood besides the ones of every link.
         forms: what these and other lines are good for.
-
     """
 
     ready = True
@@ -65,7 +64,6 @@ class SocketIO(Plain):
         namespace: to connect to.
         auth: a JSON object to connect with, or empty.
         show_ping: whether pings and pongs are shown.
-
     """
 
     forms = _FORMS

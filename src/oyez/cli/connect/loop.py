@@ -38,7 +38,6 @@ class Console:
     Attributes:
         screen: where lines come from, and where all is shown.
         links: those that are open, each with its number and its own dialect.
-
     """
 
     def __init__(self, screen: Screen, manner: Manner) -> None:

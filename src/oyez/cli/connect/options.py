@@ -36,7 +36,6 @@ class Destination:
         headers: names and values that go with the request.
         certain: False when nobody is to check whose certificate the server shows.
         socketio: whether Socket.IO is to be spoken.
-
     """
 
     name: str

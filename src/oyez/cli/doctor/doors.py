@@ -70,7 +70,6 @@ class PublicDoor:
             how: the event comes, in words.
             refused: explains an answer of whoever does not open.
             opens: what is known if nothing can be posted; empty if then nothing is tried.
-
         """
         if not self.post.may_post and not opens:
             return _NOTHING_POSTED

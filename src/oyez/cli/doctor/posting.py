@@ -37,7 +37,6 @@ class PostSide:
         last_id: of the doctor's newest event, 0 before the first.
         answers: a daemon does.
         may_post: it takes the key.
-
     """
 
     def __init__(self, site: Site, step_s: float = STEP_S) -> None:

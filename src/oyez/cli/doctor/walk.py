@@ -37,7 +37,6 @@ class Walk:
     Args:
         site: what is known of it.
         step_s: how long one question may take.
-
     """
 
     def __init__(self, site: Site, step_s: float = STEP_S) -> None:

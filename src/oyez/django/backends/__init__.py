@@ -16,7 +16,6 @@ class Backend(Protocol):
 
     Attributes:
         knows_last: `last` asks nobody, and works while `post` does not.
-
     """
 
     knows_last: bool

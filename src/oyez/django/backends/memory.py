@@ -20,7 +20,6 @@ class MemoryBackend:
 
     Attributes:
         events: the newest 10,000.
-
     """
 
     knows_last = True
