@@ -62,7 +62,7 @@ class Metrics:
         yield metric
 
     def render(self) -> bytes:
-        """Write all of them."""
+        """Read all numbers and return them as text, in the format of `CONTENT_TYPE`."""
         return generate_latest(self._registry)
 
 

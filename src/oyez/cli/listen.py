@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -13,8 +12,6 @@ from oyez.cli.colours import make_console, styled
 from oyez.cli.exits import ExitCode
 from oyez.cli.follower import Follower, Heard, Missed
 from oyez.cli.output import complain, print_line
-
-Show = Callable[[Heard | Missed], None]
 
 
 def listen(

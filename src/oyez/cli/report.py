@@ -87,5 +87,5 @@ class JsonReport(Report[R]):
         self._describe = describe
 
     def conclude(self) -> None:
-        """Print the object."""
+        """Print the object, in one line."""
         print_line(json.dumps({"ok": self.is_well, **self._describe(self.results)}))

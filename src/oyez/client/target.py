@@ -31,7 +31,7 @@ class Target:
 
     @property
     def is_secure(self) -> bool:
-        """Whether TLS is spoken."""
+        """Whether the daemon is reached over TLS."""
         return self.url.scheme == "https"
 
     def path_of(self, path: str) -> str:

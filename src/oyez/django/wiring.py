@@ -50,7 +50,7 @@ class Wiring:
 
 @dataclass
 class _Process:
-    """What this process has."""
+    """The wiring of this process, what tests put in its place, and the process that made it."""
 
     id: int = field(default_factory=os.getpid)
     lock: threading.RLock = field(default_factory=threading.RLock)

@@ -11,7 +11,7 @@ from oyez.setting import Setting, is_path, seconds
 
 @dataclass(frozen=True, slots=True)
 class WebsocketSettings:
-    """The raw WebSocket doors."""
+    """Where the raw WebSocket doors are, and their times."""
 
     paths: Annotated[
         tuple[str, ...],

@@ -58,11 +58,6 @@ class History:
     def __len__(self) -> int:
         return len(self._all)
 
-    @property
-    def channel_count(self) -> int:
-        """How many channels are remembered, without events too."""
-        return len(self._rings)
-
     def channels(self) -> list[Channel]:
         """Return the channels that are remembered, without events too."""
         return list(self._rings)

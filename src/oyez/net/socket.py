@@ -50,7 +50,7 @@ class SocketConnection(asyncio.Protocol):
     # What the event loop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take over the socket."""
+        """Make whatever the system does not take count as back-pressure, and enter the set of open sockets."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=0)  # whatever the system does not take is back-pressure
         if self._transport.get_extra_info("sslcontext") is None:
@@ -58,7 +58,7 @@ class SocketConnection(asyncio.Protocol):
         self._callbacks.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let go of everything."""
+        """Leave the set of open sockets, and call the receiver's `lost`."""
         self.closing = True
         self._fd = -1
         self._callbacks.connections.discard(self)

@@ -46,7 +46,7 @@ class Place:
         return f"{scheme}{'s' if self.secure else ''}://{self.authority}{path}"
 
     def without_path(self) -> "Place":
-        """Return the address alone."""
+        """Return the same address with an empty path."""
         return replace(self, path="")
 
 

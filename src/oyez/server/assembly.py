@@ -45,8 +45,8 @@ from oyez.notes import Notes
 from oyez.server.routes import Routes
 from oyez.server.stores import open_store, shown_url
 
-# Where raw WebSockets are below Socket.IO's path, whatever else they are at.
-_WEBSOCKET = "/event/"
+# Where raw WebSockets of listeners are below Socket.IO's path, whatever else they are at.
+_LISTEN_PATH = "/event/"
 
 ErrorAnswers = Mapping[int, Callable[[Request, Exception], Awaitable[Response]]]
 
@@ -138,8 +138,8 @@ class Assembly:
 
     def count_sessions(self) -> int:
         """Return how many sessions are open, of every door and role: what holds a socket for long."""
-        short_of_engine = (self.websocket.listeners, self.posting.connections, self.longpoll.listeners)
-        return len(self.engine.sessions) + sum(short_of_engine) + self.streams.listeners
+        listeners = self.websocket.listeners + self.longpoll.listeners + self.streams.listeners
+        return len(self.engine.sessions) + listeners + self.posting.connections
 
     def _may_open(self, find_peer: FindPeer) -> bool:
         """Return whether there is room: the last is kept for this machine's posters; none while stopping."""
@@ -174,7 +174,7 @@ class Assembly:
             below={settings.socketio.path: socketio_http.admit},
             streams=dict.fromkeys(self.streams.paths, self.streams.admit),
         )
-        for path in (*settings.websocket.paths, self._below_socketio(_WEBSOCKET)):
+        for path in (*settings.websocket.paths, self._below_socketio(_LISTEN_PATH)):
             routes.at[path.rstrip("/") or "/"] = self.websocket.admit
         routes.at[settings.websocket.post_path.rstrip("/") or "/"] = self.posting.admit
         http_routes: list[BaseRoute] = [

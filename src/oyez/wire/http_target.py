@@ -20,7 +20,7 @@ _ESCAPE_OF_PLAIN = re.compile(rb"%(?:2[DdEe]|3[0-9]|4[1-9A-Fa-f]|5[0-9AaFf]|6[1-
 
 
 class RequestTarget(NamedTuple):
-    """What is asked for."""
+    """What a request asks for, in origin form."""
 
     path: bytes
     """With the query, beginning with a slash; or an asterisk, for the server as a whole."""

@@ -25,7 +25,7 @@ _ELEMENTS_PER_SLICE = 500
 
 
 class Parts(NamedTuple):
-    """A JSON object, split."""
+    """The members of a JSON object, each as the text that it is."""
 
     members: dict[str, Json]
     lists: dict[str, list[Json]]

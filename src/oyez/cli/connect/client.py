@@ -33,12 +33,12 @@ _PEACEFUL = (1000, 1001, 1005)
 
 
 class Client(Console):
-    """Talks to a server."""
+    """The console with one link, to a server; `run` it once."""
 
     _closing: asyncio.Task[None] | None = None
 
     def make_dialect(self) -> Plain:
-        """Make what is spoken to the server."""
+        """Return the dialect for the link to the server."""
         manner = self.manner
         return SocketIO(manner.namespace, manner.auth, show_ping=manner.show_ping) if manner.socketio else Plain()
 

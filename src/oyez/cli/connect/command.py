@@ -124,7 +124,7 @@ def connect(
 
 
 def _check_together(listen: int | None, client_only: Mapping[str, object]) -> None:
-    """Refuse what contradicts itself."""
+    """Require a URL, or ``--listen`` without the options that only a client has. Raises BadParameter."""
     if listen is None:
         if not client_only["URL"]:
             raise typer.BadParameter("a URL is needed, or --listen PORT", param_hint="'URL'")

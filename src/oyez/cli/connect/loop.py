@@ -97,7 +97,7 @@ class Console:
     # What the two sides do each in their own way
 
     def make_dialect(self) -> Plain:
-        """Make what one link speaks."""
+        """Return a dialect for one link."""
         return Plain()
 
     async def ready(self) -> None:
@@ -113,7 +113,7 @@ class Console:
                 await connection.send(frame)
 
     async def close(self, code: int, reason: str) -> None:
-        """Close all links."""
+        """Close all links, with a code and a reason for the other sides."""
         await asyncio.gather(*(hang_up(connection, code, reason) for connection in self.links))
 
     def kind_of(self, connection: type[Any]) -> type[Any]:

@@ -58,7 +58,7 @@ class Pipe:
         """Return at once: `print_line` waits by itself."""
 
     async def leave(self) -> None:
-        """Return at once."""
+        """Return at once: whatever was shown is written already."""
 
     async def read(self) -> str | None:
         """Return the next line without its end; the last one needs none."""

@@ -21,12 +21,12 @@ from oyez.cli.exits import LinkError
 
 
 class Server(Console):
-    """Takes clients; `run` it once."""
+    """The console with a link to each client that connects; `run` it once."""
 
     _seen = 0
 
     def make_dialect(self) -> Plain:
-        """Make what is spoken to one client."""
+        """Return a dialect for the link to one client."""
         manner = self.manner
         if not manner.socketio:
             return Plain()

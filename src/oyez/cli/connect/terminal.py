@@ -62,13 +62,13 @@ class Terminal:
         self._put(">", "green", one_line(line))
 
     def note(self, text: str) -> None:
-        """Say what happened."""
+        """Show, in grey, what happened on a link."""
         self._put("·", "dim", text, "dim")
 
     hint = help = note
 
     def warn(self, text: str) -> None:
-        """Say what went wrong."""
+        """Show, in yellow, what was wrong with a line."""
         self._put("!", "bold yellow", text, "yellow")
 
     def _put(self, mark: str, mark_style: str, text: str, style: str = "", who: str = "") -> None:

@@ -36,7 +36,7 @@ def call_by_websocket(
 
 
 def send_raw(link: WebSocket, command: str, **members: object) -> None:
-    """Send ``{"command":command,…}``."""
+    """Send ``{"command":command,…}``, without waiting for an answer."""
     link.send(json.dumps({"command": command, **members}))
 
 

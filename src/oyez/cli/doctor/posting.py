@@ -50,7 +50,7 @@ class PostSide:
         self.may_post = False
 
     def reach(self) -> Outcome:
-        """Does a daemon answer?"""
+        """Ask whether a daemon answers at the address that the site posts to."""
         if self.place is None:
             return Outcome(f"{self.name} holds no address", skipped=True)
         began = time.monotonic()
@@ -62,7 +62,7 @@ class PostSide:
         return failure(finding) if finding else Outcome(f"it answers at {self._url} ({_ms(began)})")
 
     def try_key(self) -> Outcome:
-        """Does it take the key, and a post, and does it name its newest id?"""
+        """Ask for the newest id with the site's key, and post one event."""
         if not self.answers:
             return Outcome("no daemon answers", skipped=True)
         began = time.monotonic()

@@ -88,7 +88,7 @@ class Site:
 
     @property
     def post(self) -> Place | None:
-        """Where the site posts."""
+        """The address that the site posts to; None if it is missing or wrong."""
         return self.place(self.dialect.post)
 
     def overridden(self, *, url: str, public_url: str, key: str) -> "Site":

@@ -55,7 +55,7 @@ class PlainReport(_PeopleReport):
             print_line(f"{'':<11}  {name:<9}  {text}")
 
     def conclude(self) -> None:
-        """Print the last line."""
+        """Print how many checks came to what, in one line."""
         print_line(self._summarize())
 
 
@@ -95,7 +95,7 @@ class TableReport(_PeopleReport):
         self._rows = _new_rows()
 
     def conclude(self) -> None:
-        """Print the last line."""
+        """Print how many checks came to what, in green if all is well."""
         self._console.print(styled((self._summarize(), "bold green" if self.is_well else "bold red")))
 
 

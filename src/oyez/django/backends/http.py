@@ -27,13 +27,13 @@ class HttpBackend:
         )
 
     def last(self, *, timeout_s: float) -> int:
-        """Ask the daemon. Raises PosterError."""
-        return self._poster.last(timeout_s=timeout_s)
-
-    def probe(self, *, timeout_s: float) -> object:
         """Ask the daemon for its newest id. Raises PosterError."""
         return self._poster.last(timeout_s=timeout_s)
 
+    def probe(self, *, timeout_s: float) -> object:
+        """Ask the same: it costs the daemon nothing. Raises PosterError."""
+        return self._poster.last(timeout_s=timeout_s)
+
     def close(self) -> None:
-        """Close the idle connections."""
+        """Close the connections that no thread uses just now."""
         self._poster.close()

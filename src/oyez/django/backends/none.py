@@ -10,7 +10,7 @@ from oyez.django.site import SiteSettings
 
 
 class NoneBackend:
-    """Takes everything, keeps nothing."""
+    """A backend whose every post returns 0."""
 
     knows_last = True
 
@@ -18,7 +18,7 @@ class NoneBackend:
         """Take the settings, as every backend does, and use none."""
 
     def post(self, posts: Sequence[Post], *, key: str, timeout_s: float) -> list[int]:
-        """Return 0 for each."""
+        """Keep none of them: return 0 for each, which is no event's id."""
         return [0] * len(posts)
 
     def last(self, *, timeout_s: float) -> int:

@@ -259,7 +259,7 @@ class _Dismissed:
         """Do nothing: nothing waits to be sent."""
 
     def lost(self) -> None:
-        """Nothing depends on it."""
+        """Do nothing: the session lives on over the first one."""
 
     def leave(self) -> None:
         """Do nothing: the connection is closed already."""

@@ -141,7 +141,7 @@ class EngineSession:
                 self.close()
 
     def send_binary(self, data: bytes) -> None:
-        """Send one binary message."""
+        """Send one binary message: a frame of its own on a WebSocket, ``b`` and base64 on polling."""
         if self.polling is not None:
             self.send_text(engineio.encode_binary(data))
         elif self.is_open and self._connection is not None:
@@ -224,7 +224,7 @@ class EngineSession:
                 self._fail(str(error))
 
     def drained(self) -> None:
-        """Go on after back-pressure."""
+        """Let the application go on, now that the transport takes bytes again."""
         if not self.is_open:
             return
         if self._stalled:

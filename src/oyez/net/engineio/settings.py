@@ -11,7 +11,7 @@ from oyez.setting import Setting, is_mount, seconds
 
 @dataclass(frozen=True, slots=True)
 class SocketioSettings:
-    """The Socket.IO door."""
+    """Where the Socket.IO door is, and its times."""
 
     path: Annotated[
         str,

@@ -61,7 +61,7 @@ class UpgradeAttempt:
         self.tick_slot = 0
 
     def opened(self, connection: WebSocketConnection) -> None:
-        """Wait for the probe."""
+        """Wait for the probe, until the deadline."""
         self._connection = connection
         self._ticker.set(self, self._deadline)
 

@@ -81,7 +81,7 @@ class HttpServer:
         self._mains.append(asyncio.create_task(server.main_loop()))
 
     def stop_listening(self) -> None:
-        """Accept nobody any more."""
+        """Close the listening sockets; connections that are open stay."""
         for server in self._servers:
             server.should_exit = True
             for listener in server.servers:

@@ -64,7 +64,7 @@ class FrameReceiver(Receiver, Protocol):
         ...
 
     def receive_binary(self, data: bytes) -> None:
-        """Take a binary message."""
+        """Take a binary message, whole and not longer than `max_message_bytes`."""
         ...
 
     def leave(self) -> None:
@@ -105,7 +105,7 @@ class WebSocketConnection(SocketConnection):
     # The socket's side
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let go of everything."""
+        """Forget the deadline and what is unread, then as every socket does."""
         self._callbacks.ticker.clear(self)
         self._unread = b""
         super().connection_lost(exc)
