@@ -59,7 +59,7 @@ def _traceback_of(record: logging.LogRecord) -> list[str]:
 
 
 class Log(logging.Handler):
-    """Makes lines of records, and gives them to a thread that writes them.
+    """Makes lines of records, and hands them to a thread that writes them.
 
     Args:
         formatter: makes the lines.

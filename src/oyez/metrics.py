@@ -46,9 +46,9 @@ class Metrics:
         for name, meaning, read in self._gauges:
             yield from self._read(name, lambda: GaugeMetricFamily(name, meaning, value=read()))  # noqa: B023 - called now
         for name, meaning, read in self._counters:
-            yield from self._read(name, lambda: CounterMetricFamily(name, meaning, value=read()))  # noqa: B023
+            yield from self._read(name, lambda: CounterMetricFamily(name, meaning, value=read()))  # noqa: B023 - as above
         for name, meaning, read_all in self._by_reason:
-            yield from self._read(name, lambda: _by_reason(name, meaning, read_all()))  # noqa: B023
+            yield from self._read(name, lambda: _by_reason(name, meaning, read_all()))  # noqa: B023 - as above
 
     def _read(self, name: str, read: Callable[[], Metric]) -> Iterator[Metric]:
         try:

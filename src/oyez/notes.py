@@ -30,7 +30,7 @@ class Notes:
         Args:
             reason: one of a few.
             detail: for the log; has to be free of secrets.
-            find_peer: tells who it was; asked only if there is a line in the log.
+            find_peer: finds out who it was; called only if there is a line in the log.
         """
         self.counts[reason] += 1
         now = self._clock()

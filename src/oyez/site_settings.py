@@ -1,4 +1,4 @@
-"""The settings of a site's events: their names, and which of a site's own tell of TLS.
+"""The settings of a site's events: their names, and which of a site's own say that it has TLS.
 
 Knows values by their names. Must not know Django: the doctor works without it.
 """

@@ -63,7 +63,7 @@ FindPeer = Callable[[], Peer]
 
 
 class Note(Protocol):
-    """Counts what a peer did wrong: a reason, a detail for the log, and who tells which peer, if that is known."""
+    """Counts what a peer did wrong: a reason, a detail for the log, and what finds the peer, if there is one."""
 
     def __call__(self, reason: str, detail: str, find_peer: FindPeer | None = None, /) -> None:
         """Count one more of ``reason``; ``detail`` has to be free of secrets."""

@@ -24,7 +24,7 @@ class PosterCheck:
     Args:
         policy: who may post.
         failures: counts wrong keys by address.
-        note: counts refusals, and tells the operator their reasons.
+        note: counts refusals, and logs their reasons for the operator.
     """
 
     def __init__(self, policy: PostPolicy, failures: FailedAttempts, note: Note) -> None:

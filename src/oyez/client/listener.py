@@ -52,7 +52,7 @@ def listen(
 class Listener:
     """Iterates over the events of some channels, and over the gaps among them; see `listen` for the arguments.
 
-    Gives `Event(id, channel, message)` and `Gap(channel, after, oldest)`, each once, the events in rising order of ids
+    Yields `Event(id, channel, message)` and `Gap(channel, after, oldest)`, each once, the events in rising order of ids
     over all channels. A stream that is lost is made anew for ever, after pauses that grow to 10 s, and goes on behind
     the newest id; a daemon without room is asked again when it says. Both are logged, by the logger ``oyez.client``.
 
@@ -93,7 +93,7 @@ class Listener:
 
     @property
     def position(self) -> int | None:
-        """The id up to which everything was given; None as long as nothing is known. To be named as `since` later."""
+        """The id up to which everything was returned; None: nothing is known yet. To be named as `since` later."""
         return self._position
 
     def open(self) -> None:
@@ -118,10 +118,10 @@ class Listener:
 
     def __next__(self) -> Event | Gap:
         while not self._closed.is_set():
-            given, self._next = self._next, None
-            given = given or self._step()
-            if given is not None:
-                return given
+            arrival, self._next = self._next, None
+            arrival = arrival or self._step()
+            if arrival is not None:
+                return arrival
         raise StopIteration
 
     def __enter__(self) -> Self:

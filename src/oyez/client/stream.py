@@ -76,7 +76,7 @@ class ClientStream:
 
     @property
     def position(self) -> int | None:
-        """The newest id that the stream has named: of the event last given, before the first where it begins."""
+        """The newest id that the stream has named: of the event last yielded; before the first, where it begins."""
         named = self._stream.last_id
         return int(named) if named.isdecimal() and len(named) <= _MOST_DIGITS else None
 

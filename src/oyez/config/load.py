@@ -219,7 +219,7 @@ def _with_values(node: T, values: Mapping[str, object], prefix: str) -> T:
             changes[declared.name] = _with_values(getattr(node, declared.name), values, key + ".")
         elif key in values:
             changes[declared.name] = values[key]
-    return dataclasses.replace(node, **changes)  # type: ignore[type-var]
+    return dataclasses.replace(node, **changes)  # type: ignore[type-var]  # as above
 
 
 def _check_addresses(settings: Settings) -> None:

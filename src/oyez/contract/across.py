@@ -1,4 +1,4 @@
-"""From every door that takes posts to every door that gives events: one event, with one id.
+"""From every door that takes posts to every door that delivers events: one event, with one id.
 
 It must not know what else the doors promise.
 """

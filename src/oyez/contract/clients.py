@@ -88,7 +88,7 @@ def raw_poster(run: Run) -> Iterator[DoorPoster]:
             # Daemons of old know no keys, and posters of old carry on then.
             expect.that(answer.get("status") == "success" or answer.get("code") == "bad-command", "a success", answer)
         poster = DoorPoster(link.ask)
-        poster.last()  # tells whether it may post
+        poster.last()  # raises unless it may post
         yield poster
 
 

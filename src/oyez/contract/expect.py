@@ -19,7 +19,7 @@ class Mismatch(Exception):  # noqa: N818 - a finding about the daemon, not a fai
         super().__init__(f"expected {self.expected}, came {self.came}")
 
 
-class NotOffered(Exception):  # noqa: N818
+class NotOffered(Exception):  # noqa: N818 - likewise
     """The daemon does not have what would be checked, and need not have it."""
 
 

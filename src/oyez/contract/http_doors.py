@@ -87,7 +87,7 @@ def _wait(trial: Trial) -> None:
 
 
 def _demand_gaps(trial: Trial) -> None:
-    """Oyez tells browsers on every answer that they may read this header."""
+    """Raise NotOffered unless an answer lets pages read the header that names gaps, as every one of Oyez's does."""
     if _GAP_HEADER not in _poll(trial, "").headers.get("access-control-expose-headers", "").lower():
         raise NotOffered("word of gaps")
 

@@ -73,7 +73,7 @@ class RawLink:
 
 
 def receive(link: WebSocket) -> str:
-    """Wait for the next text frame. Raises Trouble, and Closed in words that tell the code alone."""
+    """Wait for the next text frame. Raises Trouble, and Closed in words with the code alone."""
     link.until = time.monotonic() + STEP_S
     try:
         return link.receive()

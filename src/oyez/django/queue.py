@@ -73,7 +73,7 @@ class Queue:
         """Post events at once, or let them wait: if others wait before them, or while the backend is away.
 
         Return their ids, QUEUED for those that wait. Raises what the sender raises, and what `put` does but
-        RuntimeError; of a PosterError `ids` tells which were taken before.
+        RuntimeError; the `ids` of a PosterError are of those that were taken before.
         """
         if len(posts) > self._max_events and not self._sender.outage.is_on:  # they cannot wait behind others
             began = time.monotonic()

@@ -28,7 +28,7 @@ class Sender:
     ) -> list[int]:
         """Post events, in as few requests as they fit in; `tries_anyway` does it in an outage, too.
 
-        Raises what the backend raises. Of a PosterError `ids` tells which were taken before.
+        Raises what the backend raises. The `ids` of a PosterError are of those that were taken before.
         """
         if not posts:
             return []

@@ -113,7 +113,7 @@ def strip_door(url: str) -> str:
 
 
 def read_public_address(*, is_secure: bool | None) -> PublicAddress:
-    """Find where a page's browser listens; `is_secure` tells whether the page came over TLS, None that nobody knows.
+    """Find where a page's browser listens; `is_secure`: whether the page came over TLS; None: nobody knows.
 
     Without any setting it is the page's own origin, an empty URL.
     """

@@ -166,7 +166,7 @@ def _follow_settings(*, setting: str, **_: object) -> None:
 
 
 def _end() -> None:
-    """Post what waits, and tell what was lost and no line has told yet."""
+    """Post what waits, and log what was lost since the last line about it."""
     if _process.id != os.getpid():
         return
     wiring = _process.wiring

@@ -89,7 +89,7 @@ class PollAnswers:
         return _event(publication)
 
     def join(self, parts: list[bytes]) -> bytes:
-        """Return the only part: the hub gives no more than `max_events` at a time."""
+        """Return the only part: the hub writes no more than `max_events` at a time."""
         return parts[0]
 
 

@@ -30,7 +30,7 @@ class PlaygroundEndpoint:
 
     Args:
         key: what the page posts with, where it is shown on this machine; elsewhere it asks the person for the key.
-        peers: tells whether a request comes from this machine.
+        peers: finds out whether a request comes from this machine.
         socketio_path: where it listens by Socket.IO.
         websocket_paths: where it may listen by a raw WebSocket; without any, it does not offer that.
     """

@@ -121,7 +121,7 @@ class SocketIOApp:
         self._engine.close(engineio.NOOP)
 
     def closed(self) -> None:
-        """Unsubscribe, and give the seat back: the session has ended."""
+        """Unsubscribe, and free the seat: the session has ended."""
         self._leave()
 
     # What the hub asks for

@@ -132,7 +132,7 @@ class StreamListener:
             self._endpoint.context.hub.resume(self._subscription)
 
     def lost(self) -> None:
-        """Unsubscribe, and give the seat back: the connection has ended."""
+        """Unsubscribe, and free the seat: the connection has ended."""
         self._connection = None
         self._endpoint.context.ticker.clear(self)
         self._endpoint.listeners -= 1

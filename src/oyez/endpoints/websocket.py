@@ -109,7 +109,7 @@ class RawListener:
             self._endpoint.context.hub.resume(self._listener.subscription)
 
     def lost(self) -> None:
-        """Unsubscribe, and give the seat back: the connection has ended."""
+        """Unsubscribe, and free the seat: the connection has ended."""
         self._connection = None
         self._endpoint.context.ticker.clear(self)
         self._endpoint.listeners -= 1
@@ -119,7 +119,7 @@ class RawListener:
             self._listener = None
 
     def leave(self) -> None:
-        """End in a way that tells pages that they get nothing any more."""
+        """Close with 1012, at which pages offer to load anew."""
         if self._connection is not None:
             self._connection.close(_SERVICE_RESTART)
 

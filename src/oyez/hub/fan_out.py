@@ -167,7 +167,7 @@ class FanOut:
             for chunk, data in cut_into_chunks(publications, group.encoding, self._write_bytes):
                 first, last, count = chunk[0].id, chunk[-1].id, len(chunk)
                 if data is None:  # an event that cannot be written: all take the second branch
-                    first, data = EventId(0), b""  # noqa: PLW2901
+                    first, data = EventId(0), b""  # noqa: PLW2901 - no third name in the inner loop
                 for member in tuple(group.members):
                     if member.lagging or member.group is not group:
                         continue  # it resumes from history, or it has left meanwhile

@@ -14,7 +14,7 @@ from oyez.errors import BrokerError
 from oyez.hub.broker import Broker
 from oyez.hub.publication import EventId
 from oyez.testing.kill import kill_while_it_publishes
-from oyez.testing.stage import MANY_KINDS, Clock, Kept, SceneError, Stage, assert_rising
+from oyez.testing.stage import MANY_KINDS, Clock, SceneError, Stage, assert_rising
 
 _AGE_TOLERANCE_S = 1.0  # of stores that note whole seconds
 _RETRY_S = 0.02
@@ -73,7 +73,7 @@ class BrokerContract:
         return int(stage.wall_clock() * 1000) * self.ids_per_ms
 
     async def restart(self, stage: Stage, step_s: float = 60.0) -> EventId:
-        """Stop the broker and start another one on its store, later by the wall clock; gives the horizon."""
+        """Stop the broker and start another one on its store, later by the wall clock; return the horizon."""
         await stage.stop()
         stage.wall_clock.now += step_s
         horizon = await stage.start()
@@ -322,7 +322,7 @@ class BrokerContract:
 
     def test_what_was_settled_outlives_a_kill(self, stage: Stage, tmp_path: Path) -> None:
         settled = kill_while_it_publishes(lambda: self.open_stage(tmp_path), 300)
-        stage.kept = {event: Kept(post, stage.wall_clock()) for event, post in settled.items()}
+        stage.kept = dict(settled)
         stage.wall_clock.now += 60
 
         async def scene() -> None:

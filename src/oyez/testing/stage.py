@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Coroutine, Sequence
 from itertools import pairwise
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 from oyez.errors import BrokerError
 from oyez.hub.broker import Broker
@@ -43,14 +43,6 @@ class Clock:
 
 class SceneError(Exception):
     """What a poster's own function raises, in a scene that is about that."""
-
-
-class Kept(NamedTuple):
-    """A post that was settled, so that the store has to have it."""
-
-    post: Post
-    posted_at: float
-    """Seconds on the wall clock."""
 
 
 class Request:
@@ -115,7 +107,7 @@ class Stage:
         self._refused_may_arrive = refused_may_arrive
         self.delivered: list[Publication] = []
         self.lost: list[EventId] = []
-        self.kept: dict[EventId, Kept] = {}
+        self.kept: dict[EventId, Post] = {}  # settled, so the store has to have them
         self.requests: list[Request] = []
         self.settled: list[Request] = []
         self.faults: list[str] = []
@@ -162,7 +154,7 @@ class Stage:
         return f"the broker broke rules:\n{shown}{f'{chr(10)}  - and {more} more' if more > 0 else ''}"
 
     async def start(self) -> EventId:
-        """Start a new broker on the store; gives its horizon. What was settled before has to be there above it."""
+        """Start a new broker on the store; return its horizon. What was settled before has to be there above it."""
         self.delivered, self.lost, self._by_id, self._newest = [], [], {}, EventId(0)
         self._thread = threading.get_ident()
         self.broker = self._make()
@@ -181,9 +173,9 @@ class Stage:
             f"{len(missing)} of {len(self.kept)} settled events are missing after the start, though they are above its"
             f" horizon {horizon}: {missing[:_SHOWN_FAULTS]}"
         )
-        for event, kept in self.kept.items():
+        for event, post in self.kept.items():
             if event in self._by_id:
-                assert _content(self._by_id[event]) == _content(kept.post), f"event {event} is not what was posted"
+                assert _content(self._by_id[event]) == _content(post), f"event {event} is not what was posted"
 
     async def stop(self) -> None:
         """Stop the broker, which settles all; nothing may come after that."""
@@ -257,7 +249,7 @@ class Stage:
                 self.faults.append(f"a post was settled with the id {event} before that event was delivered")
             elif _content(publication) != _content(post):
                 self.faults.append(f"a post was settled with the id {event}, which is that of another event")
-            self.kept[event] = Kept(post, self.wall_clock())
+            self.kept[event] = post
         if self.broker.last_id() < max(ids, default=0):
             self.faults.append(f"last_id() is {self.broker.last_id()} when a post is settled with {max(ids)}")
 

@@ -42,7 +42,7 @@ class EnginePacket(NamedTuple):
 
 
 class OpenPacket(msgspec.Struct):
-    """What the server tells at the handshake; times in milliseconds, ``maxPayload`` in bytes."""
+    """What the server sends at the handshake; times in milliseconds, ``maxPayload`` in bytes."""
 
     sid: str
     upgrades: list[str]

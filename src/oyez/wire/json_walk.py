@@ -77,13 +77,13 @@ def _walk_elements(text: str, at: int) -> Generator[None, None, tuple[list[Json]
 
 
 def _enter(text: str, at: int, opening: str, closing: str) -> tuple[int, bool]:
-    """Step over the opening bracket; tells whether a value follows."""
+    """Step over the opening bracket; return where, and whether a value follows."""
     at = _expect(text, _skip(text, at), opening)
     return (at + 1, False) if text[at : at + 1] == closing else (at, True)
 
 
 def _go_on(text: str, at: int, closing: str) -> tuple[int, bool]:
-    """Step over what follows a value; tells whether that was a comma."""
+    """Step over what follows a value; return where, and whether that was a comma."""
     at = _skip(text, at)
     if text[at : at + 1] == closing:
         return at + 1, False

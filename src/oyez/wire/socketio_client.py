@@ -123,7 +123,7 @@ class SocketIOClient:
 
         Args:
             auth: a JSON object, or empty for none.
-            namespace: only to see what comes of it; `state` goes on to tell of the client's own.
+            namespace: only to see what comes of it; `state` stays that of the client's own.
         """
         name = namespace or self.namespace
         self._to_send.append(f"40{'' if name == '/' else f'{name},'}{auth.decode()}")

@@ -29,7 +29,7 @@ def open_amqp(url: AmqpUrl, limits: "LimitSettings", history: "HistorySettings",
     """
     try:
         # Here, since it is an extra: whoever does not use this broker need not have it, nor wait for its import.
-        from oyez.brokers.rabbitmq.broker import AmqpBroker  # noqa: PLC0415
+        from oyez.brokers.rabbitmq.broker import AmqpBroker  # noqa: PLC0415 - see above
     except ModuleNotFoundError as error:
         raise UnusableError(
             "broker",

@@ -3,7 +3,7 @@
 Knows how the client library reads values. Must not know which of them matter.
 
 The library takes the whole connection down for a value that Python cannot hold: a timestamp in microseconds, a text in
-Latin-1. RabbitMQ takes and keeps such messages, so a stream would give it again after each reconnect.
+Latin-1. RabbitMQ takes and keeps such messages, so a stream would deliver it again after each reconnect.
 """
 
 import contextlib

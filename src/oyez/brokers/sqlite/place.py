@@ -54,7 +54,7 @@ def find(path: Path) -> tuple[int, int] | None:
 
 
 def boot_id() -> str:
-    """Return what tells this run of the machine from all others; empty where the system does not say."""
+    """Return an id that this run of the machine has, and no other; empty where the system does not say."""
     try:
         return _BOOT_ID.read_text("ascii").strip()
     except OSError:

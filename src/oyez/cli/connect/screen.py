@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from oyez.cli.connect.terminal import Terminal  # scripts need not wait for line editing
 
 Screen: TypeAlias = "Pipe | Terminal"
-"""Where lines come from, and all is shown. `interactive` tells whether a person types."""
+"""Where lines come from, and all is shown. `interactive`: whether a person types."""
 
 _CHUNK_BYTES = 65_536
 

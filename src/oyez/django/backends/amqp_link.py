@@ -29,7 +29,7 @@ class Dropped(Unreachable):
 
 
 class Job:
-    """Messages to publish, all on one link; `is_over` is set when `error` tells what became of them."""
+    """Messages to publish, all on one link; `is_over` is set once `error` says why they failed, or is None."""
 
     def __init__(self, bodies: Sequence[bytes]) -> None:
         self.bodies = bodies

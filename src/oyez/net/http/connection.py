@@ -69,7 +69,7 @@ class HttpConnection(HttpToolsProtocol):
 
     # The socket's side
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn wants no less
         """Begin to wait for a request. Addresses cost calls of the system: they are asked for at need."""
         self.connections.add(self)
         self.transport = transport
@@ -78,7 +78,7 @@ class HttpConnection(HttpToolsProtocol):
         self._set_deadline(self._callbacks.limits.header_timeout_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the deadline, and tell those who work on an answer."""
+        """Forget the deadline, and wake those who work on an answer: nobody is there to read it."""
         self._callbacks.ticker.clear(self)
         self._callbacks.idle.pop(self, None)
         for cycle in self._unanswered:
@@ -241,7 +241,7 @@ class HttpConnection(HttpToolsProtocol):
         if is_for_all:
             self.scope["path"], self.scope["raw_path"] = ASTERISK.decode(), ASTERISK
         cycle = self.cycle
-        self.scope[IS_KEPT] = lambda: cycle.keep_alive  # type: ignore[literal-required]
+        self.scope[IS_KEPT] = lambda: cycle.keep_alive  # type: ignore[literal-required]  # a key of ours
         self._unanswered.append(cycle)
         self.flow.resume_reading()  # else nobody would see a client go that has asked for more
 

@@ -41,7 +41,7 @@ class FirstBytes(asyncio.Protocol):
     def __init__(self, callbacks: HttpCallbacks, **of_uvicorn: Any) -> None:
         self._callbacks = callbacks
         self._of_uvicorn = of_uvicorn
-        self._sockets: set[object] = cast("ServerState", of_uvicorn["server_state"]).connections  # type: ignore[assignment]
+        self._sockets: set[object] = cast("ServerState", of_uvicorn["server_state"]).connections  # type: ignore[assignment]  # ours too
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set by connection_made
         self.tick_slot = 0
 

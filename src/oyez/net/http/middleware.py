@@ -14,7 +14,7 @@ from oyez.wire import http_fields
 from oyez.wire.http_target import ASTERISK
 
 IS_KEPT = "oyez.is_kept"
-"""What a scope has besides ASGI's own: the function that tells whether the connection outlives the answer."""
+"""What a scope has besides ASGI's own: the function that returns whether the connection outlives the answer."""
 
 
 class HttpMiddleware:
