@@ -3,10 +3,8 @@
 Knows how each door is asked to post, and for events. Must not know what is posted, nor what should come.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from urllib.parse import urlencode
 
 from oyez.contract import expect
 from oyez.contract.expect import Mismatch, NotOffered
@@ -17,8 +15,8 @@ from oyez.errors import OyezError
 from oyez.probe import websocket
 from oyez.probe.answer import Answer
 from oyez.probe.dialer import STEP_S
-from oyez.probe.exchange import Pending, ask, asked
-from oyez.probe.place import Place
+from oyez.probe.exchange import Pending, asked
+from oyez.probe.http_doors import Record, call_api, read_records, stream_asked
 from oyez.probe.socketio import Dial, by_polling, by_websocket
 
 Event = Mapping[str, object]
@@ -38,18 +36,6 @@ class DoorPoster:
     def last(self) -> int:
         """Ask for the newest id, and return it."""
         return expect.success_id(self._call("last-msg"))
-
-
-def call_api(place: Place, key: str, path: str, body: object = None, repeat_key: str = "") -> Answer:
-    """Ask the HTTP API; with a body, by POST. A body that is a text goes out as it is."""
-    # HTTP headers carry bytes; the API reads keys as UTF-8, and the library writes Latin-1.
-    headers = {"Authorization": f"Bearer {key}".encode().decode("latin-1")} if key else {}
-    headers |= {"Idempotency-Key": repeat_key} if repeat_key else {}
-    target = f"{place.path.rstrip('/')}/api{path}"
-    if body is None:
-        return ask(place, target, headers=headers)
-    text = body if isinstance(body, str) else json.dumps(body)
-    return ask(place, target, method="POST", body=text, headers=headers | {"Content-Type": "application/json"})
 
 
 @contextmanager
@@ -141,10 +127,6 @@ class PollFollower:
         return self._opened.enter_context(asked(self._run.poll, self._run.poll_path + names_and_query))
 
 
-Record = dict[str, str]
-"""The fields of a record; lines of data are joined, and a comment is under the empty name."""
-
-
 class StreamFollower:
     """A listener of an event stream.
 
@@ -162,13 +144,12 @@ class StreamFollower:
 
     def open(self, channels: Sequence[str], start: object = None, last_id: str = "", limit_s: float = STEP_S) -> None:
         """Open a stream; its first record is still to be read."""
-        query = [("channel", name) for name in channels] + ([] if start is None else [("last", str(start))])
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
-        target = f"{self._run.stream_path}?{urlencode(query)}"
-        pending = self._opened.enter_context(asked(self._run.main, target, headers=headers, limit_s=limit_s))
-        self.head, lines = pending.stream()
+        place, path = self._run.main, self._run.stream_path
+        asked_for = stream_asked(place, path, channels, start, headers=headers, limit_s=limit_s)
+        self.head, lines = self._opened.enter_context(asked_for).stream()
         expect.that(self.head.status == 200, "status 200", f"status {self.head.status}")
-        self.records = _records(lines)
+        self.records = _endless(read_records(lines))
 
     def follow(self, channels: Sequence[str], start: object = None, last_id: str = "") -> None:
         """Open a stream and read its status."""
@@ -184,18 +165,8 @@ class StreamFollower:
         return event
 
 
-def _records(lines: Iterator[str]) -> Iterator[Record]:
-    """Read records by the HTML standard (§9.2.6), as far as the daemon writes them."""
-    record: Record = {}
-    for line in lines:
-        text = line.rstrip("\r\n")
-        if text:
-            name, _, value = text.partition(":")
-            value = value.removeprefix(" ")
-            record[name] = f"{record[name]}\n{value}" if name in record else value
-        elif record:
-            yield record
-            record = {}
+def _endless(records: Iterator[Record]) -> Iterator[Record]:
+    yield from records
     raise Mismatch("another record", "the end of the stream")
 
 

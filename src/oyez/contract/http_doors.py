@@ -30,12 +30,13 @@ from oyez.contract.checks import (
     posts,
     posts_few,
 )
-from oyez.contract.clients import StreamFollower, call_api
+from oyez.contract.clients import StreamFollower
 from oyez.contract.expect import Mismatch, NotOffered, Part
 from oyez.contract.run import Run, is_elsewhere
 from oyez.probe.answer import Answer
 from oyez.probe.exchange import ask
 from oyez.probe.failures import Kind, Trouble
+from oyez.probe.http_doors import Record, call_api
 from oyez.probe.place import Place
 
 # --- long poll --------------------------------------------------------------------------------------------------------
@@ -169,7 +170,7 @@ def _follow_by_header(trial: Trial) -> None:
 
 def _require_stream_gap(trial: Trial) -> None:
     trial.client().open([trial.fill(A)], 1)
-    records: Iterator[dict[str, str]] = trial.client().records
+    records: Iterator[Record] = trial.client().records
     expect.equal(expect.object_of(next(records).get("data", "")), {"status": "success", "recovered": False})
     record = next(records)
     gap = expect.object_of(record.get("data", ""))

@@ -14,6 +14,7 @@ from oyez.contract.expect import Mismatch
 from oyez.probe.dialer import STEP_S
 from oyez.probe.failures import Closed, NotConnected, NotOpened, Trouble
 from oyez.probe.place import Place
+from oyez.probe.raw import RawSession
 from oyez.probe.socketio import Dial, Session
 from oyez.probe.websocket import WebSocket
 from oyez.wire import engineio
@@ -31,20 +32,12 @@ _HANDSHAKE = '0{"sid":…,"upgrades":[…],"pingInterval":…,"pingTimeout":…,
 _KNOWN = frozenset(f"the event {name!r}" for name in ("message", "status", "last-response", "post-response", "error"))
 
 
-class RawLink:
+class RawLink(RawSession):
     """A raw WebSocket: commands, answers and events are objects. Each wait is as long as a step may take."""
-
-    def __init__(self, link: WebSocket) -> None:
-        self._link = link
-        self.send = link.send
-
-    def say(self, command: str, **members: object) -> None:
-        """Send ``{"command":command,…}``, without waiting for a reply."""
-        self.send(json.dumps({"command": command, **members}))
 
     def hear(self, reply: str = "") -> dict[str, object]:
         """Return the next frame; `reply` is what it answers."""
-        return expect.object_of(receive(self._link), f"a reply to {reply}" if reply else "a JSON object")
+        return expect.object_of(receive(self.transport), f"a reply to {reply}" if reply else "a JSON object")
 
     def ask(self, command: str, **members: object) -> dict[str, object]:
         """Send a command and return its reply."""
@@ -53,9 +46,7 @@ class RawLink:
 
     def follow(self, channels: Sequence[str], start: object = None) -> None:
         """Set a filter. Success is silent: without an id, the answer to something else shows that it is set."""
-        if start is not None:
-            self.say("start-msg", start=start)
-        self.say("set-filter", filter=channels)
+        self.subscribe(channels, start)
         if start is None:
             expect.equal(self.rest(), [])
 

@@ -98,7 +98,7 @@ WEBSOCKET = (
 def _open(trial: Trial) -> None:
     try:
         link: RawLink = trial.client("stranger")
-        link.send("{")
+        link.transport.send("{")
         answer = link.hear()
     except (NotOpened, Trouble) as error:
         raise absent(error, named=trial.run.post_is_named) from error

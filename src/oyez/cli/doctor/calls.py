@@ -3,14 +3,14 @@
 Knows how a command is sent and answered. Must not know what is wrong when it is refused.
 """
 
-import json
 from collections.abc import Mapping
 
 from oyez.probe.dialer import STEP_S
 from oyez.probe.failures import Rejected
 from oyez.probe.place import Place
+from oyez.probe.raw import RawSession
 from oyez.probe.socketio import Dial
-from oyez.probe.websocket import WebSocket, opened
+from oyez.probe.websocket import opened
 
 Members = Mapping[str, object]
 """Of a command, or of its answer, such as ``{"status": "success", "id": 5}``."""
@@ -30,28 +30,10 @@ def call_by_websocket(
 ) -> Members:
     """Send one raw command, after the key if there is one. Raises Rejected, NotOpened, Trouble."""
     with opened(place, path, limit_s=limit_s) as link:
+        session = RawSession(link)
         if key is not None:
-            _ask(link, "auth", key=key)
-        return _ask(link, command, **members)
-
-
-def send_raw(link: WebSocket, command: str, **members: object) -> None:
-    """Send ``{"command":command,…}``, without waiting for an answer."""
-    link.send(json.dumps({"command": command, **members}))
-
-
-def read_raw(link: WebSocket) -> Members:
-    """Wait for the next frame: an event, or an answer; an empty object if it is none. Raises Trouble."""
-    try:
-        value = json.loads(link.receive())
-    except (ValueError, RecursionError):
-        value = None
-    return value if isinstance(value, dict) else {}
-
-
-def _ask(link: WebSocket, command: str, **members: object) -> Members:
-    send_raw(link, command, **members)
-    return _require_success(command, read_raw(link))
+            _require_success("auth", session.call("auth", key=key))
+        return _require_success(command, session.call(command, **members))
 
 
 def _require_success(command: str, answer: Members) -> Members:

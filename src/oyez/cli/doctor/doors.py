@@ -9,14 +9,15 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from urllib.parse import urljoin
 
-from oyez.cli.doctor.calls import read_raw, send_raw
 from oyez.cli.doctor.findings import Outcome, Reach, failure, found
 from oyez.cli.doctor.posting import PostSide
 from oyez.errors import ConfigError, OyezError
 from oyez.probe.answer import Answer
 from oyez.probe.exchange import ask, asked
 from oyez.probe.failures import Kind, NotConnected, NotOpened, Rejected, Trouble
+from oyez.probe.http_doors import Record, read_records, stream_asked
 from oyez.probe.place import Place, parse_place
+from oyez.probe.raw import RawSession
 from oyez.probe.socketio import PATH, Dial, Polling, by_polling, by_websocket
 from oyez.probe.websocket import opened
 
@@ -251,14 +252,14 @@ class RawDoor(PublicDoor):
     @contextmanager
     def _listening(self) -> Iterator[Follow]:
         with opened(self.place, self.path, limit_s=self.post.step_s) as link:
+            session = RawSession(link)
 
-            def follow() -> Wait:  # there is no answer to that
-                send_raw(link, "start-msg", start=self.post.last_id)
-                send_raw(link, "set-filter", filter=[self.post.channel])
+            def follow() -> Wait:
+                session.subscribe([self.post.channel], self.post.last_id)
                 return wait
 
             def wait(event_id: int) -> None:
-                while read_raw(link).get("id") != event_id:
+                while session.receive().get("id") != event_id:
                     pass
 
             yield follow
@@ -335,15 +336,17 @@ class StreamDoor(PublicDoor):
 
     @contextmanager
     def _listening(self) -> Iterator[Follow]:
-        target = f"{self.path}?channel={self.post.channel}&last={self.post.last_id}"
-        with asked(self.place, target, limit_s=min(_STREAM_S, self.post.step_s)) as request:
+        limit_s = min(_STREAM_S, self.post.step_s)
+        post = self.post
+        with stream_asked(self.place, self.path, [post.channel], post.last_id, limit_s=limit_s) as request:
             answer, lines = request.stream()
             if answer.status != 200 or "event-stream" not in answer.headers.get("content-type", ""):
                 raise _Ended(Outcome(f"not offered at {self.url}", skipped=True))
-            self._find("event: status", lines)
-            yield lambda: lambda event_id: self._find(f"id: {event_id}", lines)
+            records = read_records(lines)
+            self._find("event", "status", records)
+            yield lambda: lambda event_id: self._find("id", str(event_id), records)
 
-    def _find(self, wanted: str, lines: Iterator[str]) -> None:
-        if not any(line.strip() == wanted for line in lines):
+    def _find(self, name: str, value: str, records: Iterator[Record]) -> None:
+        if not any(record.get(name) == value for record in records):
             seen = f"{self.url} opens, but what the daemon writes does not come"
             raise _Ended(self.found("stream-buffered", seen))

@@ -15,6 +15,7 @@ from oyez.cli.doctor.posting import PostSide
 from oyez.errors import OyezError
 from oyez.probe.exchange import ask
 from oyez.probe.failures import NotConnected, NotOpened, Trouble
+from oyez.probe.http_doors import call_api
 from oyez.probe.place import Place
 from oyez.probe.socketio import PATH, Session, by_polling, by_websocket, target
 from oyez.probe.websocket import opened
@@ -105,7 +106,7 @@ class Stranger(PublicDoor):
             yield words, _POST_PATH, partial(self._ask_raw, key)
 
     def _ask_api(self, key: str) -> None:
-        answer = ask(self.place, "/api/last", headers={"Authorization": f"Bearer {key}"}, limit_s=_SHORT_S)
+        answer = call_api(self.place, key, "/last", limit_s=_SHORT_S)
         if answer.status != 200 or not isinstance(answer.parsed, dict) or "id" not in answer.parsed:
             raise NotOpened(answer)
 
