@@ -3,7 +3,6 @@
 Knows what a listener says, and what it is told. Must not know how that is shown.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -13,12 +12,11 @@ from oyez.cli.exits import LinkError, ListenError
 from oyez.errors import ProtocolError
 from oyez.probe.failures import Kind, NotOpened, Trouble
 from oyez.probe.place import parse_place
-from oyez.probe.socketio import target
+from oyez.probe.socketio import Session, target
 from oyez.probe.websocket import WebSocket, opened
 from oyez.wire import engineio, json_text
 from oyez.wire.json_text import Json
 from oyez.wire.socketio import Packet, PacketType
-from oyez.wire.socketio_client import SocketIOClient
 
 _OPEN_TIMEOUT_S = 10.0
 _FIRST_PAUSE_S = 0.5
@@ -95,26 +93,24 @@ class Follower:
             raise LinkError(words) from error
 
     def _hear_on(self, link: WebSocket) -> Iterator[Heard | Missed]:
-        client = SocketIOClient()
-        patience_s = _OPEN_TIMEOUT_S
+        link.until, patience_s = time.monotonic() + _OPEN_TIMEOUT_S, _OPEN_TIMEOUT_S
+        session = Session(link)
+        received = session.opening
         while True:
-            link.until = time.monotonic() + patience_s
-            received = client.receive(link.receive())
             if received.type and received.error:
                 raise ProtocolError(received.error)
-            if received.type == engineio.OPEN and client.handshake is not None:
-                patience_s = (client.handshake.pingInterval + client.handshake.pingTimeout) / 1000
-                client.join(b'{"role":"client"}')
+            if received.type == engineio.OPEN and session.handshake is not None:
+                patience_s = (session.handshake.pingInterval + session.handshake.pingTimeout) / 1000
+                session.join({"role": "client"})
             elif received.type == engineio.CLOSE:
                 raise LinkError("the daemon closed the link")
             elif received.packet is not None:
-                yield from self._take(received.packet, received.payload, client)
-            for packet in client.packets_to_send():
-                link.send(packet)
+                yield from self._take(received.packet, received.payload, session)
+            received = session.receive(patience_s)
 
-    def _take(self, packet: Packet, payload: str, client: SocketIOClient) -> Iterator[Heard | Missed]:
+    def _take(self, packet: Packet, payload: str, session: Session) -> Iterator[Heard | Missed]:
         if packet.type is PacketType.CONNECT:
-            self._subscribe(client)
+            self._subscribe(session)
         elif packet.type is PacketType.CONNECT_ERROR:
             raise ListenError(payload)
         elif packet.type is PacketType.DISCONNECT:
@@ -122,12 +118,12 @@ class Follower:
         elif packet.args:
             yield from self._take_event(packet.event, json_text.split_object(packet.args[0]))
 
-    def _subscribe(self, client: SocketIOClient) -> None:
+    def _subscribe(self, session: Session) -> None:
         if self._position is None:
-            client.emit("last-msg")  # before the filter: whatever comes later, comes on this link
+            session.emit("last-msg")  # before the filter: whatever comes later, comes on this link
         else:
-            client.emit("start-msg", _encode({"start": self._position}))
-        client.emit("set-filter", _encode({"filter": self._channels}))
+            session.emit("start-msg", {"start": self._position})
+        session.emit("set-filter", {"filter": self._channels})
         self._statuses_due = 1 if self._position is None else 2
 
     def _take_event(self, name: str | None, body: dict[str, Json]) -> Iterator[Heard | Missed]:
@@ -151,10 +147,6 @@ class Follower:
             self._note("link is back")
         self._was_ready, self._is_away = True, False
         self._backoff.restart()
-
-
-def _encode(value: object) -> bytes:
-    return json.dumps(value).encode()
 
 
 def _one_line(text: Json | None) -> str | None:

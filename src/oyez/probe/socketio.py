@@ -137,9 +137,11 @@ class Session:
         self._send()
         return number
 
-    def receive(self) -> Received:
-        """Wait for the next packet that is neither a ping nor a noop."""
+    def receive(self, patience_s: float | None = None) -> Received:
+        """Wait for the next packet that is neither a ping nor a noop: so long for each packet, if that is said."""
         while True:
+            if patience_s is not None:
+                self.transport.until = time.monotonic() + patience_s
             received = self._client.receive(self.transport.receive())
             self._send()
             if received.type not in (engineio.PING, engineio.NOOP):
