@@ -8,10 +8,9 @@ import json
 import re
 import socket
 from collections import deque
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
-from tests.raw import dial, read_to_end
+from tests.raw import Dropped, dial, read_to_end
 
 _LINE_END = re.compile(rb"\r\n|\n|\r(?!$)")
 
@@ -83,7 +82,7 @@ class RecordReader:
         return Record(event, "\n".join(data), self.last_id) if data else None
 
 
-class Stream:
+class Stream(Dropped):
     """The answer to one GET, read when it is asked for and not before."""
 
     def __init__(self, port: int, target: str, *, receive_buffer: int | None = None, **headers: str) -> None:
@@ -97,14 +96,6 @@ class Stream:
         self.headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in rest)}
         self.reader = RecordReader()
         self._records: deque[Record] = deque()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.drop()
 
     def _read_head(self) -> bytes:
         data = b""

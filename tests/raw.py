@@ -7,6 +7,7 @@ import http.client
 import json
 import socket
 import struct
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 from urllib.parse import quote
@@ -131,7 +132,23 @@ class Closed(Exception):  # noqa: N818 - what happened, not whose fault it is
         self.code = code
 
 
-class WebSocket:
+class Dropped(ABC):
+    """What goes away at the end of a ``with``, and without a word."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.drop()
+
+    @abstractmethod
+    def drop(self) -> None:
+        """Go away."""
+
+
+class WebSocket(Dropped):
     """A blocking WebSocket that reads when it is asked to, and not before."""
 
     def __init__(self, port: int, target: str, *, receive_buffer: int | None = None, **headers: str) -> None:
@@ -142,14 +159,6 @@ class WebSocket:
         self.status = int(head[0].split()[1])
         self.headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:])}
         assert self.status != 101 or self.headers["sec-websocket-accept"] == ACCEPT
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.drop()
 
     def _read_head(self) -> list[str]:
         while b"\r\n\r\n" not in self._unread:

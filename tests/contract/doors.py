@@ -5,20 +5,20 @@ is known here and in the tests of that dialect, and nowhere else.
 """
 
 import json
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import deque
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from tests.eventsource import Stream
 from tests.integration.dialects import KeptConnection, RawListener, poll_target
 from tests.integration.links import Poller, listen
+from tests.raw import Dropped
 
 Item = tuple[str, Any]
 """What is heard: ``("message", event)`` or ``("gap", {"channel", "from", "oldest"})``."""
 
 
-class DoorListener(ABC):
+class DoorListener(Dropped):
     """One listener.
 
     Attributes:
@@ -33,14 +33,6 @@ class DoorListener(ABC):
         self._heard: deque[tuple[Item, int | None]] = deque()
         self._told = 0
         self._begin(channels)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.drop()
 
     def take(self, count: int) -> list[Item]:
         """Give the next things that are heard."""
@@ -89,10 +81,6 @@ class DoorListener(ABC):
     @abstractmethod
     def _listen(self) -> None:
         """Wait for something to be heard."""
-
-    @abstractmethod
-    def drop(self) -> None:
-        """Go away without a word."""
 
 
 class SocketIOListener(DoorListener):
