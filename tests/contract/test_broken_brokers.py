@@ -12,7 +12,7 @@ from oyez.errors import BrokerError
 from oyez.hub.broker import Deliver, Lose, Settle
 from oyez.hub.publication import EventId, Post, Publication
 from oyez.testing.broker_contract import BrokerOutageContract
-from oyez.testing.stage import Clock
+from oyez.testing.harness import Clock
 from tests.contract.journal import JournalBroker
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "write-a-broker.md"
@@ -319,7 +319,7 @@ def test_the_contract_finds_it(
     contract = Judge()
     contract.broker = broker
     with pytest.raises(AssertionError) as failure:
-        test(contract, stage=contract.open_stage(tmp_path))
+        test(contract, harness=contract.open_harness(tmp_path))
     assert complaint in "\n".join([str(failure.value), *getattr(failure.value, "__notes__", ())])
 
 
@@ -327,4 +327,4 @@ def test_the_contract_finds_a_broker_that_loses_events_when_it_is_killed(tmp_pat
     contract = Judge()
     contract.broker = Buffered
     with pytest.raises(AssertionError, match="settled events are missing"):
-        contract.test_what_was_settled_outlives_a_kill(contract.open_stage(tmp_path), tmp_path)
+        contract.test_what_was_settled_outlives_a_kill(contract.open_harness(tmp_path), tmp_path)

@@ -8,7 +8,7 @@ from oyez.brokers.sqlite.broker import SqliteBroker
 from oyez.brokers.sqlite.settings import SqliteSettings
 from oyez.hub.settings import HistorySettings
 from oyez.testing.broker_contract import BrokerContract, BrokerOutageContract
-from oyez.testing.stage import Clock
+from oyez.testing.harness import Clock
 
 
 class TestMemory(BrokerContract):

@@ -12,7 +12,7 @@ from oyez.brokers.rabbitmq.url import parse_amqp_url
 from oyez.hub.settings import HistorySettings
 from oyez.limits import LimitSettings
 from oyez.testing.broker_contract import BrokerOutageContract
-from oyez.testing.stage import Clock
+from oyez.testing.harness import Clock
 from tests.proxy import Proxy
 from tests.rabbitmq import RabbitMQ
 

@@ -15,7 +15,7 @@ from oyez.brokers.sqlite.file import SqliteFile
 from oyez.brokers.sqlite.settings import SqliteSettings
 from oyez.hub.publication import MAX_EVENT_ID, Channel, EventId, Post, Publication
 from oyez.hub.settings import HistorySettings
-from oyez.testing.stage import Clock
+from oyez.testing.harness import Clock
 from tests.sqlite_store import NAME, NOW_MS, ids, opened, query, rows
 
 HOUR_MS = 3_600_000

@@ -3,4 +3,4 @@
 import pytest
 
 # So that a failing assertion there shows what it compared, as one in a test file does.
-pytest.register_assert_rewrite("oyez.testing.broker_contract", "oyez.testing.kill", "oyez.testing.stage")
+pytest.register_assert_rewrite("oyez.testing.broker_contract", "oyez.testing.kill", "oyez.testing.harness")

@@ -13,13 +13,13 @@ from collections.abc import Callable
 
 from oyez.errors import BrokerError
 from oyez.hub.publication import Channel, EventId, Post
-from oyez.testing.stage import Stage
+from oyez.testing.harness import BrokerHarness
 
 _UNDER_WAY = 64
 _MOST_S = 60
 
 
-def kill_while_it_publishes(open_stage: Callable[[], Stage], settled: int) -> dict[EventId, Post]:
+def kill_while_it_publishes(open_harness: Callable[[], BrokerHarness], settled: int) -> dict[EventId, Post]:
     """Publish in a process of its own, and kill that (SIGKILL) when so many posts were settled.
 
     Returns:
@@ -32,7 +32,7 @@ def kill_while_it_publishes(open_stage: Callable[[], Stage], settled: int) -> di
         child = os.fork()
     if child == 0:
         os.close(reading)
-        _publish_and_tell(open_stage, writing)
+        _publish_and_report(open_harness, writing)
     os.close(writing)
     with open(reading, encoding="utf-8") as lines:
         told = []
@@ -58,20 +58,20 @@ def _post(number: int) -> Post:
     return Post(Channel(f"channel {number % 7}"), b'{"number":%d}' % number)
 
 
-def _publish_and_tell(open_stage: Callable[[], Stage], writing: int) -> None:
+def _publish_and_report(open_harness: Callable[[], BrokerHarness], writing: int) -> None:
     """Never return: this process is a copy of the one that runs the tests."""
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(_MOST_S)
-        asyncio.run(_publish_without_end(open_stage(), writing))
+        asyncio.run(_publish_without_end(open_harness(), writing))
     except BaseException:  # noqa: BLE001 - it is told to the parent
         os.write(writing, traceback.format_exc().encode())
     finally:
         os._exit(1)
 
 
-async def _publish_without_end(stage: Stage, writing: int) -> None:
-    await stage.start()
+async def _publish_without_end(harness: BrokerHarness, writing: int) -> None:
+    await harness.start()
     room = asyncio.Semaphore(_UNDER_WAY)
     for number in itertools.count():
         await room.acquire()
@@ -81,4 +81,4 @@ async def _publish_without_end(stage: Stage, writing: int) -> None:
             os.write(writing, line.encode())
             room.release()
 
-        stage.broker.publish([_post(number)], settle)
+        harness.broker.publish([_post(number)], settle)

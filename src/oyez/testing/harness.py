@@ -1,4 +1,4 @@
-"""A store on its stage, with the brokers that open it one after the other: what they were asked for, and what they did.
+"""A store under test: the brokers that open it one after the other, what they were asked for, and what they did.
 
 Knows the rules that hold at every moment. Must not know any broker.
 """
@@ -41,8 +41,8 @@ class Clock:
         return self.now
 
 
-class SceneError(Exception):
-    """What a poster's own function raises, in a scene that is about that."""
+class SettleError(Exception):
+    """What a poster's `settle` raises, in a test that is about that."""
 
 
 class Request:
@@ -71,14 +71,14 @@ class Request:
         return outcome
 
 
-class Stage:
+class BrokerHarness:
     """A store, and all that its brokers do.
 
     Args:
         make: makes a new broker on the store.
         clock: the hub's steady one.
         wall_clock: seconds since 1970.
-        patience_s: how long a scene may take.
+        patience_s: how long the steps of a test may take.
         refused_may_arrive: whether a post may be refused because only the store's answer got lost.
 
     Attributes:
@@ -117,21 +117,21 @@ class Stage:
         self._running = False
         self._made = 0
 
-    def play(self, scene: Coroutine[Any, Any, None]) -> None:
-        """Play a scene to its end in an event loop of its own; no rule may have been broken in it."""
+    def run(self, steps: Coroutine[Any, Any, None]) -> None:
+        """Take the steps of a test in an event loop of their own; no rule may have been broken in them."""
         __tracebackhide__ = True
         try:
-            asyncio.run(self._play(scene))
+            asyncio.run(self._run(steps))
         except AssertionError as error:
             if self.faults:
                 error.add_note(self._describe_faults())
-            raise error.with_traceback(_from_scene(error.__traceback__)) from None
+            raise error.with_traceback(_from_steps(error.__traceback__)) from None
         assert not self.faults, self._describe_faults()
 
-    async def _play(self, scene: Coroutine[Any, Any, None]) -> None:
+    async def _run(self, steps: Coroutine[Any, Any, None]) -> None:
         asyncio.get_running_loop().set_exception_handler(self._note_error)
         try:
-            await asyncio.wait_for(scene, self._patience_s)
+            await asyncio.wait_for(steps, self._patience_s)
         except TimeoutError:
             unsettled = sum(request.first is None for request in self.requests)
             raise AssertionError(
@@ -139,7 +139,7 @@ class Stage:
                 " never settled"
             ) from None
         finally:
-            if self._running:  # the scene was cut short: what is said of that counts, and not how the stop went
+            if self._running:  # the steps were cut short: what is said of that counts, and not how the stop went
                 self._running = False
                 with contextlib.suppress(Exception):
                     await asyncio.wait_for(self.broker.stop(), self._patience_s)
@@ -195,7 +195,7 @@ class Stage:
         return [Post(Channel(channel), b'{"n":%d}' % (first + place)) for place, channel in enumerate(channels)]
 
     def publish(self, *posts: Post, then: Callable[[], object] = lambda: None) -> Request:
-        """Publish; ``then`` is called in the call that settles it, and may raise `SceneError`."""
+        """Publish; ``then`` is called in the call that settles it, and may raise `SettleError`."""
         request = Request(posts)
         self.requests.append(request)
 
@@ -206,7 +206,7 @@ class Stage:
                 self.settled.append(request)
                 then()
 
-        with contextlib.suppress(SceneError):  # a broker that settles at once may let it pass: it is the poster's own
+        with contextlib.suppress(SettleError):  # a broker that settles at once may let it pass: it is the poster's own
             self.broker.publish(posts, settle)
         return request
 
@@ -254,12 +254,12 @@ class Stage:
             self.faults.append(f"last_id() is {self.broker.last_id()} when a post is settled with {max(ids)}")
 
 
-def _from_scene(trace: TracebackType | None) -> TracebackType | None:
-    """Leave the event loop's own lines out of what pytest shows."""
-    step = trace
-    while step is not None and step.tb_frame.f_code.co_name != "scene":
-        step = step.tb_next
-    return step or trace
+def _from_steps(trace: TracebackType | None) -> TracebackType | None:
+    """Leave the event loop's own lines out of what pytest shows: a test's coroutine is called ``steps``."""
+    inner = trace
+    while inner is not None and inner.tb_frame.f_code.co_name != "steps":
+        inner = inner.tb_next
+    return inner or trace
 
 
 def _content(event: Post | Publication) -> tuple[Channel, bytes | None, tuple[bytes, ...]]:
