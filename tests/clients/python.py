@@ -62,7 +62,22 @@ class PythonClient:
         return session
 
 
-class ThreadedSession:
+class BlockingSession:
+    """A client that sends, and waits for an answer, in the thread of the test."""
+
+    _client: Any
+
+    def emit(self, event: str, *args: object) -> None:
+        self._client.emit(event, args)
+
+    def call(self, event: str, *args: object) -> Any:
+        return self._client.call(event, args, timeout=PATIENCE_S)
+
+    def __enter__(self) -> Self:
+        return self
+
+
+class ThreadedSession(BlockingSession):
     """socketio.Client: threads call the handlers."""
 
     def __init__(self, follower: Follower) -> None:
@@ -85,15 +100,6 @@ class ThreadedSession:
     def _on_event(self, event: str, data: Any) -> None:
         self._follower.note(event, data)
         self.inbox.put(event, data)
-
-    def emit(self, event: str, *args: object) -> None:
-        self._client.emit(event, args)
-
-    def call(self, event: str, *args: object) -> Any:
-        return self._client.call(event, args, timeout=PATIENCE_S)
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._client.disconnect()
@@ -148,7 +154,7 @@ class AsyncSession:
         self._loop.close()
 
 
-class SimpleSession:
+class SimpleSession(BlockingSession):
     """socketio.SimpleClient: no handlers; whoever uses it fetches the events, here a thread."""
 
     def __init__(self, follower: Follower) -> None:
@@ -191,15 +197,6 @@ class SimpleSession:
         self.inbox.put("connect")
         for event, argument in self._follower.requests():
             self._client.emit(event, argument)
-
-    def emit(self, event: str, *args: object) -> None:
-        self._client.emit(event, args)
-
-    def call(self, event: str, *args: object) -> Any:
-        return self._client.call(event, args, timeout=PATIENCE_S)
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._closing.set()
