@@ -1,14 +1,22 @@
 """Does the tools' way to a server end in time, and name what is wrong with it?"""
 
+import socket
+import ssl
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Thread
 
 import pytest
 from websockets.sync.server import ServerConnection
 
+from oyez.probe.exchange import ask
 from oyez.probe.failures import Closed, Kind, NotOpened, Trouble
 from oyez.probe.place import parse_place
 from oyez.probe.socketio import by_polling
 from oyez.probe.websocket import opened
+from tests.certificate import make_certificate
 from tests.peer import always, answer, peers
 from tests.ports import free_port
 from tests.websocket_server import Behaviour, websocket_server
@@ -68,3 +76,36 @@ def test_frames_of_bytes_are_passed_over_and_a_wait_ends_in_time() -> None:
         with pytest.raises(Trouble) as caught:
             link.receive()
     assert caught.value.kind is Kind.SILENT
+
+
+@contextmanager
+def trickling_server(certificate: Path | None) -> Iterator[int]:
+    """Answer one request with a head that has no end, a byte every 20 ms."""
+
+    def answer_slowly() -> None:
+        with suppress(OSError):
+            connection, _ = listening.accept()
+            if certificate is not None:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.load_cert_chain(certificate)
+                connection = context.wrap_socket(connection, server_side=True)
+            with connection:
+                while True:
+                    connection.sendall(b"x")
+                    time.sleep(0.02)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = Thread(target=answer_slowly)
+        thread.start()
+        yield listening.getsockname()[1]
+    thread.join()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_an_answer_that_trickles_is_cut_in_time(scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate = make_certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with trickling_server(certificate if scheme == "https" else None) as port:
+        with pytest.raises(Trouble) as caught:
+            ask(parse_place(f"{scheme}://127.0.0.1:{port}"), "/", limit_s=0.5)
+        assert caught.value.kind is Kind.SILENT

@@ -10,6 +10,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from threading import Timer
 
 from oyez.client.names import Address, look_up
@@ -27,11 +28,15 @@ def connected(place: Place, until: float) -> Iterator[socket.socket]:
 
     What goes wrong on it inside the ``with`` is turned into Trouble as well.
     """
-    with explained(place, until), dial(place, until) as plain, _cut_off(plain, until):
+    with explained(place, until), dial(place, until) as plain:
         if not place.secure:
-            yield plain
+            with _cut_off(plain, until):
+                yield plain
             return
-        with ssl.create_default_context().wrap_socket(plain, server_hostname=place.host) as secured:
+        wrap = partial(ssl.create_default_context().wrap_socket, server_hostname=place.host)
+        # TLS takes the plain socket's descriptor over, so what is cut is the one that has it, from the handshake on.
+        with wrap(plain, do_handshake_on_connect=False) as secured, _cut_off(secured, until):
+            secured.do_handshake()
             yield secured
 
 
