@@ -131,6 +131,7 @@ def check_complete(site: JudgeSite, pages: dict[str, Page]) -> None:
         expect(page.locator("#view")).to_have_text(site.complete()[name], timeout=2000 * PATIENCE_S)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", ["lqdoj", "dmoj-poll", "dmoj-new"])
 def test_pages_show_what_happens_and_are_complete_after_the_daemon_was_killed(
     world: World, site: JudgeSite, pages: Pages, dialect: str

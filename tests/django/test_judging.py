@@ -4,6 +4,8 @@ import threading
 from itertools import count
 from pathlib import Path
 
+import pytest
+
 from oyez.client import Event, listen
 from oyez.django import events
 from tests.conftest import StartDaemon
@@ -13,6 +15,7 @@ from tests.inbox import PATIENCE_S, Inbox
 CHANNEL = "sub_judged"
 
 
+@pytest.mark.slow
 def test_a_judging_arrives_whole_over_a_kill_an_absence_and_a_restart(
     start_daemon: StartDaemon, tmp_path: Path
 ) -> None:

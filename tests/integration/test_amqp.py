@@ -255,6 +255,7 @@ def test_a_post_that_no_queue_takes_finds_out_and_a_gap_is_told(rabbitmq: Rabbit
     run(scene())
 
 
+@pytest.mark.slow
 def test_a_full_server_is_noticed_long_before_the_next_heartbeat(rabbitmq: RabbitMQ, exchange: str) -> None:
     async def scene() -> None:
         async with Site(rabbitmq.url(exchange, "&heartbeat=3600")) as site:
@@ -270,6 +271,7 @@ def test_a_full_server_is_noticed_long_before_the_next_heartbeat(rabbitmq: Rabbi
     run(scene())
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_and_comes_back(rabbitmq: RabbitMQ, exchange: str) -> None:
     async def scene() -> None:
         async with Site(rabbitmq.url(exchange)) as site:

@@ -47,6 +47,7 @@ def daemon(tmp_path: Path) -> Iterator[DaemonWithClock]:
         yield daemon
 
 
+@pytest.mark.slow
 def test_a_clock_that_jumps_costs_no_event(daemon: DaemonWithClock) -> None:
     before = daemon.post_some(6)
     daemon.clock.set(400 * DAY_S)

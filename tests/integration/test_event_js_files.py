@@ -38,6 +38,7 @@ def test_what_is_served_and_collected_is_what_the_source_makes(tmp_path: Path) -
     assert {path.name for path in (tmp_path / "served").iterdir()} == set(BUILT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("project", [".", "source"])
 def test_its_types_are_what_pages_need_and_its_source_keeps(project: str) -> None:
     command = ["node", str(NODE / "node_modules/typescript/bin/tsc"), "--project", str(NODE / "types" / project)]
