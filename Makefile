@@ -92,11 +92,11 @@ $(VENV)/newest/.done: pyproject.toml | $(VENV)/.dev
 	@touch $@
 
 # What both parts need is a prerequisite here too: `make --jobs=2 check test` must not install it twice at once.
-test: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## install what the tests need, then run them all: ten minutes on two cores
+test: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## install what the tests need, then run them all: a quarter of an hour on two cores
 	@$(MAKE) --no-print-directory test-fast
 	@$(MAKE) --no-print-directory test-slow
 
-test-fast: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## what takes less than five minutes of it
+test-fast: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## what takes five minutes of it
 	@$(BIN)/python tests/system_packages.py
 	@$(BIN)/python -m pytest -n 3 --dist worksteal -m 'not slow'
 

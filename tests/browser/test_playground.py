@@ -27,6 +27,8 @@ from tests.daemon import Daemon
 from tests.integration.links import SUCCESS, eventually, listen, metrics
 from tests.nginx import FORWARDED, UPGRADE, Nginx, location, pass_to
 
+pytestmark = pytest.mark.slow
+
 through_each_door = pytest.mark.parametrize("door", DOORS)
 
 
@@ -113,7 +115,6 @@ def test_examples_are_posted(page: Page) -> None:
         expect(messages(page, number).first).to_contain_text(f'"type": "{name}"')
 
 
-@pytest.mark.slow
 @pytest.mark.firefox
 @through_each_door
 def test_a_cut_link_catches_up_without_loss_or_double(page: Page, door: str) -> None:
@@ -134,7 +135,6 @@ def test_a_cut_link_catches_up_without_loss_or_double(page: Page, door: str) -> 
     expect(counts(page, THREE)).to_have_text("4 events · 0 gaps")
 
 
-@pytest.mark.slow
 @through_each_door
 def test_a_restart_is_survived_and_its_gap_is_shown_once(visit: Visit, start_daemon: StartDaemon, door: str) -> None:
     daemon = start_daemon("--dev")
@@ -156,7 +156,6 @@ def test_a_restart_is_survived_and_its_gap_is_shown_once(visit: Visit, start_dae
     expect(gap).to_have_count(1)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("door", ["raw WebSocket", "event stream"])
 def test_a_crash_is_noticed(visit: Visit, start_daemon: StartDaemon, door: str) -> None:
     daemon = start_daemon("--dev")
