@@ -14,6 +14,8 @@ from tests.proxy import Proxy
 from tests.raw import request
 from tests.scenarios import new_channel
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def daemon(short_daemon: Daemon) -> Daemon:

@@ -21,6 +21,8 @@ from tests.ports import free_port
 from tests.raw import dial, request
 from tests.sandbox import environment
 
+pytestmark = pytest.mark.slow
+
 _PIPE_BYTES = 4096  # the smallest there is: less than what a start says
 
 # Brokers whose posts or whose end the daemon waits for in vain.

@@ -12,6 +12,8 @@ from tests.integration.hostile.test_links import flood_for
 from tests.integration.links import eventually, metrics, rss_mb
 from tests.raw import Call, dial, frame, request, text_frame, upgrade_request
 
+pytestmark = pytest.mark.slow
+
 COMMAND = b'{"command":"last-msg"}'
 
 OPENERS: dict[str, Callable[[Daemon], RawLink]] = {

@@ -11,6 +11,8 @@ from tests.integration.bystanders import refusals
 from tests.integration.links import SUCCESS, Link, Poller, Sender, eventually, listen, metrics, rss_mb
 from tests.raw import NO_CODE, Polling, WebSocket, dial, frame, read_to_end, request, text_frame, upgrade_request
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("data", "code"),

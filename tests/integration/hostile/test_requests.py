@@ -16,6 +16,8 @@ from tests.raw import (
     upgrade_request,
 )
 
+pytestmark = pytest.mark.slow
+
 # --- packets that killed the daemon of old ----------------------------------------------------------------------------
 
 
