@@ -5,7 +5,7 @@ Knows the terminal. Must not know what was checked, nor how.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar
 
@@ -74,11 +74,11 @@ class Report(Generic[R]):
 
 
 class JsonReport(Report[R]):
-    """One object at the end: ``{"ok": bool, …}``, with the members that `describe` makes of all results."""
+    """One object at the end: ``{"ok": bool, …}``, with the members that `describe` makes of the report itself."""
 
     def __init__(
         self,
-        describe: Callable[[Sequence[R]], Mapping[str, object]],
+        describe: Callable[[Report[R]], Mapping[str, object]],
         progress: Console,
         *,
         needs_success: bool = False,
@@ -88,4 +88,4 @@ class JsonReport(Report[R]):
 
     def conclude(self) -> None:
         """Print the object, in one line."""
-        print_line(json.dumps({"ok": self.is_well, **self._describe(self.results)}))
+        print_line(json.dumps({"ok": self.is_well, **self._describe(self)}))

@@ -3,7 +3,7 @@
 Knows outcomes and the terminal. Must not know what a step does.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 
 from rich.table import Table
@@ -93,7 +93,7 @@ def choose_report(*, as_json: bool) -> Report[Outcome]:
     return JsonReport(_describe, make_console(quiet=True)) if as_json else StepReport()
 
 
-def _describe(outcomes: Sequence[Outcome]) -> dict[str, object]:
+def _describe(report: Report[Outcome]) -> dict[str, object]:
     """Make ``{"steps": [{"title", "status", "note", "codes"}, …], "findings": [{"code", "weight", …}, …]}``."""
     steps = [
         {
@@ -102,9 +102,9 @@ def _describe(outcomes: Sequence[Outcome]) -> dict[str, object]:
             "note": outcome.note,
             "codes": [finding.code for finding in outcome.findings],
         }
-        for outcome in outcomes
+        for outcome in report.results
     ]
-    return {"steps": steps, "findings": [asdict(finding) for outcome in outcomes for finding in outcome.findings]}
+    return {"steps": steps, "findings": [asdict(finding) for outcome in report.results for finding in outcome.findings]}
 
 
 def take_steps(steps: Iterable[tuple[str, Callable[[], Outcome]]], report: Report[Outcome]) -> bool:

@@ -6,7 +6,7 @@ It must not know how anything is found out.
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from rich.console import Console, Group
 from rich.table import Table
@@ -103,7 +103,7 @@ def choose_report(url: str, began: float, *, as_json: bool) -> Report[Result]:
     """Make the report for where the output goes; `began` is the time of the steady clock when the run did."""
     if as_json:
         progress = make_console(stderr=True, quiet=sys.stderr is None or not sys.stderr.isatty())
-        return JsonReport(lambda results: _describe(url, results), progress, needs_success=True)
+        return JsonReport(lambda report: _describe(url, report), progress, needs_success=True)
     is_terminal = sys.stdout is not None and sys.stdout.isatty()
     return TableReport(make_console(), began) if is_terminal else PlainReport(began)
 
@@ -127,13 +127,13 @@ def _shorten(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text)} characters)"
 
 
-def _describe(url: str, results: Sequence[Result]) -> dict[str, object]:
+def _describe(url: str, report: Report[Result]) -> dict[str, object]:
     """Make ``{"url", "counts": {status: number}, "checks": [{"door", "code", "outcome", "sentence", "ms", …}, …]}``."""
-    counts = Counter(result.status for result in results)
+    counts = report.counts
     return {
         "url": url,
         "counts": {status: counts[status] for status in _STYLES},
-        "checks": [_describe_one(result) for result in results],
+        "checks": [_describe_one(result) for result in report.results],
     }
 
 
