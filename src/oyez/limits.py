@@ -1,12 +1,23 @@
 """How much one peer, or all of them together, may ask for: the settings that every part is held to.
 
-Knows numbers. Must not know what is counted, nor where.
+Knows numbers and rates. Must not know what is counted, nor where.
 """
 
 from dataclasses import dataclass
 from typing import Annotated
 
-from oyez.setting import Setting, seconds
+from oyez.access.ip_addresses import NETWORKS, is_network
+from oyez.setting import Setting, rate, seconds
+
+OBSERVABLE = (
+    "max_connections_per_address",
+    "connects_per_second_per_address",
+    "commands_per_second_per_connection",
+    "commands_per_second_per_address",
+    "replay_bytes_per_second_per_address",
+    "auth_failures_per_minute",
+)
+"""Limits that can be told to count only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +27,34 @@ class LimitSettings:
     max_connections: Annotated[
         int, Setting("Listeners connected at once; 0 derives it from the open-file limit.", unit="listeners")
     ] = 0
+    max_connections_per_address: Annotated[
+        int,
+        Setting("Listeners connected at once from one address; 0: half of those that fit.", unit="listeners"),
+    ] = 0
+    connects_per_second_per_address: Annotated[str, rate("Connects from one address.", "connects")] = "200 burst 4000"
+    commands_per_second_per_connection: Annotated[
+        str, rate("What one listener may ask for before it has to wait, weighed.", "commands")
+    ] = "50 burst 500"
+    commands_per_second_per_address: Annotated[
+        str, rate("What all listeners of one address may ask for before they have to wait, weighed.", "commands")
+    ] = "2000 burst 20000"
+    replay_bytes_per_second_per_address: Annotated[
+        str, rate("Old events that are sent to one address before the rest has to wait.", "bytes")
+    ] = "4194304 burst 33554432"
+    exempt_networks: Annotated[
+        tuple[str, ...],
+        Setting(
+            "Addresses that may have all there is, such as a site's own machines.", valid=is_network, form=NETWORKS
+        ),
+    ] = ()
+    observe: Annotated[
+        tuple[str, ...],
+        Setting(
+            "Limits of this table that only count what they would refuse.",
+            valid=OBSERVABLE.__contains__,
+            form="names of limits: " + ", ".join(OBSERVABLE),
+        ),
+    ] = ()
     max_subscriptions: Annotated[int, Setting("Channels in the filter of one listener.", unit="channels", low=1)] = 10
     max_channel_length: Annotated[int, Setting("Length of a channel's name.", unit="UTF-16 units", low=1)] = 100
     max_receiver_message_bytes: Annotated[int, Setting("Size of one message from a listener.", unit="bytes", low=1)] = (

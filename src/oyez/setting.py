@@ -7,6 +7,7 @@ setting by name, nor where values come from.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 MASK = "***"
 """What is shown in place of a key or a password."""
@@ -36,6 +37,7 @@ class Setting:
         problem: says of a text what would be right; returns nothing when the text is.
         flag: whether `oyez serve` has a flag for it.
         secret: whether its value is never shown.
+        may_be_number: whether a text may be written as a number in the file.
     """
 
     doc: str
@@ -48,6 +50,7 @@ class Setting:
     problem: Callable[[str], str] | None = None
     flag: bool = False
     secret: bool = False
+    may_be_number: bool = False
 
     def expected(self, default: object, value: object = None) -> str:
         """Return in words which values are right for a setting with this default, instead of the given one."""
@@ -93,6 +96,45 @@ class Setting:
 def seconds(doc: str, *, low: float = 0.001, high: float = DAY_S) -> Setting:
     """Describe a time in seconds, of a thousandth or more, since the wire counts in milliseconds."""
     return Setting(doc, unit="seconds", low=low, high=high)
+
+
+class Rate(NamedTuple):
+    """So much a second for ever, and so much at once after a quiet time."""
+
+    per_second: float
+    burst: float
+
+
+_RATE_FORM = 'a rate and what may come at once, such as "50 burst 500"; a number alone is both'
+_RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(?: +burst +([0-9]+(?:\.[0-9]+)?))?", re.ASCII)
+
+
+def rate(doc: str, unit: str) -> Setting:
+    """Describe a rate of so many a second, with a burst: a text that `parse_rate` reads."""
+    return Setting(doc, unit=f"{unit} a second", problem=_problem_of_rate, form=_RATE_FORM, may_be_number=True)
+
+
+def parse_rate(text: str) -> Rate:
+    """Read ``"50 burst 500"``; ``"50"`` is fifty a second, and fifty at once.
+
+    Raises:
+        ValueError: it is none, or no whole one would ever be there.
+    """
+    found = _RATE.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(_RATE_FORM)
+    parsed = Rate(float(found[1]), float(found[2] or found[1]))
+    if not (0 < parsed.per_second <= _LARGEST and 1 <= parsed.burst <= _LARGEST):
+        raise ValueError("a rate above 0, and a burst of at least 1")
+    return parsed
+
+
+def _problem_of_rate(text: str) -> str:
+    try:
+        parse_rate(text)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def is_path(text: str) -> bool:
