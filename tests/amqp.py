@@ -14,9 +14,10 @@ from typing import Any, Self
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
 
-from oyez.brokers.rabbitmq.broker import AmqpBroker
+from oyez.brokers.rabbitmq.broker import SETTLE_TIMEOUT_S, AmqpBroker
 from oyez.brokers.rabbitmq.connection import ANSWER_TIMEOUT_S
-from oyez.brokers.rabbitmq.url import parse_amqp_url
+from oyez.brokers.rabbitmq.intake import IntakeContext
+from oyez.brokers.rabbitmq.url import AmqpUrl, parse_amqp_url
 from oyez.errors import BrokerError
 from oyez.hub.history import History
 from oyez.hub.hub import Hub
@@ -43,11 +44,12 @@ class Site:
 
     def __init__(
         self,
-        url: str,
+        url: str | AmqpUrl,
         *,
         limits: LimitSettings = LIMITS,
         wall_clock: Callable[[], float] = time.time,
         answer_timeout_s: float = ANSWER_TIMEOUT_S,
+        settle_timeout_s: float = SETTLE_TIMEOUT_S,
     ) -> None:
         self.delivered: list[Publication] = []
         self.lost: list[EventId] = []
@@ -55,12 +57,10 @@ class Site:
         self.horizon = EventId(0)
         self._happened = asyncio.Event()
         self.broker = AmqpBroker(
-            parse_amqp_url(url),
-            limits,
-            HISTORY,
-            self._note,
-            wall_clock=wall_clock,
+            parse_amqp_url(url) if isinstance(url, str) else url,
+            IntakeContext(limits, HISTORY, self._note, wall_clock=wall_clock),
             answer_timeout_s=answer_timeout_s,
+            settle_timeout_s=settle_timeout_s,
         )
         self.history = History(HISTORY)
         self.hub = Hub(

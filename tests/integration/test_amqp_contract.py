@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from oyez.brokers.rabbitmq.broker import AmqpBroker
+from oyez.brokers.rabbitmq.intake import IntakeContext
 from oyez.brokers.rabbitmq.url import parse_amqp_url
 from oyez.hub.settings import HistorySettings
 from oyez.limits import LimitSettings
@@ -37,10 +38,9 @@ class TestExchange(BrokerOutageContract):
         self.rabbitmq.declare(name)
         self.proxies.append(Proxy(self.rabbitmq.port).__enter__())
         url = self.rabbitmq.url(name, self.query.format(name=name), port=self.proxies[-1].port)
-        limits, history = LimitSettings(), HistorySettings(ttl_s=10**5)
-        return AmqpBroker(
-            parse_amqp_url(url), limits, history, lambda reason, detail: None, clock=clock, wall_clock=wall_clock
-        )
+        history = HistorySettings(ttl_s=10**5)
+        context = IntakeContext(LimitSettings(), history, lambda reason, detail: None, clock, wall_clock)
+        return AmqpBroker(parse_amqp_url(url), context)
 
     def break_store(self) -> None:
         self.proxies[-1].cut()

@@ -115,10 +115,12 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it() -> None:
         sys.modules["aiormq"] = None  # as if it were not there
         from oyez.brokers.rabbitmq.url import parse_amqp_url
         from oyez.brokers.rabbitmq import open_amqp
+        from oyez.brokers.rabbitmq.intake import IntakeContext
         from oyez.config.tree import Settings
         from oyez.errors import ConfigError
         try:
-            open_amqp(parse_amqp_url("amqp://u:SECRET@mq/?exchange=ws"), Settings().limits, Settings().history, print)
+            context = IntakeContext(Settings().limits, Settings().history, print)
+            open_amqp(parse_amqp_url("amqp://u:SECRET@mq/?exchange=ws"), context)
         except ConfigError as error:
             print(json.dumps([error.key, str(error)]))
         """

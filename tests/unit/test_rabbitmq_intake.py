@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from oyez.brokers.rabbitmq.ids import US_PER_S, IdSequence
-from oyez.brokers.rabbitmq.intake import Intake
+from oyez.brokers.rabbitmq.intake import Intake, IntakeContext
 from oyez.brokers.rabbitmq.pending import TIMEOUT_S, PendingPosts
 from oyez.errors import BrokerError
 from oyez.hub.publication import Channel, EventId, Post, Publication
@@ -32,11 +32,13 @@ class Scene:
         self.intake = Intake(
             IdSequence(SKEW_S),
             self.pending,
-            LimitSettings(max_channel_length=10, max_sender_message_bytes=1000),
-            HistorySettings(ttl_s=600.0),
-            lambda reason, _: self.notes.append(reason),
-            clock=Clock(100.0),
-            wall_clock=lambda: NOW_S,
+            IntakeContext(
+                LimitSettings(max_channel_length=10, max_sender_message_bytes=1000),
+                HistorySettings(ttl_s=600.0),
+                lambda reason, _: self.notes.append(reason),
+                clock=Clock(100.0),
+                wall_clock=lambda: NOW_S,
+            ),
         )
         self.intake.open(deliver or self.delivered.extend, self.lost.append)
 

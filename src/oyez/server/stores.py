@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from oyez.brokers.memory import MemoryBroker
 from oyez.brokers.rabbitmq import open_amqp
+from oyez.brokers.rabbitmq.intake import IntakeContext
 from oyez.brokers.rabbitmq.url import AmqpUrl
 from oyez.brokers.sqlite.broker import SqliteBroker
 from oyez.config.broker_url import MemoryUrl, PluginUrl, parse_broker_url, plugins
@@ -36,7 +37,7 @@ def open_store(settings: Settings, note: Callable[[str, str], None]) -> Broker:
     if isinstance(url, PluginUrl):
         return _open_plugin(url)
     if isinstance(url, AmqpUrl):
-        return open_amqp(url, settings.limits, settings.history, note)
+        return open_amqp(url, IntakeContext(settings.limits, settings.history, note))
     return SqliteBroker(url.path, synced=url.synced, settings=settings.sqlite, history=settings.history)
 
 

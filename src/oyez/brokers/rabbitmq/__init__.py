@@ -9,20 +9,16 @@ from oyez.brokers.rabbitmq.url import AmqpUrl
 from oyez.errors import UnusableError
 
 if TYPE_CHECKING:  # whoever reads a URL need not wait for the hub
-    from oyez.brokers.rabbitmq.intake import Note
+    from oyez.brokers.rabbitmq.intake import IntakeContext
     from oyez.hub.broker import Broker
-    from oyez.hub.settings import HistorySettings
-    from oyez.limits import LimitSettings
 
 
-def open_amqp(url: AmqpUrl, limits: "LimitSettings", history: "HistorySettings", note: "Note") -> "Broker":
+def open_amqp(url: AmqpUrl, context: "IntakeContext") -> "Broker":
     """Make the broker of a URL; it connects when it starts.
 
     Args:
         url: where, and what.
-        limits: how large events may be.
-        history: how old the events are that are read back at the start.
-        note: told of each bad record and each wrong clock: a reason, and a detail for the log.
+        context: what the daemon says about the events.
 
     Raises:
         UnusableError: the library is not installed.
@@ -36,4 +32,4 @@ def open_amqp(url: AmqpUrl, limits: "LimitSettings", history: "HistorySettings",
             f"amqp://{url.server}",
             f"its library is not installed ({error}): pip install '/path/to/oyez[amqp]', with the path of a checkout",
         ) from error
-    return AmqpBroker(url, limits, history, note)
+    return AmqpBroker(url, context)

@@ -13,7 +13,7 @@ from oyez.backoff import Backoff
 from oyez.brokers.rabbitmq.connection import ANSWER_TIMEOUT_S, AmqpConnection
 from oyez.brokers.rabbitmq.exchange import ExchangeFeed, Feed
 from oyez.brokers.rabbitmq.ids import IdSequence
-from oyez.brokers.rabbitmq.intake import Intake, Note
+from oyez.brokers.rabbitmq.intake import Intake, IntakeContext
 from oyez.brokers.rabbitmq.pending import PendingPosts
 from oyez.brokers.rabbitmq.posting import Message
 from oyez.brokers.rabbitmq.stream import StreamFeed
@@ -21,15 +21,13 @@ from oyez.brokers.rabbitmq.url import AmqpUrl
 from oyez.errors import BrokerError
 from oyez.hub.broker import Deliver, Lose, Settle
 from oyez.hub.publication import EventId, Post
-from oyez.hub.settings import HistorySettings
-from oyez.limits import LimitSettings
 from oyez.wire import amqp_records
 
 logger = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S = 0.1  # before another try to connect; twice as long after each
 _LONGEST_PAUSE_S = 5.0
-_SETTLE_TIMEOUT_S = 2.0  # at a stop; the daemon names a store that takes 2.5 s to close
+SETTLE_TIMEOUT_S = 2.0  # the daemon names a store that takes 2.5 s to close
 _LOG_INTERVAL_S = 60.0
 
 T = TypeVar("T")
@@ -40,35 +38,30 @@ class AmqpBroker:
 
     Args:
         url: where, and what.
-        limits: how large events may be.
-        history: how old the events are that are read back at the start.
-        note: told of each bad record and each wrong clock.
-        clock: the hub's clock.
-        wall_clock: seconds since the epoch.
+        context: what the daemon says about the events.
         answer_timeout_s: how long the server may take for an answer, other than to a post.
+        settle_timeout_s: how long a stop waits for posts that are pending.
     """
 
     def __init__(
         self,
         url: AmqpUrl,
-        limits: LimitSettings,
-        history: HistorySettings,
-        note: Note,
+        context: IntakeContext,
         *,
-        clock: Callable[[], float] = time.monotonic,
-        wall_clock: Callable[[], float] = time.time,
         answer_timeout_s: float = ANSWER_TIMEOUT_S,
+        settle_timeout_s: float = SETTLE_TIMEOUT_S,
     ) -> None:
         self._url = url
         self._answer_timeout_s = answer_timeout_s
-        self._max_body_bytes = amqp_records.longest_body(limits.max_sender_message_bytes)
+        self._settle_timeout_s = settle_timeout_s
+        self._max_body_bytes = context.max_body_bytes
         self._ids = IdSequence(url.skew_s)
         self._pending = PendingPosts()
-        self._intake = Intake(self._ids, self._pending, limits, history, note, clock=clock, wall_clock=wall_clock)
+        self._intake = Intake(self._ids, self._pending, context)
         self._feed: Feed = (
             ExchangeFeed(self._intake)
             if url.stream is None
-            else StreamFeed(self._intake, url.stream, history.ttl_s, self._ids.allowance)
+            else StreamFeed(self._intake, url.stream, context.history.ttl_s, self._ids.allowance)
         )
         self._connection: AmqpConnection | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -133,7 +126,7 @@ class AmqpBroker:
         """Wait a moment for posts that are pending, settle the others with an error, and close the connection."""
         try:
             if self._connection is not None:
-                async with asyncio.timeout(_SETTLE_TIMEOUT_S):
+                async with asyncio.timeout(self._settle_timeout_s):
                     await self._pending.idle()
         except TimeoutError:
             problem = f"RabbitMQ at {self._url.server} has not answered all posts"

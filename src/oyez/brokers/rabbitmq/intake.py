@@ -7,6 +7,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from oyez.brokers.clocks import as_id
 from oyez.brokers.rabbitmq.ids import US_PER_S, IdSequence
@@ -26,42 +27,52 @@ Note = Callable[[str, str], None]
 """Told what somebody did wrong: a reason that is counted, and a detail for the log."""
 
 
+@dataclass(frozen=True, slots=True)
+class IntakeContext:
+    """What the daemon says about the events of an exchange.
+
+    Attributes:
+        limits: how large a record may be.
+        history: how old an event may be that is read back.
+        note: told of records that are passed over, and of wrong clocks.
+        clock: the hub's clock.
+        wall_clock: seconds since the epoch.
+    """
+
+    limits: LimitSettings
+    history: HistorySettings
+    note: Note
+    clock: Callable[[], float] = time.monotonic
+    wall_clock: Callable[[], float] = time.time
+
+    @property
+    def max_body_bytes(self) -> int:
+        """How long a record may be."""
+        return amqp_records.longest_body(self.limits.max_sender_message_bytes)
+
+
 class Intake:
     """The one road from an exchange to the hub.
 
     Args:
         ids: the daemon's sequence.
         pending: own posts that are to come back.
-        limits: how large a record may be.
-        history: how old an event may be that is read back.
-        note: told of records that are passed over, and of wrong clocks.
-        clock: the hub's clock.
-        wall_clock: seconds since the epoch.
+        context: what the daemon says about them.
 
     Attributes:
         catching_up: events are older than this moment: how old, their ids say.
         horizon: what has an id up to this one is not delivered.
     """
 
-    def __init__(
-        self,
-        ids: IdSequence,
-        pending: PendingPosts,
-        limits: LimitSettings,
-        history: HistorySettings,
-        note: Note,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        wall_clock: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, ids: IdSequence, pending: PendingPosts, context: IntakeContext) -> None:
         self._ids = ids
         self._pending = pending
-        self._max_channel_length = limits.max_channel_length
-        self._max_body_bytes = amqp_records.longest_body(limits.max_sender_message_bytes)
-        self._oldest_s = history.ttl_s
-        self._note = note
-        self._clock = clock
-        self._wall_clock = wall_clock
+        self._max_channel_length = context.limits.max_channel_length
+        self._max_body_bytes = context.max_body_bytes
+        self._oldest_s = context.history.ttl_s
+        self._note = context.note
+        self._clock = context.clock
+        self._wall_clock = context.wall_clock
         self._prefix = f"{_DAEMONS}{uuid.uuid4().hex}-"
         self._deliver: Deliver | None = None
         self._lose: Lose | None = None

@@ -43,7 +43,7 @@ class AmqpUrl:
     exchange: str
     stream: str | None
     skew_s: float
-    heartbeat_s: int
+    heartbeat_s: float
     server: str
     user: str
     vhost: str
