@@ -67,6 +67,6 @@ def hasty() -> Iterator[Echo]:
 
 @pytest.fixture(scope="session")
 def echo() -> Iterator[Echo]:
-    """Pings after a minute, so that a test on a busy machine need not answer."""
-    with running("--ping-interval", "60") as echo:
+    """Pings and wants polls after a minute, so that a test on a busy machine need do neither."""
+    with running("--ping-interval", "60", "--ping-timeout", "60") as echo:
         yield echo

@@ -156,10 +156,10 @@ class Callbacks:
         """The suites break rules on purpose."""
 
 
-async def serve(port: int, ping_interval_s: float = PING_INTERVAL_S) -> None:
+async def serve(port: int, ping_interval_s: float = PING_INTERVAL_S, ping_timeout_s: float = PING_TIMEOUT_S) -> None:
     limits = LimitSettings(max_receiver_message_bytes=MAX_PAYLOAD_BYTES, max_sender_message_bytes=MAX_PAYLOAD_BYTES)
     callbacks = Callbacks(Ticker(resolution_s=0.005), limits)
-    settings = SocketioSettings(ping_interval_s=ping_interval_s, ping_timeout_s=PING_TIMEOUT_S)
+    settings = SocketioSettings(ping_interval_s=ping_interval_s, ping_timeout_s=ping_timeout_s)
     for path, app in (("/engine.io/", EngineEcho), ("/socket.io/", SocketEcho)):
         callbacks.apps[path] = EngineHttp(EngineServer(settings, limits, callbacks.ticker, app, callbacks.note))
     routes = [Route(path + "{rest:path}", app) for path, app in callbacks.apps.items()]
@@ -180,9 +180,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=3000, help="port on 127.0.0.1; 0 picks one (default: 3000)")
     parser.add_argument("--ping-interval", type=float, default=PING_INTERVAL_S, help="seconds (default: %(default)s)")
+    parser.add_argument("--ping-timeout", type=float, default=PING_TIMEOUT_S, help="seconds (default: %(default)s)")
     arguments = parser.parse_args()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(arguments.port, arguments.ping_interval))
+        runner.run(serve(arguments.port, arguments.ping_interval, arguments.ping_timeout))
 
 
 if __name__ == "__main__":

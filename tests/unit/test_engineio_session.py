@@ -28,6 +28,9 @@ def session(state: SessionState = SessionState.WEBSOCKET) -> SessionMachine:
         (SessionState.PROBING, SessionEvent.PEER_CLOSE, SessionState.CLOSED, Action.END),
         (SessionState.WEBSOCKET, SessionEvent.PEER_CLOSE, SessionState.WEBSOCKET, Action.NOTHING),
         (SessionState.WEBSOCKET, SessionEvent.PROBE, SessionState.WEBSOCKET, Action.NOTHING),
+        (SessionState.POLLING, SessionEvent.POLL_OVERDUE, SessionState.CLOSED, Action.END),
+        (SessionState.PROBING, SessionEvent.POLL_OVERDUE, SessionState.PROBING, Action.NOTHING),
+        (SessionState.WEBSOCKET, SessionEvent.POLL_OVERDUE, SessionState.WEBSOCKET, Action.NOTHING),
         *((state, SessionEvent.MESSAGE, state, Action.DELIVER) for state in LIVING),
         *((state, SessionEvent.BAD_PACKET, SessionState.CLOSED, Action.END) for state in LIVING),
         *((state, SessionEvent.PONG_OVERDUE, SessionState.CLOSED, Action.END) for state in LIVING),
@@ -109,3 +112,94 @@ def test_restarted_heartbeat_forgets_the_pong() -> None:
     assert not one.awaits_pong
     assert one.tick(154.9) is Action.NOTHING
     assert one.tick(155) is Action.PING
+
+
+# --- polling ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_session_that_never_polls_ends_whatever_it_posts() -> None:
+    one = session(SessionState.POLLING)
+    for second in range(101, 120):
+        one.receive(engineio.PONG, second)
+        assert one.receive(engineio.MESSAGE, second) is Action.DELIVER
+        assert one.tick(second) is Action.NOTHING
+    assert one.deadline == 120
+    assert one.tick(120) is Action.END
+    assert one.state is SessionState.CLOSED
+
+
+def test_a_pending_poll_keeps_the_session_for_as_long_as_pings_are_answered() -> None:
+    one = session(SessionState.POLLING)
+    one.begin_poll(100)
+    for ping in (125, 150, 175):
+        assert one.deadline == ping
+        assert one.tick(ping) is Action.PING
+        one.end_poll(ping, 0)
+        one.begin_poll(ping)
+        one.receive(engineio.PONG, ping)
+    assert one.tick(199) is Action.NOTHING
+
+
+def test_after_an_answer_the_next_poll_is_due_within_the_time_of_a_ping() -> None:
+    one = session(SessionState.POLLING)
+    one.begin_poll(110)
+    one.end_poll(115, 0)
+    one.receive(engineio.PONG, 116)
+    assert one.deadline == 135
+    assert one.tick(134.9) is Action.NOTHING
+    assert one.tick(135) is Action.END
+
+
+def test_slow_links_have_their_time_for_an_answer_and_to_fetch_the_ping_behind_it() -> None:
+    one = session(SessionState.POLLING)
+    one.begin_poll(120)
+    one.end_poll(124, 10 * 4096)
+    assert one.tick(125) is Action.PING  # waits for the poll that is to come
+    assert one.deadline == 154
+    assert one.tick(153) is Action.NOTHING
+    one.begin_poll(153)
+    one.end_poll(153, 1)
+    assert one.tick(172) is Action.NOTHING
+    one.receive(engineio.PONG, 172)
+    assert one.tick(173.1) is Action.END  # it polled at 153 for the last time
+
+
+def test_the_time_for_an_answer_has_a_bound() -> None:
+    one = session(SessionState.POLLING)
+    one.begin_poll(100)
+    one.end_poll(100, 1 << 30)
+    one.receive(engineio.PONG, 179)
+    assert one.tick(179.9) is Action.NOTHING
+    assert one.tick(180) is Action.END
+
+
+def test_polls_without_pongs_put_the_end_off_once() -> None:
+    one = session(SessionState.POLLING)
+    one.begin_poll(124)
+    assert one.tick(125) is Action.PING
+    ends = []
+    for second in range(126, 170):
+        one.end_poll(second, 0)
+        one.begin_poll(second)
+        if one.tick(second) is Action.END:
+            ends.append(second)
+    assert ends == [146]
+
+
+def test_an_upgrade_pauses_the_polls_and_its_failure_goes_on_with_their_time() -> None:
+    one = session(SessionState.POLLING)
+    one.step(SessionEvent.PROBE)
+    assert one.deadline == 125
+    assert one.tick(121) is Action.NOTHING
+    one.step(SessionEvent.CANDIDATE_LOST)
+    assert one.deadline == 120
+    assert one.tick(121) is Action.END
+
+
+def test_nobody_polls_on_a_websocket() -> None:
+    one = session(SessionState.POLLING)
+    one.step(SessionEvent.PROBE)
+    one.step(SessionEvent.SWITCH)
+    one.restart_heartbeat(101)
+    assert one.tick(125.9) is Action.NOTHING
+    assert one.tick(126) is Action.PING

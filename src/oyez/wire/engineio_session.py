@@ -1,9 +1,10 @@
 """An Engine.IO session as a table: where it is, what happened, where it goes and what is to be done.
 
-Knows the rules of open, probe, upgrade, heartbeat and close. Must not know sockets or the clock: time is an argument,
-in seconds on any steady scale, and the caller carries out the actions.
+Knows the rules of open, probe, upgrade, heartbeat, polling and close. Must not know sockets or the clock: time is an
+argument, in seconds on any steady scale, and the caller carries out the actions.
 """
 
+import math
 from enum import Enum, auto
 from typing import Protocol
 
@@ -33,6 +34,7 @@ class SessionEvent(Enum):
     IGNORED_PACKET = auto()
     PING_DUE = auto()
     PONG_OVERDUE = auto()
+    POLL_OVERDUE = auto()  # a session that has to poll did not
 
 
 class Action(Enum):
@@ -62,6 +64,8 @@ _TABLE: dict[tuple[SessionState, SessionEvent], tuple[SessionState, Action]] = {
     # and clients close it right after). On polling it ends the session and the pending poll.
     (_S.POLLING, _E.PEER_CLOSE): (_S.CLOSED, _A.END),
     (_S.PROBING, _E.PEER_CLOSE): (_S.CLOSED, _A.END),
+    # Not while PROBING: clients pause their polls for an upgrade, which has a deadline of its own.
+    (_S.POLLING, _E.POLL_OVERDUE): (_S.CLOSED, _A.END),
     **{(state, _E.MESSAGE): (state, _A.DELIVER) for state in _S if state is not _S.CLOSED},
     **{(state, _E.BAD_PACKET): (_S.CLOSED, _A.END) for state in _S if state is not _S.CLOSED},
     **{(state, _E.PING_DUE): (state, _A.PING) for state in _S if state is not _S.CLOSED},
@@ -80,6 +84,12 @@ _PACKET_EVENTS = {
 }
 
 
+# An answer to a poll may take as long as the slowest links need for it, before the time for the next poll begins; no
+# longer than that, however long it is.
+_SLOWEST_BYTES_PER_S = 4096
+_LONGEST_ANSWER_S = 60.0
+
+
 class Timers(Protocol):
     """Heartbeat of a server, in seconds."""
 
@@ -95,20 +105,30 @@ class Timers(Protocol):
 
 
 class SessionMachine:
-    """One session's place in the table, and its heartbeat.
+    """One session's place in the table, its heartbeat, and the time by which it has to poll.
 
-    ``deadline`` is when `tick` wants to be called next. Heartbeats count from the handshake. While it ``awaits_pong``,
-    a message has an effect on the clock; at other times it may go straight to the application.
+    Heartbeats count from the handshake. While it ``awaits_pong``, a message has an effect on the clock; at other times
+    it may go straight to the application.
+
+    On polling a client has a GET pending at all times but for a round trip: it asks again in the call in which it gets
+    an answer, without a timer that browsers would slow down. So one that asks for nothing within the time of a ping is
+    gone, whatever it posts.
     """
 
-    __slots__ = ("_extended", "_timers", "awaits_pong", "deadline", "state")
+    __slots__ = ("_extended", "_heartbeat_at", "_poll_by", "_timers", "awaits_pong", "state")
 
     def __init__(self, state: SessionState, timers: Timers, now: float) -> None:
         self.state = state
         self._timers = timers
         self.awaits_pong = False
         self._extended = False
-        self.deadline = now + timers.ping_interval_s
+        self._heartbeat_at = now + timers.ping_interval_s
+        self._poll_by = now + timers.ping_timeout_s  # math.inf while a poll is pending
+
+    @property
+    def deadline(self) -> float:
+        """When `tick` wants to be called next."""
+        return min(self._heartbeat_at, self._poll_by) if self.state is SessionState.POLLING else self._heartbeat_at
 
     def step(self, event: SessionEvent) -> Action:
         """Take one event: move, and say what is to be done."""
@@ -119,30 +139,52 @@ class SessionMachine:
         """Take one packet from the transport that carries the session; ``kind`` is its type byte."""
         event = _PACKET_EVENTS.get(kind, SessionEvent.BAD_PACKET)
         if event is SessionEvent.PONG:
-            self.awaits_pong = False
-            self.deadline = now + self._timers.ping_interval_s
-        elif self.awaits_pong and not self._extended:
-            # Whoever talks is alive: any packet moves the deadline of a pong, once for each ping.
-            self._extended = True
-            self.deadline = now + self._timers.ping_timeout_s
+            self.restart_heartbeat(now)
+        else:
+            self._show_life(now)
         return self.step(event)
+
+    def _show_life(self, now: float) -> None:
+        """Whoever talks is alive: any packet, or poll, moves the deadline of a pong, once for each ping."""
+        if self.awaits_pong and not self._extended:
+            self._extended = True
+            self._heartbeat_at = now + self._timers.ping_timeout_s
+
+    def begin_poll(self, now: float) -> None:
+        """A GET has come. Until it is answered, only the heartbeat counts."""
+        self._poll_by = math.inf
+        self._show_life(now)
+
+    def end_poll(self, now: float, answer_bytes: int) -> None:
+        """The GET is answered, with so many bytes that are on their way now: another one is due."""
+        on_its_way_s = min(answer_bytes / _SLOWEST_BYTES_PER_S, _LONGEST_ANSWER_S)
+        self._poll_by = now + on_its_way_s + self._timers.ping_timeout_s
+
+    def is_poll_overdue(self, now: float) -> bool:
+        """Return whether the time is over by which the client had to poll."""
+        return self.state is SessionState.POLLING and now >= self._poll_by
 
     def tick(self, now: float) -> Action:
         """Return what is to be done now: a ping, the end, or nothing; call again at ``deadline``."""
-        if now < self.deadline:
+        if self.is_poll_overdue(now):
+            return self.step(SessionEvent.POLL_OVERDUE)
+        if now < self._heartbeat_at:
             return Action.NOTHING
         if self.awaits_pong:
             return self.step(SessionEvent.PONG_OVERDUE)
         self.awaits_pong = True
         self._extended = False
         timeout_s = self._timers.ping_timeout_s
-        lateness_s = now - self.deadline
+        lateness_s = now - self._heartbeat_at
         # Counted from when the ping was due, so that a clock which ticks in steps does not add up; but a process that
         # was stopped for a while gives its peers the full time.
-        self.deadline = now + timeout_s - (lateness_s if lateness_s < timeout_s / 10 else 0)
+        self._heartbeat_at = now + timeout_s - (lateness_s if lateness_s < timeout_s / 10 else 0)
+        if self.state is SessionState.POLLING and self._poll_by < math.inf:
+            # The ping waits for a poll, and cannot be answered before.
+            self._heartbeat_at = max(self._heartbeat_at, self._poll_by)
         return self.step(SessionEvent.PING_DUE)
 
     def restart_heartbeat(self, now: float) -> None:
-        """Forget a pong that is due and count anew, as after an upgrade, when a ping may have gone the old way."""
+        """Forget a pong that is due and count anew: it came, or its ping may have gone the old way of an upgrade."""
         self.awaits_pong = False
-        self.deadline = now + self._timers.ping_interval_s
+        self._heartbeat_at = now + self._timers.ping_interval_s

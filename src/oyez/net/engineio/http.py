@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from oyez.access.origins import Origins
 from oyez.access.peer import FindPeer, Peers
+from oyez.net.engineio.polling import PollingTransport
 from oyez.net.engineio.session import EngineServer, EngineSession
 from oyez.net.http.body import TooLarge, read_body, until_disconnected
 from oyez.net.http.handshake import Handshake, Refusal
@@ -204,18 +205,26 @@ class EngineHttp:
             self._server.note("bad-request", "two polls at once")
             session.close(engineio.CLOSE)
             return _error(_BAD_REQUEST)
-        if polling.empty:
-            watch = asyncio.ensure_future(until_disconnected(request))
-            watch.add_done_callback(partial(self._poll_dropped, session))
-            try:
-                await polling.wait()
-            finally:
-                watch.cancel()
-        payload = polling.take()
+        payload = b""
+        session.begin_poll()
+        try:
+            if polling.empty:
+                await self._wait_for_packets(session, polling, request)
+            payload = polling.take()
+        finally:
+            session.end_poll(len(payload))
         if not payload:  # the session has ended meanwhile
             return _error(_UNKNOWN_SID)
         polling.answered = mark
         return _text(payload)
+
+    async def _wait_for_packets(self, session: EngineSession, polling: PollingTransport, request: Request) -> None:
+        watch = asyncio.ensure_future(until_disconnected(request))
+        watch.add_done_callback(partial(self._poll_dropped, session))
+        try:
+            await polling.wait()
+        finally:
+            watch.cancel()
 
     def _poll_dropped(self, session: EngineSession, watch: asyncio.Future[None]) -> None:
         """End the session of a client that dropped its poll: it would never learn what it missed otherwise."""

@@ -252,6 +252,16 @@ class EngineSession:
             maxPayload=self._server.limits.max_receiver_message_bytes,
         ).encode()
 
+    def begin_poll(self) -> None:
+        """Note that a GET has come, which is to be answered now or later."""
+        self._machine.begin_poll(self._server.ticker.clock())  # a tick that is planned before finds nothing to do
+
+    def end_poll(self, answer_bytes: int) -> None:
+        """Note that it is answered, with so many bytes; the client has to ask again."""
+        self._machine.end_poll(self._server.ticker.clock(), answer_bytes)
+        if self.is_open:
+            self._plan_tick()
+
     def receive_payload(self, body: bytes) -> None:
         """Take the packets of one POST; a bad one ends the session, and those before it have had their effect."""
         try:
@@ -290,6 +300,8 @@ class EngineSession:
         action = self._machine.step(event)
         if event is SessionEvent.CANDIDATE_LOST or action in (Action.DROP_CANDIDATE, Action.SWITCH):
             self._upgrade = None
+            if self.is_open:
+                self._plan_tick()  # it has to poll again
         return action
 
     def switch(self, connection: WebSocketConnection) -> None:
@@ -315,11 +327,15 @@ class EngineSession:
             self._alarm_at = None
             self._app.alarm()
         if self.is_open:
+            is_poll_overdue = self._machine.is_poll_overdue(now)
             action = self._machine.tick(now)
             if action is Action.PING:
                 self._ping()
             elif action is Action.END:
-                self._server.note("ping-timeout", "no pong in time", self.find_peer)
+                if is_poll_overdue:
+                    self._server.note("poll-timeout", "a session that does not poll", self.find_peer)
+                else:
+                    self._server.note("ping-timeout", "no pong in time", self.find_peer)
                 self.close(engineio.NOOP)
         if self.is_open:
             self._plan_tick()
