@@ -9,15 +9,15 @@ from typing import Annotated
 from oyez.access.ip_addresses import NETWORKS, is_network
 from oyez.setting import Setting, rate, seconds
 
-OBSERVABLE = (
-    "max_connections_per_address",
-    "connects_per_second_per_address",
-    "commands_per_second_per_connection",
-    "commands_per_second_per_address",
-    "replay_bytes_per_second_per_address",
-    "auth_failures_per_minute",
-)
-"""Limits that can be told to count only."""
+OBSERVABLE = {
+    "max_connections_per_address": ("address-connections", "address-sockets"),
+    "connects_per_second_per_address": ("address-connects",),
+    "commands_per_second_per_connection": ("connection-commands",),
+    "commands_per_second_per_address": ("address-commands",),
+    "replay_bytes_per_second_per_address": ("address-replay",),
+    "auth_failures_per_minute": ("auth-wait",),
+}
+"""Limits that can be told to count only, each with the reasons that its refusals are counted under."""
 
 
 @dataclass(frozen=True, slots=True)

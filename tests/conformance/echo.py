@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from oyez.access.origins import Origins
-from oyez.access.peer import FindPeer
+from oyez.access.peer import Who
 from oyez.limits import LimitSettings
 from oyez.net.callbacks import OpenSocket
 from oyez.net.engineio.http import EngineHttp
@@ -152,7 +152,7 @@ class Callbacks:
     def admit_stream(self, request: Handshake) -> StreamReceiver | Refusal:
         return Refusal(404, "Not Found", b"{}")
 
-    def note(self, reason: str, detail: str, find_peer: FindPeer | None = None, /) -> None:
+    def note(self, reason: str, detail: str, who: Who | None = None, /) -> None:
         """The suites break rules on purpose."""
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from oyez.access.failures import FailedAttempts
 from oyez.access.keys import PostPolicy
-from oyez.access.peer import FindPeer, Peer
+from oyez.access.peer import Peer, Who
 from oyez.access.poster_check import PosterCheck
 from oyez.endpoints.socketio import SocketIOEndpoint
 from oyez.hub.publication import Channel
@@ -31,7 +31,7 @@ class Door:
         self.endpoint = SocketIOEndpoint(context_of(self.world.hub, self.note, ticker=ticker), settings, check)
         self.engine = EngineServer(settings, limits, ticker, self.endpoint.open_app, self.note, max_unread_bytes=4096)
 
-    def note(self, reason: str, detail: str, find_peer: FindPeer | None = None, /) -> None:
+    def note(self, reason: str, detail: str, who: Who | None = None, /) -> None:
         self.notes.append(reason)
 
     def open(self) -> EngineSession:

@@ -73,3 +73,18 @@ def _fold(network: Network) -> Network:
 def is_within(address: IpAddress, networks: Sequence[Network]) -> bool:
     """Return whether an address lies in one of the networks."""
     return any(address in network for network in networks)
+
+
+def host_key(address: IpAddress) -> int:
+    """Return a number for the host that has an address: IPv4's own; for IPv6 one below 0 for all of a /64."""
+    return int(address) if isinstance(address, IPv4Address) else -1 - (int(address) >> 64)
+
+
+def host_network(key: int) -> Network:
+    """Return what a number of `host_key` stands for: 32 bits of IPv4, 64 of IPv6."""
+    return IPv6Network((-1 - key << 64, 64)) if key < 0 else IPv4Network(key)
+
+
+def host_name(key: int) -> str:
+    """Write what a number of `host_key` stands for: ``192.0.2.1`` or ``2001:db8:0:1::/64``."""
+    return str(host_network(key)) if key < 0 else str(IPv4Address(key))

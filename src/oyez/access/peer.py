@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 from ipaddress import IPv4Network, IPv6Address, IPv6Network
 from typing import Any, NamedTuple, Protocol
 
-from oyez.access.ip_addresses import IpAddress, Network, is_loopback, is_within, parse_address
+from oyez.access.ip_addresses import IpAddress, Network, host_key, is_loopback, is_within, parse_address
 from oyez.access.locality import BY_PROXY, FORWARDED_FOR, FROM_AFAR, RawHeaders, find_doubt
 
 FarEnd = tuple[str, int]
@@ -50,6 +50,11 @@ class Peer(NamedTuple):
             return IPv6Network((int(self.address) >> 64 << 64, 64))
         return None if self.address is None else IPv4Network(self.address)
 
+    @property
+    def key(self) -> int | None:
+        """Return the number of its host, see `host_key`; None: it cannot be told."""
+        return None if self.address is None or not self.named else host_key(self.address)
+
     def __str__(self) -> str:
         """Name it for the log: ``192.0.2.1``, ``somebody behind 192.0.2.1``, ``a Unix socket``."""
         if self.address is None and self.socket:
@@ -62,10 +67,23 @@ FindPeer = Callable[[], Peer]
 """Asking the system for an address is not free, and for most sessions nobody needs it."""
 
 
-class Note(Protocol):
-    """Counts what a peer did wrong: a reason, a detail for the log, and what finds the peer, if there is one."""
+class Noted(Protocol):
+    """Who is noted, a peer or the share of its address; as text, the name of it for the log."""
 
-    def __call__(self, reason: str, detail: str, find_peer: FindPeer | None = None, /) -> None:
+    @property
+    def key(self) -> int | None:
+        """The number of its host, see `host_key`; None: it cannot be told."""
+        ...
+
+
+Who = Noted | Callable[[], Noted | None]
+"""Who is noted, or what finds out."""
+
+
+class Note(Protocol):
+    """Counts what a peer did wrong: a reason, a detail for the log, and who it was, if it was a peer."""
+
+    def __call__(self, reason: str, detail: str, who: Who | None = None, /) -> None:
         """Count one more of ``reason``; ``detail`` has to be free of secrets."""
         ...
 

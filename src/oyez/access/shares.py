@@ -10,9 +10,16 @@ come from there, so nothing is shared out, and the same is true of Unix sockets 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
-from oyez.access.ip_addresses import IpAddress, Network, is_within, parse_address
+from oyez.access.ip_addresses import (
+    IpAddress,
+    Network,
+    host_key,
+    host_name,
+    host_network,
+    is_within,
+    parse_address,
+)
 from oyez.access.peer import Peer
 from oyez.access.token_bucket import TokenBucket
 from oyez.limits import LimitSettings
@@ -58,11 +65,11 @@ class Share:
     @property
     def network(self) -> Network:
         """The address as a network: 32 bits of IPv4, 64 of IPv6."""
-        return IPv6Network((-1 - self.key << 64, 64)) if self.key < 0 else IPv4Network(self.key)
+        return host_network(self.key)
 
     def __str__(self) -> str:
         """Write it as ``192.0.2.1`` or ``2001:db8:0:1::/64``."""
-        return str(self.network) if self.key < 0 else str(IPv4Address(self.key))
+        return host_name(self.key)
 
     def ask(self, now: float, cost: float = 1) -> float:
         """Count a command; return for how many seconds nothing more is to be read from there.
@@ -164,9 +171,7 @@ class Shares:
         self._sweep_at = len(kept) + self._remembered // 2
 
     def _find_key(self, address: IpAddress) -> int | None:
-        if is_within(address, self._exempt):
-            return None
-        return int(address) if isinstance(address, IPv4Address) else -1 - (int(address) >> 64)
+        return None if is_within(address, self._exempt) else host_key(address)
 
     def _find_key_of_host(self, host: str) -> int | None:
         address = parse_address(host) if host else None

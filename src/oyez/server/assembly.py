@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from oyez import __version__
 from oyez.access.capacity import Capacity, Seats, derive_capacity, raise_open_files
+from oyez.access.enforcement import Enforcement
 from oyez.access.failures import FailedAttempts
 from oyez.access.ip_addresses import parse_networks
 from oyez.access.keys import PostPolicy
@@ -80,6 +81,7 @@ class Assembly:
         self._is_serving = is_serving
         self.ticker = Ticker()
         self.notes = Notes()
+        self.enforcement = Enforcement(settings.limits, self.notes, self.notes.observe)
         self.capacity: Capacity = derive_capacity(raise_open_files(), settings.limits.max_connections)
         self.broker_url = shown_url(settings)
         self._broker = open_store(settings, self.notes)
@@ -133,6 +135,9 @@ class Assembly:
         metrics.counter("oyez_log_lines_dropped", "Lines of the log that nobody read in time.", count_lost_lines)
         metrics.counter_by_reason(
             "oyez_refusals", "What peers did wrong, or were refused, by reason.", lambda: self.notes.counts
+        )
+        metrics.counter_by_reason(
+            "oyez_observed", "What would have been refused, by reason.", lambda: self.notes.observed
         )
         return metrics
 

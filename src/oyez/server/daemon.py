@@ -79,7 +79,9 @@ class Daemon:
             await undo.aclose()
             raise
         self._serving = True
-        self._housekeeping = asyncio.create_task(run_housekeeping(self._assembly.hub))
+        self._housekeeping = asyncio.create_task(
+            run_housekeeping(self._assembly.hub, self._assembly.notes.tell_what_is_due)
+        )
         address = name_of(all_bound[0].listener)
         logger.info("listening on %s", address)
         return address
@@ -121,6 +123,7 @@ class Daemon:
             cut_off = await self._http.drain(deadline)
         finally:  # whatever goes wrong, the store is closed
             assembly.ticker.stop()
+            assembly.notes.tell_the_rest()
             await self._close_store()
         sockets = "1 socket" if cut_off == 1 else f"{cut_off} sockets"
         logger.info("stopped%s", f"; {sockets} had to be cut off" if cut_off else "")

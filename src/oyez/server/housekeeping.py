@@ -1,4 +1,4 @@
-"""What is done once a second, whatever else happens: old events are dropped, and a clock that was set is logged.
+"""What is done once a second, whatever else happens: old events are dropped, the log is told what has come together.
 
 Knows the hub and the clocks. Must not know what ids or ages are made of.
 """
@@ -6,6 +6,7 @@ Knows the hub and the clocks. Must not know what ids or ages are made of.
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 
 from oyez.brokers.clocks import StepWatch, read_clocks
 from oyez.hub.hub import Hub
@@ -17,13 +18,19 @@ _LOGGED_EVERY_S = 20.0  # what a clock does that is set all the time is logged a
 _DAY_S = 86_400
 
 
-async def run_housekeeping(hub: Hub) -> None:
-    """Drop old events and watch the clock, until cancelled."""
+async def run_housekeeping(hub: Hub, tell_what_is_due: Callable[[], None]) -> None:
+    """Drop old events and watch the clock, until cancelled.
+
+    Args:
+        hub: whose events they are.
+        tell_what_is_due: logs what was counted instead of logged, where its time has come.
+    """
     now = read_clocks(time.monotonic, time.time)
     watch, logged_at = StepWatch(now), float("-inf")
     while True:
         await asyncio.sleep(_INTERVAL_S)
         hub.expire()
+        tell_what_is_due()
         now = read_clocks(time.monotonic, time.time)
         if now.steady_s - logged_at >= _LOGGED_EVERY_S and (step_s := watch.look(now)):
             logged_at = now.steady_s

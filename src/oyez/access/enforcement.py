@@ -1,0 +1,39 @@
+"""Which limits refuse, and which only count: asked by everybody who finds that a limit of one address is met.
+
+Knows the reasons of refusals. Must not know what is refused, nor how it is told.
+"""
+
+from oyez.access.peer import Note, Who
+from oyez.access.shares import Share
+from oyez.limits import OBSERVABLE, LimitSettings
+
+
+class Enforcement:
+    """What follows when a limit is met, and its count: of the address, in the metrics and in the log.
+
+    Args:
+        limits: whose ``observe`` names those that only count.
+        note: counts what is refused.
+        observe: counts what would be.
+    """
+
+    def __init__(self, limits: LimitSettings, note: Note, observe: Note) -> None:
+        self.observed = frozenset(reason for limit in limits.observe for reason in OBSERVABLE[limit])
+        self._note = note
+        self._observe = observe
+
+    def refuses(self, reason: str, detail: str, share: Share | None, who: Who | None = None) -> bool:
+        """Count that a limit was met; return whether that is to be refused. False: it is only observed.
+
+        Args:
+            reason: names the limit.
+            detail: for the log: what was over it; whether it was refused is written beside it.
+            share: of the address whose limit it is; None: it has none.
+            who: it was, where no share tells.
+        """
+        if share is not None:
+            share.refusals[reason] += 1
+        is_observed = reason in self.observed
+        count = self._observe if is_observed else self._note
+        count(reason, detail, who or share)
+        return not is_observed
