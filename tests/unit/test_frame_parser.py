@@ -1,5 +1,7 @@
 """Does a parser put messages together, hold them to a length, and forget its peer before another one borrows it?"""
 
+import tracemalloc
+
 import pytest
 from websockets.frames import Frame, Opcode
 
@@ -45,10 +47,22 @@ def test_what_is_too_long_shows_before_it_is_whole(parser: FrameParser) -> None:
     assert not parser.is_longer_than(400)
 
 
-def test_fragments_count_even_when_they_are_empty(parser: FrameParser) -> None:
-    parser.feed(frame(b"", fin=False) + frame(b"", Opcode.CONT, fin=False) * 10)
-    assert parser.is_longer_than(10)
-    assert not parser.is_longer_than(11)
+@pytest.mark.parametrize(("payload", "fragments"), [(b"", 20_000), (b"x", 9_000)], ids=["empty", "of a byte"])
+def test_fragments_cost_what_is_in_them(parser: FrameParser, payload: bytes, fragments: int) -> None:
+    parser = FrameParser(10_000)
+    parser.feed(frame(payload, fin=False))
+    one = frame(payload, Opcode.CONT, fin=False) * 100
+    tracemalloc.start()
+    try:
+        for _ in range(fragments // 100):
+            parser.feed(one)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 2 * len(payload) * fragments + 2000
+    assert not parser.is_longer_than(fragments + 1)
+    assert parser.is_longer_than(fragments)
+    assert parser.feed(frame(b"", Opcode.CONT)) == [WholeMessage(True, payload * (fragments + 1))]
 
 
 def test_once_the_end_has_begun_only_the_peers_close_counts(parser: FrameParser) -> None:

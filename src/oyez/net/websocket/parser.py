@@ -32,11 +32,15 @@ class FrameParser:
         max_message_bytes: longest message that any peer may send; the library closes with 1009 above it.
     """
 
-    __slots__ = ("_discards", "_fragments", "_protocol", "_unparsed_bytes")
+    __slots__ = ("_discards", "_fragments", "_is_text", "_protocol", "_unfinished", "_unparsed_bytes")
 
     def __init__(self, max_message_bytes: int) -> None:
         self._protocol = Protocol(SERVER, state=OPEN, max_size=max_message_bytes, logger=quiet_logger)
-        self._fragments: list[Frame] | None = None  # of the message that is under way, since its first frame
+        # The message that is under way, joined as it comes: a list of fragments would cost 28 times what was sent, if
+        # they have a byte each, and anything at all for empty ones.
+        self._unfinished: bytearray | None = None
+        self._fragments = 0
+        self._is_text = False
         self._unparsed_bytes = 0  # what is here of a frame that is not whole
         self._discards = False
 
@@ -56,28 +60,32 @@ class FrameParser:
     def discard(self) -> None:
         """Return and keep no more messages: the end has begun, and only the peer's close frame is waited for."""
         self._discards = True
-        self._fragments = None
+        self._unfinished = None
 
     def _take_frame(self, frame: Frame) -> WholeMessage | None:
         """Collect fragments (RFC 6455 §5.4); the library has checked their order."""
         if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY:
             if frame.fin:
                 return WholeMessage(frame.opcode is Opcode.TEXT, bytes(frame.data))
-            self._fragments = [frame]
-        elif frame.opcode is Opcode.CONT and self._fragments is not None:
-            self._fragments.append(frame)
+            self._unfinished, self._fragments = bytearray(frame.data), 1
+            self._is_text = frame.opcode is Opcode.TEXT
+        elif frame.opcode is Opcode.CONT and self._unfinished is not None:
+            self._unfinished += frame.data
+            self._fragments += 1
             if frame.fin:
-                fragments, self._fragments = self._fragments, None
-                return WholeMessage(fragments[0].opcode is Opcode.TEXT, b"".join([part.data for part in fragments]))
+                data, self._unfinished = bytes(self._unfinished), None
+                return WholeMessage(self._is_text, data)
         return None
 
     def is_longer_than(self, max_bytes: int) -> bool:
-        """Whether the message that is under way is longer already, though it is not whole: it need not be stored."""
-        size = len(self._protocol.reader.buffer) - _FRAME_HEADER_BYTES
-        if self._fragments is not None:
-            size += self._protocol.current_size or 0
-            if len(self._fragments) > max_bytes:  # empty fragments cost memory too
-                return True
+        """Whether the message that is under way is longer already, though it is not whole: it need not be stored.
+
+        What is here of a frame counts as well, whatever length its header promises. So do empty fragments, as a byte
+        each: they cost no memory, but a message of nothing else would never end.
+        """
+        size = max(len(self._protocol.reader.buffer) - _FRAME_HEADER_BYTES, 0)
+        if self._unfinished is not None:
+            size += max(len(self._unfinished), self._fragments)
         return size > max_bytes
 
     def take_output(self) -> list[bytes]:
