@@ -9,6 +9,24 @@ from oyez.hub.settings import HistorySettings
 A, B, C, D = map(Channel, "abcd")
 
 
+class Long:
+    """An encoding of a length."""
+
+    max_events = None
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def encode(self, publication: Publication) -> bytes:
+        return b"x" * self.size
+
+    def join(self, parts: list[bytes]) -> bytes:
+        return b"".join(parts)
+
+
+LONG = Long(1000)
+
+
 def history(*, size: int = 100, ttl_s: float = 60, max_bytes: int = 2**20, max_channels: int = 100) -> History:
     one = History(HistorySettings(size=size, ttl_s=ttl_s, max_bytes=max_bytes, max_channels=max_channels))
     one.lose(EventId(10))
@@ -48,7 +66,12 @@ def test_a_ring_drops_its_oldest_and_remembers_up_to_where() -> None:
     assert ids(one, A) == [13, 14]
     assert [gap(one, A, after) for after in (11, 12, 13)] == [(11, 13), None, None]
     assert gap(one, B, 10) is None
-    assert one.bytes == sum(publication.size for publication in one.since(A, EventId(0)) + one.since(B, EventId(0)))
+    kept = one.since(A, EventId(0)) + one.since(B, EventId(0))
+    rings = one.bytes - sum(publication.size for publication in kept)
+    keep(one, A, 16)
+    assert one.bytes == rings + sum(
+        publication.size for publication in one.since(A, EventId(0)) + one.since(B, EventId(0))
+    )
 
 
 @pytest.mark.parametrize(("after", "oldest"), [(9, 11), (10, None), (12, None), (13, 11)])
@@ -77,18 +100,68 @@ def test_old_events_leave_a_few_at_a_time() -> None:
     assert (gap(one, A, 11), gap(one, B, 12), gap(one, B, 13)) == ((11, 14), (12, 14), None)
     one.expire(61, at_most=2)
     one.expire(61, at_most=2)
-    assert (len(one), one.bytes) == (0, 0)
+    assert (len(one), one.channels()) == (0, [B, A])
+    assert 0 < one.bytes < 2 * 200  # their floors
 
 
 def test_bytes_are_bounded_over_all_channels_but_one_event_stays() -> None:
-    one = history(max_bytes=3600)
+    one = history(max_bytes=2300)
     keep(one, A, 11, size=400)
     keep(one, B, 12, size=400)
-    assert one.bytes == 2 * (500 + 800)
+    assert 2 * 800 < one.bytes < 2300
     keep(one, A, 13, size=400)
     assert (ids(one, A), ids(one, B), gap(one, A, 10)) == ([13], [12], (10, 13))
     keep(one, C, 14, size=50_000)
     assert (len(one), ids(one, C)) == (1, [14])
+    assert one.bytes > 50_000
+
+
+def test_channels_without_events_take_half_of_the_memory_at_most() -> None:
+    one = history(max_bytes=20_000, max_channels=1000)
+    for event in range(11, 311):
+        keep(one, Channel(f"sub_{event}"), event)
+    assert 14 < len(one) < 20
+    assert one.bytes <= 20_000
+    floors = len(one.channels()) - len(one)
+    assert 70 <= floors <= 80
+    assert one.horizon == 310 - len(one) - floors
+    assert gap(one, Channel(f"sub_{one.horizon + 1}"), one.horizon) is not None
+    assert gap(one, Channel(f"sub_{one.horizon + 1}"), one.horizon + 1) is None
+    assert gap(one, Channel("sub_11"), one.horizon) is None
+
+
+def test_a_channel_that_is_remembered_goes_on_from_its_floor() -> None:
+    one = history(size=1)
+    keep(one, A, 11, 12)
+    one.expire(100, at_most=10)
+    assert (one.newest_id(A), one.newest_id(B)) == (12, None)
+    one.lose(EventId(20))
+    assert one.newest_id(A) == 20
+    keep(one, A, 21, time=100)
+    assert (one.channels(), one.newest_id(A), gap(one, A, 20), gap(one, A, 19)) == ([A], 21, None, (19, 21))
+
+
+def test_long_rings_drop_their_oldest_too() -> None:
+    one = history(size=80)
+    keep(one, A, *range(11, 200))
+    assert ids(one, A) == list(range(120, 200))
+    assert [gap(one, A, after) for after in (118, 119)] == [(118, 120), None]
+    one.expire(100, at_most=1000)
+    assert (len(one), one.newest_id(A)) == (0, 199)
+
+
+def test_what_is_made_of_an_event_counts_for_as_long_as_it_is_kept() -> None:
+    one = history()
+    keep(one, A, 11, size=100)
+    (publication,) = one.since(A, EventId(0))
+    before = one.bytes
+    for _ in range(2):
+        publication.encoded(Long(1000))
+        publication.encoded(LONG)
+    assert before + 3000 < one.bytes < before + 4000
+    one.expire(100, at_most=1)
+    publication.encoded(Long(1000))
+    assert one.bytes < 200
 
 
 def test_the_idlest_empty_channel_is_forgotten_first() -> None:

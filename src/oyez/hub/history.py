@@ -8,10 +8,11 @@ was would grow without end, and one that is too high costs a gap too many, never
 """
 
 from collections import OrderedDict, deque
+from collections.abc import MutableSequence
 from itertools import islice
 from typing import NamedTuple
 
-from oyez.hub.publication import Channel, EventId, Publication
+from oyez.hub.publication import Channel, EventId, HistoryBytes, Publication
 from oyez.hub.settings import HistorySettings
 
 
@@ -23,14 +24,31 @@ class Gap(NamedTuple):
     oldest: EventId
 
 
+# What channels cost in bytes, beside their name: one with events, and one of which only the floor is remembered. A site
+# makes a channel for each submission, so nearly all are of the second kind.
+_RING_BYTES = 190
+_FLOOR_BYTES = 70
+
+# So much of all memory may go to channels without events: more of them are forgotten, before an event is.
+_MOST_FOR_FLOORS = 0.5
+
+# The longest empty are forgotten by a sixty-fourth at a time: to find a dict's first entry takes longer, the more was
+# taken from its front. An ordered dict would find it at once, for 100 bytes more for each channel.
+_FORGOTTEN_AT_ONCE = 64
+
+# A deque takes 600 bytes for its first event, and a list the time of its length to drop its oldest.
+_LONGEST_LIST = 64
+
+
 class _Ring:
-    """The events that one channel still has, in rising order of ids. It stays when the last of them is dropped."""
+    """The events that one channel still has, at least one, in rising order of ids."""
 
-    __slots__ = ("floor", "publications")
+    __slots__ = ("channel", "floor", "publications")
 
-    def __init__(self, floor: EventId) -> None:
+    def __init__(self, channel: Channel, floor: EventId) -> None:
+        self.channel = channel
         self.floor = floor
-        self.publications: deque[Publication] = deque()
+        self.publications: MutableSequence[Publication] = []
 
 
 class History:
@@ -40,7 +58,6 @@ class History:
         settings: its bounds.
 
     Attributes:
-        bytes: the memory that the events take, estimated.
         horizon: the floor of all channels that are not remembered.
         last_id: the newest id that was appended or lost.
     """
@@ -49,25 +66,29 @@ class History:
         self.settings = settings
         self._size, self._max_bytes = settings.size, settings.max_bytes  # for every event
         self._rings: dict[Channel, _Ring] = {}
-        self._empty: OrderedDict[Channel, None] = OrderedDict()  # rings without events, longest empty first
+        self._floors: dict[Channel, EventId] = {}  # of channels without events, longest so first
+        self._floors_bytes = 0
         self._all: OrderedDict[EventId, Publication] = OrderedDict()  # oldest first
-        self.bytes = 0
+        self._held = HistoryBytes()
         self.horizon = EventId(0)
         self.last_id = EventId(0)
 
     def __len__(self) -> int:
         return len(self._all)
 
+    @property
+    def bytes(self) -> int:
+        """Estimate the memory that all of this takes, with what is remembered of channels without events."""
+        return self._held.bytes
+
     def channels(self) -> list[Channel]:
         """Return the channels that are remembered, without events too."""
-        return list(self._rings)
+        return [*self._rings, *self._floors]
 
     def newest_id(self, channel: Channel) -> EventId | None:
         """Return the id of a channel's newest event, even if that was dropped; None: the channel is not remembered."""
         ring = self._rings.get(channel)
-        if ring is None:
-            return None
-        return ring.publications[-1].id if ring.publications else ring.floor
+        return self._floors.get(channel) if ring is None else ring.publications[-1].id
 
     def knows(self, event_id: EventId) -> bool:
         """Return whether an id is that of an event which is remembered, or the newest one."""
@@ -81,6 +102,9 @@ class History:
         self.horizon = max(self.horizon, up_to)
         for ring in self._rings.values():
             ring.floor = max(ring.floor, up_to)
+        for channel, floor in self._floors.items():
+            if floor < up_to:
+                self._floors[channel] = up_to  # it keeps its place
         self.last_id = max(self.last_id, up_to)
 
     def append(self, publication: Publication) -> None:
@@ -92,16 +116,20 @@ class History:
         ring = self._rings.get(publication.channel)
         if ring is None:
             ring = self._open_ring(publication.channel)
-        elif not ring.publications:
-            del self._empty[publication.channel]
-        ring.publications.append(publication)
+        publication.channel = ring.channel  # one name for all of its events
+        publication.counted_in = held = self._held
+        publications = ring.publications
+        publications.append(publication)
         self._all[publication.id] = publication
         self.last_id = publication.id
-        self.bytes += publication.size
-        if len(ring.publications) > self._size:
-            self._drop(ring.publications[0])
-        while self.bytes > self._max_bytes and len(self._all) > 1:
-            self._drop_oldest()
+        held.bytes += publication.size
+        length = len(publications)
+        if length > self._size:
+            self._drop(publications[0])
+        elif length == _LONGEST_LIST:
+            ring.publications = deque(publications)
+        if held.bytes > self._max_bytes:
+            self._make_room()
 
     def expire(self, now: float, *, at_most: int) -> None:
         """Drop events that are older than the time to live.
@@ -120,7 +148,7 @@ class History:
     def since(self, channel: Channel, after: EventId, at_most: int | None = None) -> list[Publication]:
         """Return a channel's events with an id above ``after``, in rising order; the oldest ``at_most`` of them."""
         ring = self._rings.get(channel)
-        if ring is None or not ring.publications or ring.publications[-1].id <= after:
+        if ring is None or ring.publications[-1].id <= after:
             return []
         if ring.publications[0].id > after:
             return list(islice(ring.publications, at_most))
@@ -133,7 +161,7 @@ class History:
         what its owner has.
         """
         ring = self._rings.get(channel)
-        floor = self.horizon if ring is None else ring.floor
+        floor = self._floors.get(channel, self.horizon) if ring is None else ring.floor
         if floor <= after <= self.last_id:
             return None
         kept = () if ring is None else ring.publications
@@ -141,23 +169,63 @@ class History:
         return Gap(channel, after, oldest)
 
     def _open_ring(self, channel: Channel) -> _Ring:
-        if len(self._rings) >= self.settings.max_channels:
-            while not self._empty:  # every channel has events: the oldest go, until one has none
-                self._drop_oldest()
-            forgotten, _ = self._empty.popitem(last=False)
-            self.horizon = max(self.horizon, self._rings.pop(forgotten).floor)
-        ring = self._rings[channel] = _Ring(self.horizon)
+        floor = self._floors.get(channel)
+        if floor is not None:
+            self._forget_floor(channel)
+        else:
+            if len(self._rings) + len(self._floors) >= self.settings.max_channels:
+                while not self._floors:  # every channel has events: the oldest go, until one has none
+                    self._drop_oldest()
+                self._forget_longest_empty()
+            floor = self.horizon
+        ring = self._rings[channel] = _Ring(channel, floor)
+        self._held.bytes += _RING_BYTES + _bytes_of_name(channel)
         return ring
+
+    def _make_room(self) -> None:
+        """Drop what is over the bound on bytes; the newest event stays."""
+        while self._held.bytes > self._max_bytes:
+            if self._floors_bytes > self._max_bytes * _MOST_FOR_FLOORS:
+                self._forget_longest_empty()
+            elif len(self._all) > 1:
+                self._drop_oldest()
+            else:
+                return
 
     def _drop_oldest(self) -> None:
         self._drop(next(iter(self._all.values())))
 
     def _drop(self, publication: Publication) -> None:
         """Drop the oldest event of its channel."""
-        ring = self._rings[publication.channel]
-        ring.publications.popleft()
+        channel = publication.channel
+        ring = self._rings[channel]
+        del ring.publications[0]
         ring.floor = max(ring.floor, publication.id)  # it may have been raised above what is still here
         if not ring.publications:
-            self._empty[publication.channel] = None
+            del self._rings[channel]
+            self._held.bytes -= _RING_BYTES + _bytes_of_name(channel)
+            self._remember_floor(channel, ring.floor)
         del self._all[publication.id]
-        self.bytes -= publication.size
+        publication.counted_in = None
+        self._held.bytes -= publication.size
+
+    def _remember_floor(self, channel: Channel, floor: EventId) -> None:
+        size = _FLOOR_BYTES + _bytes_of_name(channel)
+        self._floors[channel] = floor
+        self._floors_bytes += size
+        self._held.bytes += size
+
+    def _forget_floor(self, channel: Channel) -> EventId:
+        size = _FLOOR_BYTES + _bytes_of_name(channel)
+        self._floors_bytes -= size
+        self._held.bytes -= size
+        return self._floors.pop(channel)
+
+    def _forget_longest_empty(self) -> None:
+        for channel in list(islice(self._floors, 1 + len(self._floors) // _FORGOTTEN_AT_ONCE)):
+            self.horizon = max(self.horizon, self._forget_floor(channel))
+
+
+def _bytes_of_name(channel: Channel) -> int:
+    """Estimate the memory of a name, the same whenever it is asked: an object may keep its bytes in UTF-8 as well."""
+    return 50 + len(channel) if channel.isascii() else 80 + 4 * len(channel)

@@ -18,7 +18,7 @@ class HistorySettings:
     max_bytes: Annotated[int, Setting("Memory for the events of all channels together.", unit="bytes", low=1)] = (
         64 * 2**20
     )
-    max_channels: Annotated[int, Setting("Channels remembered; beyond it the idlest goes.", unit="channels", low=1)] = (
+    max_channels: Annotated[int, Setting("Channels remembered; beyond it the idlest go.", unit="channels", low=1)] = (
         100_000
     )
     replay_without_start: Annotated[

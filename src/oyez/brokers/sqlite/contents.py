@@ -25,8 +25,7 @@ class ReplayBounds(NamedTuple):
     def into(cls, history: HistorySettings) -> "ReplayBounds":
         """Return how much a history with these settings could hold."""
         most_events = max(history.max_bytes // OVERHEAD_BYTES, 1)
-        most_bytes = history.max_bytes // 2  # history counts a message twice, for its bytes on the wire
-        return cls(history.ttl_s, most_events, most_bytes, history.size + 1)
+        return cls(history.ttl_s, most_events, history.max_bytes, history.size + 1)
 
 
 class FileContents(NamedTuple):
