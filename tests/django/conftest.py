@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.test import override_settings
 
+from oyez.django import wiring
 from tests.daemon import Daemon
 from tests.inbox import PATIENCE_S
 
@@ -39,10 +40,7 @@ settings.configure(**NOTHING_SET)
 django.setup()
 
 
-@pytest.fixture(autouse=True)
-def _events_that_cannot_be_posted_are_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As settings change with each test, its queue ends with it."""
-    monkeypatch.setattr("oyez.django.wiring.DRAIN_S", 0.1)
+wiring.drain_for(0.1)  # as settings change with each test, its queue ends with it
 
 
 SiteOf = Callable[..., AbstractContextManager[object]]

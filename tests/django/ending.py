@@ -22,7 +22,7 @@ settings.configure(EVENT_DAEMON_USE=True, EVENT_DAEMON_URL=url, EVENT_DAEMON_KEY
 from oyez.django import events, queue, wiring  # noqa: E402 - the settings come first
 
 vars(queue)["FIRST_PAUSE_S"] = _NEVER_S
-vars(wiring)["DRAIN_S"] = 20.0
+wiring.drain_for(20.0)
 
 app = Celery(broker="filesystem://", task_ignore_result=True)
 app.conf.broker_transport_options = {

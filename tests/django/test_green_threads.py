@@ -76,7 +76,7 @@ page.close()  # while the other waits for more
 joinall([listener])
 served = 0
 spawn(serve_others)
-wiring.DRAIN_S = 0.5
+wiring.drain_for(0.5)
 with override_settings(EVENT_DAEMON_URL=silent, EVENT_DAEMON_TIMEOUT=0.5):
     queued, took_s = post_many()
     is_flushed = events.flush(0.1)

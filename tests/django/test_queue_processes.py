@@ -70,7 +70,7 @@ from django.conf import settings
 url, key, drain_s = sys.argv[1:]
 settings.configure(EVENT_DAEMON_USE=True, EVENT_DAEMON_URL=url, EVENT_DAEMON_KEY=key, EVENT_DAEMON_QUEUE=5000)
 from oyez.django import events, wiring
-wiring.DRAIN_S = float(drain_s)
+wiring.drain_for(float(drain_s))
 wiring.current().queue.put([events.Post("ending", number) for number in range(3000)])
 """
 
@@ -85,7 +85,7 @@ import atexit, sys
 from django.conf import settings
 settings.configure(EVENT_DAEMON_USE=True, EVENT_DAEMON_URL=sys.argv[1], EVENT_DAEMON_KEY=sys.argv[2])
 from oyez.django import events, wiring
-wiring.DRAIN_S = 20.0
+wiring.drain_for(20.0)
 atexit.register(lambda: print(events.post("ending", "late"), flush=True))
 """
 
@@ -108,7 +108,7 @@ settings.configure(
     EVENT_DAEMON_USE=True, EVENT_DAEMON_URL=sys.argv[1], EVENT_DAEMON_KEY="a key", EVENT_DAEMON_QUEUE=10
 )
 from oyez.django import events, wiring
-wiring.DRAIN_S = 30 if len(sys.argv) > 2 else 0.1
+wiring.drain_for(30 if len(sys.argv) > 2 else 0.1)
 events.post("news", object())  # the line that keeps the next ones back for a minute
 assert [events.post("news", number) for number in range(10)] == [events.QUEUED] * 10
 if os.fork():
@@ -131,7 +131,7 @@ import multiprocessing, sys
 from django.conf import settings
 settings.configure(EVENT_DAEMON_USE=True, EVENT_DAEMON_URL=sys.argv[1], EVENT_DAEMON_KEY="a key")
 from oyez.django import events, wiring
-wiring.DRAIN_S = 0.1
+wiring.drain_for(0.1)
 child = multiprocessing.get_context("fork").Process(target=lambda: events.post_many([("news", 1), ("news", 2)]))
 child.start()
 child.join()

@@ -50,8 +50,9 @@ class Wiring:
 
 @dataclass
 class _Process:
-    """The wiring of this process, what tests put in its place, and the process that made it."""
+    """The wiring of this process, what tests put in its place, the process that made it, and how long its end takes."""
 
+    drain_s: float = DRAIN_S
     id: int = field(default_factory=os.getpid)
     lock: threading.RLock = field(default_factory=threading.RLock)
     wiring: Wiring | None = None
@@ -74,6 +75,11 @@ def current() -> Wiring:
         with _process.lock:
             wiring = _process.wiring = _process.wiring or _build(read_settings())
     return wiring
+
+
+def drain_for(seconds: float) -> None:
+    """Set how long what waits may take when the process ends, for queues that are made from now on."""
+    _process.drain_s = seconds
 
 
 def losses() -> Losses:
@@ -142,7 +148,7 @@ def build_backend(settings: SiteSettings) -> Backend:
 def _build(settings: SiteSettings) -> Wiring:
     threads = has_threads()
     sender = Sender(build_backend(settings), timeout_s=settings.timeout_s, has_threads=threads)
-    queue = Queue(sender, _process.losses, settings.queue, DRAIN_S) if settings.queue and threads else None
+    queue = Queue(sender, _process.losses, settings.queue, _process.drain_s) if settings.queue and threads else None
     if settings.queue and not threads and settings.backend != BACKENDS["none"]:
         logger.warning("no event waits while the daemon is away: uWSGI runs no threads without enable-threads")
     if not _process.is_end_noted:
@@ -154,7 +160,7 @@ def _build(settings: SiteSettings) -> Wiring:
 def _forget_parent() -> None:
     """Begin anew in a forked process: threads, locks and sockets are the parent's."""
     global _process  # noqa: PLW0603 - one object for each process
-    _process = _Process()
+    _process = _Process(_process.drain_s)
 
 
 def _follow_settings(*, setting: str, **_: object) -> None:
