@@ -72,8 +72,8 @@ def test_frames_of_bytes_are_passed_over_and_a_wait_ends_in_time() -> None:
     with websocket_server(behave) as server, opened(parse_place(f"http://127.0.0.1:{server.port}"), "/") as link:
         link.send("go")
         assert link.receive() == "go"
-        link.until = time.monotonic() + 0.05
-        with pytest.raises(Trouble) as caught:
+        link.allow(0.05)
+        with pytest.raises(Trouble, match=r"did not answer within 0\.05 s") as caught:
             link.receive()
     assert caught.value.kind is Kind.SILENT
 

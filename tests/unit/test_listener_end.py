@@ -64,3 +64,11 @@ def test_a_client_that_never_polls_leaves_nothing_behind(first: list[bytes], aga
     assert (door.endpoint.seats.taken, door.endpoint.senders) == (0, 0)
     assert door.world.hub.listeners(Channel(NAME)) == 0
     assert not door.engine.sessions
+
+
+def test_nothing_is_planned_any_more_for_a_session_that_has_ended() -> None:
+    link = Door().open()
+    assert link.tick_slot
+    link.close()
+    link.set_alarm(1.0)  # as after a refusal that was one answer too many
+    assert not link.tick_slot

@@ -186,3 +186,50 @@ def test_the_end_is_told_once(connect: Callable[[], Peer], callbacks: Callbacks)
     peer.connection.connection_lost(None)
     assert peer.messages.losses == 1
     assert not callbacks.connections
+
+
+class EndingSocket(Socket):
+    """As the loop's own: what is written behind its end is an error of ours."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if self.ended:
+            raise RuntimeError("Cannot call write() after write_eof()")
+        super().write(data)
+
+    def is_closing(self) -> bool:
+        return self.aborted
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    aborted = False
+
+
+def test_a_ping_behind_our_close_frame_is_not_answered_and_ends_nothing_early(
+    callbacks: Callbacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = Loop(monkeypatch.setattr)
+    connection = WebSocketConnection(callbacks)
+    connection.connection_made(socket := EndingSocket())
+    connection.hand_over(Messages(1000))
+    connection.close(1001)
+    connection.data_received(frame(b"early", Opcode.PING))
+    loop.run()
+    connection.data_received(frame(b"late", Opcode.PING))
+    assert (socket.ended, socket.aborted) == (True, False)
+    assert socket.written == b"\x88\x02\x03\xe9" + b"\x8a\x05early"
+
+
+def test_a_receiver_that_fails_at_the_beginning_costs_its_own_connection_alone(
+    callbacks: Callbacks, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Failing(Messages):
+        def opened(self, connection: object) -> None:
+            raise RuntimeError("a bug")
+
+    Loop(monkeypatch.setattr)
+    connection = WebSocketConnection(callbacks)
+    connection.connection_made(socket := EndingSocket())
+    connection.open(b"HTTP/1.1 101 \r\n\r\n", Failing(1000))
+    assert socket.aborted
+    assert "a connection is closed after an error of ours" in caplog.text

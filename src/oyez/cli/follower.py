@@ -5,12 +5,13 @@ Knows what a listener says, and what it is told. Must not know how that is shown
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from oyez.backoff import Backoff
 from oyez.cli.exits import LinkError, ListenError
 from oyez.errors import ProtocolError
-from oyez.probe.failures import Kind, NotOpened, Trouble
+from oyez.probe.failures import Closed, Kind, NotOpened, Trouble
 from oyez.probe.place import parse_place
 from oyez.probe.socketio import Session, target
 from oyez.probe.websocket import WebSocket, opened
@@ -93,7 +94,8 @@ class Follower:
             raise LinkError(words) from error
 
     def _hear_on(self, link: WebSocket) -> Iterator[Heard | Missed]:
-        link.until, patience_s = time.monotonic() + _OPEN_TIMEOUT_S, _OPEN_TIMEOUT_S
+        link.allow(_OPEN_TIMEOUT_S)
+        patience_s = _OPEN_TIMEOUT_S
         session = Session(link)
         received = session.opening
         while True:
@@ -119,12 +121,13 @@ class Follower:
             yield from self._take_event(packet.event, json_text.split_object(packet.args[0]))
 
     def _subscribe(self, session: Session) -> None:
-        if self._position is None:
-            session.emit("last-msg")  # before the filter: whatever comes later, comes on this link
-        else:
-            session.emit("start-msg", {"start": self._position})
-        session.emit("set-filter", {"filter": self._channels})
         self._statuses_due = 1 if self._position is None else 2
+        with suppress(Closed):  # what came before the end is read first: it may be the error that the link ended with
+            if self._position is None:
+                session.emit("last-msg")  # before the filter: whatever comes later, comes on this link
+            else:
+                session.emit("start-msg", {"start": self._position})
+            session.emit("set-filter", {"filter": self._channels})
 
     def _take_event(self, name: str | None, body: dict[str, Json]) -> Iterator[Heard | Missed]:
         if name == "message":

@@ -3,8 +3,6 @@
 It must not know Socket.IO, but for how to join, follow and post.
 """
 
-import time
-
 from oyez.contract import expect
 from oyez.contract.checks import ALWAYS, A, Check, Step, Trial, event_of, follows, gets, hears_only, needs, posts
 from oyez.contract.expect import Mismatch, NotOffered
@@ -63,7 +61,7 @@ def _join_and_overdo(trial: Trial) -> tuple[Session, str]:
 def _close_on_oversize(trial: Trial) -> None:
     session, packet = _join_and_overdo(trial)
     session.transport.send(packet)
-    session.transport.until = time.monotonic() + STEP_S
+    session.transport.allow(STEP_S)
     try:
         while True:
             session.receive()

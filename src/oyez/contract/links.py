@@ -4,7 +4,6 @@ Knows how the raw dialect and Socket.IO write commands, answers and events. Must
 """
 
 import json
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
@@ -65,7 +64,7 @@ class RawLink(RawSession):
 
 def receive(link: WebSocket) -> str:
     """Wait for the next text frame. Raises Trouble, and Closed in words with the code alone."""
-    link.until = time.monotonic() + STEP_S
+    link.allow(STEP_S)
     try:
         return link.receive()
     except Closed as error:
@@ -138,7 +137,7 @@ class SocketIOLink:
 
     def take(self, expected: str) -> ReadPacket:
         """Return the next packet of Socket.IO, known or not."""
-        self.session.transport.until = time.monotonic() + STEP_S
+        self.session.transport.allow(STEP_S)
         try:
             received = self.session.receive()
         except (*ENDS, Trouble) as error:

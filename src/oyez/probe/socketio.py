@@ -10,14 +10,13 @@ Knows both transports, and the way from the one to the other. Must not know what
 
 Who wants to see every packet, whether right or wrong, takes these steps instead::
 
-        session.transport.until = time.monotonic() + STEP_S
+        session.transport.allow(STEP_S)
         session.join({"role": "client"})
         received = session.receive()                # a `Received`: its text, its packet, or what is wrong with it
         number = session.ask("post", {"channel": "news"})
 """
 
 import json
-import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -25,7 +24,7 @@ from typing import Protocol
 
 from oyez.errors import OyezError, ProtocolError
 from oyez.probe.answer import Answer
-from oyez.probe.dialer import STEP_S, silent
+from oyez.probe.dialer import STEP_S, TimeLimit, silent
 from oyez.probe.exchange import ask
 from oyez.probe.failures import NotConnected, NotOpened, WrongPacket
 from oyez.probe.place import Place
@@ -58,14 +57,18 @@ class Polling:
     def __init__(self, place: Place, *, limit_s: float = STEP_S) -> None:
         """Open a session. Raises Trouble; NotOpened, if the answer is something else, whatever its status."""
         self.place = place
-        self.until = time.monotonic() + limit_s
-        self.opening = ask(place, target(place, "polling"), limit_s=limit_s)
+        self._limit = TimeLimit.of(limit_s)
+        self.opening = ask(place, target(place, "polling"), limit=self._limit)
         self._packets = deque(split_payload(self.opening.body))
         try:
             self.handshake = read_handshake(self._packets[0] if self.opening.status == 200 else "")
         except ProtocolError as error:
             raise NotOpened(self.opening) from error
         self.target = target(place, "polling", sid=self.handshake.sid)
+
+    def allow(self, seconds: float) -> None:
+        """Let what is waited for take so long from now on."""
+        self._limit = TimeLimit.of(seconds)
 
     def send(self, packet: str) -> None:
         """Send a packet in a request of its own. Raises Trouble, NotConnected, NotOpened."""
@@ -79,10 +82,10 @@ class Polling:
     def receive(self) -> str:
         """Poll until there is a packet. Raises Trouble, NotConnected, NotOpened."""
         while not self._packets:
-            left_s = self.until - time.monotonic()
-            if left_s <= 0:
-                raise silent(self.place)
-            self._packets.extend(split_payload(_require_session(ask(self.place, self.target, limit_s=left_s)).body))
+            if not self._limit.left_s:
+                raise silent(self.place, self._limit)
+            answer = ask(self.place, self.target, limit=self._limit)
+            self._packets.extend(split_payload(_require_session(answer).body))
         return self._packets.popleft()
 
 
@@ -95,7 +98,7 @@ def _require_session(answer: Answer) -> Answer:
 
 
 Transport = Polling | WebSocket
-"""What carries packets. Each wait ends at the time `until`."""
+"""What carries packets. Each wait ends in time, see `allow`."""
 
 
 class Session:
@@ -141,7 +144,7 @@ class Session:
         """Wait for the next packet that is neither a ping nor a noop: so long for each packet, if that is said."""
         while True:
             if patience_s is not None:
-                self.transport.until = time.monotonic() + patience_s
+                self.transport.allow(patience_s)
             received = self._client.receive(self.transport.receive())
             self._send()
             if received.type not in (engineio.PING, engineio.NOOP):

@@ -5,7 +5,6 @@ Knows the handshake and text frames. Must not know what is said.
 
 import socket
 import ssl
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,7 +13,7 @@ from websockets.http11 import Response
 from websockets.sync.client import ClientConnection, connect
 
 from oyez.probe.answer import Answer
-from oyez.probe.dialer import STEP_S, dial, explained, silent
+from oyez.probe.dialer import STEP_S, TimeLimit, dial, explained, silent
 from oyez.probe.exchange import USER_AGENT
 from oyez.probe.failures import Closed, Kind, NotOpened, Trouble
 from oyez.probe.place import Place
@@ -24,12 +23,16 @@ _NO_CLOSE_FRAME = 1006  # RFC 6455 §7.1.5
 
 
 class WebSocket:
-    """An open WebSocket; each wait ends at the time `until`."""
+    """An open WebSocket; each wait ends in time, see `allow`."""
 
-    def __init__(self, connection: ClientConnection, place: Place, until: float) -> None:
+    def __init__(self, connection: ClientConnection, place: Place, limit: TimeLimit) -> None:
         self._connection = connection
         self._place = place
-        self.until = until
+        self._limit = limit
+
+    def allow(self, seconds: float) -> None:
+        """Let what is waited for take so long from now on."""
+        self._limit = TimeLimit.of(seconds)
 
     @property
     def own_end(self) -> str:
@@ -50,9 +53,9 @@ class WebSocket:
         """Wait for the next text frame, and pass over those of bytes. Raises Closed, Trouble."""
         while True:
             try:
-                frame = self._connection.recv(max(self.until - time.monotonic(), 0))
+                frame = self._connection.recv(self._limit.left_s)
             except TimeoutError as error:
-                raise silent(self._place) from error
+                raise silent(self._place, self._limit) from error
             except ConnectionClosed as error:
                 raise self._closed(error) from error
             if isinstance(frame, str):
@@ -69,24 +72,24 @@ def opened(
 ) -> Iterator[WebSocket]:
     """Open a WebSocket, and close it in the end.
 
-    The time is for all that is done with it, unless `WebSocket.until` is set anew.
+    The time is for all that is done with it, unless `WebSocket.allow` sets another one.
 
     Raises Trouble and NotOpened.
     """
-    until = time.monotonic() + limit_s
-    with explained(place, until):
-        link = dial(place, until)
+    limit = TimeLimit.of(limit_s)
+    with explained(place, limit):
+        link = dial(place, limit)
         try:
-            connection = _shake_hands(link, place, target, until, max_frame_bytes)
+            connection = _shake_hands(link, place, target, limit, max_frame_bytes)
         except BaseException:
             link.close()
             raise
     with connection:
-        yield WebSocket(connection, place, until)
+        yield WebSocket(connection, place, limit)
 
 
 def _shake_hands(
-    link: socket.socket, place: Place, target: str, until: float, max_frame_bytes: int
+    link: socket.socket, place: Place, target: str, limit: TimeLimit, max_frame_bytes: int
 ) -> ClientConnection:
     try:
         return connect(
@@ -94,7 +97,7 @@ def _shake_hands(
             sock=link,
             ssl=ssl.create_default_context() if place.secure else None,
             user_agent_header=USER_AGENT,
-            open_timeout=max(until - time.monotonic(), 0.001),
+            open_timeout=max(limit.left_s, 0.001),
             compression=None,
             proxy=None,
             ping_interval=None,
@@ -112,8 +115,8 @@ def _shake_hands(
             raise NotOpened(_answer(error.__cause__.response)) from error.__cause__
         raise
     except InvalidMessage as error:
-        if time.monotonic() >= until or isinstance(error.__cause__, TimeoutError):
-            raise silent(place) from error
+        if not limit.left_s or isinstance(error.__cause__, TimeoutError):
+            raise silent(place, limit) from error
         reason = error.__cause__ or error
         raise Trouble(Kind.BROKEN, f"{place.authority} does not answer in HTTP: {reason}") from error
     except InvalidHandshake as error:

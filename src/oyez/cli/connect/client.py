@@ -9,7 +9,6 @@ import json
 import os
 import socket
 import ssl
-import time
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -22,7 +21,7 @@ from oyez.cli.connect.loop import CLOSE_TIMEOUT_S, MAX_FRAME_BYTES, Console, far
 from oyez.cli.connect.options import Destination
 from oyez.cli.exits import LinkError
 from oyez.errors import ConfigError
-from oyez.probe.dialer import dial
+from oyez.probe.dialer import TimeLimit, dial
 from oyez.probe.exchange import USER_AGENT
 from oyez.probe.failures import Trouble
 
@@ -42,13 +41,13 @@ class Client(Console):
         manner = self.manner
         return SocketIO(manner.namespace, manner.auth, show_ping=manner.show_ping) if manner.socketio else Plain()
 
-    async def run(self, destination: Destination, reached: socket.socket, until: float) -> None:
-        """Make a WebSocket of a connection by the time `until`, and go on until the server closes or all is said.
+    async def run(self, destination: Destination, reached: socket.socket, limit: TimeLimit) -> None:
+        """Make a WebSocket of a connection in time, and go on until the server closes or all is said.
 
         Raises ConfigError, BadLine, ListenError when the server refuses us, LinkError when there is no WebSocket or the
         server's end was none in peace.
         """
-        connection = await _shake_hands(destination, reached, until, self.kind_of(ClientConnection))
+        connection = await _shake_hands(destination, reached, limit, self.kind_of(ClientConnection))
         subprotocol = f", subprotocol {connection.subprotocol}" if connection.subprotocol else ""
         self.screen.hint(f"connected to {destination.name}{subprotocol}; /help lists the commands, Ctrl-D ends")
         hearing = asyncio.create_task(self.hear(connection))
@@ -84,19 +83,19 @@ class _Connect(connect):
         return exc
 
 
-def reach(destination: Destination, until: float) -> socket.socket:
+def reach(destination: Destination, limit: TimeLimit) -> socket.socket:
     """Connect, without asyncio: it could neither bound the look-up of a name nor leave it behind at a Ctrl-C.
 
     Raises LinkError.
     """
     try:
-        return dial(destination.place, until)
+        return dial(destination.place, limit)
     except Trouble as trouble:
         raise LinkError(_explain(trouble.__cause__ or TimeoutError(), destination)) from trouble
 
 
 async def _shake_hands(
-    destination: Destination, reached: socket.socket, until: float, kind: type[ClientConnection]
+    destination: Destination, reached: socket.socket, limit: TimeLimit, kind: type[ClientConnection]
 ) -> ClientConnection:
     try:
         return await _Connect(
@@ -107,7 +106,7 @@ async def _shake_hands(
             additional_headers=destination.headers,
             user_agent_header=USER_AGENT,
             proxy=None,  # the other commands use none either
-            open_timeout=max(until - time.monotonic(), 0.001),
+            open_timeout=max(limit.left_s, 0.001),
             ping_interval=None,  # a console does not speak by itself
             close_timeout=CLOSE_TIMEOUT_S,
             max_size=MAX_FRAME_BYTES,

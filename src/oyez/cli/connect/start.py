@@ -5,7 +5,6 @@ It must not know how the options are spelled.
 
 import asyncio
 import sys
-import time
 from collections.abc import Awaitable, Callable
 
 import typer
@@ -16,13 +15,14 @@ from oyez.cli.connect.packets import BadLine
 from oyez.cli.connect.screen import Pipe, Screen
 from oyez.cli.exits import ExitCode
 from oyez.cli.output import complain
+from oyez.probe.dialer import TimeLimit
 
 
 def call(destination: Destination, manner: Manner) -> None:
     """Connect to a server and converse. Raises typer.Exit, ConfigError, LinkError, ListenError."""
-    until = time.monotonic() + client.OPEN_TIMEOUT_S
-    reached = client.reach(destination, until)
-    _run(manner, lambda screen: client.Client(screen, manner).run(destination, reached, until))
+    limit = TimeLimit.of(client.OPEN_TIMEOUT_S)
+    reached = client.reach(destination, limit)
+    _run(manner, lambda screen: client.Client(screen, manner).run(destination, reached, limit))
 
 
 def listen(host: str, port: int, subprotocols: tuple[str, ...], manner: Manner) -> None:

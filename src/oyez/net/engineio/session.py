@@ -337,8 +337,7 @@ class EngineSession:
                 else:
                     self._server.note("ping-timeout", "no pong in time", self.find_peer)
                 self.close(engineio.NOOP)
-        if self.is_open:
-            self._plan_tick()
+        self._plan_tick()
 
     def expire(self) -> None:
         """Do what is due before a request is served: a session that is overdue is gone, though no tick has come yet."""
@@ -355,6 +354,8 @@ class EngineSession:
         self._stalled = connection is not None and connection.blocked
 
     def _plan_tick(self) -> None:
+        if self._ended:
+            return
         deadline = self._machine.deadline
         if self._alarm_at is not None and self._alarm_at < deadline:
             deadline = self._alarm_at

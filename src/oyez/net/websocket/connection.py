@@ -215,7 +215,7 @@ class WebSocketConnection(SocketConnection):
         return self._parser
 
     def _flush_parser(self, parser: FrameParser) -> None:
-        """Send what the library wants sent. Pongs go out even when the end has begun, unlike what is sent by `send`."""
+        """Send what the library wants sent. Pongs go out until our side is closed, unlike what is sent by `send`."""
         for out in parser.take_output():
             if out:
                 self._send(out)
@@ -248,8 +248,13 @@ class WebSocketConnection(SocketConnection):
         self._receiver = receiver
         self.cork()
         self.send(answer)
-        receiver.opened(self)
-        self.uncork()
+        try:
+            receiver.opened(self)
+        except Exception:
+            logger.exception("a connection is closed after an error of ours")
+            self.abort()
+        finally:
+            self.uncork()
 
     def refuse(self, answer: bytes) -> None:
         """Answer the handshake with an error, as bytes of a whole response, and close."""
@@ -301,6 +306,8 @@ class WebSocketConnection(SocketConnection):
     def _half_close(self) -> None:
         if not self._transport.is_closing() and self._transport.can_write_eof():
             self._transport.write_eof()
+            if self._parser is not None:
+                self._parser.fall_silent()
 
     def tick(self, now: float) -> None:
         """The peer did not close its side in time."""

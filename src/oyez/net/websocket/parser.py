@@ -32,7 +32,9 @@ class FrameParser:
         max_message_bytes: longest message that any peer may send; the library closes with 1009 above it.
     """
 
-    __slots__ = ("_discards", "_fragments", "_is_text", "_protocol", "_unfinished", "_unparsed_bytes")
+    __slots__ = (
+        "_discards", "_fragments", "_is_silent", "_is_text", "_protocol", "_unfinished", "_unparsed_bytes",
+    )  # fmt: skip
 
     def __init__(self, max_message_bytes: int) -> None:
         self._protocol = Protocol(SERVER, state=OPEN, max_size=max_message_bytes, logger=quiet_logger)
@@ -43,6 +45,7 @@ class FrameParser:
         self._is_text = False
         self._unparsed_bytes = 0  # what is here of a frame that is not whole
         self._discards = False
+        self._is_silent = False
 
     def feed(self, data: bytes) -> list[WholeMessage]:
         """Parse what came; return the messages that are whole now. Control frames are answered, see `take_output`."""
@@ -90,7 +93,12 @@ class FrameParser:
 
     def take_output(self) -> list[bytes]:
         """Return what is to be sent: pongs (RFC 6455 §5.5.2) and close frames; empty bytes stand for the end."""
-        return self._protocol.data_to_send()
+        out = self._protocol.data_to_send()
+        return [] if self._is_silent else out
+
+    def fall_silent(self) -> None:
+        """Want nothing sent any more: our side of the socket is closed, and a pong into it would be an error."""
+        self._is_silent = True
 
     def take_error(self) -> str | None:
         """Return what the peer did against the protocol, once; the close frame with its code is in `take_output`."""
