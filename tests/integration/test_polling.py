@@ -14,7 +14,7 @@ from tests.integration.bystanders import refusals
 from tests.integration.dialects import KeptConnection
 from tests.integration.links import Poller, eventually, metrics
 from tests.raw import Polling
-from tests.scenarios import new_channel
+from tests.scenarios import Client, new_channel
 
 # Long beside what a busy machine makes a client wait, short beside what a test may take.
 INTERVAL_S, TIMEOUT_S = 1.0, 2.0
@@ -24,7 +24,7 @@ UNKNOWN_SID = (400, '{"code":1,"message":"Session ID unknown"}')
 @pytest.fixture(scope="module")
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """It waits for polls for half a second, and pings so seldom that nothing else ends a session."""
-    settings = MANY_CLIENTS | {"socketio.ping_timeout_s": 0.5}
+    settings: dict[str, object] = MANY_CLIENTS | {"socketio.ping_timeout_s": 0.5}
     with Daemon(tmp_path_factory.mktemp("hasty"), settings=settings) as daemon:
         yield daemon
 
@@ -32,7 +32,7 @@ def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 @pytest.mark.slow
 def test_clients_on_polling_outlive_the_time_of_many_pings(driver: Driver, own_daemon_of_polls: Daemon) -> None:
     daemon, channel = own_daemon_of_polls, new_channel()
-    clients = [JavaScriptClient(driver, version, "polling") for version in VERSIONS]
+    clients: list[Client] = [JavaScriptClient(driver, version, "polling") for version in VERSIONS]
     clients += [PythonClient(session, "polling") for session in (ThreadedSession, AsyncSession, SimpleSession)]
     with ExitStack() as stack:
         sessions = [stack.enter_context(client.open(daemon.url, channels=[channel])) for client in clients]
@@ -53,7 +53,7 @@ def test_clients_on_polling_outlive_the_time_of_many_pings(driver: Driver, own_d
 
 @pytest.fixture
 def own_daemon_of_polls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    settings = {"socketio.ping_interval_s": INTERVAL_S, "socketio.ping_timeout_s": TIMEOUT_S}
+    settings: dict[str, object] = {"socketio.ping_interval_s": INTERVAL_S, "socketio.ping_timeout_s": TIMEOUT_S}
     with Daemon(tmp_path_factory.mktemp("polls"), settings=MANY_CLIENTS | settings) as daemon:
         yield daemon
 
