@@ -20,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 upper = $(shell echo $(1) | tr a-z A-Z)
 flag = $(if $($(call upper,$(1))),--$(1) $($(call upper,$(1))))
 
-.PHONY: help run example check format event.js test test-fast test-slow coverage fuzz test-oldest-django test-versions test-lowest test-newest test-pythons matrix faults dist bench clean
+.PHONY: help run example check format event.js test test-fast test-slow coverage fuzz test-oldest-django test-versions test-lowest test-newest test-pythons matrix faults siege dist bench clean
 help: ## show this list
 	@grep -hE '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -131,6 +131,9 @@ test-pythons: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## a part of the t
 
 faults: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## kill, cut and starve daemons: make faults MINUTES=30 BROKER=sqlite SEED=7
 	@$(BIN)/python -m tests.faults $(if $(SHORT),--short) $(foreach name,minutes seed broker faults herd folder,$(call flag,$(name)))
+
+siege: $(VENV)/.dev ## attack a daemon that others use: make siege ATTACK=filters SECONDS=20 BROKER=sqlite SEED=7
+	@$(BIN)/python -m tests.siege $(if $(SHORT),--short) $(foreach name,attack seconds calm floor seed broker folder,$(call flag,$(name)))
 
 $(VENV)/release/.done: requirements/release.txt
 	@$(PYTHON) -m venv --clear $(@D)

@@ -38,9 +38,16 @@ class Call:
     """One HTTP request under way."""
 
     def __init__(
-        self, port: int, method: str, target: str, body: str | bytes | None = None, **headers: str | None
+        self,
+        port: int,
+        method: str,
+        target: str,
+        body: str | bytes | None = None,
+        *,
+        source: str | None = None,
+        **headers: str | None,
     ) -> None:
-        self._http = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+        self._http = http.client.HTTPConnection("127.0.0.1", port, PATIENCE_S, None if source is None else (source, 0))
         named = {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
         self._http.request(method, target, body.encode() if isinstance(body, str) else body, named)
 
@@ -59,12 +66,15 @@ def request(port: int, method: str, target: str, body: str | bytes | None = None
     return Call(port, method, target, body, **headers).answer()
 
 
-def dial(port: int, *, receive_buffer: int | None = None) -> socket.socket:
-    """Open a TCP connection; a small receive buffer makes a reader that stops a stalled one soon."""
+def dial(port: int, *, receive_buffer: int | None = None, source: str | None = None) -> socket.socket:
+    """Open a TCP connection, from an address of this machine; a small receive buffer makes a reader that stops a
+    stalled one soon."""
     link = socket.socket()
     if receive_buffer is not None:
         link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     link.settimeout(PATIENCE_S)
+    if source is not None:
+        link.bind((source, 0))
     link.connect(("127.0.0.1", port))
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return link
@@ -151,8 +161,16 @@ class Dropped(ABC):
 class WebSocket(Dropped):
     """A blocking WebSocket that reads when it is asked to, and not before."""
 
-    def __init__(self, port: int, target: str, *, receive_buffer: int | None = None, **headers: str) -> None:
-        self.link = dial(port, receive_buffer=receive_buffer)
+    def __init__(
+        self,
+        port: int,
+        target: str,
+        *,
+        receive_buffer: int | None = None,
+        source: str | None = None,
+        **headers: str,
+    ) -> None:
+        self.link = dial(port, receive_buffer=receive_buffer, source=source)
         self._unread = bytearray()
         self.link.sendall(upgrade_request(target, **headers))
         head = self._read_head()
@@ -232,9 +250,9 @@ class WebSocket(Dropped):
 class Polling:
     """An Engine.IO session over polling."""
 
-    def __init__(self, port: int, path: str = "/socket.io/", **headers: str) -> None:
+    def __init__(self, port: int, path: str = "/socket.io/", *, source: str | None = None, **headers: str) -> None:
         self.port = port
-        answer = request(port, "GET", f"{path}?EIO=4&transport=polling", **headers)
+        answer = Call(port, "GET", f"{path}?EIO=4&transport=polling", source=source, **headers).answer()
         assert answer.status == 200, answer
         self.handshake: dict[str, Any] = json.loads(answer.body[1:])
         self.sid: str = self.handshake["sid"]
