@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 
-from oyez.access.capacity import Seats
+from oyez.access.capacity import Capacity
 from oyez.access.origins import Origins
 from oyez.access.peer import Note, Peers
+from oyez.access.places import Places, unlimited
 from oyez.brokers.memory import MemoryBroker
 from oyez.endpoints.context import DoorContext
 from oyez.hub.audience import Audience
@@ -266,6 +267,7 @@ class Callbacks:
         self.ticker = Ticker(clock=Clock())
         self.parsers: list[FrameParser] = []
         self.origins = Origins()
+        self.places = unlimited(self.ticker.clock)
         self.connections: set[OpenSocket] = set()
         self.notes: list[str] = []
         self.receivers: list[Messages] = []
@@ -285,16 +287,22 @@ def context_of(
     *,
     ticker: Ticker | None = None,
     limits: LimitSettings | None = None,
-    seats: Seats | None = None,
+    places: Places | None = None,
 ) -> DoorContext:
     """Make what a door works with, which lets everybody in."""
     return DoorContext(
         hub,
-        seats or Seats(5),
+        places or places_for(5),
         ticker or Ticker(clock=Clock()),
         note,
         limits or LimitSettings(),
         Origins(),
         Peers(),
-        lambda find_peer: True,
     )
+
+
+def places_for(listeners: int) -> Places:
+    """Make room for so many listeners, of whatever address, and for some sessions more."""
+    places = unlimited(Clock())
+    places.capacity = Capacity(listeners + 20, listeners + 10, listeners)
+    return places

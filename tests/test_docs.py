@@ -125,9 +125,25 @@ def calls(*names: str) -> Iterator[ast.Call]:
                     yield node
 
 
+def constants() -> dict[str, object]:
+    """Return the texts that modules give a name in capitals."""
+    return {
+        target.id: node.value.value
+        for source in SOURCES
+        for node in ast.parse(source.read_text("utf-8")).body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
 def literals(node: ast.expr) -> Iterator[object]:
     """Give the values that an argument may have; it must be written so that they can be seen."""
-    if isinstance(node, ast.IfExp):
+    if isinstance(node, ast.Name) and node.id.isupper():
+        yield constants()[node.id]
+    elif isinstance(node, ast.Attribute) and node.attr == "reason":
+        return  # of what was refused before, where it was written down
+    elif isinstance(node, ast.IfExp):
         yield from literals(node.body)
         yield from literals(node.orelse)
     else:
@@ -143,7 +159,7 @@ def test_every_metric_is_documented(daemon: Daemon) -> None:
 
 
 def test_every_reason_of_a_refusal_is_documented() -> None:
-    reasons = {reason for call in calls("note", "_note") for reason in literals(call.args[0])}
+    reasons = {reason for call in calls("note", "_note", "NoPlace") for reason in literals(call.args[0])}
     assert reasons
     assert table("reason") == reasons
 

@@ -11,6 +11,7 @@
 import argparse
 import asyncio
 import signal
+import time
 from dataclasses import dataclass, field
 
 import uvloop
@@ -19,6 +20,7 @@ from starlette.routing import Route
 
 from oyez.access.origins import Origins
 from oyez.access.peer import Who
+from oyez.access.places import Places, unlimited
 from oyez.limits import LimitSettings
 from oyez.net.callbacks import OpenSocket
 from oyez.net.engineio.http import EngineHttp
@@ -135,6 +137,7 @@ class Callbacks:
     settings: HttpSettings = field(default_factory=HttpSettings)
     max_sockets: int = 1000
     origins: Origins = field(default_factory=Origins)
+    places: Places = field(default_factory=lambda: unlimited(time.monotonic))
     idle: dict[IdleSocket, None] = field(default_factory=dict)
     connections: set[OpenSocket] = field(default_factory=set)
     parsers: list[FrameParser] = field(default_factory=list)

@@ -17,7 +17,7 @@ from oyez.net.http.settings import HttpSettings
 from oyez.net.ticker import Ticker
 from oyez.notes import Notes
 from oyez.server.routes import Routes
-from tests.fakes import Clock, Socket
+from tests.fakes import Clock, Socket, places_for
 from tests.fuzz import fuzz
 
 WISH = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: %b\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk\r\n"
@@ -52,10 +52,10 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def answers(data: bytes, cuts: list[int], count: int) -> list[bytes]:
     """Feed a connection, cut into segments; gives the bodies of its answers."""
-    routes = Routes(Ticker(clock=Clock()), HttpSettings(), LimitSettings(), 10, Notes())
+    routes = Routes(Ticker(clock=Clock()), HttpSettings(), LimitSettings(), 10, Notes(), places_for(5))
     config = Config(echo, lifespan="off", log_config=None)
     config.load()
-    connection = HttpConnection(routes, config=config, server_state=ServerState(), app_state={})
+    connection = HttpConnection(routes, None, config=config, server_state=ServerState(), app_state={})
     socket = Socket()
     socket.get_extra_info = lambda *_: None  # type: ignore[method-assign]
     connection.connection_made(socket)

@@ -4,7 +4,7 @@ import resource
 
 import pytest
 
-from oyez.access.capacity import Seats, derive_capacity, raise_open_files
+from oyez.access.capacity import derive_capacity, raise_open_files
 
 
 @pytest.mark.parametrize("open_files", [0, 64, 100, 256, 1024, 4096, 65_536, 2**20, 2**30])
@@ -39,17 +39,3 @@ def test_a_limit_that_cannot_be_raised_is_lived_with(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(resource, "getrlimit", lambda _: (256, resource.RLIM_INFINITY))
     monkeypatch.setattr(resource, "setrlimit", refuse)
     assert raise_open_files() == 256
-
-
-def test_seats_are_taken_one_by_one_until_none_is_left() -> None:
-    seats = Seats(2)
-    assert [seats.take() for _ in range(4)] == [True, True, False, False]
-    assert (seats.taken, seats.size) == (2, 2)
-    seats.free()
-    assert [seats.take(), seats.take()] == [True, False]
-
-
-def test_where_there_are_no_seats_nobody_takes_one() -> None:
-    seats = Seats(0)
-    assert not seats.take()
-    assert seats.taken == 0

@@ -94,7 +94,7 @@ def test_all_else_goes_to_the_http_side_as_it_came(data: bytes, monkeypatch: pyt
     passed_on: list[bytes] = []
 
     class HttpSide(asyncio.Protocol):
-        def __init__(self, callbacks: object, **of_uvicorn: object) -> None:
+        def __init__(self, callbacks: object, share: object, **of_uvicorn: object) -> None:
             assert of_uvicorn.keys() == {"server_state"}
 
         def data_received(self, data: bytes) -> None:
@@ -120,10 +120,19 @@ def test_a_socket_over_the_limit_takes_the_place_of_the_one_that_has_been_idle_f
     assert not any(socket.ended for socket in [*sockets, third])
 
 
-def test_a_socket_over_the_limit_is_closed_when_none_is_idle() -> None:
+def test_over_the_limit_the_socket_goes_that_has_said_nothing_for_longest() -> None:
     side = Side()
-    sockets = [side.connect()[1] for _ in range(3)]
-    assert [socket.ended for socket in sockets] == [False, False, True]
+    sockets = [side.connect()[1] for _ in range(4)]
+    assert [socket.ended for socket in sockets] == [True, True, False, False]
+    assert side.notes == []
+
+
+def test_a_socket_over_the_limit_is_closed_when_all_others_have_asked() -> None:
+    side = Side()
+    sockets = [side.connect()[1] for _ in range(2)]
+    side.idle.clear()
+    _, third = side.connect()
+    assert [socket.ended for socket in [*sockets, third]] == [False, False, True]
     assert side.notes == ["at-capacity"]
 
 

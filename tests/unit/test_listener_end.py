@@ -1,5 +1,6 @@
 """A session may end in the middle of an answer that is one too many: is it really gone then?"""
 
+from functools import partial
 from itertools import cycle
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from oyez.access.failures import FailedAttempts
 from oyez.access.keys import PostPolicy
 from oyez.access.peer import Peer, Who
+from oyez.access.places import SessionPlace
 from oyez.access.poster_check import PosterCheck
 from oyez.endpoints.socketio import SocketIOEndpoint
 from oyez.hub.publication import Channel
@@ -14,7 +16,7 @@ from oyez.limits import LimitSettings
 from oyez.net.engineio.session import EngineServer, EngineSession
 from oyez.net.engineio.settings import SocketioSettings
 from oyez.net.ticker import Ticker
-from tests.fakes import World, context_of
+from tests.fakes import World, context_of, places_for
 
 NAME = "x" * 100
 SET_FILTER = b'42["set-filter",{"filter":["%s"]}]' % NAME.encode()
@@ -28,14 +30,19 @@ class Door:
         self.notes: list[str] = []
         settings, limits, ticker = SocketioSettings(), LimitSettings(), Ticker(clock=self.world.clock)
         check = PosterCheck(PostPolicy("key"), FailedAttempts(10, self.world.clock), self.note)
-        self.endpoint = SocketIOEndpoint(context_of(self.world.hub, self.note, ticker=ticker), settings, check)
+        self.places = places_for(5)
+        context = context_of(self.world.hub, self.note, ticker=ticker, places=self.places)
+        self.endpoint = SocketIOEndpoint(context, settings, check)
         self.engine = EngineServer(settings, limits, ticker, self.endpoint.open_app, self.note, max_unread_bytes=4096)
 
     def note(self, reason: str, detail: str, who: Who | None = None, /) -> None:
         self.notes.append(reason)
 
     def open(self) -> EngineSession:
-        return self.engine.open_session(lambda: Peer(None), polling=True)
+        find_peer = partial(Peer, None)
+        place = self.places.take(find_peer, "a session")
+        assert isinstance(place, SessionPlace)
+        return self.engine.open_session(find_peer, place, polling=True)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +68,7 @@ def test_a_client_that_never_polls_leaves_nothing_behind(first: list[bytes], aga
             break
         link.receive_payload(packet)
     assert "unread-answers" in door.notes
-    assert (door.endpoint.seats.taken, door.endpoint.senders) == (0, 0)
+    assert (door.places.listeners, door.endpoint.senders) == (0, 0)
     assert door.world.hub.listeners(Channel(NAME)) == 0
     assert not door.engine.sessions
 

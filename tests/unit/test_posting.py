@@ -1,12 +1,14 @@
 """Are a poster's replies in order, and its requests bounded, when the store takes its time?"""
 
 import json
+from functools import partial
 
 import pytest
 
 from oyez.access.failures import FailedAttempts
 from oyez.access.keys import PostPolicy
 from oyez.access.peer import Peer
+from oyez.access.places import SessionPlace
 from oyez.access.poster_check import PosterCheck
 from oyez.brokers.memory import MemoryBroker
 from oyez.endpoints.posting import PostingEndpoint, RawPoster
@@ -20,7 +22,7 @@ from oyez.hub.settings import HistorySettings
 from oyez.limits import LimitSettings
 from oyez.net.websocket.connection import WebSocketConnection
 from oyez.notes import Notes
-from tests.fakes import Callbacks, Clock, Loop, Socket, context_of
+from tests.fakes import Callbacks, Clock, Loop, Socket, context_of, places_for
 
 POST = b'{"command":"post","channel":"c","message":1}'
 
@@ -45,14 +47,18 @@ class Door:
     def __init__(self) -> None:
         self.clock, self.callbacks, self.broker, self.notes = Clock(), Callbacks(), SlowBroker(), Notes(Clock())
         hub = Hub(self.broker, History(HistorySettings()), call_soon=lambda function: None, clock=self.clock)
+        self.places = places_for(5)
         limits = LimitSettings(max_receiver_message_bytes=1000, max_sender_message_bytes=10_000)
-        self.context = context_of(hub, self.notes, ticker=self.callbacks.ticker, limits=limits)
+        self.context = context_of(hub, self.notes, ticker=self.callbacks.ticker, limits=limits, places=self.places)
         check = PosterCheck(PostPolicy("key"), FailedAttempts(10, self.clock), self.notes)
         self.endpoint = PostingEndpoint(self.context, WebsocketSettings(), check)
         self.socket = Socket()
         self.connection = WebSocketConnection(self.callbacks)
         self.connection.connection_made(self.socket)
-        self.poster = RawPoster(self.endpoint, lambda: Peer(None), needs_key=False)
+        find_peer = partial(Peer, None)
+        place = self.places.take(find_peer, "a WebSocket")
+        assert isinstance(place, SessionPlace)
+        self.poster = RawPoster(self.endpoint, find_peer, place, needs_key=False)
         self.connection.hand_over(self.poster)
         self.poster.opened(self.connection)
 
@@ -95,7 +101,7 @@ def test_replies_keep_the_order_of_requests_however_the_store_settles(door: Door
 def test_a_reply_that_comes_when_its_poster_is_gone_goes_nowhere(door: Door) -> None:
     door.ask(POST, POST)
     door.connection.connection_lost(None)
-    assert (door.endpoint.connections, door.endpoint.posters) == (0, 0)
+    assert (door.places.sessions, door.endpoint.posters) == (0, 0)
     for settle in door.broker.waiting:
         settle([EventId(5)])
     assert door.replies() == []

@@ -11,7 +11,7 @@ from oyez.net.ticker import Ticker
 from oyez.net.websocket.connection import FrameReceiver
 from oyez.notes import Notes
 from oyez.server.routes import Routes
-from tests.fakes import Clock
+from tests.fakes import Clock, places_for
 
 
 def names(name: str) -> Callable[[Handshake], FrameReceiver | Refusal]:
@@ -27,6 +27,7 @@ def routes() -> Routes:
         LimitSettings(),
         100,
         Notes(Clock()),
+        places_for(5),
         at={"/": names("root"), "/event": names("event"), "/deep/er": names("deeper")},
         below={"/socket.io/": names("below")},
         streams={"/sse": lambda _: Refusal(403, "stream", b"")},

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import pytest
 
-from oyez.access.capacity import Seats
 from oyez.endpoints.sse import EventStreamEndpoint, StreamListener
 from oyez.hub.publication import Channel
 from oyez.limits import LimitSettings
@@ -15,7 +14,7 @@ from oyez.net.stream import StreamConnection, StreamReceiver
 from oyez.net.ticker import Ticker
 from oyez.notes import Notes
 from tests.eventsource import RecordReader
-from tests.fakes import Callbacks, Loop, Socket, World, context_of
+from tests.fakes import Callbacks, Loop, Socket, World, context_of, places_for
 
 
 class StreamCallbacks(Callbacks):
@@ -41,9 +40,9 @@ class Door:
     def __init__(self, seats: int = 2) -> None:
         self.world = World()
         self.notes = Notes(self.world.clock)
-        self.seats = Seats(seats)
+        self.places = places_for(seats)
         ticker, limits = Ticker(clock=self.world.clock), LimitSettings(max_subscriptions=3, max_channel_length=10)
-        self.context = context_of(self.world.hub, self.notes, ticker=ticker, limits=limits, seats=self.seats)
+        self.context = context_of(self.world.hub, self.notes, ticker=ticker, limits=limits, places=self.places)
         self.endpoint = EventStreamEndpoint(self.context, HttpSettings())
         self.callbacks = StreamCallbacks(self.endpoint)
 
@@ -105,12 +104,12 @@ def test_what_a_slow_reader_missed_comes_once_it_reads_on(door: Door) -> None:
 
 def test_the_seat_is_free_once_and_the_channel_left(door: Door) -> None:
     connection, _, _ = door.open()
-    assert (door.seats.taken, door.endpoint.listeners, len(door.callbacks.connections)) == (1, 1, 1)
+    assert (door.places.listeners, len(door.callbacks.connections)) == (1, 1)
     assert door.world.hub.listeners(Channel("a")) == 1
     connection.close()
     connection.close()
     connection.connection_lost(None)
-    assert (door.seats.taken, door.endpoint.listeners, len(door.callbacks.connections)) == (0, 0, 0)
+    assert (door.places.listeners, len(door.callbacks.connections)) == (0, 0)
     assert door.world.hub.listeners(Channel("a")) == 0
     door.world.post("a")
     door.world.run()
@@ -126,7 +125,7 @@ def test_who_finds_no_seat_takes_none(monkeypatch: pytest.MonkeyPatch) -> None:
     (record,) = RecordReader().feed(body)
     assert (record.event, record.json["code"]) == ("status", "server-capacity")
     connection.connection_lost(None)
-    assert (door.seats.taken, door.endpoint.listeners) == (0, 0)
+    assert (door.places.listeners, door.places.sessions) == (0, 0)
 
 
 def test_a_request_that_cannot_be_followed_gets_an_answer_with_an_end(door: Door) -> None:
@@ -134,4 +133,4 @@ def test_a_request_that_cannot_be_followed_gets_an_answer_with_an_end(door: Door
     take_stream(door.callbacks, socket, b"/sse?channel=", ())  # type: ignore[arg-type]
     assert socket.written.startswith(b"HTTP/1.1 400")
     assert b"Content-Length: " in socket.written
-    assert door.seats.taken == 0
+    assert door.places.listeners == 0

@@ -1,4 +1,4 @@
-"""How many may be connected: what the limit of open files leaves room for, and the seats of listeners.
+"""How many may be connected: what the limit of open files leaves room for.
 
 Knows numbers. Must not know protocols.
 """
@@ -52,26 +52,3 @@ def derive_capacity(open_files: int, max_connections: int) -> Capacity:
     if max_connections:
         listeners = min(max_connections, listeners)
     return Capacity(sockets, sessions, listeners)
-
-
-class Seats:
-    """Room for listeners, over all doors together.
-
-    Args:
-        size: how many there are.
-    """
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self.taken = 0
-
-    def take(self) -> bool:
-        """Take a seat for a listener; False when all are taken, and then nothing has to be freed."""
-        if self.taken >= self.size:
-            return False
-        self.taken += 1
-        return True
-
-    def free(self) -> None:
-        """Take one back: a listener has left."""
-        self.taken -= 1

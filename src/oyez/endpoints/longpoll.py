@@ -6,14 +6,17 @@ Knows requests, their channels and the answers that pages of old expect. Must no
 import asyncio
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from oyez.access.places import AT_CAPACITY, NoPlace
 from oyez.endpoints.context import DoorContext
 from oyez.endpoints.encodings import POLL_ANSWERS
+from oyez.endpoints.refusals import refuse
 from oyez.errors import ProtocolError
 from oyez.hub.history import Gap
 from oyez.hub.publication import Channel, EventId
@@ -26,8 +29,8 @@ from oyez.wire.listen_query import ListenQuery, WordedError
 
 PREFIX = "/channels/"
 
-_RETRY_AFTER_S = 5  # at capacity
-_RETRY_AFTER_STOP_S = 1  # the next daemon may be there by then
+_RETRY_AFTER_S = 5  # at capacity: an event of another may free a place any moment
+_STOPS = NoPlace(AT_CAPACITY, 1)  # the next daemon may be there by then
 _TIMEOUT = b'{"error": "timeout"}'
 _GAP_HEADER = "Oyez-Gap"
 
@@ -39,11 +42,6 @@ class LongPollEndpoint:
         self._context = context
         self._settings = settings
         self._waiting: set[_Poll] = set()
-
-    @property
-    def listeners(self) -> int:
-        """How many requests wait for an event."""
-        return len(self._waiting)
 
     def close(self) -> None:
         """Answer all who wait with 503 and a time to come back at: the daemon stops."""
@@ -81,13 +79,14 @@ class LongPollEndpoint:
             self._context.note("bad-request", f"a long poll: {error}")
             words = f"400 Bad Request: {error}" if isinstance(error, WordedError) else "400 Bad Request"
             return Response(words, 400, media_type="text/plain")
-        if not self._context.take_seat(lambda: self._context.peers.of_scope(request.scope)):
-            self._context.note("at-capacity", "a long poll over the limit is refused")
-            return _later(_RETRY_AFTER_S)
+        find_peer = partial(self._context.peers.of_scope, request.scope)
+        place = self._context.places.take_listener(find_peer, "a long poll")
+        if isinstance(place, NoPlace):
+            return _later(place._replace(retry_after_s=min(place.retry_after_s, _RETRY_AFTER_S)))
         try:
             return await self._answer(request, query)
         finally:
-            self._context.seats.free()
+            place.leave()
 
     async def _answer(self, request: Request, query: ListenQuery) -> Response | None:
         hub, ticker, poll = self._context.hub, self._context.ticker, _Poll(notify=query.notify)
@@ -110,7 +109,7 @@ class LongPollEndpoint:
             return None
         answer = poll.answer.result()
         if answer is None:
-            return _later(_RETRY_AFTER_STOP_S)
+            return _later(_STOPS)
         return Response(answer.body, answer.status, _as_header(answer.gaps), media_type="application/json")
 
 
@@ -189,11 +188,12 @@ def _as_header(gaps: Sequence[Gap]) -> dict[str, str]:
     return {_GAP_HEADER: json.dumps(listed, separators=(",", ":"))}
 
 
-def _later(retry_after_s: int) -> Response:
-    """Refuse with 503, and say after how many seconds to ask again."""
+def _later(refused: NoPlace) -> Response:
+    """Refuse, and say after how many seconds to ask again."""
+    refusal = refuse(refused)
     return Response(
-        b'{"code":"server-capacity","message":"Server at capacity"}',
-        503,
-        {"Retry-After": str(retry_after_s)},
+        refusal.body,
+        refusal.status,
+        {"Retry-After": str(refusal.retry_after_s)},
         media_type="application/json",
     )

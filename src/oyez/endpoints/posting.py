@@ -8,8 +8,10 @@ from collections import deque
 from functools import partial
 
 from oyez.access.peer import FindPeer
+from oyez.access.places import NoPlace, SessionPlace
 from oyez.access.poster_check import Admission, PosterCheck
 from oyez.endpoints.context import DoorContext
+from oyez.endpoints.refusals import refuse
 from oyez.endpoints.settings import WebsocketSettings
 from oyez.errors import BrokerError, ProtocolError
 from oyez.hub.publication import Channel, EventId, Post
@@ -22,18 +24,18 @@ from oyez.wire.websocket import text_frame
 
 logger = logging.getLogger(__name__)
 
+# A poster has events that wait; there may be room in a moment.
+_RETRY_AFTER_S = 1
+
 # A poster waits for each reply. One that does not, while the store is slow, is cut off before it costs memory.
 _MOST_UNANSWERED = 1000
-
-_AT_CAPACITY = Refusal(503, "Service Unavailable", b'{"code":"server-capacity","message":"Server at capacity"}', 1)
 
 
 class PostingEndpoint:
     """What all posters of the door share: settings, and counts for metrics.
 
     Attributes:
-        connections: open ones, of posters or of those who have not shown the key yet.
-        posters: those of them that may post.
+        posters: connections that may post.
         posts: events posted so far.
     """
 
@@ -41,7 +43,6 @@ class PostingEndpoint:
         self.context = context
         self.settings = settings
         self.check = check
-        self.connections = 0
         self.posters = 0
         self.posts = 0
 
@@ -55,10 +56,10 @@ class PostingEndpoint:
         return self._admit(find_peer, needs_key=not find_peer().local)
 
     def _admit(self, find_peer: FindPeer, *, needs_key: bool) -> FrameReceiver | Refusal:
-        if not self.context.may_open(find_peer):
-            self.context.note("at-capacity", "a WebSocket over the limit is refused", find_peer)
-            return _AT_CAPACITY
-        return RawPoster(self, find_peer, needs_key=needs_key)
+        place = self.context.places.take(find_peer, "a WebSocket")
+        if isinstance(place, NoPlace):
+            return refuse(place._replace(retry_after_s=min(place.retry_after_s, _RETRY_AFTER_S)))
+        return RawPoster(self, find_peer, place, needs_key=needs_key)
 
 
 class RawPoster:
@@ -72,12 +73,14 @@ class RawPoster:
         "_leaving",
         "_may_post",
         "_needs_key",
+        "_place",
         "_unanswered",
         "tick_slot",
     )
 
-    def __init__(self, endpoint: PostingEndpoint, find_peer: FindPeer, *, needs_key: bool) -> None:
+    def __init__(self, endpoint: PostingEndpoint, find_peer: FindPeer, place: SessionPlace, *, needs_key: bool) -> None:
         self._endpoint = endpoint
+        self._place = place
         self._find_peer = find_peer
         self._needs_key = needs_key
         self._may_post = False
@@ -86,7 +89,6 @@ class RawPoster:
         self._unanswered: deque[list[bytes]] = deque()  # a slot for each command; when filled, its reply
         self._leaving = False
         self.tick_slot = 0
-        endpoint.connections += 1
         self._set_permission(not needs_key)
 
     # What the connection asks for
@@ -135,8 +137,8 @@ class RawPoster:
         """The connection has ended; what was posted stays posted."""
         self._connection = None
         self._endpoint.context.ticker.clear(self)
-        self._endpoint.connections -= 1
         self._set_permission(False)
+        self._place.leave()
 
     def leave(self) -> None:
         """End once all is answered, and without a close frame.
@@ -206,6 +208,10 @@ class RawPoster:
     def _set_permission(self, may_post: bool) -> None:
         self._endpoint.posters += may_post - self._may_post
         self._may_post = may_post
+        if may_post:
+            self._place.become_poster()
+        else:
+            self._place.stop_posting()
 
     # Replies
 

@@ -55,7 +55,6 @@ class SocketIOEndpoint:
     def __init__(self, context: DoorContext, settings: SocketioSettings, check: PosterCheck) -> None:
         self.hub = context.hub
         self.limits = context.limits
-        self.seats = context.seats
         self.note = context.note
         self.settings = settings
         self.check = check
@@ -177,6 +176,7 @@ class SocketIOApp:
                 self._engine.close()
             return
         self._failures = 0
+        self._engine.place.become_poster()
         self._role = Role.SENDER
         self.max_message_bytes = endpoint.limits.max_sender_message_bytes
         endpoint.senders += 1
@@ -184,9 +184,8 @@ class SocketIOApp:
 
     def _connect_listener(self) -> None:
         endpoint = self._endpoint
-        if not endpoint.seats.take():
+        if self._engine.place.take_seat(self._engine.find_peer) is not None:
             self._role = Role.WAITING
-            endpoint.note("at-capacity", f"{endpoint.seats.taken} listeners are connected", self._engine.find_peer)
             self._join()
             self._refuse(commands.AT_CAPACITY)
             self._engine.set_alarm(uniform(*_HOLD_AT_CAPACITY_S))  # noqa: S311 - spread, not secret
@@ -206,9 +205,10 @@ class SocketIOApp:
     def _leave(self) -> None:
         """Become nobody again; harmless to repeat."""
         if self._role is Role.LISTENER:
-            self._endpoint.seats.free()
+            self._engine.place.leave_seat()
         elif self._role is Role.SENDER:
             self._endpoint.senders -= 1
+            self._engine.place.stop_posting()
         self._role = Role.NOBODY
         self.max_message_bytes = self._endpoint.limits.max_receiver_message_bytes
         if self._listener is not None:

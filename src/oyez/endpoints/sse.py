@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from oyez.access.places import NoPlace, SessionPlace
 from oyez.endpoints.context import DoorContext
 from oyez.endpoints.encodings import STREAM_RECORDS
 from oyez.errors import ProtocolError
@@ -51,7 +52,6 @@ class EventStreamEndpoint:
         self.context = context
         self.paths = paths
         self.settings = settings
-        self.listeners = 0
 
     def routes(self) -> list[Route]:
         """Return the routes for what is no GET: a GET gets its socket for itself, see `admit`."""
@@ -89,26 +89,24 @@ class EventStreamEndpoint:
             self.context.note("bad-request", f"a stream: {error}")
             return Refusal(400, "Bad Request", _error(commands.INVALID_FILTER.code, str(error)))
         head = _head(self.context.origins.headers(origin))
-        if not self.context.take_seat(self.context.peers.of_handshake_at_need(request)):
-            self.context.note("at-capacity", "a stream over the limit is put off")
-            return _PutOff(head)
-        return StreamListener(self, head, query)
+        place = self.context.places.take_listener(self.context.peers.of_handshake_at_need(request), "a stream")
+        return _PutOff(head) if isinstance(place, NoPlace) else StreamListener(self, place, head, query)
 
 
 class StreamListener:
     """One stream: the receiver of its connection, and the hub's subscriber."""
 
-    __slots__ = ("_connection", "_endpoint", "_head", "_query", "_subscription", "_unread", "tick_slot")
+    __slots__ = ("_connection", "_endpoint", "_head", "_place", "_query", "_subscription", "_unread", "tick_slot")
 
-    def __init__(self, endpoint: EventStreamEndpoint, head: bytes, query: ListenQuery) -> None:
+    def __init__(self, endpoint: EventStreamEndpoint, place: SessionPlace, head: bytes, query: ListenQuery) -> None:
         self._endpoint = endpoint
+        self._place = place
         self._head = head
         self._query: ListenQuery | None = query
         self._connection: StreamConnection | None = None
         self._subscription: Subscription | None = None
         self._unread = 0
         self.tick_slot = 0
-        endpoint.listeners += 1
 
     # What the connection asks for
 
@@ -135,8 +133,7 @@ class StreamListener:
         """Unsubscribe, and free the seat: the connection has ended."""
         self._connection = None
         self._endpoint.context.ticker.clear(self)
-        self._endpoint.listeners -= 1
-        self._endpoint.context.seats.free()
+        self._place.leave()
         if self._subscription is not None:
             self._endpoint.context.hub.leave(self._subscription)
             self._subscription = None

@@ -5,9 +5,11 @@ Knows this dialect's listeners. Must not know posters, nor how frames travel.
 
 from collections.abc import Sequence
 
+from oyez.access.places import NoPlace, SessionPlace
 from oyez.endpoints.context import DoorContext
 from oyez.endpoints.encodings import RAW_FRAMES
 from oyez.endpoints.listener import ListenerSession
+from oyez.endpoints.refusals import refuse
 from oyez.endpoints.settings import WebsocketSettings
 from oyez.hub.history import Gap
 from oyez.hub.subscriber import Subscription
@@ -18,16 +20,11 @@ from oyez.wire.commands import CommandError
 from oyez.wire.raw_commands import RawCommand
 from oyez.wire.websocket import PING_FRAME, text_frame
 
-_RETRY_AFTER_S = 30
-
 # https://www.iana.org/assignments/websocket: the service is restarted. DMOJ's and VNOJ's lists of submissions take 1001
 # for their own leaving, and would not say that they get nothing any more; for other codes they offer to load anew.
 _SERVICE_RESTART = 1012
 
 _FORBIDDEN = Refusal(403, "Forbidden", b'{"code":"forbidden","message":"Pages of this origin may not listen"}')
-_AT_CAPACITY = Refusal(
-    503, "Service Unavailable", b'{"code":"server-capacity","message":"Server at capacity"}', _RETRY_AFTER_S
-)
 
 
 class WebSocketEndpoint:
@@ -36,7 +33,6 @@ class WebSocketEndpoint:
     def __init__(self, context: DoorContext, settings: WebsocketSettings) -> None:
         self.context = context
         self.settings = settings
-        self.listeners = 0
 
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
         """Decide on a handshake: by the origin of its page, and by whether there is room for a listener."""
@@ -45,10 +41,8 @@ class WebSocketEndpoint:
         if not context.origins.allows(handshake.first(b"origin")):
             context.note("bad-handshake", "a page of an origin that may not listen", find_peer)
             return _FORBIDDEN
-        if not context.take_seat(find_peer):
-            context.note("at-capacity", "a WebSocket over the limit is refused", find_peer)
-            return _AT_CAPACITY
-        return RawListener(self)
+        place = context.places.take_listener(find_peer, "a WebSocket")
+        return refuse(place) if isinstance(place, NoPlace) else RawListener(self, place)
 
 
 class RawListener:
@@ -60,13 +54,15 @@ class RawListener:
         "_listener",
         "_notify",
         "_pinged",
+        "_place",
         "_wants_position",
         "max_message_bytes",
         "tick_slot",
     )
 
-    def __init__(self, endpoint: WebSocketEndpoint) -> None:
+    def __init__(self, endpoint: WebSocketEndpoint, place: SessionPlace) -> None:
         self._endpoint = endpoint
+        self._place = place
         self._connection: WebSocketConnection | None = None
         self._listener: ListenerSession | None = None
         self._notify = False
@@ -74,7 +70,6 @@ class RawListener:
         self._pinged = False
         self.max_message_bytes = endpoint.context.limits.max_receiver_message_bytes
         self.tick_slot = 0
-        endpoint.listeners += 1
 
     # What the connection asks for
 
@@ -112,8 +107,7 @@ class RawListener:
         """Unsubscribe, and free the seat: the connection has ended."""
         self._connection = None
         self._endpoint.context.ticker.clear(self)
-        self._endpoint.listeners -= 1
-        self._endpoint.context.seats.free()
+        self._place.leave()
         if self._listener is not None:
             self._listener.end()
             self._listener = None

@@ -16,14 +16,16 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from oyez import __version__
-from oyez.access.capacity import Capacity, Seats, derive_capacity, raise_open_files
+from oyez.access.capacity import Capacity, derive_capacity, raise_open_files
 from oyez.access.enforcement import Enforcement
 from oyez.access.failures import FailedAttempts
 from oyez.access.ip_addresses import parse_networks
 from oyez.access.keys import PostPolicy
 from oyez.access.origins import Origins
-from oyez.access.peer import FindPeer, Peers
+from oyez.access.peer import Peers
+from oyez.access.places import Places
 from oyez.access.poster_check import PosterCheck
+from oyez.access.shares import Shares
 from oyez.config.tree import Settings
 from oyez.endpoints.api.routes import ApiEndpoint
 from oyez.endpoints.context import DoorContext
@@ -78,7 +80,6 @@ class Assembly:
 
     def __init__(self, settings: Settings, is_serving: Callable[[], bool], count_lost_lines: Callable[[], int]) -> None:
         self._settings = settings
-        self._is_serving = is_serving
         self.ticker = Ticker()
         self.notes = Notes()
         self.enforcement = Enforcement(settings.limits, self.notes, self.notes.observe)
@@ -91,15 +92,19 @@ class Assembly:
             call_soon=lambda function: asyncio.get_running_loop().call_soon(function),
             clock=time.monotonic,
         )
+        proxies = parse_networks(settings.http.trusted_proxies)
+        shares = Shares(settings.limits, (*parse_networks(settings.limits.exempt_networks), *proxies), time.monotonic)
+        self.places = Places(
+            self.capacity, settings.limits, shares, self.notes, enforcement=self.enforcement, is_serving=is_serving
+        )
         self.context = DoorContext(
             self.hub,
-            Seats(self.capacity.listeners),
+            self.places,
             self.ticker,
             self.notes,
             settings.limits,
             Origins(settings.http.allowed_origins),
-            Peers(parse_networks(settings.http.trusted_proxies), settings.auth.local_hosts),
-            self._may_open,
+            Peers(proxies, settings.auth.local_hosts),
         )
         check = PosterCheck(
             PostPolicy(settings.key, parse_networks(settings.auth.sender_addresses)),
@@ -121,8 +126,8 @@ class Assembly:
 
     def _build_metrics(self, count_lost_lines: Callable[[], int]) -> Metrics:
         metrics = Metrics()
-        metrics.gauge("oyez_sessions", "Sessions that are open.", self.count_sessions)
-        metrics.gauge("oyez_listeners", "Sessions that listen.", lambda: self.context.seats.taken)
+        metrics.gauge("oyez_sessions", "Sessions that are open.", lambda: self.places.sessions)
+        metrics.gauge("oyez_listeners", "Sessions that listen.", lambda: self.places.listeners)
         metrics.gauge("oyez_senders", "Sessions that may post.", lambda: self.socketio.senders + self.posting.posters)
         metrics.gauge("oyez_history_events", "Events in history.", lambda: self.hub.history_events)
         metrics.gauge("oyez_history_bytes", "Estimated memory of history.", lambda: self.hub.history_bytes)
@@ -141,19 +146,6 @@ class Assembly:
         )
         return metrics
 
-    def count_sessions(self) -> int:
-        """Return how many sessions are open, of every door and role: what holds a socket for long."""
-        listeners = self.websocket.listeners + self.longpoll.listeners + self.streams.listeners
-        return len(self.engine.sessions) + listeners + self.posting.connections
-
-    def _may_open(self, find_peer: FindPeer) -> bool:
-        """Return whether there is room: the last is kept for this machine's posters; none while stopping."""
-        if not self._is_serving():
-            return False
-        if self.count_sessions() < self.capacity.sessions:
-            return True
-        return find_peer().local
-
     # What is served where
 
     def _below_socketio(self, path: str) -> str:
@@ -167,7 +159,7 @@ class Assembly:
             self.engine,
             peers=self.context.peers,
             origins=self.context.origins,
-            may_open=self._may_open,
+            places=self.places,
         )
         routes = Routes(
             self.ticker,
@@ -175,6 +167,7 @@ class Assembly:
             settings.limits,
             self.capacity.sockets,
             self.notes,
+            self.places,
             self.context.origins,
             below={settings.socketio.path: socketio_http.admit},
             streams=dict.fromkeys(self.streams.paths, self.streams.admit),

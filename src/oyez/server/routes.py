@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from oyez.access.origins import Origins
+from oyez.access.places import Places
 from oyez.limits import LimitSettings
 from oyez.net.callbacks import OpenSocket
 from oyez.net.http.callbacks import IdleSocket
@@ -37,10 +38,11 @@ class Routes:
         limits: how much one client may ask for.
         max_sockets: how many may be open, of all kinds and on all addresses.
         note: counts what peers did wrong.
+        places: room for sockets, and what each address may have.
         origins: whose pages may read answers.
         parsers: frame parsers that no connection needs just now.
         connections: sockets that are no longer HTTP's.
-        idle: HTTP connections that wait for another request, the one that has waited for longest first.
+        idle: sockets without a whole request, the one that has said nothing for longest first.
         at: who decides on WebSockets at a path.
         below: who decides on WebSockets at all paths with this beginning.
         elsewhere: who decides on WebSockets at all other paths; None: they are refused.
@@ -52,6 +54,7 @@ class Routes:
     limits: LimitSettings
     max_sockets: int
     note: Notes
+    places: Places
     origins: Origins = field(default_factory=Origins)
     parsers: list[FrameParser] = field(default_factory=list)
     connections: set[OpenSocket] = field(default_factory=set)

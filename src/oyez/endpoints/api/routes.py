@@ -59,6 +59,7 @@ class ApiEndpoint:
         self._hub = context.hub
         self._note = context.note
         self._peers = context.peers
+        self._places = context.places
         self._limits = limits = context.limits
         self._max_body_bytes = max(limits.max_batch_bytes, limits.max_sender_message_bytes + commands.ENVELOPE_BYTES)
         self._check = check
@@ -121,6 +122,7 @@ class ApiEndpoint:
         key = token.strip() if scheme.lower() == "bearer" else None
         admission = self._check.judge(key, peer, local_need_none=trusted)
         if admission is Admission.GRANTED:
+            self._places.remember_poster(peer)
             return
         if admission is Admission.CUT_OFF:
             raise ApiError(429, "too-many-failures", "Too many requests with a wrong key", {"Retry-After": "60"})

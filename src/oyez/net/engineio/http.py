@@ -4,7 +4,7 @@ Knows requests and the protocol's error answers. Must not know what messages mea
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import NamedTuple
@@ -16,7 +16,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from oyez.access.origins import Origins
-from oyez.access.peer import FindPeer, Peers
+from oyez.access.peer import Peers
+from oyez.access.places import AT_CAPACITY, NoPlace, Places, unlimited
 from oyez.net.engineio.polling import PollingTransport
 from oyez.net.engineio.session import EngineServer, EngineSession
 from oyez.net.http.body import TooLarge, read_body, until_disconnected
@@ -24,8 +25,6 @@ from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.preflight import answer_preflight
 from oyez.net.websocket.connection import FrameReceiver, WebSocketConnection
 from oyez.wire import engineio, http_fields
-
-_RETRY_AFTER_S = 30
 
 # In octets. Clients of this protocol need a hundred; what a site adds may be as long as proxies take.
 _LONGEST_QUERY = 8000
@@ -61,7 +60,9 @@ _FORBIDDEN = _EngineRefusal(4, "Forbidden", 403)
 _BAD_VERSION = _EngineRefusal(5, "Unsupported protocol version")
 _TOO_LONG = _EngineRefusal(3, f"Bad request: the query is too long, {_LONGEST_QUERY} octets at most", 414)
 _JSONP = _EngineRefusal(3, "Bad request: JSONP is not spoken, ask by XMLHttpRequest or WebSocket")
-_AT_CAPACITY = _EngineRefusal(6, "Server at capacity", 503)  # ours; clients treat any refusal as one to come back from
+# Ours; clients treat any refusal as one to come back from.
+_AT_CAPACITY = _EngineRefusal(6, "Server at capacity", 503)
+_TOO_MANY = _EngineRefusal(7, "Too many connections from your address", 429)
 
 
 class EngineHttp:
@@ -71,7 +72,7 @@ class EngineHttp:
         server: the sessions.
         peers: how clients are told apart.
         origins: whose pages may connect.
-        may_open: whether there is room for one more session.
+        places: room for sessions.
     """
 
     def __init__(
@@ -80,19 +81,19 @@ class EngineHttp:
         *,
         peers: Peers | None = None,
         origins: Origins | None = None,
-        may_open: Callable[[FindPeer], bool] = lambda _: True,
+        places: Places | None = None,
     ) -> None:
         self._server = server
         self._peers = peers or Peers()
         self._origins = origins or Origins()
-        self._may_open = may_open
+        self._places = places or unlimited(server.ticker.clock)
 
     # WebSocket
 
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
         """Choose the session that a WebSocket opens or upgrades.
 
-        Refused with the protocol's own errors: ``{"code":3,"message":"Bad request"}``.
+        NoPlace with the protocol's own errors: ``{"code":3,"message":"Bad request"}``.
         """
         refused, session = self._check(handshake.query, "GET", handshake.first(b"origin"))
         if refused is None and _first(_parse_query(handshake.query), "transport") != "websocket":
@@ -102,10 +103,12 @@ class EngineHttp:
             return Refusal(refused.status, HTTPStatus(refused.status).phrase, refused.body())
         if session is None:
             find = self._peers.of_handshake(handshake)
-            if not self._may_open(find):
-                self._server.note("at-capacity", "a session over the limit is refused")
-                return Refusal(_AT_CAPACITY.status, "Service Unavailable", _AT_CAPACITY.body(), _RETRY_AFTER_S)
-            return self._server.open_session(find, polling=False)
+            place = self._places.take(find, "a session")
+            if isinstance(place, NoPlace):
+                refused = _refusal_of(place)
+                phrase = HTTPStatus(refused.status).phrase
+                return Refusal(refused.status, phrase, refused.body(), place.retry_after_s)
+            return self._server.open_session(find, place, polling=False)
         if session.polling is None or session.is_upgrading:
             return _Dismissed()
         return session.try_upgrade()
@@ -176,10 +179,10 @@ class EngineHttp:
     def _open(self, request: Request) -> Response:
         """Open a session that polls; the answer is ``0{"sid":"…","upgrades":["websocket"],…}``."""
         peer = self._peers.of_scope(request.scope)
-        if not self._may_open(lambda: peer):
-            self._server.note("at-capacity", "a session over the limit is refused")
-            return _error(_AT_CAPACITY, {"Retry-After": str(_RETRY_AFTER_S)})
-        session = self._server.open_session(lambda: peer, polling=True)
+        place = self._places.take(lambda: peer, "a session")
+        if isinstance(place, NoPlace):
+            return _error(_refusal_of(place), {"Retry-After": str(place.retry_after_s)})
+        session = self._server.open_session(lambda: peer, place, polling=True)
         if session.polling is not None and not request.headers.get("User-Agent", "").startswith(_BROWSER):
             session.polling.max_packets = _PACKETS_OUTSIDE_BROWSERS
         return _text(session.open_packet(["websocket"]))
@@ -272,6 +275,10 @@ class _Dismissed:
 
     def leave(self) -> None:
         """Do nothing: the connection is closed already."""
+
+
+def _refusal_of(refused: NoPlace) -> _EngineRefusal:
+    return _AT_CAPACITY if refused.reason == AT_CAPACITY else _TOO_MANY
 
 
 def _parse_query(query: str) -> Mapping[str, list[str]]:

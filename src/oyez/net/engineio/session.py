@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 
 from oyez.access.peer import FindPeer, Note
+from oyez.access.places import SessionPlace
 from oyez.errors import ProtocolError
 from oyez.limits import LimitSettings
 from oyez.net.engineio.app import EngineApp
@@ -60,14 +61,15 @@ class EngineServer:
         self.max_unread_bytes = max_unread_bytes
         self.sessions: dict[str, EngineSession] = {}
 
-    def open_session(self, find_peer: FindPeer, *, polling: bool) -> "EngineSession":
+    def open_session(self, find_peer: FindPeer, place: SessionPlace, *, polling: bool) -> "EngineSession":
         """Open a session, on polling or on a WebSocket that is about to open.
 
         Args:
             find_peer: finds out who the client is, when somebody wants to know.
+            place: the session's, which gives it back at its end.
             polling: the handshake came as a plain request.
         """
-        session = EngineSession(self, new_session_id(), find_peer, polling=polling)
+        session = EngineSession(self, new_session_id(), find_peer, place, polling=polling)
         self.sessions[session.sid] = session
         return session
 
@@ -88,15 +90,19 @@ class EngineSession:
         "_stalled",
         "_upgrade",
         "find_peer",
+        "place",
         "polling",
         "sid",
         "tick_slot",
     )
 
-    def __init__(self, server: EngineServer, sid: str, find_peer: FindPeer, *, polling: bool) -> None:
+    def __init__(
+        self, server: EngineServer, sid: str, find_peer: FindPeer, place: SessionPlace, *, polling: bool
+    ) -> None:
         self._server = server
         self.sid = sid
         self.find_peer = find_peer
+        self.place = place
         self.polling = PollingTransport(self.drained, server.max_unread_bytes) if polling else None
         self._connection: WebSocketConnection | None = None
         self._upgrade: UpgradeAttempt | None = None
@@ -377,4 +383,5 @@ class EngineSession:
             if self.polling is not None:
                 self.polling.wake()
         finally:
+            self.place.leave()
             self._app.closed()

@@ -6,6 +6,7 @@ Knows interfaces. Must not know who implements them (`server.routes`).
 from typing import Protocol
 
 from oyez.access.origins import Origins
+from oyez.access.places import Places
 from oyez.net.callbacks import SocketCallbacks
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.settings import HttpSettings
@@ -14,7 +15,7 @@ from oyez.net.websocket.connection import FrameReceiver
 
 
 class IdleSocket(Protocol):
-    """A socket that is kept in case its client asks for more."""
+    """A socket whose client has not asked for anything, not yet or not again, or has not come to the end of it."""
 
     def close_idle(self) -> None:
         """Close it: another one needs the room."""
@@ -36,7 +37,12 @@ class HttpCallbacks(SocketCallbacks, Protocol):
 
     @property
     def idle(self) -> dict[IdleSocket, None]:
-        """Connections without a request, the one that has been so for longest first."""
+        """Sockets without a whole request, the one that has said nothing for longest first."""
+        ...
+
+    @property
+    def places(self) -> Places:
+        """Room for sockets, and what each address may have."""
         ...
 
     @property

@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.protocols.utils import is_ssl
 
 from oyez.access.locality import RawHeaders
+from oyez.access.shares import Share
 from oyez.errors import ProtocolError
 from oyez.net.http.callbacks import HttpCallbacks
 from oyez.net.http.middleware import IS_KEPT
@@ -52,12 +53,14 @@ class HttpConnection(HttpToolsProtocol):
 
     Args:
         callbacks: whom to ask, and what connections share.
+        share: of the address at the other end, where the socket is counted; None: nowhere.
         of_uvicorn: what uvicorn makes its protocols with.
     """
 
-    def __init__(self, callbacks: HttpCallbacks, **of_uvicorn: Any) -> None:
+    def __init__(self, callbacks: HttpCallbacks, share: Share | None, **of_uvicorn: Any) -> None:
         super().__init__(**of_uvicorn)
         self._callbacks = callbacks
+        self._share = share
         self._in_headers = True
         self._in_body = False
         self._header_bytes = 0
@@ -81,6 +84,7 @@ class HttpConnection(HttpToolsProtocol):
         """Forget the deadline, and wake those who work on an answer: nobody is there to read it."""
         self._callbacks.ticker.clear(self)
         self._callbacks.idle.pop(self, None)
+        self._leave_share()
         for cycle in self._unanswered:
             cycle.disconnected = True
             cycle.message_event.set()
@@ -102,6 +106,13 @@ class HttpConnection(HttpToolsProtocol):
             self._refuse_broken(_HeadTooLongError())
         elif self._stream_asked and not self.transport.is_closing():
             self._hand_over(take_stream)
+        elif (self._in_headers or self._in_body) and not self._unanswered[1:]:
+            self._callbacks.idle[self] = None  # what is only half asked for may make room for others
+
+    def _leave_share(self) -> None:
+        if self._share is not None:
+            self._share.sockets -= 1
+            self._share = None
 
     def _parse(self, data: bytes) -> None:
         """Feed the parser, which stops at each request that asks for another protocol.
@@ -148,6 +159,7 @@ class HttpConnection(HttpToolsProtocol):
         """Let the request that was parsed take the socket."""
         self._callbacks.ticker.clear(self)
         self.connections.discard(self)
+        self._leave_share()  # from now on it is counted as a session
         connection = take(self._callbacks, self.transport, self.url, self.headers)
         self.parser = None  # type: ignore[assignment]  # it refers back to this object: both can go now
         return connection

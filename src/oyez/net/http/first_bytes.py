@@ -14,10 +14,13 @@ from typing import Any, cast
 
 from uvicorn.server import ServerState
 
+from oyez.access.places import NoPlace
+from oyez.access.shares import Share
 from oyez.errors import ProtocolError
 from oyez.net.http.callbacks import HttpCallbacks
 from oyez.net.http.connection import HttpConnection
 from oyez.net.http.takeover import take_websocket
+from oyez.net.socket import far_end_of
 from oyez.wire.http_target import check_host
 
 # RFC 9112 §3 and §5, without anything that two parsers could read in two ways.
@@ -36,48 +39,70 @@ class FirstBytes(asyncio.Protocol):
         of_uvicorn: what uvicorn makes its protocols with; the HTTP side gets it.
     """
 
-    __slots__ = ("_callbacks", "_of_uvicorn", "_sockets", "tick_slot", "transport")
+    __slots__ = ("_callbacks", "_of_uvicorn", "_share", "_sockets", "tick_slot", "transport")
 
     def __init__(self, callbacks: HttpCallbacks, **of_uvicorn: Any) -> None:
         self._callbacks = callbacks
         self._of_uvicorn = of_uvicorn
         self._sockets: set[object] = cast("ServerState", of_uvicorn["server_state"]).connections  # type: ignore[assignment]  # ours too
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set by connection_made
+        self._share: Share | None = None  # of whoever is at the other end
         self.tick_slot = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the first bytes, but not for ever."""
         self.transport = cast("asyncio.Transport", transport)
+        callbacks = self._callbacks
         self._sockets.add(self)
-        ticker = self._callbacks.ticker
-        ticker.set(self, ticker.clock() + self._callbacks.limits.header_timeout_s)
-        if len(self._sockets) + len(self._callbacks.connections) > self._callbacks.max_sockets:
+        callbacks.ticker.set(self, callbacks.ticker.clock() + callbacks.limits.header_timeout_s)
+        share = callbacks.places.take_socket(far_end_of(transport))
+        if isinstance(share, NoPlace):
+            self.transport.abort()
+            return
+        self._share = share
+        callbacks.idle[self] = None
+        if len(self._sockets) + len(callbacks.connections) > callbacks.max_sockets:
             self._make_room()
 
     def _make_room(self) -> None:
-        """Close the socket that has waited for a request for longest; if there is none, the one that has just come."""
-        longest = next(iter(self._callbacks.idle), None)
-        if longest is not None:
-            longest.close_idle()
-        else:
+        """Close the socket that has been without a request for longest, and is not the one that has just come.
+
+        So sockets that say nothing push each other out, and whoever says what he wants is heard.
+        """
+        longest = next(iter(self._callbacks.idle))
+        if longest is self:
             self._callbacks.note("at-capacity", "a socket over the limit is closed")
-            self.transport.abort()
+        longest.close_idle()
+
+    def close_idle(self) -> None:
+        """Close: another one needs the room."""
+        self._leave()
+        self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the socket: it is gone, or somebody else's."""
+        """Forget the socket: it is gone."""
+        self._leave()
+        if self._share is not None:
+            self._share.sockets -= 1
+            self._share = None
+
+    def _leave(self) -> None:
         self._sockets.discard(self)
+        self._callbacks.idle.pop(self, None)
         self._callbacks.ticker.clear(self)
 
     def data_received(self, data: bytes) -> None:
         """Pass the socket on: to a WebSocket if these bytes are a plain request for one, else to the HTTP side."""
-        self.connection_lost(None)
+        self._leave()
         request = _read_plain_request(data) if len(data) <= self._callbacks.limits.max_header_bytes else None
         if request is None:
-            http = HttpConnection(self._callbacks, **self._of_uvicorn)
+            http = HttpConnection(self._callbacks, self._share, **self._of_uvicorn)
             http.connection_made(self.transport)
             self.transport.set_protocol(http)
             http.data_received(data)
             return
+        if self._share is not None:
+            self._share.sockets -= 1  # from now on it is counted as a session
         take_websocket(self._callbacks, self.transport, *request)
 
     def eof_received(self) -> bool | None:

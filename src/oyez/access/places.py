@@ -1,0 +1,247 @@
+"""Room for sessions: one way in for every door, and the way out that belongs to it.
+
+Knows how many there may be, of all and of one address, and how fast they may come. Must not know doors, nor how a
+refusal is written.
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from oyez.access.capacity import Capacity
+from oyez.access.enforcement import Enforcement
+from oyez.access.ip_addresses import parse_networks
+from oyez.access.peer import FarEnd, FindPeer, Note, Peer, Who
+from oyez.access.shares import Share, Shares
+from oyez.limits import LimitSettings
+
+AT_CAPACITY = "at-capacity"
+ADDRESS_CONNECTIONS = "address-connections"
+ADDRESS_CONNECTS = "address-connects"
+ADDRESS_SOCKETS = "address-sockets"
+
+# Who finds no room is told to come back after this time: others need some to leave.
+_RETRY_AFTER_S = 30
+
+# Sessions of one address that do not listen: posters who have not shown the key yet, listeners who are told to wait.
+_LEAST_FOR_OTHERS = 4
+
+# What a program on the daemon's own machine may open when its address has had its share: posters are among them.
+_FOR_LOCAL = 64
+
+# A browser that polls has a socket for its GET and one for its POST, and some open one more in advance.
+_SOCKETS_FOR_ONE = 2
+
+
+class NoPlace(NamedTuple):
+    """Why there is no room, as it is counted, and after how many seconds there may be."""
+
+    reason: str
+    retry_after_s: int
+
+
+class Bounds(NamedTuple):
+    """How much one address may have at once; each leaves room for what stands below it."""
+
+    sockets: int
+    """Sockets without a session."""
+    sessions: int
+    """Sessions of whoever has not shown the key."""
+    listeners: int
+    """Sessions that listen."""
+
+
+def derive_bounds(capacity: Capacity, max_connections_per_address: int) -> Bounds:
+    """Find what one address may have; 0: half of the listeners that fit, so that another half is left to others."""
+    listeners = max_connections_per_address or max(capacity.listeners // 2, 1)
+    sessions = listeners + max(listeners // 10, _LEAST_FOR_OTHERS)
+    return Bounds(sessions * _SOCKETS_FOR_ONE, sessions, listeners)
+
+
+class Places:
+    """All sessions of the daemon, over all doors together.
+
+    Args:
+        capacity: how many fit.
+        limits: how much one address may ask for.
+        shares: what each address has.
+        note: counts refusals that are of no address.
+        enforcement: counts those of an address, and says whether they are any.
+        is_serving: whether sessions may begin.
+
+    Attributes:
+        sessions: open ones, of every door and role.
+        listeners: those of them that listen.
+        bounds: how much one address may have.
+    """
+
+    def __init__(
+        self,
+        capacity: Capacity,
+        limits: LimitSettings,
+        shares: Shares,
+        note: Note,
+        *,
+        enforcement: Enforcement,
+        is_serving: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.capacity = capacity
+        self.bounds = derive_bounds(capacity, limits.max_connections_per_address)
+        self.shares = shares
+        self.sessions = self.listeners = 0
+        self._note = note
+        self._enforcement = enforcement
+        self._is_serving = is_serving
+
+    def take(self, find_peer: FindPeer, what: str) -> "SessionPlace | NoPlace":
+        """Let a session begin, if there is room for one more, and for one more from there.
+
+        Args:
+            find_peer: finds out who asks.
+            what: is asked for, for the log: ``a session``.
+        """
+        peer = find_peer()
+        share = self.shares.of_peer(peer)
+        return self._judge(peer, share, f"{what} over the limit") or SessionPlace(self, share)
+
+    def take_listener(self, find_peer: FindPeer, what: str) -> "SessionPlace | NoPlace":
+        """Let a session begin that listens from the start; the arguments are those of `take`."""
+        place = self.take(find_peer, what)
+        if isinstance(place, SessionPlace):
+            refused = place.take_seat(find_peer)
+            if refused is not None:
+                place.leave()
+                return refused
+        return place
+
+    def take_socket(self, far_end: FarEnd | None) -> "Share | NoPlace | None":
+        """Let a socket in that has no session yet; whoever has a share gives it back by `Share.sockets`.
+
+        A proxy's sockets are not shared out, so its visitors are counted by their requests. Where the right key was
+        shown, a socket for each post is nothing unusual.
+        """
+        share = None if far_end is None else self.shares.of_host(far_end[0])
+        if share is None:
+            return None
+        now = self.shares.clock()
+        if share.sockets >= self.bounds.sockets and self._refuses(ADDRESS_SOCKETS, "a socket over the limit", share):
+            return NoPlace(ADDRESS_SOCKETS, _RETRY_AFTER_S)
+        is_due = share.sockets_opened.take(now) or share.is_posters(now)
+        if not is_due and self._refuses(ADDRESS_CONNECTS, "a socket that comes too fast", share):
+            return NoPlace(ADDRESS_CONNECTS, max(math.ceil(share.sockets_opened.wait_for(now)), 1))
+        share.sockets += 1
+        return share
+
+    def remember_poster(self, peer: Peer) -> None:
+        """Note that the right key was shown from there, where no session has a place for it."""
+        share = self.shares.of_peer(peer)
+        if share is not None:
+            share.remember_poster(self.shares.clock())
+
+    def _judge(self, peer: Peer, share: Share | None, what: str) -> NoPlace | None:
+        """Return why a session may not begin. The last places are kept for this machine's posters."""
+        if not self._is_serving() or (self.sessions >= self.capacity.sessions and not peer.local):
+            self._note(AT_CAPACITY, what, share or peer)
+            return NoPlace(AT_CAPACITY, _RETRY_AFTER_S)
+        if share is None:
+            return None
+        now = self.shares.clock()
+        most = self.bounds.sessions + (_FOR_LOCAL if peer.local else 0)
+        if share.sessions >= most and self._refuses(ADDRESS_CONNECTIONS, what, share):
+            return NoPlace(ADDRESS_CONNECTIONS, _RETRY_AFTER_S)
+        is_due = share.connects.take(now) or share.is_posters(now)
+        if not is_due and self._refuses(ADDRESS_CONNECTS, f"{what} of connects", share):
+            return NoPlace(ADDRESS_CONNECTS, max(math.ceil(share.connects.wait_for(now)), 1))
+        return None
+
+    def refuse_seat(self, share: Share | None, find_peer: FindPeer) -> NoPlace | None:
+        """Return why nobody more may listen, of all or from an address; None: there is room."""
+        what = f"{self.listeners} listeners are connected"
+        if self.listeners >= self.capacity.listeners:
+            self._note(AT_CAPACITY, what, share or find_peer)
+            return NoPlace(AT_CAPACITY, _RETRY_AFTER_S)
+        if share is None or share.listeners < self.bounds.listeners:
+            return None
+        if not self._refuses(ADDRESS_CONNECTIONS, f"{share.listeners} of its listeners are connected", share):
+            return None
+        return NoPlace(ADDRESS_CONNECTIONS, _RETRY_AFTER_S)
+
+    def _refuses(self, reason: str, detail: str, share: Share) -> bool:
+        return self._enforcement.refuses(reason, detail, share)
+
+
+class SessionPlace:
+    """One session's place. Each of its methods may be repeated.
+
+    Attributes:
+        share: what counts for its address; None: nothing is shared out there, or the right key was shown.
+    """
+
+    __slots__ = ("_address", "_is_listener", "_is_open", "_places", "share")
+
+    def __init__(self, places: Places, share: Share | None) -> None:
+        self._places = places
+        self._address = self.share = share
+        self._is_listener = False
+        self._is_open = True
+        places.sessions += 1
+        if share is not None:
+            share.sessions += 1
+
+    def take_seat(self, find_peer: FindPeer) -> NoPlace | None:
+        """Become a listener, if there is room for one more: None; else the reason."""
+        if self._is_listener:
+            return None
+        refused = self._places.refuse_seat(self.share, find_peer)
+        if refused is None:
+            self._is_listener = True
+            self._places.listeners += 1
+            if self.share is not None:
+                self.share.listeners += 1
+        return refused
+
+    def leave_seat(self) -> None:
+        """Be a listener no longer."""
+        if self._is_listener:
+            self._is_listener = False
+            self._places.listeners -= 1
+            if self.share is not None:
+                self.share.listeners -= 1
+
+    def become_poster(self) -> None:
+        """Count for no address any more, since the right key was shown."""
+        self.leave_seat()
+        if self.share is not None:
+            self.share.sessions -= 1
+            self.share.remember_poster(self._places.shares.clock())
+            self.share = None
+
+    def stop_posting(self) -> None:
+        """Count again, as one who has not shown the key."""
+        if self._is_open and self.share is None and self._address is not None:
+            self.share = self._address
+            self.share.sessions += 1
+
+    def leave(self) -> None:
+        """Give the place back: the session has ended."""
+        if not self._is_open:
+            return
+        self.leave_seat()
+        self._is_open = False
+        self._places.sessions -= 1
+        if self.share is not None:
+            self.share.sessions -= 1
+            self.share = None
+
+
+def unlimited(clock: Callable[[], float]) -> Places:
+    """Make places for a server whose sessions nobody counts, such as one of the protocol alone."""
+    everything = Capacity(2**31, 2**31, 2**31)
+    limits = LimitSettings()
+    enforcement = Enforcement(limits, _note_nothing, _note_nothing)
+    shares = Shares(limits, parse_networks(("0.0.0.0/0", "::/0")), clock)
+    return Places(everything, limits, shares, _note_nothing, enforcement=enforcement)
+
+
+def _note_nothing(reason: str, detail: str, who: Who | None = None, /) -> None:
+    """Count nothing: nothing is refused."""
