@@ -295,6 +295,20 @@ def test_behind_one_that_knows_no_streams_either_a_page_polls_until_there_are_we
     assert page.inbox.of("state") == ["live"]
 
 
+def test_a_page_that_polls_catches_up_in_one_request(open_page: OpenPage, daemon: Daemon) -> None:
+    one, two = new_channel(), new_channel()
+    page = open_page(way="long poll")
+    page.run(
+        "() => { const { fetch } = window; window.fetch = (...call) => (hear('fetch', call[0]), fetch(...call)); }"
+    )
+    start = daemon.last()
+    expected = [event for n in range(20) for channel in (one, two) for event in daemon.post(channel, n)]
+    page.follow(daemon.url, [one, two], start)
+    assert page.events(40) == expected
+    asked = [url for url in page.inbox.of("fetch") if f"{two}?" in url]
+    assert len(asked) <= 2  # for these, and for what comes next
+
+
 @pytest.mark.firefox
 def test_where_a_policy_forbids_websockets_a_page_has_the_stream_and_no_errors(
     open_page: OpenPage, daemon: Daemon, proxy: Proxy

@@ -70,3 +70,21 @@ def test_what_is_not_spoken_is_told_in_words(query: str) -> None:
 @pytest.mark.parametrize("query", ["callback=", "jsonp", "_=1719", "cb=5", "&".join(["x=1"] * 98)])
 def test_what_means_nothing_is_passed_over(query: str) -> None:
     assert positions(query + "&last=5") == {5}
+
+
+@pytest.mark.parametrize(
+    ("query", "at_most"),
+    [
+        ("", None), ("max=1", 1), ("max=007", 7), ("max=256", 256), ("max=257", 256), ("max=" + "9" * 5000, 256),
+        ("max=5&max=6", 6), ("maximum=5", None), ("max=%31", 1),
+    ],
+)  # fmt: skip
+def test_how_many_events_a_poll_takes(query: str, at_most: int | None) -> None:
+    assert parse_poll(b"a", query.encode(), None, max_channels=3, max_length=10).at_most == at_most
+
+
+@pytest.mark.parametrize("number", ["", "0", "00", "-1", "+1", "1.5", "1e3", "x", "%D9%A3", "1_0", "%201"])
+def test_a_number_of_events_that_is_none_is_refused_in_words(number: str) -> None:
+    with pytest.raises(WordedError, match="max"):
+        parse_poll(b"a", f"max={number}".encode(), None, max_channels=3, max_length=10)
+    assert parse_stream(f"channel=a&max={number}".encode(), None, max_channels=3, max_length=10).at_most is None

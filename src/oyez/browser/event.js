@@ -8,10 +8,10 @@ starts.set(channel,start),this.at.delete(channel),back=back||known)}return back}
 this.at.get(channel)||0))}skipGap({channel,from,oldest},newest){let idsBeganAnew=from>=oldest;if(!idsBeganAnew&&oldest<=(this.at.get(channel)||0)+1)return!1;let position=idsBeganAnew?
 newest:oldest-1;return this.at.set(channel,position),this.starts.set(channel,position),!0}};async function get(feed,link,url){let aborter=new AbortController;link.close=()=>aborter.abort();let answer=await fetch(url,{cache:"no-store",signal:aborter.signal});
 return answer.status===400&&feed.take(link,{status:"error",message:await answer.text()}),answer}var BRIEF_PAUSE_MS=1e4;async function openPoll(feed,link,url){let channels=feed.channels,path=[url,...channels.map(encodeURIComponent)].join("|");if(!path.includes(
-"%7C"))for(;feed.link===link;){let nowait=+(link.brief||!link.since),answer=await get(feed,link,`${path}?notify=1&nowait=${nowait}&last=${feed.start(channels)}`),
+"%7C"))for(;feed.link===link;){let nowait=+(link.brief||!link.since),answer=await get(feed,link,`${path}?notify=1&nowait=${nowait}&max=256&last=${feed.start(channels)}`),
 data=await answer.json();if(feed.link!==link||!answer.ok&&answer.status!==504)return;feed.cover(link,channels);let gaps=data.gaps||JSON.parse(answer.headers.get(
-"Oyez-Gap")||"[]");for(let gap of gaps)feed.take(link,{status:"gap",id:data.id-1,...gap});feed.take(link,data),link.brief&&!data.channel&&await new Promise(resolve=>setTimeout(
-resolve,BRIEF_PAUSE_MS))}}async function openSocket(feed,link,url){let socket=new WebSocket(url),send=command=>socket.send(JSON.stringify(command));return link.close=()=>socket.close(),link.
+"Oyez-Gap")||"[]"),frames=data.events?.[0]?data.events:[data];for(let gap of gaps)feed.take(link,{status:"gap",id:frames[0].id-1,...gap});for(let frame of frames)
+feed.take(link,frame);link.brief&&!frames[0].channel&&await new Promise(resolve=>setTimeout(resolve,BRIEF_PAUSE_MS))}}async function openSocket(feed,link,url){let socket=new WebSocket(url),send=command=>socket.send(JSON.stringify(command));return link.close=()=>socket.close(),link.
 ask=()=>{if(socket.readyState!==1)return;let filter=feed.channels;link.asked.push(filter),send({command:"start-msg",start:feed.start(filter.filter(channel=>!link.
 covered.includes(channel)))}),send({command:"set-filter",filter,notify:!0,position:!0})},socket.onopen=link.ask,socket.onmessage=({data})=>feed.take(link,JSON.parse(
 data)),new Promise(resolve=>socket.onclose=resolve)}function tryToOpen(url,callBack){try{let trial=new WebSocket(url);trial.onopen=()=>{trial.close(),callBack()}}catch{}}async function openStream(feed,link,url){let channels=feed.channels;link.asked.push(channels);let query=channels.map(channel=>`channel=${encodeURIComponent(channel)}\

@@ -112,6 +112,13 @@ def _find_out(trial: Trial) -> None:
     expect.equal([answer.status, expect.object_of(answer.body).get("gaps")], [200, []])
 
 
+def _take_several(trial: Trial) -> None:
+    body = expect.object_of(_poll(trial, f"{A}%7C{B}?last={nth(0)}&max=2").body)
+    if "events" not in body:
+        raise NotOffered("several events with one answer")
+    expect.equal(body, {"id": trial.events[2]["id"], "events": trial.events[1:3], "gaps": []})
+
+
 # fmt: off
 LONG_POLL = (
     Check("opens", "A poll that names no channel is answered 400, in the words of old.", ALWAYS, _open_poll),
@@ -131,6 +138,8 @@ LONG_POLL = (
           _demand_gaps, _require_gap_at_once),
     Check("nowait", "Extension: with nowait=1 a poll is answered at once, though there is nothing to tell.", ALWAYS,
           _demand_gaps, _find_out),
+    Check("several", "Extension: with max=2 an answer brings up to two events, in the order of their ids.", POSTS,
+          posts_few(4, A, B), _take_several),
     Check("time-out", "A poll that nothing comes for is answered 504, in the words of old.", SLOW,
           gets(_polls, A, 504, {"error": "timeout"}, limit_s=_LONGEST_WAIT_S)),
 )

@@ -1,4 +1,4 @@
-"""The long poll: one GET waits for one event.
+"""The long poll: one GET waits for one event, or for what there is at once.
 
 Knows requests, their channels and the answers that pages of old expect. Must not know other listeners.
 """
@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from oyez.access.places import AT_CAPACITY, NoPlace
 from oyez.endpoints.context import DoorContext
 from oyez.endpoints.encodings import POLL_ANSWERS
+from oyez.endpoints.poll_batch import encode_batch, encode_gaps, extend_batch
 from oyez.endpoints.refusals import refuse
 from oyez.errors import ProtocolError
 from oyez.hub.history import Gap
@@ -24,7 +25,7 @@ from oyez.hub.subscriber import Subscription
 from oyez.net.http.body import until_disconnected
 from oyez.net.http.preflight import answer_preflight
 from oyez.net.http.settings import HttpSettings
-from oyez.wire import commands, listen_query
+from oyez.wire import listen_query
 from oyez.wire.listen_query import ListenQuery, WordedError
 
 PREFIX = "/channels/"
@@ -110,13 +111,23 @@ class LongPollEndpoint:
         answer = poll.answer.result()
         if answer is None:
             return _later(_STOPS)
-        return Response(answer.body, answer.status, _as_header(answer.gaps), media_type="application/json")
+        body = answer.body if query.at_most is None or answer.status != 200 else self._serialize_batch(answer, query)
+        return Response(body, answer.status, _as_header(answer.gaps), media_type="application/json")
+
+    def _serialize_batch(self, answer: "_PollAnswer", query: ListenQuery) -> bytes:
+        if answer.event is None:
+            return encode_batch((), answer.position, answer.gaps)
+        channels = [Channel(name) for name in query.channels]
+        events, last_id = extend_batch(
+            self._context.hub, channels, answer.event, answer.position, answer.gaps, at_most=query.at_most or 1
+        )
+        return encode_batch(events, last_id, answer.gaps)
 
 
 class _Poll:
     """One request that waits: the hub's subscriber, served once.
 
-    ``answer``: the body, and the gaps to be named with it; None when the daemon stops. ``notify``: whether a gap alone
+    ``answer``: the event, and the gaps to be named with it; None when the daemon stops. ``notify``: whether a gap alone
     is an answer too.
     """
 
@@ -140,15 +151,14 @@ class _Poll:
             self.end_by_position()
 
     def end_by_position(self) -> None:
-        """Answer ``{"id":7,"gaps":[…]}``: how far the client has come, unless there was an event for it."""
-        body = b'{"id":%d,"gaps":%b}' % (self.subscription.position, _encode_gaps(self._gaps))
-        self.end(_PollAnswer(200, body, self._gaps))
+        """Answer how far the client has come, unless there was an event for it."""
+        self.end(_PollAnswer(200, None, self.subscription.position, self._gaps))
 
     # What the hub asks for
 
     def write(self, data: bytes) -> bool:
         """Take the first event. It goes with all gaps: its id carries the client past what was lost before it."""
-        self.end(_PollAnswer(200, data, self._gaps))
+        self.end(_PollAnswer(200, data, self.subscription.position, self._gaps))
         return False
 
     def send_status(self, recovered: bool | None, gaps: Sequence[Gap]) -> None:
@@ -166,18 +176,22 @@ class _Poll:
 
     def tick(self, now: float) -> None:
         """Answer 504: no event came in time."""
-        self.end(_PollAnswer(504, _TIMEOUT, ()))
+        self.end(_PollAnswer(504, _TIMEOUT, self.subscription.position, ()))
 
 
 class _PollAnswer(NamedTuple):
     status: int
-    body: bytes
+    event: bytes | None
+    """What came; None: nothing did, and the client is told how far it has come."""
+    position: EventId
     gaps: Sequence[Gap]
 
-
-def _encode_gaps(gaps: Sequence[Gap]) -> bytes:
-    """Return ``[{"channel":"a","from":5,"oldest":9}]``."""
-    return b"[%b]" % b",".join(commands.encode_gap(gap.channel, gap.after, gap.oldest) for gap in gaps)
+    @property
+    def body(self) -> bytes:
+        """The event as it is, or ``{"id":7,"gaps":[…]}``."""
+        if self.event is not None:
+            return self.event
+        return b'{"id":%d,"gaps":%b}' % (self.position, encode_gaps(self.gaps))
 
 
 def _as_header(gaps: Sequence[Gap]) -> dict[str, str]:

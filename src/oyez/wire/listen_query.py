@@ -12,7 +12,11 @@ from oyez.wire import commands
 
 SEPARATOR = "|"
 
+MOST_EVENTS = 256
+"""Events of one answer to a poll; who asks for more gets as many."""
+
 _MOST_FIELDS = 100
+_MOST_DIGITS = 9
 # By these, libraries ask for a script that calls them back.
 _OF_SCRIPTS = frozenset(("callback", "jsonp"))
 
@@ -33,12 +37,14 @@ class ListenQuery(NamedTuple):
     """It wants to be told of a gap at once."""
     nowait: bool
     """It wants an answer at once even if there is nothing to tell."""
+    at_most: int | None = None
+    """How many events it takes with one answer, which is then a list; None: one, as it is."""
 
 
 def parse_poll(
     path: bytes, query: bytes, last_event_id: str | None, *, max_channels: int, max_length: int
 ) -> ListenQuery:
-    """Read ``a|b`` and ``last=N&notify=1&nowait=1``.
+    """Read ``a|b`` and ``last=N&notify=1&nowait=1&max=N``.
 
     Args:
         path: what stands behind ``/channels/``, as it came: browsers write the separator as it is, or escape it.
@@ -48,14 +54,15 @@ def parse_poll(
         max_length: of a name, in UTF-16 units.
 
     Raises:
-        ProtocolError: there is no channel, one too many, or one that cannot be; or the escapes cannot be read.
+        ProtocolError: there is no channel, one too many, or one that cannot be; the escapes cannot be read; or ``max``
+            is no number.
     """
     pairs = _parse_fields(query)
     fields = dict(pairs)
     names = _unescape(path).split(SEPARATOR)
     checked = _checked(names, max_channels, max_length)
     start = _start(pairs, last_event_id)
-    return ListenQuery(checked, start, _is_set(fields, "notify"), _is_set(fields, "nowait"))
+    return ListenQuery(checked, start, _is_set(fields, "notify"), _is_set(fields, "nowait"), _at_most(fields))
 
 
 def parse_stream(query: bytes, last_event_id: str | None, *, max_channels: int, max_length: int) -> ListenQuery:
@@ -128,3 +135,13 @@ def _is_last_event_id(name: str) -> bool:
 
 def _is_set(fields: dict[str, str], name: str) -> bool:
     return fields.get(name) in ("1", "true")
+
+
+def _at_most(fields: dict[str, str]) -> int | None:
+    text = fields.get("max")
+    if text is None:
+        return None
+    digits = text.lstrip("0")
+    if not (digits.isascii() and digits.isdecimal()):
+        raise WordedError(f"max has to be a whole number from 1 on, of which {MOST_EVENTS} is the most that counts")
+    return min(int(digits[:_MOST_DIGITS]), MOST_EVENTS)  # of a longer number, these are above it

@@ -1,4 +1,4 @@
-// The last way: long polls (docs/reference/long-poll.md), one event each. A brief link asks without waiting, now and then.
+// The last way: long polls (docs/reference/long-poll.md), as many events each as are there. A brief link asks without waiting, now and then.
 
 import { get } from "./request.js";
 
@@ -13,14 +13,16 @@ export async function openPoll(feed, link, url) {
   while (feed.link === link) {
     // The first asks only whether anybody is there: one that waits for an event would not tell.
     const nowait = +(link.brief || !link.since);
-    const answer = await get(feed, link, `${path}?notify=1&nowait=${nowait}&last=${feed.start(channels)}`);
+    const answer = await get(feed, link, `${path}?notify=1&nowait=${nowait}&max=256&last=${feed.start(channels)}`);
     const data = await answer.json();
     // 504: nothing has come. Its body tells the position.
     if (feed.link !== link || (!answer.ok && answer.status !== 504)) return;
     feed.cover(link, channels);
     const gaps = data.gaps || JSON.parse(answer.headers.get("Oyez-Gap") || "[]");
-    for (const gap of gaps) feed.take(link, { status: "gap", id: data.id - 1, ...gap }); // before the event, which is newer
-    feed.take(link, data);
-    if (link.brief && !data.channel) await new Promise((resolve) => setTimeout(resolve, BRIEF_PAUSE_MS));
+    // Without any, it is a position. A daemon of before `max` answers with one event.
+    const frames = data.events?.[0] ? data.events : [data];
+    for (const gap of gaps) feed.take(link, { status: "gap", id: frames[0].id - 1, ...gap }); // the events are newer
+    for (const frame of frames) feed.take(link, frame);
+    if (link.brief && !frames[0].channel) await new Promise((resolve) => setTimeout(resolve, BRIEF_PAUSE_MS));
   }
 }
