@@ -63,6 +63,9 @@ class LimitSettings:
     max_sender_message_bytes: Annotated[int, Setting("Size of one message from a back end.", unit="bytes", low=1)] = (
         2**20
     )
+    max_unread_polling_bytes: Annotated[
+        int, Setting("What all clients of Socket.IO on polling may leave unfetched, together.", unit="bytes", low=2**20)
+    ] = 2**26
     max_batch_events: Annotated[int, Setting("Events in one request to publish.", unit="events", low=1)] = 10_000
     max_batch_bytes: Annotated[int, Setting("Size of one request to publish several events.", unit="bytes", low=1)] = (
         2**24

@@ -5,15 +5,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
+import socketio
 
 from tests.clients.javascript import VERSIONS, Driver, JavaScriptClient
 from tests.clients.python import AsyncSession, PythonClient, SimpleSession, ThreadedSession
 from tests.conftest import MANY_CLIENTS
-from tests.daemon import Daemon
+from tests.daemon import KEY, Daemon
+from tests.inbox import Inbox
 from tests.integration.bystanders import refusals
 from tests.integration.dialects import KeptConnection
 from tests.integration.links import Poller, eventually, metrics
-from tests.raw import Polling
+from tests.raw import Call, Polling
 from tests.scenarios import Client, new_channel
 
 # Long beside what a busy machine makes a client wait, short beside what a test may take.
@@ -107,3 +109,38 @@ def test_an_upgrade_that_fails_leaves_the_session_to_its_polls(hasty: Daemon) ->
         eventually(lambda: idle.is_gone, "end of a session that began later", within_s=5)
         assert not session.is_gone  # polls are paused for an upgrade
     eventually(lambda: session.is_gone, "end of a session that went back to polling, and did not poll", within_s=5)
+
+
+LAST = '42["last-msg"]'
+
+
+def test_a_post_waits_until_what_it_asks_for_is_fetched(hasty: Daemon) -> None:
+    session = Poller(hasty.port)
+    asking = Call(hasty.port, "POST", session.target, "\x1e".join([LAST] * 650))
+    fetched = 0
+    while fetched < 650:
+        fetched += len(session.packets())
+    assert asking.answer().body == "ok"
+    assert fetched == 650
+    assert not session.is_gone
+
+
+def test_two_posts_at_once_end_a_session(hasty: Daemon) -> None:
+    session, before = Poller(hasty.port), refusals(hasty, "bad-request")
+    first = Call(hasty.port, "POST", session.target, "\x1e".join([LAST] * 650))
+    eventually(lambda: session.post(LAST).status == 400, "refusal of a second post")
+    assert refusals(hasty, "bad-request") > before
+    assert session.is_gone
+    assert first.answer().status == 200
+
+
+def test_a_poster_on_polling_may_have_thousands_of_posts_unanswered(hasty: Daemon) -> None:
+    client, answers, done = socketio.Client(reconnection=False, handle_sigint=False), Inbox(), 2000
+    client.connect(hasty.url, auth={"role": "sender", "token": KEY}, transports=["polling"])
+    channel = new_channel()
+    for number in range(done):
+        client.emit("post", {"channel": channel, "message": number}, callback=lambda answer: answers.put("id", answer))
+    ids = [answer["id"] for answer in answers.wait("id", done)]
+    assert ids == sorted(set(ids))
+    assert client.transport() == "polling"
+    client.disconnect()

@@ -1,5 +1,6 @@
 """A session may end in the middle of an answer that is one too many: is it really gone then?"""
 
+import asyncio
 from functools import partial
 from itertools import cycle
 
@@ -13,11 +14,13 @@ from oyez.access.poster_check import PosterCheck
 from oyez.endpoints.socketio import SocketIOEndpoint
 from oyez.hub.publication import Channel
 from oyez.limits import LimitSettings
+from oyez.net.engineio.posts import carry_out
 from oyez.net.engineio.session import EngineServer, EngineSession
 from oyez.net.engineio.settings import SocketioSettings
 from oyez.net.ticker import Ticker
-from tests.fakes import World, context_of, places_for
+from tests.fakes import World, context_of, places_for, run_without_loop
 
+LIMITS = LimitSettings()
 NAME = "x" * 100
 SET_FILTER = b'42["set-filter",{"filter":["%s"]}]' % NAME.encode()
 
@@ -25,15 +28,15 @@ SET_FILTER = b'42["set-filter",{"filter":["%s"]}]' % NAME.encode()
 class Door:
     """The Socket.IO door without sockets."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: LimitSettings = LIMITS) -> None:
         self.world = World()
         self.notes: list[str] = []
-        settings, limits, ticker = SocketioSettings(), LimitSettings(), Ticker(clock=self.world.clock)
+        settings, ticker = SocketioSettings(), Ticker(clock=self.world.clock)
         check = PosterCheck(PostPolicy("key"), FailedAttempts(10, self.world.clock), self.note)
         self.places = places_for(5)
         context = context_of(self.world.hub, self.note, ticker=ticker, places=self.places)
         self.endpoint = SocketIOEndpoint(context, settings, check)
-        self.engine = EngineServer(settings, limits, ticker, self.endpoint.open_app, self.note, max_unread_bytes=4096)
+        self.engine = EngineServer(settings, limits, ticker, self.endpoint.open_app, self.note)
 
     def note(self, reason: str, detail: str, who: Who | None = None, /) -> None:
         self.notes.append(reason)
@@ -62,11 +65,11 @@ def test_a_client_that_never_polls_leaves_nothing_behind(first: list[bytes], aga
     door = Door()
     link = door.open()
     for packet in first:
-        link.receive_payload(packet)
+        link.receive_text(packet)
     for packet in cycle(again):
         if not link.is_open:
             break
-        link.receive_payload(packet)
+        link.receive_text(packet)
     assert "unread-answers" in door.notes
     assert (door.places.listeners, door.endpoint.senders) == (0, 0)
     assert door.world.hub.listeners(Channel(NAME)) == 0
@@ -79,3 +82,81 @@ def test_nothing_is_planned_any_more_for_a_session_that_has_ended() -> None:
     link.close()
     link.set_alarm(1.0)  # as after a refusal that was one answer too many
     assert not link.tick_slot
+
+
+LAST = b'42["last-msg"]'
+
+
+def test_a_post_waits_while_its_answers_are_not_fetched() -> None:
+    async def post_and_fetch() -> None:
+        link = Door().open()
+        polling = link.polling
+        assert polling is not None
+        link.receive_text(b"40")
+        post = asyncio.create_task(carry_out(link, polling, b"\x1e".join([LAST] * 1100)))
+        fetched = 0
+        while not post.done():
+            await asyncio.sleep(0)
+            assert polling.unread < 30_000
+            fetched += len(polling.take())
+        assert fetched > 50_000
+        assert link.is_open
+
+    asyncio.run(post_and_fetch())
+
+
+def test_a_post_that_waits_ends_with_its_session() -> None:
+    async def post_and_end() -> None:
+        link = Door().open()
+        polling = link.polling
+        assert polling is not None
+        link.receive_text(b"40")
+        post = asyncio.create_task(carry_out(link, polling, b"\x1e".join([LAST] * 1100)))
+        await asyncio.sleep(0)
+        assert not post.done()
+        link.close()
+        await post
+
+    asyncio.run(post_and_end())
+
+
+def test_a_post_waits_for_no_poll_while_its_client_upgrades() -> None:
+    door = Door()
+    link = door.open()
+    polling = link.polling
+    assert polling is not None
+    link.receive_text(b"40")
+    link.try_upgrade()
+    run_without_loop(carry_out(link, polling, b"\x1e".join([LAST] * 1000)))
+    assert link.is_open
+    run_without_loop(carry_out(link, polling, b"\x1e".join([LAST] * 1000)))
+    assert not link.is_open
+    assert door.notes == ["unread-answers"]
+
+
+def test_answers_to_a_sender_that_come_late_and_all_at_once_cut_nobody_off() -> None:
+    door = Door()
+    link = door.open()
+    link.receive_text(b'40{"role":"sender","token":"key"}')
+    for number in range(17_000):  # as many as fit into one POST
+        link.send_text(b'43%d[{"status":"success","id":1732723456789}]' % number)
+    assert link.is_open
+    assert door.notes == []
+
+
+def test_those_who_fetch_least_make_room_for_all() -> None:
+    door = Door(LimitSettings(max_unread_polling_bytes=2**20))
+    links = [door.open() for _ in range(50)]
+    for number, link in enumerate(links):
+        for _ in range(1000 + number):
+            link.send_text(b"4" + b"x" * 25)
+    assert all(link.is_open for link in links)
+    door.world.clock.now += 1
+    door.engine.unread.tick(door.world.clock.now)
+    assert door.engine.unread.used <= 2**20 * 7 / 8
+    gone = [link.is_open for link in links].index(False)
+    assert 0 < gone < 40
+    assert [link.is_open for link in links] == [True] * gone + [False] * (50 - gone)
+    assert door.notes == ["unread-answers"] * (50 - gone)
+    assert links[0].polling is not None
+    assert len(links[0].polling.take()) == 27_000 - 1

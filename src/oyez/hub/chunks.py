@@ -11,7 +11,7 @@ from oyez.hub.publication import Encoding, Publication
 logger = logging.getLogger(__name__)
 
 # What one write to one listener may carry, unless a single event is longer. A stalled reader holds on to no more.
-WRITE_BYTES = 64 * 1024
+WRITE_BYTES = 32 * 1024
 
 Chunk = tuple[Sequence[Publication], bytes | None]
 """Publications and their bytes. None: this is one event alone, which this encoding cannot write."""

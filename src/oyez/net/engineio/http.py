@@ -19,6 +19,7 @@ from oyez.access.origins import Origins
 from oyez.access.peer import Peers
 from oyez.access.places import AT_CAPACITY, NoPlace, Places, unlimited
 from oyez.net.engineio.polling import PollingTransport
+from oyez.net.engineio.posts import carry_out
 from oyez.net.engineio.session import EngineServer, EngineSession
 from oyez.net.http.body import TooLarge, read_body, until_disconnected
 from oyez.net.http.handshake import Handshake, Refusal
@@ -247,9 +248,15 @@ class EngineHttp:
         except TimeoutError:
             self._server.note("bad-request", "a body that does not end")
             return Response(status_code=408, headers={"Connection": "close"})
-        if session.is_open and session.polling is not None and not (mark and mark == session.polling.received):
-            session.polling.received = mark  # of a request that is repeated, only the answer got lost
-            session.receive_payload(body)
+        polling = session.polling
+        if session.is_open and polling is not None and not (mark and mark == polling.received):
+            if polling.posting:
+                # Engine.IO 4, "Transports": one POST at a time. Else the packets would come out of order.
+                self._server.note("bad-request", "two posts at once")
+                session.close(engineio.CLOSE)
+                return _error(_BAD_REQUEST)
+            polling.received = mark  # of a request that is repeated, only the answer got lost
+            await carry_out(session, polling, body)
         return Response(b"ok", media_type="text/html")
 
 

@@ -6,14 +6,19 @@ Knows one pending request at a time and how much may wait. Must not know session
 import asyncio
 from collections.abc import Callable
 
+from oyez.net.engineio.unread import UnreadBudget
 from oyez.wire import engineio
 
-# Above this, a listener lags and resumes from history with its next GET; about what one write to a WebSocket may carry.
-_FULL_BYTES = 64 * 1024
+# Above this, a listener lags and resumes from history with its next GET, and a POST waits for that GET as well. One
+# write, and the answers to one command, may come on top: 64 KiB in all, as much as a socket may hold back.
+_FULL_BYTES = 24 * 1024
 
-# Answers that a client asked for but never fetches. Above this it is no client.
-# Events stop long before, at _FULL_BYTES.
-MAX_UNREAD_BYTES = 2 * 1024 * 1024
+# Answers that nobody fetches, where nothing waits for that GET: those to posts that a store has taken, for one.
+MAX_UNREAD_BYTES = 64 * 1024
+
+# Packets that came one by one are joined. What is longer is kept as it is: others may be waiting for the same bytes.
+_JOINED_BYTES = 1024
+_PART_BYTES = 100  # what an object and its place cost besides
 
 
 class PollingTransport:
@@ -21,35 +26,45 @@ class PollingTransport:
 
     Args:
         on_drained: called after a GET has taken everything, if a write had been told that the transport is full.
-        max_unread_bytes: how much may wait for a GET.
+        budget: what all clients that poll may leave unread, together.
 
     Attributes:
         max_packets: how many the client takes with one GET; None: any number.
         answered: the mark (``t``) of the last GET that was served.
         received: that of the last POST.
+        posting: whether a POST is being carried out, which may wait.
+        unread: the memory of what waits, in bytes.
+        charged: that part of it which nobody else waits for.
+        answers: those of ``unread`` that were sent by `send`.
     """
 
     __slots__ = (
-        "_bytes",
+        "_budget",
         "_full",
-        "_max_unread_bytes",
         "_on_drained",
-        "_packets",
+        "_parts",
+        "_room",
         "_waiter",
         "answered",
+        "answers",
+        "charged",
         "max_packets",
+        "posting",
         "received",
+        "unread",
     )
 
-    def __init__(self, on_drained: Callable[[], None], max_unread_bytes: int = MAX_UNREAD_BYTES) -> None:
-        self._packets: list[bytes] = []
+    def __init__(self, on_drained: Callable[[], None], budget: UnreadBudget) -> None:
+        self._parts: list[bytes | bytearray] = []  # packets with separators between, in each
+        self._budget = budget
         self.max_packets: int | None = None
         self.answered = self.received = ""
-        self._bytes = 0
+        self.posting = False
+        self.unread = self.charged = self.answers = 0
         self._full = False
         self._waiter: asyncio.Future[None] | None = None
+        self._room: asyncio.Future[None] | None = None
         self._on_drained = on_drained
-        self._max_unread_bytes = max_unread_bytes
 
     @property
     def waiting(self) -> bool:
@@ -59,52 +74,102 @@ class PollingTransport:
     @property
     def empty(self) -> bool:
         """Whether nothing waits for a GET."""
-        return not self._packets
+        return not self._parts
 
     @property
-    def overflowing(self) -> bool:
-        """Whether more waits than may wait for a client: it does not fetch what it asks for."""
-        return self._bytes > self._max_unread_bytes
+    def crowded(self) -> bool:
+        """Whether so much waits that the client should fetch it before it asks for more."""
+        return self.unread > _FULL_BYTES
 
     def write(self, data: bytes) -> bool:
         """Add packets, joined as in a payload; False when enough is waiting for the next GET."""
-        self._packets.extend(data.split(engineio.SEPARATOR))
-        self._bytes += len(data)
-        self.wake()
-        if self._bytes > _FULL_BYTES:
+        self._put(data, self._budget.cost(data) if len(data) > _JOINED_BYTES else len(data))
+        if self.unread > _FULL_BYTES:
             self._full = True
         return not self._full
 
     def send(self, packet: bytes) -> None:
         """Add one packet; a pending GET leaves with all that is added in this turn of the loop."""
-        self._packets.append(packet)
-        self._bytes += len(packet)
+        self.answers += len(packet)
+        self._put(packet, len(packet))
+
+    def _put(self, data: bytes, cost: int) -> None:
+        parts = self._parts
+        if len(data) <= _JOINED_BYTES and parts and isinstance(parts[-1], bytearray):
+            parts[-1] += engineio.SEPARATOR
+            parts[-1] += data
+        else:
+            parts.append(bytearray(data) if len(data) <= _JOINED_BYTES else data)
+            cost += _PART_BYTES
+            self.unread += _PART_BYTES
+        self.unread += len(data)
+        self._charge(self.charged + cost)
         self.wake()
+
+    def _charge(self, charged: int) -> None:
+        self._budget.add(charged - self.charged)
+        self.charged = charged
 
     def wake(self) -> None:
         """End the pending GET, with what there is."""
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
+    def let_post_go_on(self) -> None:
+        """Go on with a POST that waits for a GET."""
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+
     def take(self) -> bytes:
         """Remove what waits and return it as the payload that answers a GET; empty when nothing does."""
-        if self.max_packets is not None and len(self._packets) > self.max_packets:
-            payload = engineio.encode_payload(self._packets[: self.max_packets])
-            del self._packets[: self.max_packets]
-            self._bytes = sum(map(len, self._packets))
-            return payload
-        payload = self.empty_out()
+        if self.max_packets is not None:
+            payload = self._take_first(self.max_packets)
+            if self._parts:
+                return payload
+        else:
+            payload = self.empty_out()
         if self._full:
             self._full = False
             self._on_drained()  # may write the next packets, for the next GET
         return payload
 
+    def _take_first(self, most: int) -> bytes:
+        taken: list[bytes | bytearray] = []
+        while self._parts and most:
+            first, *rest = self._parts[0].split(engineio.SEPARATOR, most)
+            packets = [first, *rest]
+            left = packets.pop() if len(packets) > most else None
+            taken += packets
+            most -= len(packets)
+            if left is None:
+                del self._parts[0]
+            else:
+                self._parts[0] = left
+        self._count_anew(sum(len(part) + _PART_BYTES for part in self._parts))
+        return engineio.SEPARATOR.join(taken)
+
     def empty_out(self) -> bytes:
         """Remove all that waits and return it, as at the end of polling: nobody is told that there is room again."""
-        payload = engineio.encode_payload(self._packets)
-        self._packets.clear()
-        self._bytes = 0
+        payload = engineio.SEPARATOR.join(self._parts)
+        self._parts.clear()
+        self._count_anew(0)
         return payload
+
+    def _count_anew(self, unread: int) -> None:
+        self.unread = unread
+        self.answers = min(self.answers, unread)
+        self._charge(min(self.charged, unread))
+        if not self.crowded:
+            self.let_post_go_on()
+
+    def end(self) -> None:
+        """The session has ended: what a GET that is pending has not taken by the end of this turn, nobody will."""
+        if self.waiting:
+            self.wake()
+            self._charge(0)  # it is about to be fetched
+        else:
+            self.empty_out()
+        self.let_post_go_on()
 
     async def wait(self) -> None:
         """Wait until there is something to take, or the session ends. One at a time."""
@@ -113,3 +178,11 @@ class PollingTransport:
             await self._waiter
         finally:
             self._waiter = None
+
+    async def wait_for_room(self) -> None:
+        """Wait until a GET has taken enough, or the session ends or is about to leave polling. One at a time."""
+        self._room = asyncio.get_running_loop().create_future()
+        try:
+            await self._room
+        finally:
+            self._room = None

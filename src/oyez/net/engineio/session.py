@@ -17,6 +17,7 @@ from oyez.net.engineio.app import EngineApp
 from oyez.net.engineio.polling import MAX_UNREAD_BYTES, PollingTransport
 from oyez.net.engineio.session_id import new_session_id
 from oyez.net.engineio.settings import SocketioSettings
+from oyez.net.engineio.unread import UnreadBudget
 from oyez.net.engineio.upgrade import UpgradeAttempt
 from oyez.net.ticker import Ticker
 from oyez.net.websocket.connection import WebSocketConnection
@@ -40,7 +41,9 @@ class EngineServer:
         ticker: calls sessions when their time has come.
         open_app: makes the application's side of a new session.
         note: counts what a peer did wrong.
-        max_unread_bytes: how much may wait for a client that polls, before it counts as gone.
+
+    Attributes:
+        unread: what waits for all clients that poll.
     """
 
     def __init__(
@@ -50,16 +53,14 @@ class EngineServer:
         ticker: Ticker,
         open_app: Callable[["EngineSession"], EngineApp],
         note: Note,
-        *,
-        max_unread_bytes: int = MAX_UNREAD_BYTES,
     ) -> None:
         self.settings = settings
         self.limits = limits
         self.ticker = ticker
         self.open_app = open_app
         self.note = note
-        self.max_unread_bytes = max_unread_bytes
         self.sessions: dict[str, EngineSession] = {}
+        self.unread = UnreadBudget(limits.max_unread_polling_bytes, self.sessions, ticker, note)
 
     def open_session(self, find_peer: FindPeer, place: SessionPlace, *, polling: bool) -> "EngineSession":
         """Open a session, on polling or on a WebSocket that is about to open.
@@ -103,7 +104,7 @@ class EngineSession:
         self.sid = sid
         self.find_peer = find_peer
         self.place = place
-        self.polling = PollingTransport(self.drained, server.max_unread_bytes) if polling else None
+        self.polling = PollingTransport(self.drained, server.unread) if polling else None
         self._connection: WebSocketConnection | None = None
         self._upgrade: UpgradeAttempt | None = None
         self._alarm_at: float | None = None
@@ -142,7 +143,8 @@ class EngineSession:
             self._connection.send(text_frame(packet))
         elif self.polling is not None:
             self.polling.send(packet)
-            if self.polling.overflowing:
+            # A sender is answered when its posts are kept, however many there were in one message.
+            if self.polling.answers > max(MAX_UNREAD_BYTES, 2 * self._app.max_message_bytes):
                 self._server.note("unread-answers", "a client that never polls", self.find_peer)
                 self.close()
 
@@ -205,7 +207,7 @@ class EngineSession:
             try:
                 self._app.receive_text(data[1:])
             except ProtocolError as error:
-                self._fail(str(error))
+                self.refuse(str(error))
 
     def _step(self, data: bytes) -> bool:
         """Feed a packet to the table of states, and do what it says; True: deliver the message."""
@@ -227,7 +229,7 @@ class EngineSession:
             try:
                 self._app.receive_binary(data)
             except ProtocolError as error:
-                self._fail(str(error))
+                self.refuse(str(error))
 
     def drained(self) -> None:
         """Let the application go on, now that the transport takes bytes again."""
@@ -268,21 +270,10 @@ class EngineSession:
         if self.is_open:
             self._plan_tick()
 
-    def receive_payload(self, body: bytes) -> None:
-        """Take the packets of one POST; a bad one ends the session, and those before it have had their effect."""
-        try:
-            for packet in engineio.decode_payload(body):
-                if not self.is_open:
-                    return
-                if packet.binary:
-                    self.receive_binary(packet.data)
-                else:
-                    self.receive_text(packet.data)
-        except ProtocolError as error:
-            self._fail(str(error))
-        except Exception:  # the packets after it are lost; on a WebSocket the connection ends
-            logger.exception("a session is closed after an error of ours")
-            self.close(engineio.NOOP)
+    @property
+    def unread(self) -> int:
+        """The memory of what waits for the client's next poll, in bytes."""
+        return 0 if self.polling is None else self.polling.charged
 
     # Upgrade
 
@@ -294,6 +285,8 @@ class EngineSession:
     def try_upgrade(self) -> UpgradeAttempt:
         """Return the receiver for a WebSocket that tries to take over from polling."""
         self._upgrade = UpgradeAttempt(self, self._server.ticker, self._server.settings.upgrade_timeout_s)
+        if self.polling is not None:
+            self.polling.let_post_go_on()
         return self._upgrade
 
     def end_pending_poll(self) -> None:
@@ -369,7 +362,8 @@ class EngineSession:
 
     # Ends
 
-    def _fail(self, detail: str) -> None:
+    def refuse(self, detail: str) -> None:
+        """End the session, since a packet was bad."""
         self._server.note("bad-packet", detail, self.find_peer)
         self.close()
 
@@ -381,7 +375,7 @@ class EngineSession:
             if self._upgrade is not None:
                 self._upgrade.drop()
             if self.polling is not None:
-                self.polling.wake()
+                self.polling.end()
         finally:
             self.place.leave()
             self._app.closed()
