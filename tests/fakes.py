@@ -4,9 +4,14 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 
 from oyez.access.capacity import Capacity
+from oyez.access.enforcement import Enforcement
+from oyez.access.failures import FailedAttempts
+from oyez.access.keys import PostPolicy, make_keys
 from oyez.access.origins import Origins
 from oyez.access.peer import Note, Peers
 from oyez.access.places import Places, unlimited
+from oyez.access.poster_check import PosterCheck
+from oyez.access.settings import KeySettings
 from oyez.brokers.memory import MemoryBroker
 from oyez.endpoints.context import DoorContext
 from oyez.hub.audience import Audience
@@ -279,6 +284,12 @@ class Callbacks:
 
     def note(self, reason: str, detail: str) -> None:
         self.notes.append(reason)
+
+
+def check_of(note: Note, ticker: Ticker, *others: KeySettings, free: int = 10) -> PosterCheck:
+    """Make a check of the key ``key`` and of others, with some wrong keys for free."""
+    policy, failures = PostPolicy(make_keys("key", others)), FailedAttempts(free, ticker.clock)
+    return PosterCheck(policy, failures, note, Enforcement(LimitSettings(), note, note), ticker)
 
 
 def context_of(

@@ -14,13 +14,14 @@ import oyez
 from oyez.cli import build_app
 from oyez.cli.doctor.findings import KINDS
 from oyez.cli.exits import ExitCode
-from oyez.config.tree import Entry, Settings, fields_of
+from oyez.config.tree import Entry, Settings, fields_of, members_of, tables_of_tree
 from oyez.probe.status import Status
 from tests.daemon import Daemon
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs" / "reference"
 ENTRIES = list(fields_of(Settings()))
+MEMBERS = [entry for name, tables in tables_of_tree().items() for entry in members_of(tables, f"{name}[].").values()]
 COMMANDS = typer.main.get_command(build_app()).commands  # type: ignore[attr-defined]  # the app is a group
 
 
@@ -55,9 +56,20 @@ def test_setting_is_documented(entry: Entry) -> None:
     assert meaning.endswith(".")
 
 
+@pytest.mark.parametrize("entry", MEMBERS, ids=lambda entry: entry.key)
+def test_member_of_a_table_is_documented(entry: Entry) -> None:
+    row = rows((REFERENCE / "settings.md").read_text("utf-8")).get(entry.key)
+    assert row, f"docs/reference/settings.md has no row for {entry.key}"
+    _, _, kind, default, meaning, *_ = (cell.strip() for cell in row)
+    assert (kind, default) == (entry.kind, f"`{as_toml(entry.default)}`")
+    assert meaning.endswith(".")
+    assert not entry.variable
+    assert not entry.flag
+
+
 def test_no_setting_is_documented_that_is_not_there() -> None:
     documented = rows((REFERENCE / "settings.md").read_text("utf-8"))
-    assert documented.keys() == {entry.key for entry in ENTRIES}
+    assert documented.keys() == {entry.key for entry in (*ENTRIES, *MEMBERS)}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -159,7 +171,7 @@ def test_every_metric_is_documented(daemon: Daemon) -> None:
 
 
 def test_every_reason_of_a_refusal_is_documented() -> None:
-    reasons = {reason for call in calls("note", "_note", "NoPlace") for reason in literals(call.args[0])}
+    reasons = {reason for call in calls("note", "_note", "_refuses", "NoPlace") for reason in literals(call.args[0])}
     assert reasons
     assert table("reason") == reasons
 

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 Read = Callable[[], float]
-ReadByReason = Callable[[], Mapping[str, int]]
+ReadByLabel = Callable[[], Mapping[str, int]]
 
 
 class Metrics:
@@ -24,7 +24,7 @@ class Metrics:
     def __init__(self) -> None:
         self._gauges: list[tuple[str, str, Read]] = []
         self._counters: list[tuple[str, str, Read]] = []
-        self._by_reason: list[tuple[str, str, ReadByReason]] = []
+        self._by_label: list[tuple[str, str, str, ReadByLabel]] = []
         self._unreadable: set[str] = set()
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -37,9 +37,13 @@ class Metrics:
         """Add a number that only rises."""
         self._counters.append((name, meaning, read))
 
-    def counter_by_reason(self, name: str, meaning: str, read: ReadByReason) -> None:
+    def counter_by_reason(self, name: str, meaning: str, read: ReadByLabel) -> None:
         """Add numbers that only rise, one for each reason."""
-        self._by_reason.append((name, meaning, read))
+        self.counter_by(name, meaning, "reason", read)
+
+    def counter_by(self, name: str, meaning: str, label: str, read: ReadByLabel) -> None:
+        """Add numbers that only rise, one for each value of a label."""
+        self._by_label.append((name, meaning, label, read))
 
     def collect(self) -> Iterator[Metric]:
         """Read all of them; the registry calls this. One that cannot be read is left out."""
@@ -47,8 +51,8 @@ class Metrics:
             yield from self._read(name, lambda: GaugeMetricFamily(name, meaning, value=read()))  # noqa: B023 - called now
         for name, meaning, read in self._counters:
             yield from self._read(name, lambda: CounterMetricFamily(name, meaning, value=read()))  # noqa: B023 - as above
-        for name, meaning, read_all in self._by_reason:
-            yield from self._read(name, lambda: _by_reason(name, meaning, read_all()))  # noqa: B023 - as above
+        for name, meaning, label, read_all in self._by_label:
+            yield from self._read(name, lambda: _by_label(name, meaning, label, read_all()))  # noqa: B023 - as above
 
     def _read(self, name: str, read: Callable[[], Metric]) -> Iterator[Metric]:
         try:
@@ -66,8 +70,8 @@ class Metrics:
         return generate_latest(self._registry)
 
 
-def _by_reason(name: str, meaning: str, counts: Mapping[str, int]) -> Metric:
-    family = CounterMetricFamily(name, meaning, labels=("reason",))
-    for reason, count in sorted(counts.items()):
-        family.add_metric((reason,), count)
+def _by_label(name: str, meaning: str, label: str, counts: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(name, meaning, labels=(label,))
+    for value, count in sorted(counts.items()):
+        family.add_metric((value,), count)
     return family

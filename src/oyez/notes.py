@@ -27,7 +27,7 @@ _LONGEST_DETAIL = 200
 _FOR_THE_OPERATOR = frozenset(
     {
         "address-commands", "address-connections", "address-connects", "address-replay", "address-sockets",
-        "at-capacity", "auth-failed", "auth-wait", "bad-record", "clock-ahead",
+        "at-capacity", "auth-failed", "auth-wait", "bad-record", "clock-ahead", "may-not-post",
     }
 )  # fmt: skip
 

@@ -93,6 +93,19 @@ class Setting:
         return _PASSWORD.sub(rf"\1{MASK}@", value) if isinstance(value, str) else value
 
 
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """A setting that is a list of tables, each with members of its own: ``Annotated[tuple[X, ...], Tables(X, ...)]``.
+
+    Attributes:
+        of: a frozen dataclass, whose fields are annotated with their `Setting`; a ``_`` at a name's end is Python's.
+        doc: what one table means, a sentence.
+    """
+
+    of: type
+    doc: str
+
+
 def seconds(doc: str, *, low: float = 0.001, high: float = DAY_S) -> Setting:
     """Describe a time in seconds, of a thousandth or more, since the wire counts in milliseconds."""
     return Setting(doc, unit="seconds", low=low, high=high)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from oyez.config.load import DEVELOPMENT_KEY
+from oyez.config.key import DEVELOPMENT_KEY
 from tests.daemon import Daemon
 from tests.integration.dialects import POST_LISTENER, post_port
 from tests.integration.links import eventually

@@ -97,7 +97,7 @@ def test_guessing_is_slowed_down_and_the_right_key_works(own_daemon: Daemon) -> 
         assert sender.post("x", 1)[0]["id"] > 0
     assert metrics(own_daemon.port)['oyez_refusals_total{reason="auth-failed"}'] >= refused
     assert own_daemon.stderr.count("auth-failed") <= 3
-    assert "auth-failed: a poster from 127.0.0.1: wrong key" in own_daemon.stderr
+    assert "auth-failed: wrong key, from 127.0.0.1" in own_daemon.stderr
 
 
 def test_third_listener_of_two_is_told_and_kept_waiting(start_daemon: StartDaemon) -> None:

@@ -10,9 +10,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message
 
-from oyez.access.failures import FailedAttempts
-from oyez.access.keys import PostPolicy
-from oyez.access.poster_check import PosterCheck
 from oyez.brokers.memory import MemoryBroker
 from oyez.endpoints.api.routes import ApiEndpoint
 from oyez.errors import BrokerError
@@ -22,8 +19,9 @@ from oyez.hub.hub import Hub
 from oyez.hub.publication import Post
 from oyez.hub.settings import HistorySettings
 from oyez.limits import LimitSettings
+from oyez.net.ticker import Ticker
 from oyez.notes import Notes
-from tests.fakes import context_of
+from tests.fakes import check_of, context_of
 
 
 class BrokenBroker(MemoryBroker):
@@ -43,8 +41,7 @@ def post(body: bytes, **headers: str) -> tuple[Response, Notes]:
     )
     notes = Notes()
     limits = LimitSettings(max_sender_message_bytes=1000, max_batch_events=10, max_batch_bytes=5000, body_timeout_s=1)
-    check = PosterCheck(PostPolicy("key"), FailedAttempts(10), notes)
-    endpoint = ApiEndpoint(context_of(hub, notes, limits=limits), check, "1")
+    endpoint = ApiEndpoint(context_of(hub, notes, limits=limits), check_of(notes, Ticker()), "1")
 
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}

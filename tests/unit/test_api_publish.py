@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
+from oyez.access.keys import KeyHolder
 from oyez.brokers.memory import MemoryBroker
 from oyez.endpoints.api.idempotency import KnownKeys, content_of_body
 from oyez.endpoints.api.publish import Publisher
@@ -57,11 +58,12 @@ class World:
         history = History(HistorySettings(size=9, ttl_s=9, max_bytes=2**20, max_channels=9))
         hub = Hub(self.broker, history, call_soon=lambda _: None, clock=time.monotonic)
         self.known = KnownKeys()
+        self.holder = KeyHolder()
         self.publisher = Publisher(hub, self.known, time.monotonic)
 
     async def begin(self, request: Publish, header: tuple[bytes, int] | None = None) -> "asyncio.Task[list[EventId]]":
         """Let a request come as far as it can."""
-        task = asyncio.create_task(self.publisher.publish(request, header))
+        task = asyncio.create_task(self.publisher.publish(request, header, self.holder))
         for _ in range(5):
             await asyncio.sleep(0)
         return task
@@ -80,11 +82,11 @@ def scenario(function: Scenario) -> Callable[[], None]:
 
 def batch(*posts: tuple[str, str | None]) -> Publish:
     keyed = [KeyedPost(channel, b"1", key) for channel, key in posts]
-    return Publish(keyed, range(len(keyed)), None, many=True)
+    return Publish(keyed, range(len(keyed)), None, "events")
 
 
 def one(channel: str, key: str | None = None) -> Publish:
-    return Publish((KeyedPost(channel, b"1", None),), (0,), key, many=False)
+    return Publish((KeyedPost(channel, b"1", None),), (0,), key, "")
 
 
 @scenario
@@ -92,17 +94,17 @@ async def test_without_keys_every_request_is_posted(world: World) -> None:
     first, second = await world.begin(one("a")), await world.begin(one("a"))
     assert [world.broker.settle(), world.broker.settle()] == [["a"], ["a"]]
     assert [await first, await second] == [[1], [2]]
-    assert world.publisher.posts == 2
+    assert world.holder.posts == 2
     assert len(world.known) == 0
 
 
 @scenario
 async def test_ids_are_given_in_the_places_of_the_request(world: World) -> None:
-    request = Publish([KeyedPost("b", None, None), KeyedPost("a", None, None)], [0, 1, 0], None, many=True)
+    request = Publish([KeyedPost("b", None, None), KeyedPost("a", None, None)], [0, 1, 0], None, "channels")
     task = await world.begin(request)
     assert world.broker.settle() == ["b", "a"]
     assert await task == [1, 2, 1]
-    assert await world.publisher.publish(Publish((), (), None, many=True), None) == []
+    assert await world.publisher.publish(Publish((), (), None, "events"), None, world.holder) == []
 
 
 @pytest.mark.parametrize("header", [None, HEADER])
@@ -114,7 +116,7 @@ def test_a_repetition_gets_the_first_answer(header: tuple[bytes, int] | None) ->
         assert world.broker.settle() == ["a"]
         third = await world.begin(request, header)
         assert [await first, await second, await third] == [[1], [1], [1]]
-        assert (world.broker.waiting, world.publisher.posts) == ([], 1)
+        assert (world.broker.waiting, world.holder.posts) == ([], 1)
 
     scenario(run)()
 
@@ -139,9 +141,9 @@ async def test_only_what_is_new_of_a_batch_is_posted(world: World) -> None:
     second = await world.begin(batch(("c", "3"), ("a", "1"), ("d", None), ("b", "2")))
     assert world.broker.settle() == ["c", "d"]
     assert [await first, await second] == [[1, 2], [3, 1, 4, 2]]
-    assert await world.publisher.publish(one("c", "3"), None) == [3]
-    assert await world.publisher.publish(batch(("a", "1"), ("b", "2")), HEADER) == [1, 2]
-    assert world.publisher.posts == 4
+    assert await world.publisher.publish(one("c", "3"), None, world.holder) == [3]
+    assert await world.publisher.publish(batch(("a", "1"), ("b", "2")), HEADER, world.holder) == [1, 2]
+    assert world.holder.posts == 4
 
 
 @scenario
@@ -163,7 +165,7 @@ async def test_a_key_with_another_content_is_refused_and_nothing_is_posted(world
         (one("a"), (b"key", content_of_body(b"other")), "Idempotency-Key"),
     ):
         with pytest.raises(ApiError) as error:
-            await world.publisher.publish(request, header)
+            await world.publisher.publish(request, header, world.holder)
         assert (error.value.status, error.value.code) == (422, "key-reused")
         assert words in error.value.message
     assert world.broker.settle() == ["a"]
@@ -183,7 +185,7 @@ async def test_a_request_that_is_given_up_is_remembered_nevertheless(world: Worl
 @scenario
 async def test_an_error_of_ours_leaves_no_key_behind(world: World) -> None:
     with pytest.raises(ZeroDivisionError):
-        await world.publisher.publish(one("broken", "1"), HEADER)
+        await world.publisher.publish(one("broken", "1"), HEADER, world.holder)
     assert len(world.known) == 0
 
 

@@ -25,7 +25,7 @@ def refusal(body: object) -> tuple[int, str, str]:
 
 def test_one_event() -> None:
     assert parse(b'{"channel":"a","message":{"x" : 1.0}}') == Publish(
-        (KeyedPost("a", b'{"x" : 1.0}', None),), (0,), None, many=False
+        (KeyedPost("a", b'{"x" : 1.0}', None),), (0,), None, ""
     )
     assert parse({"channel": "a"}).posts == (KeyedPost("a", None, None),)
     assert parse({"channel": "a", "message": None, "key": "k"}).posts == (KeyedPost("a", b"null", None),)
@@ -34,8 +34,8 @@ def test_one_event() -> None:
 
 def test_an_event_for_each_channel_and_none_twice() -> None:
     wanted = parse({"channels": ["b", "a", "b"], "message": 1, "key": "k"})
-    assert wanted == Publish([KeyedPost("b", b"1", None), KeyedPost("a", b"1", None)], [0, 1, 0], "k", many=True)
-    assert parse({"channels": []}) == Publish([], [], None, many=True)
+    assert wanted == Publish([KeyedPost("b", b"1", None), KeyedPost("a", b"1", None)], [0, 1, 0], "k", "channels")
+    assert parse({"channels": []}) == Publish([], [], None, "channels")
 
 
 def test_a_batch() -> None:
@@ -44,7 +44,7 @@ def test_a_batch() -> None:
         [KeyedPost("a", None, None), KeyedPost("b", b'"x"', "k"), KeyedPost("a", None, None)],
         [0, 1, 2],
         None,
-        many=True,
+        "events",
     )
     assert parse({"events": []}).posts == []
 

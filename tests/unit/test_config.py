@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from oyez.cli.exits import explain
-from oyez.config.load import DEVELOPMENT_KEY, load, load_with_sources
+from oyez.config.key import DEVELOPMENT_KEY
+from oyez.config.load import load, load_with_sources
 from oyez.config.tree import Settings, fields_of
 from oyez.errors import ConfigError
 

@@ -6,11 +6,8 @@ from itertools import cycle
 
 import pytest
 
-from oyez.access.failures import FailedAttempts
-from oyez.access.keys import PostPolicy
 from oyez.access.peer import Peer, Who
 from oyez.access.places import SessionPlace
-from oyez.access.poster_check import PosterCheck
 from oyez.endpoints.socketio import SocketIOEndpoint
 from oyez.hub.publication import Channel
 from oyez.limits import LimitSettings
@@ -18,7 +15,7 @@ from oyez.net.engineio.posts import carry_out
 from oyez.net.engineio.session import EngineServer, EngineSession
 from oyez.net.engineio.settings import SocketioSettings
 from oyez.net.ticker import Ticker
-from tests.fakes import World, context_of, places_for, run_without_loop
+from tests.fakes import World, check_of, context_of, places_for, run_without_loop
 
 LIMITS = LimitSettings()
 NAME = "x" * 100
@@ -32,7 +29,7 @@ class Door:
         self.world = World()
         self.notes: list[str] = []
         settings, ticker = SocketioSettings(), Ticker(clock=self.world.clock)
-        check = PosterCheck(PostPolicy("key"), FailedAttempts(10, self.world.clock), self.note)
+        check = check_of(self.note, ticker)
         self.places = places_for(5)
         context = context_of(self.world.hub, self.note, ticker=ticker, places=self.places)
         self.endpoint = SocketIOEndpoint(context, settings, check)

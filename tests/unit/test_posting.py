@@ -5,11 +5,9 @@ from functools import partial
 
 import pytest
 
-from oyez.access.failures import FailedAttempts
-from oyez.access.keys import PostPolicy
 from oyez.access.peer import Peer
 from oyez.access.places import SessionPlace
-from oyez.access.poster_check import PosterCheck
+from oyez.access.settings import KeySettings
 from oyez.brokers.memory import MemoryBroker
 from oyez.endpoints.posting import PostingEndpoint, RawPoster
 from oyez.endpoints.settings import WebsocketSettings
@@ -22,7 +20,7 @@ from oyez.hub.settings import HistorySettings
 from oyez.limits import LimitSettings
 from oyez.net.websocket.connection import WebSocketConnection
 from oyez.notes import Notes
-from tests.fakes import Callbacks, Clock, Loop, Socket, context_of, places_for
+from tests.fakes import Callbacks, Clock, Loop, Socket, check_of, context_of, places_for
 
 POST = b'{"command":"post","channel":"c","message":1}'
 
@@ -50,8 +48,9 @@ class Door:
         self.places = places_for(5)
         limits = LimitSettings(max_receiver_message_bytes=1000, max_sender_message_bytes=10_000)
         self.context = context_of(hub, self.notes, ticker=self.callbacks.ticker, limits=limits, places=self.places)
-        check = PosterCheck(PostPolicy("key"), FailedAttempts(10, self.clock), self.notes)
-        self.endpoint = PostingEndpoint(self.context, WebsocketSettings(), check)
+        bridge = KeySettings("bridge", "other key", may_post=("c",))
+        self.check = check_of(self.notes, self.callbacks.ticker, bridge, free=3)
+        self.endpoint = PostingEndpoint(self.context, WebsocketSettings(), self.check)
         self.socket = Socket()
         self.connection = WebSocketConnection(self.callbacks)
         self.connection.connection_made(self.socket)
@@ -95,7 +94,7 @@ def test_replies_keep_the_order_of_requests_however_the_store_settles(door: Door
     assert door.replies() == ["11", "99", "12", "syntax-error"]
     third(BrokerError("full", temporary=True))
     assert door.replies() == ["unavailable"]
-    assert door.endpoint.posts == 2
+    assert door.check.count_posts()[""] == 2
 
 
 def test_a_reply_that_comes_when_its_poster_is_gone_goes_nowhere(door: Door) -> None:
@@ -105,7 +104,7 @@ def test_a_reply_that_comes_when_its_poster_is_gone_goes_nowhere(door: Door) -> 
     for settle in door.broker.waiting:
         settle([EventId(5)])
     assert door.replies() == []
-    assert door.endpoint.posts == 2  # they stay posted
+    assert door.check.count_posts()[""] == 2  # they stay posted
 
 
 def test_at_the_stop_what_was_asked_is_answered_and_then_the_link_ends_without_a_frame(door: Door) -> None:

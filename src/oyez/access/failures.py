@@ -1,17 +1,42 @@
-"""Wrong keys, counted by address.
+"""Wrong keys, counted by address, and the wait that follows from too many.
 
-Knows the clock and what failures count for (`Peer.counted_as`). Must not know keys, nor what follows from too many.
+Knows the clock and what failures count for (`Peer.counted_as`). Must not know keys, nor who waits.
 """
 
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from typing import NamedTuple
+
+_MINUTE_S = 60.0
+_FIRST_WAIT_S = 1.0
+_LONGEST_WAIT_S = 30.0
+_MOST_DOUBLINGS = 5
+
+
+class Failure(NamedTuple):
+    """One more wrong key."""
+
+    number: int
+    """How many there were from there, this one too, since the last quiet minute."""
+    wait_s: float
+    """How long nobody there is answered from now on; 0: it was one of the free ones."""
+
+
+class _Count:
+    """What is remembered of an address."""
+
+    __slots__ = ("began", "count", "until", "waits")
+
+    def __init__(self, now: float) -> None:
+        self.began = self.until = now
+        self.count = self.waits = 0
 
 
 class FailedAttempts:
-    """Counts failures by address, so that whoever guesses keys gets shorter answers, and is seen in the log.
+    """Counts failures by address. After the free ones each makes the address wait: 1, 2, 4 … up to 30 seconds.
 
-    The right key is never refused for the failures of others: behind a proxy all the world may have one address.
+    All is forgotten a minute after the last wait, or after the first failure if there was none.
 
     Args:
         per_minute: how many failures an address has for free in a minute.
@@ -25,21 +50,35 @@ class FailedAttempts:
         self._per_minute = per_minute
         self._clock = clock
         self._remembered = remembered
-        self._failures: OrderedDict[Hashable, tuple[float, int]] = OrderedDict()
+        self._records: OrderedDict[Hashable, _Count] = OrderedDict()
 
-    def add(self, who: Hashable) -> bool:
-        """Count a failure of an address or a network; True when it has had too many of them."""
+    def wait_s(self, who: Hashable) -> float:
+        """Return for how many seconds an address has to wait; 0: it need not."""
+        record = self._records.get(who)
+        return 0.0 if record is None else max(record.until - self._clock(), 0.0)
+
+    def add(self, who: Hashable) -> Failure:
+        """Count a failure of an address or a network. While it waits already, that grows no longer by it."""
         now = self._clock()
-        began, count = self._failures.pop(who, (now, 0))
-        if now - began >= 60:
-            began, count = now, 0
-        self._failures[who] = (began, count + 1)
-        if len(self._failures) > self._remembered:
-            self._failures.popitem(last=False)
-        return count >= self._per_minute
+        record = self._records.pop(who, None)
+        if record is None or now - record.until >= _MINUTE_S:
+            record = _Count(now)
+        self._records[who] = record
+        if len(self._records) > self._remembered:
+            self._records.popitem(last=False)
+        record.count += 1
+        if record.count <= self._per_minute:
+            return Failure(record.count, 0.0)
+        if now >= record.until:
+            record.until = now + min(_FIRST_WAIT_S * 2 ** min(record.waits, _MOST_DOUBLINGS), _LONGEST_WAIT_S)
+            record.waits += 1
+        return Failure(record.count, record.until - now)
 
     def take_back(self, who: Hashable, count: int) -> None:
         """Forget failures of a client that has shown the right key on the same connection: it was not guessing."""
-        began, failures = self._failures.get(who, (0.0, 0))
-        if failures and count:
-            self._failures[who] = (began, max(failures - count, 0))
+        record = self._records.get(who)
+        if record is None or not count:
+            return
+        record.count = max(record.count - count, 0)
+        if record.count <= self._per_minute:
+            record.until, record.waits = record.began, 0

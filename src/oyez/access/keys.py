@@ -4,50 +4,17 @@ Knows keys and addresses. Must not know sockets, requests or logs.
 """
 
 import hmac
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated
 
-from oyez.access.ip_addresses import NETWORKS, Network, is_network, is_within
-from oyez.access.peer import Peer
-from oyez.setting import MASK, Setting
+from oyez.access.channel_rule import ChannelRule
+from oyez.access.ip_addresses import Network, is_within, parse_networks
+from oyez.access.peer import Peer, Proxy
+from oyez.access.settings import KeySettings
 
 WELL_KNOWN_KEYS = frozenset(("lqdoj", "oyez-development"))
 """Keys that are printed in public places. They are good on one's own machine only."""
-
-KEY_FORM = "printable characters in one line, without a space at either end"
-
-
-def problem_of_key(text: str) -> str:
-    """Return what would be right instead of this key; nothing if it survives as the value of a header."""
-    if text == MASK:
-        return f"the key itself, instead of which {MASK} is shown"
-    return "" if text == text.strip() and text.isprintable() else KEY_FORM
-
-
-def is_host_name(text: str) -> bool:
-    """Accept what may stand in a URL in place of an address, without a port."""
-    return re.fullmatch(r"[\w-]+(\.[\w-]+)*\.?", text, re.ASCII) is not None
-
-
-@dataclass(frozen=True, slots=True)
-class AuthSettings:
-    """Who may post, besides holding the key."""
-
-    sender_addresses: Annotated[
-        tuple[str, ...],
-        Setting("Addresses that back ends may post from; none named: any.", valid=is_network, form=NETWORKS),
-    ] = ()
-    local_hosts: Annotated[
-        tuple[str, ...],
-        Setting(
-            "Names by which back ends on this machine call it, besides localhost and its loopback addresses.",
-            valid=is_host_name,
-            form="host names without a port, such as events.internal",
-        ),
-    ] = ()
 
 
 class Verdict(Enum):
@@ -58,6 +25,49 @@ class Verdict(Enum):
     WRONG_KEY = "wrong key"
     WELL_KNOWN_KEY = "a well-known key, which counts on this machine only: choose a key of your own"
     WRONG_ADDRESS = "the address is not among auth.sender_addresses"
+    NOT_FROM_THERE = "the address is not among those that its key may be used from"
+
+
+class KeyHolder:
+    """Whoever shows a key, or is let in without one: what a door keeps of a poster.
+
+    Args:
+        name: of the key; empty for the one of the setting `key`, and for who needs none.
+        channels: what may be posted to; None: all.
+
+    Attributes:
+        posts: how many events were posted.
+    """
+
+    __slots__ = ("channels", "name", "posts")
+
+    def __init__(self, name: str = "", channels: ChannelRule | None = None) -> None:
+        self.name = name
+        self.channels = channels
+        self.posts = 0
+
+    def may_post(self, channel: str) -> bool:
+        """Return whether the key may be used for a channel, to post and to read."""
+        return self.channels is None or self.channels.allows(channel)
+
+    def __str__(self) -> str:
+        """Name it for the log."""
+        return f"the key {self.name!r}" if self.name else "the key"
+
+
+@dataclass(frozen=True, slots=True)
+class PosterKey:
+    """A key, with what it may be used for.
+
+    Attributes:
+        secret: what posters have to show.
+        holder: who they are then.
+        networks: where they have to be; empty: anywhere.
+    """
+
+    secret: str
+    holder: KeyHolder
+    networks: Sequence[Network] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,36 +75,83 @@ class PostPolicy:
     """Who may post.
 
     Attributes:
-        key: what posters have to show; empty: nobody may post.
-        sender_networks: where posters have to be; empty: anywhere.
+        keys: one of them posters have to show, each different; none: nobody may post.
+        sender_networks: where posters have to be, whichever key they show; empty: anywhere.
     """
 
-    key: str
+    keys: Sequence[PosterKey]
     sender_networks: Sequence[Network] = ()
 
 
-def judge_poster(policy: PostPolicy, token: object, peer: Peer) -> Verdict:
-    """Decide whether a client that shows ``token`` may post."""
-    if not policy.key:
-        return Verdict.NO_KEY
-    if not is_same_key(token, policy.key):
-        return Verdict.WRONG_KEY
-    if policy.key in WELL_KNOWN_KEYS and not peer.local:
+def make_keys(key: str, others: Iterable[KeySettings]) -> tuple[PosterKey, ...]:
+    """Make the keys that the settings name: the one without a name, if there is one, and the others."""
+    unnamed = (PosterKey(key, KeyHolder()),) if key else ()
+    return (
+        *unnamed,
+        *(
+            PosterKey(
+                other.key,
+                KeyHolder(other.name, ChannelRule(other.may_post) if other.may_post else None),
+                parse_networks(other.from_),
+            )
+            for other in others
+        ),
+    )
+
+
+def judge_poster(policy: PostPolicy, token: object, peer: Peer) -> tuple[Verdict, KeyHolder | None]:
+    """Decide whether a client that shows ``token`` may post; and whose key it is, if it is one."""
+    if not policy.keys:
+        return Verdict.NO_KEY, None
+    found = find_key(policy.keys, token)
+    if found is None:
+        return Verdict.WRONG_KEY, None
+    return _judge_place(policy, found, peer), found.holder
+
+
+def _judge_place(policy: PostPolicy, key: PosterKey, peer: Peer) -> Verdict:
+    if key.secret in WELL_KNOWN_KEYS and not peer.local:
         return Verdict.WELL_KNOWN_KEY
     if policy.sender_networks and not _is_fenced_in(peer, policy.sender_networks):
         return Verdict.WRONG_ADDRESS
+    if key.networks and not _is_fenced_in(peer, key.networks):
+        return Verdict.NOT_FROM_THERE
     return Verdict.ALLOWED
 
 
-def explain_refusal(verdict: Verdict, peer: Peer, *, local_need_none: bool = False) -> str:
-    """Return for the operator who was refused, and why; ``local_need_none``: others there may post without a key."""
+def explain_refusal(
+    verdict: Verdict, peer: Peer, holder: KeyHolder | None = None, *, local_need_none: bool = False
+) -> str:
+    """Return for the operator why somebody was refused.
+
+    Args:
+        verdict: the reason.
+        peer: who it was.
+        holder: whose key it showed, if it was one.
+        local_need_none: others there may post without a key.
+    """
     doubt = f" ({peer.doubt})" if peer.doubt and (verdict is Verdict.WELL_KNOWN_KEY or local_need_none) else ""
-    return f"a poster from {peer}: {verdict.value}{doubt}"
+    whose = f"{holder}: " if holder is not None and holder.name else ""
+    return f"{whose}{verdict.value}{doubt}"
+
+
+def is_known_place(networks: Sequence[Network], peer: Peer) -> bool:
+    """Return whether a client is where no stranger is: on this machine, by proof, or within one of the networks.
+
+    A proxy that does not say for whom it asks may ask for anybody.
+    """
+    return peer.local or (peer.proxy is not Proxy.HIDES and _is_fenced_in(peer, networks))
 
 
 def _is_fenced_in(peer: Peer, networks: Sequence[Network]) -> bool:
     """Return whether a poster is where it has to be. Whoever connects to a Unix socket of this machine is."""
     return peer.named and (peer.address is None or is_within(peer.address, networks))
+
+
+def find_key(keys: Iterable[PosterKey], token: object) -> PosterKey | None:
+    """Find the key that is shown. All are compared, so that the time does not tell which of them it was."""
+    matching = [key for key in keys if is_same_key(token, key.secret)]
+    return matching[0] if matching else None
 
 
 def is_same_key(token: object, key: str) -> bool:

@@ -1,21 +1,91 @@
-"""The check of a poster's key, the same at every door: a wrong one is noted, and too many end the connection.
+"""The check of a poster's key, the same at every door: a wrong one is noted, and too many make their address wait.
 
 Knows who may post and who has failed. Must not know how a door is asked, nor how it answers.
 """
 
-from enum import Enum, auto
+import math
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from typing import NamedTuple, Protocol
 
+from oyez.access.enforcement import Enforcement
 from oyez.access.failures import FailedAttempts
-from oyez.access.keys import PostPolicy, Verdict, explain_refusal, judge_poster
+from oyez.access.ip_addresses import Network
+from oyez.access.keys import KeyHolder, PostPolicy, Verdict, explain_refusal, is_known_place, judge_poster
 from oyez.access.peer import Note, Peer
 
+# Of one address; whoever comes while so many wait is put off without a look at what he shows.
+_MOST_HELD = 10
 
-class Admission(Enum):
-    """What a door has to do with a poster. The reason of a refusal is the operator's alone."""
 
-    GRANTED = auto()
-    REFUSED = auto()  # another try is welcome
-    CUT_OFF = auto()  # there were too many from there
+class Denial(NamedTuple):
+    """A poster that is refused. The reason is the operator's alone."""
+
+    cut_off: bool = False
+    """There were too many from there: its connection ends. Else another try is welcome."""
+    wait_s: float = 0.0
+    """How long it has to wait before it is answered again."""
+    judged: bool = True
+    """Whether what it showed was looked at."""
+
+    @property
+    def retry_after_s(self) -> int:
+        """When to come back, for a header."""
+        return max(math.ceil(self.wait_s), 1)
+
+
+class Deadlines(Protocol):
+    """The clock, as far as it is needed here."""
+
+    clock: Callable[[], float]
+
+    def set(self, timed: "HeldAttempt", deadline: float, /) -> None:
+        """Plan to call ``timed.tick`` at a time on the clock."""
+        ...
+
+    def clear(self, timed: "HeldAttempt", /) -> None:
+        """Forget that; harmless when there is nothing planned."""
+        ...
+
+
+class HeldAttempt:
+    """A poster whose address has to wait: it is answered when that is over, unless it goes away before.
+
+    What it showed has been looked at; that is what it must not learn any sooner.
+    """
+
+    __slots__ = ("_answer", "_finish", "_give_up", "tick_slot")
+
+    def __init__(self, finish: Callable[[], "KeyHolder | Denial"], give_up: Callable[["HeldAttempt"], None]) -> None:
+        self._finish = finish
+        self._give_up = give_up
+        self._answer: Callable[[KeyHolder | Denial], None] | None = None
+        self.tick_slot = 0
+
+    def then(self, answer: Callable[[KeyHolder | Denial], None]) -> None:
+        """Say who is told, when the wait is over."""
+        self._answer = answer
+
+    def give_up(self) -> None:
+        """Leave without an answer: the connection has ended. Harmless to repeat, and after the answer."""
+        if self._answer is not None:
+            self._answer = None
+            self._give_up(self)
+
+    def tick(self, now: float) -> None:
+        """Answer: the wait is over."""
+        answer = self._answer
+        if answer is not None:
+            self.give_up()
+            answer(self._finish())
+
+
+class _Judgement(NamedTuple):
+    verdict: Verdict
+    holder: KeyHolder | None
+    peer: Peer
+    failed_before: int
+    local_need_none: bool
 
 
 class PosterCheck:
@@ -25,20 +95,53 @@ class PosterCheck:
         policy: who may post.
         failures: counts wrong keys by address.
         note: counts refusals, and logs their reasons for the operator.
+        enforcement: says whether an address really has to wait.
+        deadlines: the clock by which attempts are held, the same as that of ``failures``.
+        exempt_networks: where nobody with the right key waits for the failures of others, besides those of the policy.
+
+    Attributes:
+        keyless: stands for all who are let in without a key.
     """
 
-    def __init__(self, policy: PostPolicy, failures: FailedAttempts, note: Note) -> None:
+    def __init__(
+        self,
+        policy: PostPolicy,
+        failures: FailedAttempts,
+        note: Note,
+        enforcement: Enforcement,
+        deadlines: Deadlines,
+        *,
+        exempt_networks: Sequence[Network] = (),
+    ) -> None:
         self._policy = policy
         self._failures = failures
         self._note = note
+        self._refuses = enforcement.refuses
+        self._deadlines = deadlines
+        of_keys = [network for key in policy.keys for network in key.networks]
+        self._known_networks = (*policy.sender_networks, *of_keys, *exempt_networks)
+        self._held: Counter[Hashable] = Counter()
+        self.keyless = KeyHolder()
 
     @property
     def has_key(self) -> bool:
         """Whether there is a key to compare with."""
-        return bool(self._policy.key)
+        return bool(self._policy.keys)
 
-    def judge(self, token: object, peer: Peer, failed_before: int = 0, *, local_need_none: bool = False) -> Admission:
+    def count_posts(self) -> dict[str, int]:
+        """Return how many events were posted, by the name of the key."""
+        counts = {self.keyless.name: self.keyless.posts}
+        for key in self._policy.keys:
+            counts[key.holder.name] = counts.get(key.holder.name, 0) + key.holder.posts
+        return counts
+
+    def judge(
+        self, token: object, peer: Peer, failed_before: int = 0, *, local_need_none: bool = False
+    ) -> KeyHolder | Denial | HeldAttempt:
         """Judge a poster by the key that it shows.
+
+        The right key from where no stranger is never waits. From elsewhere it does while its address has to, since
+        whoever guesses would know it by that; it is not refused for it, unless too many wait already.
 
         Args:
             token: what it shows; None: nothing.
@@ -46,9 +149,39 @@ class PosterCheck:
             failed_before: wrong keys on the same connection. Before a right one they are no guesses, and forgotten.
             local_need_none: others on this machine may post without a key where it asks; for the operator.
         """
-        verdict = judge_poster(self._policy, token, peer)
-        if verdict is Verdict.ALLOWED:
-            self._failures.take_back(peer.counted_as, failed_before)
-            return Admission.GRANTED
-        self._note("auth-failed", explain_refusal(verdict, peer, local_need_none=local_need_none))
-        return Admission.CUT_OFF if self._failures.add(peer.counted_as) else Admission.REFUSED
+        attempt = _Judgement(*judge_poster(self._policy, token, peer), peer, failed_before, local_need_none)
+        who = peer.counted_as
+        wait_s = self._failures.wait_s(who)
+        if not wait_s or (attempt.verdict is Verdict.ALLOWED and is_known_place(self._known_networks, peer)):
+            return self._decide(attempt)
+        if not self._refuses("auth-wait", "a key is shown while its address has to wait", None, peer):
+            return self._decide(attempt)
+        if self._held[who] >= _MOST_HELD:
+            return Denial(cut_off=True, wait_s=wait_s, judged=False)
+        return self._hold(attempt, who, wait_s)
+
+    def _hold(self, attempt: _Judgement, who: Hashable, wait_s: float) -> HeldAttempt:
+        def give_up(held: HeldAttempt) -> None:
+            self._deadlines.clear(held)
+            self._held[who] -= 1
+            if not self._held[who]:
+                del self._held[who]
+
+        held = HeldAttempt(lambda: self._decide(attempt), give_up)
+        self._held[who] += 1
+        self._deadlines.set(held, self._deadlines.clock() + wait_s)
+        return held
+
+    def _decide(self, attempt: _Judgement) -> KeyHolder | Denial:
+        verdict, holder, peer, failed_before, local_need_none = attempt
+        if verdict is Verdict.ALLOWED and holder is not None:
+            if holder.channels is None:  # a key for some channels must not buy guesses at those of others
+                self._failures.take_back(peer.counted_as, failed_before)
+            return holder
+        failure = self._failures.add(peer.counted_as)
+        why = explain_refusal(verdict, peer, holder, local_need_none=local_need_none)
+        if not failure.wait_s:
+            self._note("auth-failed", why, peer)
+            return Denial()
+        self._note("auth-failed", f"{why} (number {failure.number} there, so it waits {failure.wait_s:.0f} s)", peer)
+        return Denial(cut_off=True, wait_s=failure.wait_s)

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from oyez.access.keys import Verdict
 from oyez.cli import options
 from oyez.cli.output import complain, print_line
 from oyez.config.load import Sources, load_with_sources
-from oyez.config.tree import Entry, Settings, fields_of
+from oyez.config.tree import Entry, Settings, fields_of, members_of, tables_of_tree
 
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 
@@ -36,7 +36,7 @@ def check_config(
     settings, sources, warnings = load_with_sources(config, os.environ, flags)
     for warning in warnings:
         complain(f"warning: {warning}")
-    if not settings.key and not (settings.post_listener.host or settings.post_listener.uds):
+    if not settings.all_keys and not (settings.post_listener.host or settings.post_listener.uds):
         complain(f"warning: {Verdict.NO_KEY.value}")
     for line in as_toml(settings, sources, show_all=show_all):
         print_line(line)
@@ -48,15 +48,30 @@ def as_toml(settings: Settings, sources: Sources, *, show_all: bool) -> Iterator
     for table, entries in groupby(shown, lambda entry: entry.key.rpartition(".")[0]):
         if table:
             yield ""
-            yield f"[{table}]"
+            yield f"[[{table.partition('[')[0]}]]" if "[" in table else f"[{table}]"
         for entry in entries:
             if show_all:
                 yield f"# {entry.setting.doc} Expected: {entry.setting.expected(entry.default)}."
             yield _setting(entry, sources.get(entry.key, "default"))
+    if show_all:
+        yield from _missing_tables(shown)
     if shown:
         yield ""
     rest = "" if show_all else "; what is not shown has its default (--all shows it)"
     yield f"# Fine: oyez serve would take these settings{rest}."
+
+
+def _missing_tables(shown: Sequence[Entry]) -> Iterator[str]:
+    """Write, as comments, what a table may have that there is none of."""
+    for name, tables in tables_of_tree().items():
+        if any(entry.key.startswith(f"{name}[") for entry in shown):
+            continue
+        yield ""
+        yield f"# {tables.doc}"
+        yield f"# [[{name}]]"
+        for member, entry in members_of(tables, "").items():
+            yield f"# {entry.setting.doc} Expected: {entry.setting.expected(entry.default)}."
+            yield f"# {member} = {_toml(entry.default)}"
 
 
 def _setting(entry: Entry, source: str) -> str:

@@ -8,9 +8,9 @@ import dataclasses
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from oyez.access.keys import KEY_FORM, AuthSettings, problem_of_key
+from oyez.access.settings import KEY_FORM, AuthSettings, KeySettings, problem_of_key
 from oyez.brokers.sqlite.settings import SqliteSettings
 from oyez.config.broker_url import FORMS, problem_of_broker
 from oyez.endpoints.settings import WebsocketSettings
@@ -18,9 +18,11 @@ from oyez.hub.settings import HistorySettings
 from oyez.limits import LimitSettings
 from oyez.net.engineio.settings import SocketioSettings
 from oyez.net.http.settings import HttpSettings
-from oyez.setting import Setting, seconds
+from oyez.setting import Setting, Tables, seconds
 
 ENVIRONMENT_PREFIX = "OYEZ_"
+
+T = TypeVar("T")
 
 _HOST_FORM = "an address or a host name"
 _SOCKET_PATH_FORM = "a path of at most 107 bytes"
@@ -99,6 +101,15 @@ class Settings:
     limits: LimitSettings = LimitSettings()
     auth: AuthSettings = AuthSettings()
     http: HttpSettings = HttpSettings()
+    keys: Annotated[
+        tuple[KeySettings, ...],
+        Tables(KeySettings, "One more key, with a name, and perhaps for some channels or from some places only."),
+    ] = ()
+
+    @property
+    def all_keys(self) -> tuple[str, ...]:
+        """Every secret that somebody may show to post; empty: nobody may."""
+        return (*((self.key,) if self.key else ()), *(other.key for other in self.keys))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +124,8 @@ class Entry:
 
     @property
     def variable(self) -> str:
-        """Name of the environment variable that sets it."""
-        return ENVIRONMENT_PREFIX + self.key.upper().replace(".", "_")
+        """Name of the environment variable that sets it; empty for a member of a table, which has none."""
+        return "" if "[" in self.key else ENVIRONMENT_PREFIX + self.key.upper().replace(".", "_")
 
     @property
     def flag(self) -> str:
@@ -130,21 +141,40 @@ class Entry:
 
 
 def fields_of(settings: Settings) -> Iterator[Entry]:
-    """List every setting of the tree, in its order."""
+    """List every setting of the tree, in its order; members of tables as ``keys[1].name``, counted from 1."""
     return _entries(settings, Settings(), "")
+
+
+def tables_of_tree() -> dict[str, Tables]:
+    """Return the settings that are lists of tables, by their names."""
+    return {field.name: tables for field in dataclasses.fields(Settings) if (tables := _metadata_of(field, Tables))}
+
+
+def members_of(tables: Tables, prefix: str) -> dict[str, Entry]:
+    """Return what a table may have, by its name there; ``prefix``: what stands before it in the whole name."""
+    return {entry.key.removeprefix(prefix): entry for entry in _entries(tables.of(), tables.of(), prefix)}
+
+
+def name_of(field: "dataclasses.Field[object]") -> str:
+    """Return a field's name as it is written in settings."""
+    return field.name.removesuffix("_")
 
 
 def _entries(node: object, defaults: object, prefix: str) -> Iterator[Entry]:
     for declared in dataclasses.fields(defaults):  # type: ignore[arg-type]  # every node of the tree is a dataclass
-        key, value, default = prefix + declared.name, getattr(node, declared.name), getattr(defaults, declared.name)
-        setting = _setting_of(declared)
-        if setting is None:
-            yield from _entries(value, default, key + ".")
-        else:
+        key = prefix + name_of(declared)
+        value, default = getattr(node, declared.name), getattr(defaults, declared.name)
+        setting, tables = _metadata_of(declared, Setting), _metadata_of(declared, Tables)
+        if setting is not None:
             shown = setting.masked(value)
             yield Entry(key, setting, default, shown, is_masked=shown != value)
+        elif tables is not None:
+            for number, table in enumerate(value, 1):
+                yield from _entries(table, tables.of(), f"{key}[{number}].")
+        else:
+            yield from _entries(value, default, key + ".")
 
 
-def _setting_of(declared: "dataclasses.Field[object]") -> Setting | None:
-    """Return what a field is annotated with; None: it is the leaf of a part."""
-    return next((each for each in getattr(declared.type, "__metadata__", ()) if isinstance(each, Setting)), None)
+def _metadata_of(declared: "dataclasses.Field[object]", kind: type[T]) -> T | None:
+    """Return what a field is annotated with; None for both kinds: it is the leaf of a part."""
+    return next((each for each in getattr(declared.type, "__metadata__", ()) if isinstance(each, kind)), None)

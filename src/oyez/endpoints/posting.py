@@ -7,9 +7,10 @@ import logging
 from collections import deque
 from functools import partial
 
+from oyez.access.keys import KeyHolder
 from oyez.access.peer import FindPeer
 from oyez.access.places import NoPlace, SessionPlace
-from oyez.access.poster_check import Admission, PosterCheck
+from oyez.access.poster_check import Denial, HeldAttempt, PosterCheck
 from oyez.endpoints.context import DoorContext
 from oyez.endpoints.refusals import refuse
 from oyez.endpoints.settings import WebsocketSettings
@@ -36,7 +37,6 @@ class PostingEndpoint:
 
     Attributes:
         posters: connections that may post.
-        posts: events posted so far.
     """
 
     def __init__(self, context: DoorContext, settings: WebsocketSettings, check: PosterCheck) -> None:
@@ -44,7 +44,6 @@ class PostingEndpoint:
         self.settings = settings
         self.check = check
         self.posters = 0
-        self.posts = 0
 
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
         """Take a poster that has to show the key."""
@@ -70,8 +69,10 @@ class RawPoster:
         "_endpoint",
         "_failures",
         "_find_peer",
+        "_held",
+        "_held_slot",
+        "_holder",
         "_leaving",
-        "_may_post",
         "_needs_key",
         "_place",
         "_unanswered",
@@ -83,13 +84,15 @@ class RawPoster:
         self._place = place
         self._find_peer = find_peer
         self._needs_key = needs_key
-        self._may_post = False
+        self._holder: KeyHolder | None = None  # of whoever may post
+        self._held: HeldAttempt | None = None
+        self._held_slot: list[bytes] | None = None
         self._failures = 0
         self._connection: WebSocketConnection | None = None
         self._unanswered: deque[list[bytes]] = deque()  # a slot for each command; when filled, its reply
         self._leaving = False
         self.tick_slot = 0
-        self._set_permission(not needs_key)
+        self._set_holder(None if needs_key else endpoint.check.keyless)
 
     # What the connection asks for
 
@@ -97,7 +100,7 @@ class RawPoster:
     def max_message_bytes(self) -> int:
         """Longest message that the poster may send now."""
         limits = self._endpoint.context.limits
-        return limits.max_sender_message_bytes if self._may_post else limits.max_receiver_message_bytes
+        return limits.max_receiver_message_bytes if self._holder is None else limits.max_sender_message_bytes
 
     def opened(self, connection: WebSocketConnection) -> None:
         """Wait for commands, and for the key for a while, if it is needed."""
@@ -137,7 +140,8 @@ class RawPoster:
         """The connection has ended; what was posted stays posted."""
         self._connection = None
         self._endpoint.context.ticker.clear(self)
-        self._set_permission(False)
+        self._set_holder(None)
+        self._drop_held()
         self._place.leave()
 
     def leave(self) -> None:
@@ -147,13 +151,18 @@ class RawPoster:
         site catches. A connection that breaks is one that they make anew.
         """
         self._leaving = True
+        if self._held is not None:
+            self._drop_held()
+            while self._unanswered.pop() is not self._held_slot:  # and behind it there are refusals only
+                pass
         if self._connection is not None and not self._unanswered:
             self._connection.hang_up()
 
     # Commands
 
     def _post(self, slot: list[bytes], command: RawCommand) -> None:
-        if not self._may_post:
+        holder = self._holder
+        if holder is None:
             self._refuse_stranger(slot)
             return
         try:
@@ -165,15 +174,19 @@ class RawPoster:
             self._endpoint.context.note("refused-command", commands.INVALID_CHANNEL_IN_POST.code, self._find_peer)
             self._reply(slot, raw_commands.INVALID_CHANNEL)
             return
+        if holder.channels is not None and not holder.may_post(posted.channel):
+            self._endpoint.context.note("may-not-post", f"{holder} is not for the channel", self._find_peer)
+            self._reply(slot, commands.MAY_NOT_POST.encode())
+            return
         post = Post(Channel(posted.channel), posted.message)
-        self._endpoint.context.hub.publish((post,), partial(self._settle, slot))
+        self._endpoint.context.hub.publish((post,), partial(self._settle, slot, holder))
 
-    def _settle(self, slot: list[bytes], outcome: list[EventId] | BrokerError) -> None:
+    def _settle(self, slot: list[bytes], holder: KeyHolder, outcome: list[EventId] | BrokerError) -> None:
         try:
             if isinstance(outcome, BrokerError):
                 self._reply(slot, commands.UNAVAILABLE.encode())
             else:
-                self._endpoint.posts += 1
+                holder.posts += 1
                 self._reply(slot, commands.success_with_id(outcome[0]))
         except Exception:  # it would wait for its reply for ever
             logger.exception("a poster is cut off, since it cannot be answered, after an error of ours")
@@ -181,34 +194,52 @@ class RawPoster:
                 self._connection.abort()
 
     def _reply_last_id(self, slot: list[bytes]) -> None:
-        if self._may_post:
-            self._reply(slot, commands.success_with_id(self._endpoint.context.hub.last_id()))
-        else:
+        if self._holder is None:
             self._refuse_stranger(slot)
+        else:
+            self._reply(slot, commands.success_with_id(self._endpoint.context.hub.last_id()))
 
     def _authorize(self, slot: list[bytes], command: RawCommand) -> None:
         endpoint, peer = self._endpoint, self._find_peer()
         if not self._needs_key and not endpoint.check.has_key:  # there is nothing to compare with, and no need to
             self._reply(slot, commands.SUCCESS)
             return
-        admission = endpoint.check.judge(raw_commands.parse_key(command), peer, self._failures)
-        self._set_permission(admission is Admission.GRANTED)
-        if self._may_post:
+        if self._held is not None:
+            self._reply(slot, raw_commands.TOO_MANY_FAILURES.encode())
+            return
+        self._set_holder(None)
+        outcome = endpoint.check.judge(raw_commands.parse_key(command), peer, self._failures)
+        if isinstance(outcome, HeldAttempt):
+            self._held, self._held_slot = outcome, slot
             endpoint.context.ticker.clear(self)
+            outcome.then(partial(self._end_authorization, slot))
+        else:
+            self._end_authorization(slot, outcome)
+
+    def _end_authorization(self, slot: list[bytes], outcome: KeyHolder | Denial) -> None:
+        self._held = None
+        if isinstance(outcome, KeyHolder):
+            self._endpoint.context.ticker.clear(self)
+            self._set_holder(outcome)
             self._failures = 0
             self._reply(slot, commands.SUCCESS)
             return
-        self._reply(slot, raw_commands.AUTH_FAILED.encode())
-        self._failures += 1
-        if admission is Admission.CUT_OFF and self._connection is not None:
+        self._reply(slot, (raw_commands.AUTH_FAILED if outcome.judged else raw_commands.TOO_MANY_FAILURES).encode())
+        self._failures += outcome.judged
+        if outcome.cut_off and self._connection is not None:
             self._connection.close(1008)
         else:
             self._plan_end()
 
-    def _set_permission(self, may_post: bool) -> None:
-        self._endpoint.posters += may_post - self._may_post
-        self._may_post = may_post
-        if may_post:
+    def _drop_held(self) -> None:
+        if self._held is not None:
+            self._held.give_up()
+            self._held = None
+
+    def _set_holder(self, holder: KeyHolder | None) -> None:
+        self._endpoint.posters += (holder is not None) - (self._holder is not None)
+        self._holder = holder
+        if holder is not None:
             self._place.become_poster()
         else:
             self._place.stop_posting()
@@ -239,12 +270,12 @@ class RawPoster:
 
     def tick(self, now: float) -> None:
         """End the connection: no key was shown in time."""
-        if self._connection is not None and not self._may_post:
+        if self._connection is not None and self._holder is None:
             self._endpoint.context.note("connect-timeout", "no key was shown in time", self._find_peer)
             self._connection.close(1008)
 
     def _plan_end(self) -> None:
         """Set the deadline of whoever may not post yet, to show the key; others may stay, silent, for ever."""
-        if not self._may_post:
+        if self._holder is None:
             ticker = self._endpoint.context.ticker
             ticker.set(self, ticker.clock() + self._endpoint.settings.auth_timeout_s)

@@ -9,7 +9,8 @@ from enum import Enum, auto
 from functools import partial
 from random import uniform
 
-from oyez.access.poster_check import Admission, PosterCheck
+from oyez.access.keys import KeyHolder
+from oyez.access.poster_check import Denial, HeldAttempt, PosterCheck
 from oyez.endpoints.context import DoorContext
 from oyez.endpoints.encodings import SOCKETIO_FRAMES, SOCKETIO_PACKETS
 from oyez.endpoints.listener import ListenerSession
@@ -20,7 +21,7 @@ from oyez.hub.subscriber import Subscription
 from oyez.net.engineio.session import EngineSession
 from oyez.net.engineio.session_id import new_session_id
 from oyez.net.engineio.settings import SocketioSettings
-from oyez.wire import commands, engineio, json_text, socketio
+from oyez.wire import commands, engineio, json_text, raw_commands, socketio
 from oyez.wire.commands import CommandError
 from oyez.wire.json_text import Json
 from oyez.wire.socketio import Packet, PacketType
@@ -49,7 +50,6 @@ class SocketIOEndpoint:
 
     Attributes:
         senders: sessions that may post.
-        posts: events posted so far.
     """
 
     def __init__(self, context: DoorContext, settings: SocketioSettings, check: PosterCheck) -> None:
@@ -59,7 +59,6 @@ class SocketIOEndpoint:
         self.settings = settings
         self.check = check
         self.senders = 0
-        self.posts = 0
 
     def open_app(self, engine: EngineSession) -> "SocketIOApp":
         """Make the application of a new Engine.IO session."""
@@ -69,7 +68,9 @@ class SocketIOEndpoint:
 class SocketIOApp:
     """One session: the application on an Engine.IO session, and the hub's subscriber."""
 
-    __slots__ = ("_endpoint", "_engine", "_failures", "_listener", "_packets", "_role", "max_message_bytes")
+    __slots__ = (
+        "_endpoint", "_engine", "_failures", "_held", "_holder", "_listener", "_packets", "_role", "max_message_bytes",
+    )  # fmt: skip
 
     def __init__(self, endpoint: SocketIOEndpoint, engine: EngineSession) -> None:
         self._endpoint = endpoint
@@ -77,6 +78,8 @@ class SocketIOApp:
         self._packets = PacketReader()
         self._role = Role.NOBODY
         self._failures = 0
+        self._held: HeldAttempt | None = None  # of a sender
+        self._holder: KeyHolder | None = None  # of a sender
         self._listener: ListenerSession | None = None
         self.max_message_bytes = endpoint.limits.max_receiver_message_bytes
         engine.set_alarm(endpoint.settings.connect_timeout_s)
@@ -121,6 +124,8 @@ class SocketIOApp:
 
     def closed(self) -> None:
         """Unsubscribe, and free the seat: the session has ended."""
+        if self._held is not None:
+            self._held.give_up()
         self._leave()
 
     # What the hub asks for
@@ -158,6 +163,9 @@ class SocketIOApp:
         if packet.namespace != NAMESPACE:
             self._engine.send_text(socketio.encode_connect_error("Invalid namespace", packet.namespace))
             return
+        if self._held is not None:  # the newer attempt counts
+            self._held.give_up()
+            self._stop_holding()
         credentials = json_text.split_object(packet.auth) if packet.auth is not None else {}
         role = json_text.decode_string(credentials["role"]) if "role" in credentials else None
         if role == "sender":
@@ -166,20 +174,31 @@ class SocketIOApp:
             self._connect_listener()
 
     def _connect_sender(self, token: Json | None) -> None:
-        endpoint = self._endpoint
         given = json_text.decode_string(token) if token is not None else None
-        admission = endpoint.check.judge(given, self._engine.find_peer(), self._failures)
-        if admission is not Admission.GRANTED:
-            self._engine.send_text(socketio.encode_connect_error("Authentication failed"))
-            self._failures += 1
-            if admission is Admission.CUT_OFF:
+        outcome = self._endpoint.check.judge(given, self._engine.find_peer(), self._failures)
+        if isinstance(outcome, HeldAttempt):
+            self._held = outcome
+            self._engine.set_alarm(None)
+            outcome.then(self._end_connect)
+        else:
+            self._end_connect(outcome)
+
+    def _end_connect(self, outcome: KeyHolder | Denial) -> None:
+        if self._held is not None:
+            self._stop_holding()
+        if isinstance(outcome, Denial):
+            words = "Authentication failed" if outcome.judged else raw_commands.TOO_MANY_FAILURES.message
+            self._engine.send_text(socketio.encode_connect_error(words))
+            self._failures += outcome.judged
+            if outcome.cut_off:
                 self._engine.close()
             return
         self._failures = 0
         self._engine.place.become_poster()
         self._role = Role.SENDER
-        self.max_message_bytes = endpoint.limits.max_sender_message_bytes
-        endpoint.senders += 1
+        self._holder = outcome
+        self.max_message_bytes = self._endpoint.limits.max_sender_message_bytes
+        self._endpoint.senders += 1
         self._join()  # last: an answer may be one too many for the transport, and the session's end
 
     def _connect_listener(self) -> None:
@@ -210,28 +229,39 @@ class SocketIOApp:
             self._endpoint.senders -= 1
             self._engine.place.stop_posting()
         self._role = Role.NOBODY
+        self._holder = None
         self.max_message_bytes = self._endpoint.limits.max_receiver_message_bytes
         if self._listener is not None:
             self._listener.end()
             self._listener = None
 
+    def _stop_holding(self) -> None:
+        self._held = None
+        self._engine.set_alarm(self._endpoint.settings.connect_timeout_s)
+
     # Events of a sender
 
     def _post(self, packet: Packet) -> None:
+        holder = self._holder
+        assert holder is not None
         command = commands.parse_post(_argument(packet))
         if command is None or not commands.is_channel(command.channel, self._endpoint.limits.max_channel_length):
             self._endpoint.note("refused-command", commands.INVALID_CHANNEL_IN_POST.code, self._engine.find_peer)
             self._answer(packet.ack_id, "error", commands.INVALID_CHANNEL_IN_POST.encode())
             return
+        if holder.channels is not None and not holder.may_post(command.channel):
+            self._endpoint.note("may-not-post", f"{holder} is not for the channel", self._engine.find_peer)
+            self._answer(packet.ack_id, "error", commands.MAY_NOT_POST.encode())
+            return
         post = Post(Channel(command.channel), command.message, packet.attachments)
-        self._endpoint.hub.publish((post,), partial(self._settle, packet.ack_id))
+        self._endpoint.hub.publish((post,), partial(self._settle, packet.ack_id, holder))
 
-    def _settle(self, ack_id: int | None, outcome: list[EventId] | BrokerError) -> None:
+    def _settle(self, ack_id: int | None, holder: KeyHolder, outcome: list[EventId] | BrokerError) -> None:
         try:
             if isinstance(outcome, BrokerError):
                 self._answer(ack_id, "error", commands.UNAVAILABLE.encode())
             else:
-                self._endpoint.posts += 1
+                holder.posts += 1
                 self._answer(ack_id, "post-response", commands.success_with_id(outcome[0]))
         except Exception:  # it would wait for its answer for ever
             logger.exception("a poster is cut off, since it cannot be answered, after an error of ours")

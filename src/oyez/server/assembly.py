@@ -20,7 +20,7 @@ from oyez.access.capacity import Capacity, derive_capacity, raise_open_files
 from oyez.access.enforcement import Enforcement
 from oyez.access.failures import FailedAttempts
 from oyez.access.ip_addresses import parse_networks
-from oyez.access.keys import PostPolicy
+from oyez.access.keys import PostPolicy, make_keys
 from oyez.access.origins import Origins
 from oyez.access.peer import Peers
 from oyez.access.places import Places
@@ -107,9 +107,12 @@ class Assembly:
             Peers(proxies, settings.auth.local_hosts),
         )
         check = PosterCheck(
-            PostPolicy(settings.key, parse_networks(settings.auth.sender_addresses)),
-            FailedAttempts(settings.limits.auth_failures_per_minute),
+            PostPolicy(make_keys(settings.key, settings.keys), parse_networks(settings.auth.sender_addresses)),
+            FailedAttempts(settings.limits.auth_failures_per_minute, self.ticker.clock),
             self.notes,
+            self.enforcement,
+            self.ticker,
+            exempt_networks=parse_networks(settings.limits.exempt_networks),
         )
         self.socketio = SocketIOEndpoint(self.context, settings.socketio, check)
         self.engine = EngineServer(settings.socketio, settings.limits, self.ticker, self.socketio.open_app, self.notes)
@@ -120,11 +123,11 @@ class Assembly:
             self.context, settings.http, (STREAM_PATH, self._below_socketio(STREAM_PATH))
         )
         self.api = ApiEndpoint(self.context, check, __version__)
-        self.status = StatusEndpoint(is_serving, self._build_metrics(count_lost_lines))
+        self.status = StatusEndpoint(is_serving, self._build_metrics(count_lost_lines, check))
 
     # Parts
 
-    def _build_metrics(self, count_lost_lines: Callable[[], int]) -> Metrics:
+    def _build_metrics(self, count_lost_lines: Callable[[], int], check: PosterCheck) -> Metrics:
         metrics = Metrics()
         metrics.gauge("oyez_sessions", "Sessions that are open.", lambda: self.places.sessions)
         metrics.gauge("oyez_listeners", "Sessions that listen.", lambda: self.places.listeners)
@@ -132,9 +135,7 @@ class Assembly:
         metrics.gauge("oyez_history_events", "Events in history.", lambda: self.hub.history_events)
         metrics.gauge("oyez_history_bytes", "Estimated memory of history.", lambda: self.hub.history_bytes)
         metrics.gauge("oyez_broker_up", "Whether the broker takes posts: 1 or 0.", lambda: int(self._broker.available))
-        metrics.counter(
-            "oyez_posts", "Events posted.", lambda: self.socketio.posts + self.posting.posts + self.api.posts
-        )
+        metrics.counter_by("oyez_posts", "Events posted, by the name of the key.", "key", check.count_posts)
         metrics.counter("oyez_deliveries", "Events given to listeners.", lambda: self.hub.deliveries)
         metrics.counter("oyez_gaps", "Gaps that listeners were told of.", lambda: self.hub.gaps)
         metrics.counter("oyez_log_lines_dropped", "Lines of the log that nobody read in time.", count_lost_lines)

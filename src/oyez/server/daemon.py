@@ -154,7 +154,7 @@ class Daemon:
                 f"raw WebSocket posters, {key},",
                 assembly.post_doors(self._main, trusted=trusted),
             )
-            if not trusted and not settings.key:
+            if not trusted and not settings.all_keys:
                 raise ConfigError(
                     "post_listener.host",
                     settings.post_listener.host,
@@ -195,16 +195,16 @@ class Daemon:
             http.long_poll_timeout_s,
             http.stream_heartbeat_s,
         )
-        if not settings.key and (settings.post_listener.host or settings.post_listener.uds):
+        if not settings.all_keys and (settings.post_listener.host or settings.post_listener.uds):
             logger.info("no key is set, so only those who reach the post listener may post")
-        elif not settings.key:
+        elif not settings.all_keys:
             logger.warning("no key is set, so nobody may post: set OYEZ_KEY or EVENT_DAEMON_KEY, or use --key")
-        elif settings.key in WELL_KNOWN_KEYS and not settings.dev:
+        for key in () if settings.dev else WELL_KNOWN_KEYS.intersection(settings.all_keys):
             logger.warning(
                 "THE KEY %r IS PUBLIC KNOWLEDGE: whoever reaches this port could forge events. It is accepted from this"
                 " machine only, and not through a proxy. Set EVENT_DAEMON_KEY to a secret of your own, here and in the"
                 " site's settings",
-                settings.key,
+                key,
             )
 
 

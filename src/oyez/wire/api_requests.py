@@ -50,13 +50,22 @@ class Publish(NamedTuple):
     """For each id of the answer, which of the posts it is of."""
     key: str | None
     """Of the request as a whole, from its body."""
-    many: bool
-    """The answer is a list."""
+    list_name: str
+    """The member that lists the events or the channels: then the answer is a list too. Empty: it is one event."""
+
+    @property
+    def many(self) -> bool:
+        """Whether the answer is a list."""
+        return bool(self.list_name)
 
     def place_of(self, key: str) -> str:
         """Return where a post's key stands, in words for an error: ``events[3]``, or ``the request``."""
         posted = [post.key for post in self.posts]
         return f"events[{self.places.index(posted.index(key))}]" if key in posted else "the request"
+
+    def where_posted(self, place: int) -> str:
+        """Return where one of the posts stands, in words for an error: ``channels[3]``, or ``the request``."""
+        return f"{self.list_name}[{self.places.index(place)}]" if self.list_name else "the request"
 
 
 class _BatchEvent(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -86,13 +95,13 @@ def parse_publish(body: bytes, limits: LimitSettings) -> Generator[None, None, P
     message, key = _read_message(members, limits, ""), _read_key(members, "")
     if form == "channel":
         channel = _read_channel(members["channel"], limits, "'channel'")
-        return Publish((KeyedPost(channel, message, None),), (0,), key, many=False)
+        return Publish((KeyedPost(channel, message, None),), (0,), key, "")
     names = yield from _parse_channels(_checked_list(lists, form, limits), limits)
     place_of = {name: place for place, name in enumerate(dict.fromkeys(names))}
     if message is not None and len(message) * len(place_of) > limits.max_batch_bytes:
         raise _too_large(f"The message, once for each channel, may have {limits.max_batch_bytes} bytes at most")
     posts = [KeyedPost(name, message, None) for name in place_of]
-    return Publish(posts, [place_of[name] for name in names], key, many=True)
+    return Publish(posts, [place_of[name] for name in names], key, form)
 
 
 def check_header_key(key: bytes) -> None:
@@ -121,7 +130,7 @@ def _parse_events(elements: list[Json], limits: LimitSettings) -> Generator[None
         places.append(place)
         if index % _EVENTS_PER_SLICE == _EVENTS_PER_SLICE - 1:
             yield
-    return Publish(posts, places, None, many=True)
+    return Publish(posts, places, None, "events")
 
 
 def _parse_channels(elements: list[Json], limits: LimitSettings) -> Generator[None, None, list[str]]:

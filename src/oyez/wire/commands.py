@@ -52,6 +52,7 @@ class CommandError(NamedTuple):
 # The words are part of the contract; note that a sender and a listener are told of a bad channel differently.
 INVALID_CHANNEL_IN_POST = CommandError("invalid-channel", "Invalid channel")
 INVALID_FILTER = CommandError("invalid-filter", "Invalid filter")
+MAY_NOT_POST = CommandError("may-not-post", "This key may not post to this channel")
 UNAUTHORIZED = CommandError("unauthorized", "Unauthorized operation")
 AT_CAPACITY = CommandError("server-capacity", "Server at capacity")
 UNAVAILABLE = CommandError("unavailable", "The event store cannot take posts now")

@@ -13,6 +13,7 @@ from oyez.cli.doctor.site import OPTIONS, RAW_OPTIONS, Site
 from oyez.cli.doctor.walk import Walk
 from oyez.cli.exits import ExitCode
 from oyez.config.load import load
+from oyez.config.tree import Settings
 from oyez.probe.place import url_of
 
 
@@ -81,10 +82,16 @@ def _ask_daemon(context: typer.Context, config: Path | None) -> dict[str, str]:
     if _source(context, "url") != "DEFAULT" and config is None:
         return {}
     settings = load(config, os.environ, {})
-    own = {"url": url_of(settings), "key": settings.key}
-    if settings.post_listener.host and not settings.key and _source(context, "key") == "DEFAULT":
+    own = {"url": url_of(settings), "key": _choose_key(settings)}
+    if settings.post_listener.host and not settings.all_keys and _source(context, "key") == "DEFAULT":
         own["url"] = url_of(settings.post_listener).replace("http:", "ws:", 1)
     return {name: value for name, value in own.items() if _source(context, name) == "DEFAULT"}
+
+
+def _choose_key(settings: Settings) -> str:
+    """Return the key that may be used for most: the one without a name, or else the first that is not restricted."""
+    others = sorted(settings.keys, key=lambda other: (bool(other.may_post), bool(other.from_)))
+    return settings.key or (others[0].key if others else "")
 
 
 def _source(context: typer.Context, name: str) -> str:

@@ -141,6 +141,11 @@ KINDS = {
         "(port 15101 if not set otherwise), or to /post on the main port, for example: {assignment}"
     ),
     "key-refused": _ErrorKind(_KEY_CURE),
+    "key-for-some-channels": _ErrorKind(
+        "Nothing, if may_post of the key has all channels that the site posts to. To have the rest of the way tried, "
+        'add "oyez-doctor-*" to it in the daemon\'s settings, and restart the daemon.',
+        Status.WARNING,
+    ),
     "key-wanted": _ErrorKind(_KEY_CURE),
     "auth-unknown": _ErrorKind(
         "Remove {setting} from the site's settings, or run Oyez in place of that daemon: it knows no keys, and its "

@@ -136,6 +136,9 @@ class PostSide:
             case NotConnected() | Rejected(code="auth-failed"):
                 well_known = " (the key is a well-known one)" if self.site.key in WELL_KNOWN_KEYS else ""
                 return found("key-refused", dialect.key, f"the daemon refuses the key: {error}{well_known}")
+            case Rejected(code="may-not-post"):
+                seen = f"the daemon knows the key, which is not for the doctor's channel ({self.channel})"
+                return found("key-for-some-channels", dialect.key, seen)
             case Rejected(code="unauthorized"):
                 return found("key-wanted", dialect.key, f"the daemon wants a key, and {dialect.key} is not set")
             case Rejected(code="bad-command", command="auth"):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from oyez import site_settings as names
 from oyez.access.keys import WELL_KNOWN_KEYS
 from oyez.cli.doctor.findings import Finding, Outcome, found
-from oyez.config.load import DEVELOPMENT_KEY
+from oyez.config.key import DEVELOPMENT_KEY
 from oyez.errors import ConfigError
 from oyez.probe.place import Place, parse_place, resolve
 

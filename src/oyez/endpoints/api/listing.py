@@ -3,7 +3,7 @@
 Knows names. Must not know what is in a channel, nor who asks.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
 Name = TypeVar("Name", bound=str)
@@ -12,7 +12,9 @@ Name = TypeVar("Name", bound=str)
 _NAMES_PER_SLICE = 5_000
 
 
-def select_page(names: Sequence[Name], prefix: str, after: str, limit: int) -> Generator[None, None, list[Name]]:
+def select_page(
+    names: Sequence[Name], prefix: str, after: str, limit: int, may_see: Callable[[Name], bool] | None = None
+) -> Generator[None, None, list[Name]]:
     """Pick the first few names that begin with ``prefix`` and come behind ``after``, sorted by code points.
 
     It yields now and then, so that others need not wait for the many that there may be.
@@ -22,6 +24,7 @@ def select_page(names: Sequence[Name], prefix: str, after: str, limit: int) -> G
         prefix: empty: all.
         after: empty: from the first.
         limit: how many at most.
+        may_see: says of a name whether it may be in the list; None: all may.
     """
     page: list[Name] = []
     for begin in range(0, len(names), _NAMES_PER_SLICE):
@@ -29,6 +32,8 @@ def select_page(names: Sequence[Name], prefix: str, after: str, limit: int) -> G
         if len(page) == limit:
             last = page[-1]
             fitting = {name for name in fitting if name < last}
+        if may_see is not None:
+            fitting = set(filter(may_see, fitting))
         page = sorted(fitting.union(page))[:limit]
         yield
     return page

@@ -6,6 +6,7 @@ Knows the hub and the keys of requests. Must not know HTTP.
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
+from oyez.access.keys import KeyHolder
 from oyez.endpoints.api.idempotency import Attempt, Content, Key, KeyReused, KnownKeys, content_of
 from oyez.errors import BrokerError
 from oyez.hub.hub import Hub
@@ -27,14 +28,14 @@ class Publisher:
         self._hub = hub
         self._known = known
         self._clock = clock
-        self.posts = 0
 
-    async def publish(self, request: Publish, header: tuple[bytes, Content] | None) -> list[EventId]:
+    async def publish(self, request: Publish, header: tuple[bytes, Content] | None, holder: KeyHolder) -> list[EventId]:
         """Publish, or return what an earlier request with the same keys was answered.
 
         Args:
             request: what to publish.
             header: a key for the request as a whole, and what stands for its content.
+            holder: for whom; its posts are counted.
 
         Returns:
             The ids, in the order of the request.
@@ -52,7 +53,7 @@ class Publisher:
             message = f"The key of {where} has been used for something else"
             raise ApiError(422, "key-reused", message) from error
         known = next((found[key] for key in whole if key in found), None)
-        ids = known if known is not None else await self._post(request, contents, found)
+        ids = known if known is not None else await self._post(request, contents, found, holder)
         return [ids[place] for place in request.places]
 
     async def _find(self, contents: Mapping[Key, Content]) -> dict[Key, Sequence[EventId]]:
@@ -72,7 +73,11 @@ class Publisher:
             await _end_of(under_way)
 
     async def _post(
-        self, request: Publish, contents: Mapping[Key, Content], found: Mapping[Key, Sequence[EventId]]
+        self,
+        request: Publish,
+        contents: Mapping[Key, Content],
+        found: Mapping[Key, Sequence[EventId]],
+        holder: KeyHolder,
     ) -> Sequence[EventId]:
         """Post what is new, and return the ids of all."""
         settled: asyncio.Future[Sequence[EventId] | BrokerError] = asyncio.get_running_loop().create_future()
@@ -83,7 +88,7 @@ class Publisher:
             result: Sequence[EventId] | BrokerError = outcome
             try:
                 if not isinstance(outcome, BrokerError):
-                    self.posts += len(outcome)
+                    holder.posts += len(outcome)
                     result = ids = _ids_of_all(request, found, outcome)
                     answers = _answers(attempt, request, ids)
                 self._known.finish(attempt, answers, self._clock())

@@ -1,6 +1,6 @@
 """The plain HTTP door for back ends: which request gets which answer, and who may ask.
 
-Knows paths, methods, the key, and the one form of all refusals. Must not know how bodies and parameters are written.
+Knows paths, methods, and the one form of all refusals. Must not know how bodies and parameters are written.
 """
 
 import asyncio
@@ -13,10 +13,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
-from oyez.access.keys import WELL_KNOWN_KEYS
-from oyez.access.peer import Peer
-from oyez.access.poster_check import Admission, PosterCheck
+from oyez.access.keys import KeyHolder
+from oyez.access.poster_check import PosterCheck
 from oyez.endpoints.api import document
+from oyez.endpoints.api.authorization import Authorization
 from oyez.endpoints.api.idempotency import Content, KnownKeys, content_of_body
 from oyez.endpoints.api.listing import select_page
 from oyez.endpoints.api.publish import Publisher
@@ -26,15 +26,23 @@ from oyez.hub.publication import Channel, EventId
 from oyez.net.http.body import TooLarge, read_body
 from oyez.wire import api_answers, api_queries, api_requests, commands
 from oyez.wire.api_answers import ApiError
+from oyez.wire.api_requests import Publish
 
 PREFIX = "/api"
 
 # A page of history ends early when its messages have so many bytes; one of them may have more.
 _PAGE_BYTES = 2**20
 
+# How much is done between two times that the others may go on: a few milliseconds.
+_CHANNELS_PER_SLICE = 1000
+_LONGEST_QUOTE = 100
+
+# Codes of refusals that are no bad requests, or counted under another reason already.
+_NOTED_ELSEWHERE = frozenset(("unauthorized", "too-many-failures", "unavailable", "may-not-post"))
+
 T = TypeVar("T")
 
-Answer = Callable[[Request], Awaitable[bytes]]
+Answer = Callable[[Request, KeyHolder], Awaitable[bytes]]
 
 
 class _Resource(NamedTuple):
@@ -58,11 +66,10 @@ class ApiEndpoint:
     def __init__(self, context: DoorContext, check: PosterCheck, version: str) -> None:
         self._hub = context.hub
         self._note = context.note
-        self._peers = context.peers
-        self._places = context.places
+        self._authorization = Authorization(check, context.peers, context.places)
         self._limits = limits = context.limits
         self._max_body_bytes = max(limits.max_batch_bytes, limits.max_sender_message_bytes + commands.ENVELOPE_BYTES)
-        self._check = check
+        self._nobody = check.keyless
         self._document = document.load(limits, version)
         self._publisher = Publisher(context.hub, KnownKeys(), lambda: asyncio.get_running_loop().time())
         self._resources = {
@@ -72,11 +79,6 @@ class ApiEndpoint:
             "/api/openapi.json": _Resource("/api/openapi.json", "GET", self._describe, needs_key=False),
         }
         self._history_resource = _Resource("/api/channels/{name}/history", "GET", self._history)
-
-    @property
-    def posts(self) -> int:
-        """How many events were posted here."""
-        return self._publisher.posts
 
     def routes(self, *, trusted: bool = False) -> list[BaseRoute]:
         """Return one route for all below the prefix.
@@ -96,11 +98,12 @@ class ApiEndpoint:
             if request.method not in resource.methods:
                 allowed = ", ".join(resource.methods)
                 raise ApiError(405, "method-not-allowed", f"{name} takes {allowed}", {"Allow": allowed})
+            holder = self._nobody
             if resource.needs_key:
-                self._authorize(request, trusted=trusted)
-            return _json(await resource.answer(request))
+                holder, request = await self._authorization.authorize(request, trusted=trusted)
+            return _json(await resource.answer(request, holder))
         except ApiError as error:
-            if error.code not in ("unauthorized", "too-many-failures", "unavailable"):
+            if error.code not in _NOTED_ELSEWHERE:
                 self._note("bad-request", f"{request.method[:10]} {name} was answered {error.status} {error.code}")
             return _json(error.encode(), error.status, error.headers)
 
@@ -112,35 +115,30 @@ class ApiEndpoint:
             return self._history_resource
         raise ApiError(404, "not-found", "There is nothing at this path; /api/openapi.json describes what there is")
 
-    def _authorize(self, request: Request, *, trusted: bool) -> None:
-        # HTTP gives bytes; Starlette reads them as Latin-1, posters write keys in UTF-8.
-        header = request.headers.get("Authorization", "").encode("latin-1").decode("utf-8", "replace")
-        scheme, _, token = header.partition(" ")
-        peer = self._peers.of_scope(request.scope)
-        if trusted and peer.local and not (header and self._check.has_key):
-            return
-        key = token.strip() if scheme.lower() == "bearer" else None
-        admission = self._check.judge(key, peer, local_need_none=trusted)
-        if admission is Admission.GRANTED:
-            self._places.remember_poster(peer)
-            return
-        if admission is Admission.CUT_OFF:
-            raise ApiError(429, "too-many-failures", "Too many requests with a wrong key", {"Retry-After": "60"})
-        raise ApiError(401, "unauthorized", _why_refused(key, peer, trusted=trusted), {"WWW-Authenticate": "Bearer"})
-
     # Answers
 
-    async def _publish(self, request: Request) -> bytes:
+    async def _publish(self, request: Request, holder: KeyHolder) -> bytes:
         api_queries.parse_no_query(request.scope["query_string"])
         key = _header_key(request)
         body = await self._read(request)
         wanted = await _in_slices(api_requests.parse_publish(body, self._limits))
+        if holder.channels is not None:
+            await self._check_channels(wanted, holder)
         header: tuple[bytes, Content] | None = None if key is None else (key, content_of_body(body))
         try:
-            ids = await self._publisher.publish(wanted, header)
+            ids = await self._publisher.publish(wanted, header, holder)
         except BrokerError as error:
             raise ApiError(503, "unavailable", str(error), {"Retry-After": "1"}) from error
         return api_answers.encode_ids(ids) if wanted.many else api_answers.encode_id(ids[0])
+
+    async def _check_channels(self, wanted: Publish, holder: KeyHolder) -> None:
+        for place, post in enumerate(wanted.posts):
+            if not holder.may_post(post.channel):
+                self._note("may-not-post", f"{holder} is not for a channel of a request to publish")
+                channel, where = ascii(post.channel[:_LONGEST_QUOTE]), wanted.where_posted(place)
+                raise ApiError(403, "may-not-post", f"This key may not post to the channel {channel} of {where}")
+            if place % _CHANNELS_PER_SLICE == _CHANNELS_PER_SLICE - 1:
+                await asyncio.sleep(0)
 
     async def _read(self, request: Request) -> bytes:
         try:
@@ -150,20 +148,23 @@ class ApiEndpoint:
         except TimeoutError as error:
             raise ApiError(408, "timeout", "The body did not come in time") from error
 
-    async def _last(self, request: Request) -> bytes:
+    async def _last(self, request: Request, _: KeyHolder) -> bytes:
         api_queries.parse_no_query(request.scope["query_string"])
         return api_answers.encode_id(self._hub.last_id())
 
-    async def _channels(self, request: Request) -> bytes:
+    async def _channels(self, request: Request, holder: KeyHolder) -> bytes:
         query = api_queries.parse_channels_query(request.scope["query_string"])
-        found = await _in_slices(select_page(self._hub.channels(), query.prefix, query.after, query.limit + 1))
+        may_see = None if holder.channels is None else holder.channels.allows
+        found = await _in_slices(select_page(self._hub.channels(), query.prefix, query.after, query.limit + 1, may_see))
         page = found[: query.limit]
         rows = [(name, self._hub.listeners(name), self._hub.newest_id(name)) for name in page]
         return api_answers.encode_channels(rows, page[-1] if len(found) > len(page) else None)
 
-    async def _history(self, request: Request) -> bytes:
+    async def _history(self, request: Request, holder: KeyHolder) -> bytes:
         name = api_queries.find_channel(api_queries.parse_path(request.scope["raw_path"])) or ""
         api_queries.check_channel(name, self._limits.max_channel_length)
+        if not holder.may_post(name):
+            raise ApiError(403, "may-not-read", "This key may not read this channel, since it may not post to it")
         query = api_queries.parse_history_query(request.scope["query_string"])
         since = None if query.since is None else EventId(query.since)
         publications, gap = self._hub.recent(Channel(name), since)
@@ -177,7 +178,7 @@ class ApiEndpoint:
         following = publications[len(page) - 1].id if len(page) < len(publications) else None
         return api_answers.encode_history(page, gap, following)
 
-    async def _describe(self, request: Request) -> bytes:
+    async def _describe(self, request: Request, _: KeyHolder) -> bytes:
         api_queries.parse_no_query(request.scope["query_string"])
         return self._document
 
@@ -199,15 +200,6 @@ class _Below(BaseRoute):
         """Let the endpoint answer a request that `matches`."""
         response = await self._endpoint.answer(Request(scope, receive), trusted=self._trusted)
         await response(scope, receive, send)
-
-
-def _why_refused(key: str | None, peer: Peer, *, trusted: bool) -> str:
-    """Return what a client may know of its refusal: of its own request all, of the daemon's key nothing."""
-    if key in WELL_KNOWN_KEYS and peer.doubt:
-        return f"This key is public knowledge, and counts on the daemon's own machine at most: {peer.doubt}"
-    if trusted and key is None and peer.doubt:
-        return f"The key is needed, since the request may be another machine's or page's: {peer.doubt}"
-    return "The key is missing or wrong"
 
 
 @types.coroutine

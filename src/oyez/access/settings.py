@@ -1,0 +1,77 @@
+"""The settings of who may post: where back ends are, and the keys that they show.
+
+Knows what each may be. Must not know what a key is compared with, nor where settings come from.
+"""
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from typing import Annotated
+
+from oyez.access.ip_addresses import NETWORKS, is_network
+from oyez.setting import MASK, Setting
+
+KEY_FORM = "printable characters in one line, without a space at either end"
+
+_NAME = re.compile(r"\w[\w.-]{0,49}")
+_NAME_FORM = "a name of 1 to 50 letters, digits, dots, hyphens and underscores"
+
+
+def problem_of_key(text: str) -> str:
+    """Return what would be right instead of this key; nothing if it survives as the value of a header."""
+    if text == MASK:
+        return f"the key itself, instead of which {MASK} is shown"
+    return "" if text == text.strip() and text.isprintable() else KEY_FORM
+
+
+def is_host_name(text: str) -> bool:
+    """Accept what may stand in a URL in place of an address, without a port."""
+    return re.fullmatch(r"[\w-]+(\.[\w-]+)*\.?", text, re.ASCII) is not None
+
+
+def _is_key_name(text: str) -> bool:
+    return _NAME.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class AuthSettings:
+    """Who may post, besides holding a key."""
+
+    sender_addresses: Annotated[
+        tuple[str, ...],
+        Setting("Addresses that back ends may post from; none named: any.", valid=is_network, form=NETWORKS),
+    ] = ()
+    local_hosts: Annotated[
+        tuple[str, ...],
+        Setting(
+            "Names by which back ends on this machine call it, besides localhost and its loopback addresses.",
+            valid=is_host_name,
+            form="host names without a port, such as events.internal",
+        ),
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeySettings:
+    """One of several keys: a table of ``[[keys]]``. A name with ``_`` behind it is one that Python keeps for itself."""
+
+    name: Annotated[
+        str,
+        Setting("Name of whoever has the key, for the log and the metrics.", valid=_is_key_name, form=_NAME_FORM),
+    ] = ""
+    key: Annotated[
+        str, Setting("Secret that back ends show to post.", problem=problem_of_key, form=KEY_FORM, secret=True)
+    ] = dataclasses.field(default="", repr=False)
+    key_file: Annotated[str, Setting("File whose first line is the key.", form="the path of a file")] = ""
+    may_post: Annotated[
+        tuple[str, ...],
+        Setting(
+            "Channels that it may be used for; * stands for any text; none named: any.",
+            valid=bool,
+            form="names of channels, such as submissions or sub_*",
+        ),
+    ] = ()
+    from_: Annotated[
+        tuple[str, ...],
+        Setting("Addresses that it may be used from; none named: any.", valid=is_network, form=NETWORKS),
+    ] = ()
