@@ -21,6 +21,8 @@ from tests.raw import Closed, dial, upgrade_request
 ENDS = (OSError, Closed, AssertionError, ValueError)
 
 _REST_S = 0.002  # after a refusal, so that an attacker that is shut out does not spend its core on asking
+_ANSWER = b"HTTP/1.1 "
+_AHEAD = 16  # more than so many requests before their answers are cut off
 _THREAD_BYTES = 256 * 1024
 
 
@@ -119,6 +121,19 @@ class Foe:
                         sent = link.send(view[at:])
                         self.counts["bytes"] += sent
                         at = (at + sent) % len(data)
+
+    def ask_ahead(self, link: socket.socket, request: bytes) -> None:
+        """Send the same request over and over, as many before their answers as one may."""
+        while self.goes_on:
+            link.sendall(request * _AHEAD)
+            answers, data = 0, b""
+            while answers < _AHEAD:
+                part = link.recv(1 << 18)
+                if not part:
+                    raise ConnectionResetError
+                data = data[-len(_ANSWER) + 1 :] + part
+                answers += data.count(_ANSWER)
+            self.counts["requests"] += _AHEAD
 
     def swallow(self, link: socket.socket, size: int) -> None:
         """Read so many bytes, or all there are."""

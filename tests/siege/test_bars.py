@@ -29,7 +29,7 @@ def test_what_is_as_in_the_calm_is_kept() -> None:
     [
         ({"attacked": attacked(acknowledged=Spread(1, 10.1, 11))}, "acknowledgement p99 10.1 ms, and 10.0 may be"),
         ({"attacked": attacked(delivered=Spread(1, 10.1, 11))}, "delivery p99 10.1 ms, and 10.0 may be"),
-        ({"grown_mb": 8.1}, "8.1 MB more memory, and 8.0 may be"),
+        ({"grown_mb": 16.1}, "16.1 MB more memory, and 16.0 may be"),
         ({"calm_after_s": 1.1}, "calm again after 1.1 s"),
         ({"calm_after_s": None}, "calm again never"),
         ({"seats_lost": ["long poll, 3 lost its seat"]}, "long poll, 3 lost its seat"),
@@ -48,7 +48,7 @@ def test_each_bar_can_be_missed(change: dict[str, object], words: str) -> None:
     [
         {"attacked": attacked(acknowledged=Spread(1, 10, 90))},
         {"attacked": attacked(acknowledged=Spread(1, 30, 30), machine=Spread(1, 24.1, 30))},
-        {"grown_mb": 17.0, "open_links": 100},
+        {"grown_mb": 25.0, "open_links": 100},
         {"grown_mb": 100.0, "poster": True},
         {"attacked": attacked(delivered=Spread(1, 90, 90)), "floor_ms": 50.0},
         {"named": None},

@@ -105,6 +105,7 @@ class LongPollEndpoint:
             watch.cancel()
             ticker.clear(poll)
             hub.leave(poll.subscription)
+            del poll.subscription  # it refers back to the poll: both can go now
             self._waiting.discard(poll)
         if not poll.answer.done():
             return None

@@ -5,7 +5,9 @@ Knows requests as they come in. Must not know the paths, nor what is behind them
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
+from weakref import ref
 
 import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -42,6 +44,16 @@ class _HeadTooLongError(ProtocolError):
 
     def __init__(self) -> None:
         super().__init__("headers that are too long")
+
+
+def _is_kept(find_cycle: Callable[[], RequestResponseCycle | None]) -> bool:
+    """Return whether the connection goes on after an answer.
+
+    The cycle holds the scope that this is in: a reference back would leave each request to the collector, which stops
+    the loop for 140 milliseconds to free five thousand of them.
+    """
+    cycle = find_cycle()
+    return cycle is not None and cycle.keep_alive
 
 
 class HttpConnection(HttpToolsProtocol):
@@ -252,9 +264,8 @@ class HttpConnection(HttpToolsProtocol):
         super().on_headers_complete()
         if is_for_all:
             self.scope["path"], self.scope["raw_path"] = ASTERISK.decode(), ASTERISK
-        cycle = self.cycle
-        self.scope[IS_KEPT] = lambda: cycle.keep_alive  # type: ignore[literal-required]  # a key of ours
-        self._unanswered.append(cycle)
+        self.scope[IS_KEPT] = partial(_is_kept, ref(self.cycle))  # type: ignore[literal-required]  # a key of ours
+        self._unanswered.append(self.cycle)
         self.flow.resume_reading()  # else nobody would see a client go that has asked for more
 
     def on_message_complete(self) -> None:
