@@ -80,7 +80,7 @@ def find_doubt(headers: RawHeaders, http_version: str, local_hosts: frozenset[st
     return _judge(host, pages, found.get(b"sec-fetch-site") in _OTHER_SITES, local_hosts)
 
 
-@lru_cache(maxsize=1024)  # most requests say the same
+@lru_cache(maxsize=128)  # most requests say the same; what others make up takes a KB each
 def _judge(
     host: bytes, pages: tuple[bytes | None, bytes | None], is_other_site: bool, local_hosts: frozenset[str]
 ) -> str:

@@ -27,8 +27,8 @@ _WITHOUT_ORIGIN = ("file", "data", "blob", "about", "javascript")
 _AMBIGUOUS = frozenset("\u00df\u03c2\u200c\u200d")
 _LONGEST = 300  # a host has 253 characters at most
 
-# Handshakes and polls of one site's pages all name the same.
-_REMEMBERED = 1024
+# Handshakes and polls of one site's pages all name the same. Anybody can name others: 400 bytes each.
+_REMEMBERED = 128
 
 
 class Origin(NamedTuple):

@@ -89,7 +89,10 @@ class Note(Protocol):
 
 
 # A chain of a dozen proxies; what is longer was made up, and only its end counts.
-_LONGEST_REMEMBERED = 500
+_LONGEST_CHAIN = 500
+
+# One or two proxies. What is longer is read anew each time, so that what others make up takes little memory.
+_LONGEST_REMEMBERED = 100
 
 
 class SocketRequest(Protocol):
@@ -135,7 +138,7 @@ class Peers:
         if doubt != BY_PROXY:
             return partial(_find_direct, find_far_end, doubt)
         entries = b",".join([value for name, value in headers if name == FORWARDED_FOR]).decode("latin-1")
-        return partial(_find_behind_proxy, find_far_end, entries, self._trusted)
+        return partial(_find_behind_proxy, find_far_end, _end_of_chain(entries), self._trusted)
 
     def of_handshake(self, handshake: SocketRequest) -> FindPeer:
         """Return the function that finds out who asks for a socket."""
@@ -204,9 +207,16 @@ def find_client(far_end: str, forwarded_for: str, trusted: tuple[Network, ...]) 
         The address, None if none can be told; and whether it is that of the client rather than of a proxy that did not
         name the client.
     """
-    if len(forwarded_for) > _LONGEST_REMEMBERED:  # the first of what is left may be half an address
-        forwarded_for = forwarded_for[-_LONGEST_REMEMBERED:].partition(",")[2]
+    forwarded_for = _end_of_chain(forwarded_for)
+    if len(forwarded_for) > _LONGEST_REMEMBERED:
+        return _find_client(far_end, forwarded_for, trusted)
     return _remembered(far_end, forwarded_for, trusted)
+
+
+def _end_of_chain(forwarded_for: str) -> str:
+    if len(forwarded_for) <= _LONGEST_CHAIN:
+        return forwarded_for
+    return forwarded_for[-_LONGEST_CHAIN:].partition(",")[2]  # the first of what is left may be half an address
 
 
 def _find_client(far_end: str, forwarded_for: str, trusted: tuple[Network, ...]) -> tuple[IpAddress | None, bool]:
@@ -221,4 +231,4 @@ def _find_client(far_end: str, forwarded_for: str, trusted: tuple[Network, ...])
 
 
 # From this machine, and through a proxy, the same words come again and again.
-_remembered = lru_cache(maxsize=4096)(_find_client)
+_remembered = lru_cache(maxsize=512)(_find_client)

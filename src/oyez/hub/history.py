@@ -12,7 +12,7 @@ from collections.abc import MutableSequence
 from itertools import islice
 from typing import NamedTuple
 
-from oyez.hub.publication import Channel, EventId, HistoryBytes, Publication
+from oyez.hub.publication import Channel, EventId, HistoryBytes, Publication, bytes_of_name
 from oyez.hub.settings import HistorySettings
 
 
@@ -179,7 +179,7 @@ class History:
                 self._forget_longest_empty()
             floor = self.horizon
         ring = self._rings[channel] = _Ring(channel, floor)
-        self._held.bytes += _RING_BYTES + _bytes_of_name(channel)
+        self._held.bytes += _RING_BYTES + bytes_of_name(channel)
         return ring
 
     def _make_room(self) -> None:
@@ -203,20 +203,20 @@ class History:
         ring.floor = max(ring.floor, publication.id)  # it may have been raised above what is still here
         if not ring.publications:
             del self._rings[channel]
-            self._held.bytes -= _RING_BYTES + _bytes_of_name(channel)
+            self._held.bytes -= _RING_BYTES + bytes_of_name(channel)
             self._remember_floor(channel, ring.floor)
         del self._all[publication.id]
         publication.counted_in = None
         self._held.bytes -= publication.size
 
     def _remember_floor(self, channel: Channel, floor: EventId) -> None:
-        size = _FLOOR_BYTES + _bytes_of_name(channel)
+        size = _FLOOR_BYTES + bytes_of_name(channel)
         self._floors[channel] = floor
         self._floors_bytes += size
         self._held.bytes += size
 
     def _forget_floor(self, channel: Channel) -> EventId:
-        size = _FLOOR_BYTES + _bytes_of_name(channel)
+        size = _FLOOR_BYTES + bytes_of_name(channel)
         self._floors_bytes -= size
         self._held.bytes -= size
         return self._floors.pop(channel)
@@ -224,8 +224,3 @@ class History:
     def _forget_longest_empty(self) -> None:
         for channel in list(islice(self._floors, 1 + len(self._floors) // _FORGOTTEN_AT_ONCE)):
             self.horizon = max(self.horizon, self._forget_floor(channel))
-
-
-def _bytes_of_name(channel: Channel) -> int:
-    """Estimate the memory of a name, the same whenever it is asked: an object may keep its bytes in UTF-8 as well."""
-    return 50 + len(channel) if channel.isascii() else 80 + 4 * len(channel)

@@ -208,9 +208,10 @@ class Hub:
             since = None if start is None else self._reach_back(start)
             served = self._fan_out.served_up_to()
             positions, gaps = find_positions(self._history, subscription, channels, since, served)
-            for channel in subscription.channels.difference(positions):
-                reached = subscription.reached(channel, served)
-                subscription.remember_left(channel, reached, self._left_channels_kept)
+            left = subscription.channels.difference(positions)
+            if left:
+                reached = {channel: subscription.reached(channel, served) for channel in left}
+                subscription.remember_left(reached, self._left_channels_kept)
             self._audience.leave(subscription)
             subscription.place(positions)
             self._replay.gaps += len(gaps)

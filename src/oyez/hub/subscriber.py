@@ -7,7 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from oyez.hub.history import Gap
-from oyez.hub.publication import Channel, Encoding, EventId
+from oyez.hub.publication import Channel, Encoding, EventId, bytes_of_name
+
+# What positions in channels that a listener has left may take, in bytes: a client makes them grow with each filter, and
+# names may be long. A position costs so much beside its name.
+_MOST_LEFT_BYTES = 6 * 1024
+_LEFT_BYTES = 100
 
 Write = Callable[[bytes], bool]
 """Sends bytes now. False: the peer does not keep up, and nothing more is written until `Hub.resume` is called."""
@@ -106,18 +111,22 @@ class Subscription:
         ahead = {channel: position for channel, position in positions.items() if position > self.position}
         self.ahead = ahead or None
 
-    def remember_left(self, channel: Channel, position: EventId, at_most: int) -> None:
-        """Keep the position in a channel that is left, so that coming back repeats nothing.
+    def remember_left(self, positions: dict[Channel, EventId], at_most: int) -> None:
+        """Keep the positions in channels that are left, so that coming back repeats nothing.
 
-        Only the newest ``at_most`` are kept. For the others ``left_floor`` is the one number that is left: nothing up
-        to it is sent again, and who asks for it is told of a gap.
+        Only the newest ``at_most`` are kept, and only what has room in a few KB. For the others ``left_floor`` is the
+        one number that is left: nothing up to it is sent again, and who asks for it is told of a gap.
         """
         if self.left is None:
             self.left = {}
-        self.left.pop(channel, None)
-        self.left[channel] = position
-        if len(self.left) > at_most:
-            self.left_floor = max(self.left_floor, self.left.pop(next(iter(self.left))))
+        for channel, position in positions.items():
+            self.left.pop(channel, None)
+            self.left[channel] = position
+        size = sum(_LEFT_BYTES + bytes_of_name(channel) for channel in self.left)
+        while len(self.left) > at_most or size > _MOST_LEFT_BYTES:
+            longest_left = next(iter(self.left))
+            self.left_floor = max(self.left_floor, self.left.pop(longest_left))
+            size -= _LEFT_BYTES + bytes_of_name(longest_left)
 
 
 class Group:

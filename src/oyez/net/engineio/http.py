@@ -30,8 +30,9 @@ from oyez.wire import engineio, http_fields
 # In octets. Clients of this protocol need a hundred; what a site adds may be as long as proxies take.
 _LONGEST_QUERY = 8000
 
-# Parsed queries are remembered, up to this length each: long ones differ from client to client, and cost memory.
-_LONGEST_REMEMBERED = 500
+# Parsed queries are remembered, up to this length each: long ones differ from client to client, and what is made of
+# them takes forty times their length.
+_LONGEST_REMEMBERED = 64
 
 _TRANSPORTS = ("polling", "websocket")
 
@@ -292,7 +293,7 @@ def _parse_query(query: str) -> Mapping[str, list[str]]:
     return _remembered_query(query) if len(query) <= _LONGEST_REMEMBERED else parse_qs(query)
 
 
-@lru_cache(maxsize=1024)  # most handshakes ask with the same words
+@lru_cache(maxsize=64)  # most handshakes ask with the same words
 def _remembered_query(query: str) -> Mapping[str, list[str]]:
     return parse_qs(query)
 
