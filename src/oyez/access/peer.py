@@ -93,6 +93,8 @@ _LONGEST_CHAIN = 500
 
 # One or two proxies. What is longer is read anew each time, so that what others make up takes little memory.
 _LONGEST_REMEMBERED = 100
+_CLIENTS_REMEMBERED = 512
+_HOSTS_REMEMBERED = 1024
 
 
 class SocketRequest(Protocol):
@@ -121,6 +123,9 @@ class Peers:
     """
 
     def __init__(self, trusted_proxies: tuple[Network, ...] = (), local_hosts: Sequence[str] = ()) -> None:
+        # The same hosts and headers come again and again; to read them takes longer than all else that a connect needs.
+        self._find_client = lru_cache(maxsize=_CLIENTS_REMEMBERED)(partial(find_client, trusted=trusted_proxies))
+        self._is_trusted = lru_cache(maxsize=_HOSTS_REMEMBERED)(partial(_is_trusted, trusted=trusted_proxies))
         self._trusted = trusted_proxies
         self._local_hosts = frozenset(name.lower().removesuffix(".") for name in local_hosts)
 
@@ -138,7 +143,21 @@ class Peers:
         if doubt != BY_PROXY:
             return partial(_find_direct, find_far_end, doubt)
         entries = b",".join([value for name, value in headers if name == FORWARDED_FOR]).decode("latin-1")
-        return partial(_find_behind_proxy, find_far_end, _end_of_chain(entries), self._trusted)
+        return partial(self._find_behind_proxy, find_far_end, _end_of_chain(entries))
+
+    def _find_behind_proxy(self, find_far_end: Callable[[], FarEnd | None], entries: str) -> Peer:
+        far_end = find_far_end()
+        if far_end is None:
+            return _GONE
+        host = far_end[0]
+        if len(entries) <= _LONGEST_REMEMBERED:
+            address, named = self._find_client(host, entries)
+        else:
+            address, named = find_client(host, entries, self._trusted)
+        proxy = Proxy.NAMES
+        if not named or not entries.strip(", ") or (host and not self._is_trusted(host)):
+            proxy = Proxy.HIDES
+        return Peer(address, named, BY_PROXY, proxy, _written(far_end))
 
     def of_handshake(self, handshake: SocketRequest) -> FindPeer:
         """Return the function that finds out who asks for a socket."""
@@ -162,17 +181,6 @@ class Peers:
         return self.finder(scope["headers"], lambda: far_end, scope.get("http_version", "1.1"))()
 
 
-def _find_behind_proxy(find_far_end: Callable[[], FarEnd | None], entries: str, trusted: tuple[Network, ...]) -> Peer:
-    far_end = find_far_end()
-    if far_end is None:
-        return _GONE
-    address, named = find_client(far_end[0], entries, trusted)
-    proxy = Proxy.NAMES
-    if not named or not entries.strip(", ") or (far_end[0] and not _is_trusted(far_end[0], trusted)):
-        proxy = Proxy.HIDES
-    return Peer(address, named, BY_PROXY, proxy, _written(far_end))
-
-
 def _is_trusted(far_end: str, trusted: tuple[Network, ...]) -> bool:
     address = parse_address(far_end)
     return address is not None and is_within(address, trusted)
@@ -182,9 +190,14 @@ def _find_direct(find_far_end: Callable[[], FarEnd | None], doubt: str) -> Peer:
     far_end = find_far_end()
     if far_end is None:
         return _GONE
-    if far_end[0] and not is_loopback(far_end[0]):
-        doubt = FROM_AFAR
-    return Peer(parse_address(far_end[0]), doubt=doubt, socket=_written(far_end))
+    address, is_here = _read_host(far_end[0])
+    return Peer(address, doubt=doubt if is_here else FROM_AFAR, socket=_written(far_end))
+
+
+@lru_cache(maxsize=_HOSTS_REMEMBERED)
+def _read_host(host: str) -> tuple[IpAddress | None, bool]:
+    """Read a socket's other end: its address, and whether it is on this machine."""
+    return parse_address(host), not host or is_loopback(host)
 
 
 def _written(far_end: FarEnd) -> str:
@@ -208,18 +221,6 @@ def find_client(far_end: str, forwarded_for: str, trusted: tuple[Network, ...]) 
         name the client.
     """
     forwarded_for = _end_of_chain(forwarded_for)
-    if len(forwarded_for) > _LONGEST_REMEMBERED:
-        return _find_client(far_end, forwarded_for, trusted)
-    return _remembered(far_end, forwarded_for, trusted)
-
-
-def _end_of_chain(forwarded_for: str) -> str:
-    if len(forwarded_for) <= _LONGEST_CHAIN:
-        return forwarded_for
-    return forwarded_for[-_LONGEST_CHAIN:].partition(",")[2]  # the first of what is left may be half an address
-
-
-def _find_client(far_end: str, forwarded_for: str, trusted: tuple[Network, ...]) -> tuple[IpAddress | None, bool]:
     address = parse_address(far_end)
     hops = [hop for hop in map(str.strip, forwarded_for.split(",")) if hop]
     while hops and (address is None or is_within(address, trusted)):
@@ -230,5 +231,7 @@ def _find_client(far_end: str, forwarded_for: str, trusted: tuple[Network, ...])
     return address, address is not None
 
 
-# From this machine, and through a proxy, the same words come again and again.
-_remembered = lru_cache(maxsize=512)(_find_client)
+def _end_of_chain(forwarded_for: str) -> str:
+    if len(forwarded_for) <= _LONGEST_CHAIN:
+        return forwarded_for
+    return forwarded_for[-_LONGEST_CHAIN:].partition(",")[2]  # the first of what is left may be half an address

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from uvicorn.server import ServerState
 
+from oyez.access.peer import FarEnd
 from oyez.access.places import NoPlace
 from oyez.access.shares import Share
 from oyez.errors import ProtocolError
@@ -39,13 +40,14 @@ class FirstBytes(asyncio.Protocol):
         of_uvicorn: what uvicorn makes its protocols with; the HTTP side gets it.
     """
 
-    __slots__ = ("_callbacks", "_of_uvicorn", "_share", "_sockets", "tick_slot", "transport")
+    __slots__ = ("_callbacks", "_far_end", "_of_uvicorn", "_share", "_sockets", "tick_slot", "transport")
 
     def __init__(self, callbacks: HttpCallbacks, **of_uvicorn: Any) -> None:
         self._callbacks = callbacks
         self._of_uvicorn = of_uvicorn
         self._sockets: set[object] = cast("ServerState", of_uvicorn["server_state"]).connections  # type: ignore[assignment]  # ours too
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set by connection_made
+        self._far_end: FarEnd | None = None
         self._share: Share | None = None  # of whoever is at the other end
         self.tick_slot = 0
 
@@ -55,7 +57,8 @@ class FirstBytes(asyncio.Protocol):
         callbacks = self._callbacks
         self._sockets.add(self)
         callbacks.ticker.set(self, callbacks.ticker.clock() + callbacks.limits.header_timeout_s)
-        share = callbacks.places.take_socket(far_end_of(transport))
+        self._far_end = far_end_of(transport)
+        share = callbacks.places.take_socket(self._far_end)
         if isinstance(share, NoPlace):
             self.transport.abort()
             return
@@ -103,7 +106,7 @@ class FirstBytes(asyncio.Protocol):
             return
         if self._share is not None:
             self._share.sockets -= 1  # from now on it is counted as a session
-        take_websocket(self._callbacks, self.transport, *request)
+        take_websocket(self._callbacks, self.transport, *request, self._far_end)
 
     def eof_received(self) -> bool | None:
         """Close when the peer does."""
