@@ -6,14 +6,15 @@ Knows requests, their channels and the answers that pages of old expect. Must no
 import asyncio
 import json
 from collections.abc import Sequence
-from functools import partial
 from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from oyez.access.places import AT_CAPACITY, NoPlace
+from oyez.access.held_places import HeldPlaces
+from oyez.access.peer import Peer
+from oyez.access.places import AT_CAPACITY, NoPlace, SessionPlace
 from oyez.endpoints.context import DoorContext
 from oyez.endpoints.encodings import POLL_ANSWERS
 from oyez.endpoints.poll_batch import encode_batch, encode_gaps, extend_batch
@@ -30,8 +31,9 @@ from oyez.wire.listen_query import ListenQuery, WordedError
 
 PREFIX = "/channels/"
 
-_RETRY_AFTER_S = 5  # at capacity: an event of another may free a place any moment
+_RETRY_AFTER_S = 5  # at capacity: places of polls come and go
 _STOPS = NoPlace(AT_CAPACITY, 1)  # the next daemon may be there by then
+_LATER = 503
 _TIMEOUT = b'{"error": "timeout"}'
 _GAP_HEADER = "Oyez-Gap"
 
@@ -43,9 +45,19 @@ class LongPollEndpoint:
         self._context = context
         self._settings = settings
         self._waiting: set[_Poll] = set()
+        self._held = HeldPlaces()
+        self._is_closed = False
+        self.tick_slot = 0
+
+    @property
+    def held(self) -> int:
+        """How many places are held for listeners who were answered and may ask again."""
+        return len(self._held)
 
     def close(self) -> None:
         """Answer all who wait with 503 and a time to come back at: the daemon stops."""
+        self._is_closed = True
+        self._held.give_all_back()
         for poll in self._waiting:
             poll.end(None)
 
@@ -80,14 +92,32 @@ class LongPollEndpoint:
             self._context.note("bad-request", f"a long poll: {error}")
             words = f"400 Bad Request: {error}" if isinstance(error, WordedError) else "400 Bad Request"
             return Response(words, 400, media_type="text/plain")
-        find_peer = partial(self._context.peers.of_scope, request.scope)
-        place = self._context.places.take_listener(find_peer, "a long poll")
+        peer = self._context.peers.of_scope(request.scope)
+        place = self._held.take(peer.key) or self._context.places.take_listener(lambda: peer, "a long poll")
         if isinstance(place, NoPlace):
             return _later(place._replace(retry_after_s=min(place.retry_after_s, _RETRY_AFTER_S)))
+        response = None
         try:
-            return await self._answer(request, query)
+            response = await self._answer(request, query)
         finally:
+            self._let_go(place, peer, is_answered=response is not None and response.status_code != _LATER)
+        return response
+
+    def _let_go(self, place: SessionPlace, peer: Peer, *, is_answered: bool) -> None:
+        """Hold the place for the next poll of a listener who was answered; free it if that one has gone away."""
+        if not is_answered or self._is_closed:
             place.leave()
+            return
+        ticker = self._context.ticker
+        self._held.hold(place, peer.key, ticker.clock())
+        if not self.tick_slot:
+            self.tick(ticker.clock())
+
+    def tick(self, now: float) -> None:
+        """Free the places that nobody came back for."""
+        self._held.expire(now)
+        if self._held.deadline is not None:
+            self._context.ticker.set(self, self._held.deadline)
 
     async def _answer(self, request: Request, query: ListenQuery) -> Response | None:
         hub, ticker, poll = self._context.hub, self._context.ticker, _Poll(notify=query.notify)

@@ -125,12 +125,16 @@ class Assembly:
         self.api = ApiEndpoint(self.context, check, __version__)
         self.status = StatusEndpoint(is_serving, self._build_metrics(count_lost_lines, check))
 
+    def count_sessions(self) -> int:
+        """Return how many sessions are open, without those whose place is only held."""
+        return self.places.sessions - self.longpoll.held
+
     # Parts
 
     def _build_metrics(self, count_lost_lines: Callable[[], int], check: PosterCheck) -> Metrics:
         metrics = Metrics()
-        metrics.gauge("oyez_sessions", "Sessions that are open.", lambda: self.places.sessions)
-        metrics.gauge("oyez_listeners", "Sessions that listen.", lambda: self.places.listeners)
+        metrics.gauge("oyez_sessions", "Sessions that are open.", self.count_sessions)
+        metrics.gauge("oyez_listeners", "Sessions that listen.", lambda: self.places.listeners - self.longpoll.held)
         metrics.gauge("oyez_senders", "Sessions that may post.", lambda: self.socketio.senders + self.posting.posters)
         metrics.gauge("oyez_history_events", "Events in history.", lambda: self.hub.history_events)
         metrics.gauge("oyez_history_bytes", "Estimated memory of history.", lambda: self.hub.history_bytes)

@@ -105,7 +105,7 @@ class Daemon:
         self._serving = False
         assembly = self._assembly
         deadline = assembly.ticker.clock() + self._settings.drain_deadline_s * (1 - _DRAIN_RESERVE)
-        sessions = assembly.places.sessions
+        sessions = assembly.count_sessions()
         what = "1 session is" if sessions == 1 else f"{sessions} sessions are"
         logger.info("stopping: %s closed, within %g s", what, self._settings.drain_deadline_s)
         self._http.stop_listening()
