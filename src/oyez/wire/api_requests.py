@@ -26,8 +26,8 @@ _FORMS = {
 
 _LISTS = ("channels", "events")
 
-# How much is done between two times that the others may go on: a few milliseconds.
-_EVENTS_PER_SLICE = 1000
+# How much is done between two times that the others may go on: a millisecond or two.
+_EVENTS_PER_SLICE = 200
 
 
 class KeyedPost(msgspec.Struct, gc=False, frozen=True):

@@ -4,9 +4,8 @@ Knows paths, methods, and the one form of all refusals. Must not know how bodies
 """
 
 import asyncio
-import types
-from collections.abc import Awaitable, Callable, Generator
-from typing import NamedTuple, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,6 +19,7 @@ from oyez.endpoints.api.authorization import Authorization
 from oyez.endpoints.api.idempotency import Content, KnownKeys, content_of_body
 from oyez.endpoints.api.listing import select_page
 from oyez.endpoints.api.publish import Publisher
+from oyez.endpoints.api.slices import Slices
 from oyez.endpoints.context import DoorContext
 from oyez.errors import BrokerError
 from oyez.hub.publication import Channel, EventId
@@ -39,8 +39,6 @@ _LONGEST_QUOTE = 100
 
 # Codes of refusals that are no bad requests, or counted under another reason already.
 _NOTED_ELSEWHERE = frozenset(("unauthorized", "too-many-failures", "unavailable", "may-not-post"))
-
-T = TypeVar("T")
 
 Answer = Callable[[Request, KeyHolder], Awaitable[bytes]]
 
@@ -70,6 +68,7 @@ class ApiEndpoint:
         self._limits = limits = context.limits
         self._max_body_bytes = max(limits.max_batch_bytes, limits.max_sender_message_bytes + commands.ENVELOPE_BYTES)
         self._nobody = check.keyless
+        self._slices = Slices()
         self._document = document.load(limits, version)
         self._publisher = Publisher(context.hub, KnownKeys(), lambda: asyncio.get_running_loop().time())
         self._resources = {
@@ -121,7 +120,7 @@ class ApiEndpoint:
         api_queries.parse_no_query(request.scope["query_string"])
         key = _header_key(request)
         body = await self._read(request)
-        wanted = await _in_slices(api_requests.parse_publish(body, self._limits))
+        wanted = await self._slices.run(api_requests.parse_publish(body, self._limits))
         if holder.channels is not None:
             await self._check_channels(wanted, holder)
         header: tuple[bytes, Content] | None = None if key is None else (key, content_of_body(body))
@@ -155,7 +154,9 @@ class ApiEndpoint:
     async def _channels(self, request: Request, holder: KeyHolder) -> bytes:
         query = api_queries.parse_channels_query(request.scope["query_string"])
         may_see = None if holder.channels is None else holder.channels.allows
-        found = await _in_slices(select_page(self._hub.channels(), query.prefix, query.after, query.limit + 1, may_see))
+        found = await self._slices.run(
+            select_page(self._hub.channels(), query.prefix, query.after, query.limit + 1, may_see)
+        )
         page = found[: query.limit]
         rows = [(name, self._hub.listeners(name), self._hub.newest_id(name)) for name in page]
         return api_answers.encode_channels(rows, page[-1] if len(found) > len(page) else None)
@@ -200,12 +201,6 @@ class _Below(BaseRoute):
         """Let the endpoint answer a request that `matches`."""
         response = await self._endpoint.answer(Request(scope, receive), trusted=self._trusted)
         await response(scope, receive, send)
-
-
-@types.coroutine
-def _in_slices(steps: Generator[None, None, T]) -> Generator[None, None, T]:
-    """Run a generator to its end; each time it yields, others have their turn of the event loop, as with `sleep(0)`."""
-    return (yield from steps)
 
 
 def _header_key(request: Request) -> bytes | None:
