@@ -23,6 +23,15 @@ KEY = "the key of the tests"
 LISTENING = re.compile(r"listening on http://127\.0\.0\.1:(\d+)")
 
 
+def as_toml(value: object) -> str:
+    """Write a value as a settings file has it; a mapping is a table in one line."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{name} = {as_toml(member)}' for name, member in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(as_toml, value))}]"
+    return json.dumps(value)
+
+
 class Daemon:
     """``with Daemon(directory) as daemon`` starts ``oyez serve`` and ends it; its log must hold no traceback.
 
@@ -45,7 +54,7 @@ class Daemon:
         self._flags = flags
         self._program = (*wrapper, *program)
         self._config = directory / "oyez.toml"
-        self._config.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in (settings or {}).items()))
+        self._config.write_text("".join(f"{name} = {as_toml(value)}\n" for name, value in (settings or {}).items()))
         self._env = environment(env or {})
         self._back_end: BackEnd | None = None
 

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from oyez import setting
 from oyez.config.load import load
-from oyez.config.tree import Settings, fields_of
+from oyez.config.tree import Settings, fields_of, members_of, tables_of_tree
 from oyez.errors import ConfigError
 from tests.fuzz import fuzz
 
 ENTRIES = list(fields_of(Settings()))
+MEMBERS = [name for tables in tables_of_tree().values() for name in members_of(tables, "")]
 VARIABLES = [entry.variable for entry in ENTRIES]
 
 # What a process can get: no NUL, and of surrogates those that stand for bytes that are not UTF-8.
@@ -48,8 +49,10 @@ TOML_VALUES = (
 texts = st.text(characters, max_size=20) | st.one_of([st.sampled_from(group) for group in TEXTS])
 toml_values = st.one_of([st.sampled_from(group) for group in TOML_VALUES])
 toml_lines = st.builds(
-    "{} = {}".format, st.sampled_from([entry.key for entry in ENTRIES] + ["x", "socketio"]), toml_values
-) | st.sampled_from(["[socketio]", "[limits]", "[x]", "[[http]]", "#", "= 1", "\ufeff"])
+    "{} = {}".format, st.sampled_from([entry.key for entry in ENTRIES] + ["x", "socketio", *MEMBERS]), toml_values
+) | st.sampled_from(
+    ["[socketio]", "[limits]", "[x]", "[[http]]", "[[keys]]", "[keys]", 'name = "a"', "#", "= 1", "\ufeff"]
+)
 
 
 @pytest.mark.parametrize("default", [True, 5, 5.0, "text", ("a",)], ids=repr)

@@ -11,6 +11,7 @@ from oyez.access.keys import KeyHolder, PostPolicy, make_keys
 from oyez.access.peer import Peer, Proxy
 from oyez.access.poster_check import Denial, HeldAttempt, PosterCheck
 from oyez.access.settings import KeySettings
+from oyez.access.shares import Shares
 from oyez.limits import LimitSettings
 from oyez.net.ticker import Ticker
 from oyez.notes import Notes
@@ -38,12 +39,14 @@ class Gate:
         self.notes = Notes(self.clock)
         self.ticker = Ticker(clock=self.clock)
         self.failures = FailedAttempts(2, self.clock)
+        self.shares = Shares(LimitSettings(), (), self.clock)
         self.check = PosterCheck(
             PostPolicy(make_keys(key, OTHERS if key else ()), parse_networks(senders)),
             self.failures,
             self.notes,
             Enforcement(LimitSettings(observe=observe), self.notes, self.notes.observe),
             self.ticker,
+            find_share=self.shares.of_peer,
             exempt_networks=parse_networks(exempt),
         )
 
@@ -74,6 +77,13 @@ def test_who_fails_too_often_is_cut_off_and_all_are_noted(gate: Gate) -> None:
     assert gate.guess() == [Denial(), Denial(), Denial(cut_off=True, wait_s=1.0)]
     assert gate.check.judge(None, ELSEWHERE) == Denial()
     assert gate.notes.counts == {"auth-failed": 4}
+
+
+def test_each_address_has_its_own_count_of_refusals(gate: Gate) -> None:
+    gate.guess()
+    gate.hold("key")
+    shares = [gate.shares.of_peer(peer) for peer in (HERE, ELSEWHERE)]
+    assert [share and share.refusals for share in shares] == [{"auth-failed": 3, "auth-wait": 1}, {}]
 
 
 def test_the_log_names_the_address_and_how_often_it_failed(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
@@ -164,6 +174,17 @@ def test_who_gives_up_makes_room_and_gets_no_answer(gate: Gate) -> None:
     assert answers == []
     assert gate.notes.counts == {"auth-failed": 3, "auth-wait": 30}
     assert not gate.check._held
+
+
+def test_at_the_stop_nobody_waits_and_nobody_learns_anything(gate: Gate) -> None:
+    gate.guess()
+    waiting = [gate.hold("key"), gate.hold("wrong")]
+    gate.check.stop()
+    assert waiting == [[Denial(cut_off=True, judged=False)]] * 2
+    assert gate.check.judge("key", HERE) == Denial(cut_off=True, wait_s=1.0, judged=False)
+    gate.pass_time(40)
+    assert [len(answers) for answers in waiting] == [1, 1]
+    assert gate.notes.counts["auth-failed"] == 3
 
 
 def test_who_finds_the_right_key_on_the_same_connection_was_not_guessing(gate: Gate) -> None:

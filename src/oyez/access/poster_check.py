@@ -4,7 +4,6 @@ Knows who may post and who has failed. Must not know how a door is asked, nor ho
 """
 
 import math
-from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple, Protocol
 
@@ -13,6 +12,7 @@ from oyez.access.failures import FailedAttempts
 from oyez.access.ip_addresses import Network
 from oyez.access.keys import KeyHolder, PostPolicy, Verdict, explain_refusal, is_known_place, judge_poster
 from oyez.access.peer import Note, Peer
+from oyez.access.shares import Share
 
 # Of one address; whoever comes while so many wait is put off without a look at what he shows.
 _MOST_HELD = 10
@@ -74,10 +74,17 @@ class HeldAttempt:
 
     def tick(self, now: float) -> None:
         """Answer: the wait is over."""
+        self._end(self._finish)
+
+    def put_off(self) -> None:
+        """Answer at once, without a word on the key: the daemon stops."""
+        self._end(lambda: Denial(cut_off=True, judged=False))
+
+    def _end(self, find_answer: Callable[[], "KeyHolder | Denial"]) -> None:
         answer = self._answer
         if answer is not None:
             self.give_up()
-            answer(self._finish())
+            answer(find_answer())
 
 
 class _Judgement(NamedTuple):
@@ -96,6 +103,7 @@ class PosterCheck:
         failures: counts wrong keys by address.
         note: counts refusals, and logs their reasons for the operator.
         enforcement: says whether an address really has to wait.
+        find_share: finds the share of the address that a poster has, where failures count too.
         deadlines: the clock by which attempts are held, the same as that of ``failures``.
         exempt_networks: where nobody with the right key waits for the failures of others, besides those of the policy.
 
@@ -111,6 +119,7 @@ class PosterCheck:
         enforcement: Enforcement,
         deadlines: Deadlines,
         *,
+        find_share: Callable[[Peer], Share | None] = lambda _: None,
         exempt_networks: Sequence[Network] = (),
     ) -> None:
         self._policy = policy
@@ -118,9 +127,11 @@ class PosterCheck:
         self._note = note
         self._refuses = enforcement.refuses
         self._deadlines = deadlines
+        self._find_share = find_share
         of_keys = [network for key in policy.keys for network in key.networks]
         self._known_networks = (*policy.sender_networks, *of_keys, *exempt_networks)
-        self._held: Counter[Hashable] = Counter()
+        self._held: dict[Hashable, set[HeldAttempt]] = {}
+        self._is_stopping = False
         self.keyless = KeyHolder()
 
     @property
@@ -154,21 +165,28 @@ class PosterCheck:
         wait_s = self._failures.wait_s(who)
         if not wait_s or (attempt.verdict is Verdict.ALLOWED and is_known_place(self._known_networks, peer)):
             return self._decide(attempt)
-        if not self._refuses("auth-wait", "a key is shown while its address has to wait", None, peer):
+        share = self._find_share(peer)
+        if not self._refuses("auth-wait", "a key is shown while its address has to wait", share, peer):
             return self._decide(attempt)
-        if self._held[who] >= _MOST_HELD:
+        if self._is_stopping or len(self._held.get(who, ())) >= _MOST_HELD:
             return Denial(cut_off=True, wait_s=wait_s, judged=False)
         return self._hold(attempt, who, wait_s)
+
+    def stop(self) -> None:
+        """Put off all who wait, and who would have to wait from now on: the daemon stops."""
+        self._is_stopping = True
+        for held in [held for of_one in self._held.values() for held in of_one]:
+            held.put_off()
 
     def _hold(self, attempt: _Judgement, who: Hashable, wait_s: float) -> HeldAttempt:
         def give_up(held: HeldAttempt) -> None:
             self._deadlines.clear(held)
-            self._held[who] -= 1
+            self._held[who].discard(held)
             if not self._held[who]:
                 del self._held[who]
 
         held = HeldAttempt(lambda: self._decide(attempt), give_up)
-        self._held[who] += 1
+        self._held.setdefault(who, set()).add(held)
         self._deadlines.set(held, self._deadlines.clock() + wait_s)
         return held
 
@@ -179,6 +197,9 @@ class PosterCheck:
                 self._failures.take_back(peer.counted_as, failed_before)
             return holder
         failure = self._failures.add(peer.counted_as)
+        share = self._find_share(peer)
+        if share is not None:
+            share.refusals["auth-failed"] += 1
         why = explain_refusal(verdict, peer, holder, local_need_none=local_need_none)
         if not failure.wait_s:
             self._note("auth-failed", why, peer)

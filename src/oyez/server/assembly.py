@@ -106,12 +106,13 @@ class Assembly:
             Origins(settings.http.allowed_origins),
             Peers(proxies, settings.auth.local_hosts),
         )
-        check = PosterCheck(
+        self.check = check = PosterCheck(
             PostPolicy(make_keys(settings.key, settings.keys), parse_networks(settings.auth.sender_addresses)),
             FailedAttempts(settings.limits.auth_failures_per_minute, self.ticker.clock),
             self.notes,
             self.enforcement,
             self.ticker,
+            find_share=shares.of_peer,
             exempt_networks=parse_networks(settings.limits.exempt_networks),
         )
         self.socketio = SocketIOEndpoint(self.context, settings.socketio, check)
@@ -123,7 +124,7 @@ class Assembly:
             self.context, settings.http, (STREAM_PATH, self._below_socketio(STREAM_PATH))
         )
         self.api = ApiEndpoint(self.context, check, __version__)
-        self.status = StatusEndpoint(is_serving, self._build_metrics(count_lost_lines, check))
+        self.status = StatusEndpoint(is_serving, self._build_metrics(count_lost_lines))
 
     def count_sessions(self) -> int:
         """Return how many sessions are open, without those whose place is only held."""
@@ -131,7 +132,7 @@ class Assembly:
 
     # Parts
 
-    def _build_metrics(self, count_lost_lines: Callable[[], int], check: PosterCheck) -> Metrics:
+    def _build_metrics(self, count_lost_lines: Callable[[], int]) -> Metrics:
         metrics = Metrics()
         metrics.gauge("oyez_sessions", "Sessions that are open.", self.count_sessions)
         metrics.gauge("oyez_listeners", "Sessions that listen.", lambda: self.places.listeners - self.longpoll.held)
@@ -139,7 +140,7 @@ class Assembly:
         metrics.gauge("oyez_history_events", "Events in history.", lambda: self.hub.history_events)
         metrics.gauge("oyez_history_bytes", "Estimated memory of history.", lambda: self.hub.history_bytes)
         metrics.gauge("oyez_broker_up", "Whether the broker takes posts: 1 or 0.", lambda: int(self._broker.available))
-        metrics.counter_by("oyez_posts", "Events posted, by the name of the key.", "key", check.count_posts)
+        metrics.counter_by("oyez_posts", "Events posted, by the name of the key.", "key", self.check.count_posts)
         metrics.counter("oyez_deliveries", "Events given to listeners.", lambda: self.hub.deliveries)
         metrics.counter("oyez_gaps", "Gaps that listeners were told of.", lambda: self.hub.gaps)
         metrics.counter("oyez_log_lines_dropped", "Lines of the log that nobody read in time.", count_lost_lines)

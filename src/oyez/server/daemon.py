@@ -119,6 +119,7 @@ class Daemon:
             _end(connection.leave)
             if number % _CLOSED_AT_ONCE == 0:
                 await asyncio.sleep(0)
+        _end(assembly.check.stop)
         try:
             cut_off = await self._http.drain(deadline)
         finally:  # whatever goes wrong, the store is closed
