@@ -134,9 +134,9 @@ def test_two_posts_at_once_end_a_session(hasty: Daemon) -> None:
     assert first.answer().status == 200
 
 
-def test_a_poster_on_polling_may_have_thousands_of_posts_unanswered(hasty: Daemon) -> None:
+def test_a_poster_on_polling_may_have_thousands_of_posts_unanswered(daemon: Daemon) -> None:
     client, answers, done = socketio.Client(reconnection=False, handle_sigint=False), Inbox(), 2000
-    client.connect(hasty.url, auth={"role": "sender", "token": KEY}, transports=["polling"])
+    client.connect(daemon.url, auth={"role": "sender", "token": KEY}, transports=["polling"])
     channel = new_channel()
     for number in range(done):
         client.emit("post", {"channel": channel, "message": number}, callback=lambda answer: answers.put("id", answer))

@@ -9,11 +9,13 @@ kept of an event for one number of events or another.
 from collections.abc import Sequence
 
 from oyez.endpoints.encodings import POLL_ANSWERS
-from oyez.hub.chunks import WRITE_BYTES
 from oyez.hub.history import Gap
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId, Publication
 from oyez.wire import commands
+
+# Unless the first event is longer: as much as may wait for any listener that does not read.
+_EVENTS_BYTES = 64 * 1024
 
 
 def encode_gaps(gaps: Sequence[Gap]) -> bytes:
@@ -29,7 +31,7 @@ def encode_batch(events: Sequence[bytes], position: EventId, gaps: Sequence[Gap]
 def extend_batch(
     hub: Hub, channels: Sequence[Channel], first: bytes, first_id: EventId, gaps: Sequence[Gap], *, at_most: int
 ) -> tuple[list[bytes], EventId]:
-    """Add to an event what follows it: as much as one write may carry.
+    """Add to an event what follows it: as much as one answer may carry.
 
     Args:
         hub: the channels.
@@ -43,7 +45,7 @@ def extend_batch(
         The events in the order of their ids, and the id of the last one. Nothing of these channels is missing between
         the first and the last.
     """
-    events, last_id, room = [first], first_id, WRITE_BYTES - len(first)
+    events, last_id, room = [first], first_id, _EVENTS_BYTES - len(first)
     for publication in _find_newer(hub, channels, first_id, gaps, at_most - 1):
         data = publication.encoded(POLL_ANSWERS)
         if data is None or len(data) >= room:  # the next poll begins with it, or with word of it
