@@ -8,7 +8,7 @@ from oyez.access.enforcement import Enforcement
 from oyez.access.failures import FailedAttempts
 from oyez.access.keys import PostPolicy, make_keys
 from oyez.access.origins import Origins
-from oyez.access.peer import Note, Peers
+from oyez.access.peer import Note, Peers, Who
 from oyez.access.places import Places, unlimited
 from oyez.access.poster_check import PosterCheck
 from oyez.access.settings import KeySettings
@@ -273,6 +273,7 @@ class Callbacks:
         self.parsers: list[FrameParser] = []
         self.origins = Origins()
         self.places = unlimited(self.ticker.clock)
+        self.peers = Peers()
         self.connections: set[OpenSocket] = set()
         self.notes: list[str] = []
         self.receivers: list[Messages] = []
@@ -282,7 +283,7 @@ class Callbacks:
         self.receivers.append(Messages(self._receiver_bytes))
         return self.receivers[-1]
 
-    def note(self, reason: str, detail: str) -> None:
+    def note(self, reason: str, detail: str, who: Who | None = None, /) -> None:
         self.notes.append(reason)
 
 

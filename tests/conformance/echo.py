@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from oyez.access.origins import Origins
-from oyez.access.peer import Who
+from oyez.access.peer import Peers, Who
 from oyez.access.places import Places, unlimited
 from oyez.limits import LimitSettings
 from oyez.net.callbacks import OpenSocket
@@ -138,6 +138,7 @@ class Callbacks:
     max_sockets: int = 1000
     origins: Origins = field(default_factory=Origins)
     places: Places = field(default_factory=lambda: unlimited(time.monotonic))
+    peers: Peers = field(default_factory=Peers)
     idle: dict[IdleSocket, None] = field(default_factory=dict)
     connections: set[OpenSocket] = field(default_factory=set)
     parsers: list[FrameParser] = field(default_factory=list)

@@ -91,7 +91,7 @@ def test_paths_that_are_not_there(daemon: Daemon, path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [("publish", "POST"), ("last", "GET, HEAD"), ("channels", "GET, HEAD"), ("channels/a%2F/history", "GET, HEAD"),
-     ("openapi.json", "GET, HEAD")],
+     ("addresses", "GET, HEAD"), ("openapi.json", "GET, HEAD")],
 )  # fmt: skip
 def test_other_methods_are_told_which_are_allowed(daemon: Daemon, path: str, allowed: str) -> None:
     for method in {"GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"} - set(allowed.split(", ")):
@@ -100,7 +100,7 @@ def test_other_methods_are_told_which_are_allowed(daemon: Daemon, path: str, all
         assert reply.headers["allow"] == allowed
 
 
-@pytest.mark.parametrize("path", ["last", "channels", "channels/a/history", "openapi.json"])
+@pytest.mark.parametrize("path", ["last", "channels", "channels/a/history", "addresses", "openapi.json"])
 def test_head_is_answered_as_get_is(daemon: Daemon, path: str) -> None:
     bearer = f"Bearer {daemon.key}"
     answer = request(daemon.port, "HEAD", f"/api/{path}", Authorization=bearer)

@@ -114,6 +114,13 @@ class SocketRequest(Protocol):
 _GONE = Peer(None, named=False, doubt="its socket is closed", socket="?")
 
 
+def peer_at(far_end: FarEnd | None) -> Peer:
+    """Return what a socket's other end alone tells: somebody there, or behind it; None: it is closed already."""
+    if far_end is None:
+        return _GONE
+    return Peer(parse_address(far_end[0]), named=False, doubt=FROM_AFAR, socket=_written(far_end))
+
+
 class Peers:
     """How clients are told apart.
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from oyez.access.capacity import Capacity
 from oyez.access.enforcement import Enforcement
+from oyez.access.hiding_proxies import HidingProxies
 from oyez.access.ip_addresses import parse_networks
 from oyez.access.peer import FarEnd, FindPeer, Note, Peer, Who
 from oyez.access.shares import Share, Shares
@@ -68,8 +69,11 @@ class Places:
         note: counts refusals that are of no address.
         enforcement: counts those of an address, and says whether they are any.
         is_serving: whether sessions may begin.
+        hiding_proxies: those that name no visitors; whose listeners are counted.
 
     Attributes:
+        enforcement: as above.
+        hiding_proxies: as above.
         sessions: open ones, of every door and role.
         listeners: those of them that listen.
         bounds: how much one address may have.
@@ -84,13 +88,15 @@ class Places:
         *,
         enforcement: Enforcement,
         is_serving: Callable[[], bool] = lambda: True,
+        hiding_proxies: HidingProxies | None = None,
     ) -> None:
+        self.hiding_proxies = hiding_proxies or HidingProxies()
         self.capacity = capacity
         self.bounds = derive_bounds(capacity, limits.max_connections_per_address)
         self.shares = shares
         self.sessions = self.listeners = 0
         self._note = note
-        self._enforcement = enforcement
+        self.enforcement = enforcement
         self._is_serving = is_serving
 
     def take(self, find_peer: FindPeer, what: str) -> "SessionPlace | NoPlace":
@@ -102,7 +108,8 @@ class Places:
         """
         peer = find_peer()
         share = self.shares.of_peer(peer)
-        return self._judge(peer, share, f"{what} over the limit") or SessionPlace(self, share)
+        is_hidden = self.hiding_proxies.brought(peer, has_share=share is not None)
+        return self._judge(peer, share, f"{what} over the limit") or SessionPlace(self, share, is_hidden=is_hidden)
 
     def take_listener(self, find_peer: FindPeer, what: str) -> "SessionPlace | NoPlace":
         """Let a session begin that listens from the start; the arguments are those of `take`."""
@@ -167,7 +174,7 @@ class Places:
         return NoPlace(ADDRESS_CONNECTIONS, _RETRY_AFTER_S)
 
     def _refuses(self, reason: str, detail: str, share: Share) -> bool:
-        return self._enforcement.refuses(reason, detail, share)
+        return self.enforcement.refuses(reason, detail, share)
 
 
 class SessionPlace:
@@ -177,10 +184,11 @@ class SessionPlace:
         share: what counts for its address; None: nothing is shared out there, or the right key was shown.
     """
 
-    __slots__ = ("_address", "_is_listener", "_is_open", "_places", "share")
+    __slots__ = ("_address", "_is_hidden", "_is_listener", "_is_open", "_places", "share")
 
-    def __init__(self, places: Places, share: Share | None) -> None:
+    def __init__(self, places: Places, share: Share | None, *, is_hidden: bool = False) -> None:
         self._places = places
+        self._is_hidden = is_hidden  # perhaps: behind a proxy that names nobody
         self._address = self.share = share
         self._is_listener = False
         self._is_open = True
@@ -196,6 +204,8 @@ class SessionPlace:
         if refused is None:
             self._is_listener = True
             self._places.listeners += 1
+            if self._is_hidden:
+                self._places.hiding_proxies.count(find_peer())
             if self.share is not None:
                 self.share.listeners += 1
         return refused

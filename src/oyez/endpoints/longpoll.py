@@ -74,8 +74,9 @@ class LongPollEndpoint:
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response | None:
+        find_peer = partial(self._context.peers.of_scope, request.scope)
         if not self._context.origins.allows(request.headers.get("Origin")):
-            self._context.note("bad-request", "a long poll by a page of an origin that may not listen")
+            self._context.note("bad-request", "a long poll by a page of an origin that may not listen", find_peer)
             return Response("403 Forbidden", 403, media_type="text/plain")
         if request.method == "OPTIONS":  # a page that adds a header asks before
             return answer_preflight(request, self._context.origins, "GET,HEAD,POST")
@@ -89,7 +90,7 @@ class LongPollEndpoint:
                 max_length=limits.max_channel_length,
             )
         except ProtocolError as error:
-            self._context.note("bad-request", f"a long poll: {error}")
+            self._context.note("bad-request", f"a long poll: {error}", find_peer)
             words = f"400 Bad Request: {error}" if isinstance(error, WordedError) else "400 Bad Request"
             return Response(words, 400, media_type="text/plain")
         peer = self._context.peers.of_scope(request.scope)

@@ -253,7 +253,7 @@ class RawPoster:
     def _refuse_stranger(self, slot: list[bytes]) -> None:
         peer = self._find_peer()
         why = f" ({peer.doubt})" if peer.doubt else ""
-        self._endpoint.context.note("refused-command", f"a post by {peer}, who has shown no key{why}")
+        self._endpoint.context.note("refused-command", f"a post by somebody who has shown no key{why}", peer)
         self._reply(slot, raw_commands.NOT_AUTHORIZED.encode())
 
     def _reply(self, slot: list[bytes], text: bytes) -> None:

@@ -74,8 +74,9 @@ class EventStreamEndpoint:
         refusal.
         """
         origin = request.first(b"origin")
+        find_peer = self.context.peers.of_handshake_at_need(request)
         if not self.context.origins.allows(origin):
-            self.context.note("bad-request", "a stream for a page of an origin that may not listen")
+            self.context.note("bad-request", "a stream for a page of an origin that may not listen", find_peer)
             return Refusal(403, "Forbidden", _error("forbidden", "Pages of this origin may not listen"))
         limits = self.context.limits
         try:
@@ -86,7 +87,7 @@ class EventStreamEndpoint:
                 max_length=limits.max_channel_length,
             )
         except ProtocolError as error:
-            self.context.note("bad-request", f"a stream: {error}")
+            self.context.note("bad-request", f"a stream: {error}", find_peer)
             return Refusal(400, "Bad Request", _error(commands.INVALID_FILTER.code, str(error)))
         head = _head(self.context.origins.headers(origin))
         place = self.context.places.take_listener(self.context.peers.of_handshake_at_need(request), "a stream")
@@ -180,7 +181,8 @@ class StreamListener:
         if connection.blocked:
             self._unread += 1
             if self._unread >= _HEARTBEATS_UNREAD:
-                self._endpoint.context.note("unread-stream", "a stream that nobody reads is cut off")
+                who = connection.name_peer(self._place.share)
+                self._endpoint.context.note("unread-stream", "a stream that nobody reads is cut off", who)
                 connection.abort()
                 return
         else:

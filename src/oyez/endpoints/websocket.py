@@ -5,6 +5,7 @@ Knows this dialect's listeners. Must not know posters, nor how frames travel.
 
 from collections.abc import Sequence
 
+from oyez.access.peer import Noted
 from oyez.access.places import NoPlace, SessionPlace
 from oyez.endpoints.context import DoorContext
 from oyez.endpoints.encodings import RAW_FRAMES
@@ -157,8 +158,11 @@ class RawListener:
             self._listener.set_filter(channels)
 
     def _refuse(self, error: CommandError) -> None:
-        self._endpoint.context.note("refused-command", error.code)
+        self._endpoint.context.note("refused-command", error.code, self._name())
         self._send(error.encode())
+
+    def _name(self) -> Noted | None:
+        return None if self._connection is None else self._connection.name_peer(self._place.share)
 
     def _send(self, text: bytes) -> None:
         if self._connection is not None:
@@ -172,7 +176,7 @@ class RawListener:
         if connection is None:
             return
         if self._pinged and not connection.heard:
-            self._endpoint.context.note("ping-timeout", "no pong in time")
+            self._endpoint.context.note("ping-timeout", "no pong in time", self._name())
             connection.close()
         elif self._pinged:
             self._pinged = False

@@ -7,6 +7,7 @@ it asks before a socket is anybody's (`http.callbacks`).
 
 from typing import Protocol
 
+from oyez.access.peer import Who
 from oyez.limits import LimitSettings
 from oyez.net.ticker import Ticker
 from oyez.net.websocket.parser import FrameParser
@@ -63,6 +64,6 @@ class SocketCallbacks(Protocol):
         """All sockets that are no longer HTTP's. Each enters itself, and takes itself out at its end."""
         ...
 
-    def note(self, reason: str, detail: str) -> None:
-        """Count what a peer did wrong, and log it now and then."""
+    def note(self, reason: str, detail: str, who: Who | None = None, /) -> None:
+        """Count what a peer did wrong, and log it now and then, with who it was."""
         ...

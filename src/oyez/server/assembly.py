@@ -19,6 +19,7 @@ from oyez import __version__
 from oyez.access.capacity import Capacity, derive_capacity, raise_open_files
 from oyez.access.enforcement import Enforcement
 from oyez.access.failures import FailedAttempts
+from oyez.access.hiding_proxies import HidingProxies
 from oyez.access.ip_addresses import parse_networks
 from oyez.access.keys import PostPolicy, make_keys
 from oyez.access.origins import Origins
@@ -95,7 +96,13 @@ class Assembly:
         proxies = parse_networks(settings.http.trusted_proxies)
         shares = Shares(settings.limits, (*parse_networks(settings.limits.exempt_networks), *proxies), time.monotonic)
         self.places = Places(
-            self.capacity, settings.limits, shares, self.notes, enforcement=self.enforcement, is_serving=is_serving
+            self.capacity,
+            settings.limits,
+            shares,
+            self.notes,
+            enforcement=self.enforcement,
+            is_serving=is_serving,
+            hiding_proxies=HidingProxies(proxies),
         )
         self.context = DoorContext(
             self.hub,
@@ -175,6 +182,7 @@ class Assembly:
             self.notes,
             self.places,
             self.context.origins,
+            self.context.peers,
             below={settings.socketio.path: socketio_http.admit},
             streams=dict.fromkeys(self.streams.paths, self.streams.admit),
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from oyez.access.origins import Origins
+from oyez.access.peer import Peers
 from oyez.access.places import Places
 from oyez.limits import LimitSettings
 from oyez.net.callbacks import OpenSocket
@@ -40,6 +41,7 @@ class Routes:
         note: counts what peers did wrong.
         places: room for sockets, and what each address may have.
         origins: whose pages may read answers.
+        peers: how clients are told apart.
         parsers: frame parsers that no connection needs just now.
         connections: sockets that are no longer HTTP's.
         idle: sockets without a whole request, the one that has said nothing for longest first.
@@ -56,6 +58,7 @@ class Routes:
     note: Notes
     places: Places
     origins: Origins = field(default_factory=Origins)
+    peers: Peers = field(default_factory=Peers)
     parsers: list[FrameParser] = field(default_factory=list)
     connections: set[OpenSocket] = field(default_factory=set)
     idle: dict[IdleSocket, None] = field(default_factory=dict)
@@ -71,7 +74,7 @@ class Routes:
         if admit is None:
             admit = next((admit for prefix, admit in self.below.items() if path.startswith(prefix)), self.elsewhere)
         if admit is None:
-            self.note("bad-handshake", "a WebSocket where there is none")
+            self.note("bad-handshake", "a WebSocket where there is none", self.peers.of_handshake_at_need(handshake))
             return _NOT_HERE
         return admit(handshake)
 

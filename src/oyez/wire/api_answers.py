@@ -4,6 +4,7 @@ Knows their JSON and the form that all refusals share. Must not know how an answ
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -57,6 +58,41 @@ def encode_channels(channels: Iterable[tuple[str, int, int | None]], after: str 
     return b'{"channels":[%b],"next":%b}' % (
         b",".join(rows),
         b"null" if after is None else json_text.encode_string(after),
+    )
+
+
+class AddressRow(NamedTuple):
+    """What is known of an address; its members are those of the JSON."""
+
+    address: str
+    connections: int
+    listeners: int
+    commands: int
+    refusals: Mapping[str, int]
+
+
+class ProxyRow(NamedTuple):
+    """A proxy that names no visitors; its members are those of the JSON."""
+
+    address: str
+    trusted: bool
+    requests: int
+
+
+def encode_addresses(rows: Iterable[AddressRow], observed: Iterable[str], proxies: Iterable[ProxyRow]) -> bytes:
+    """Return ``{"addresses":[{"address":"203.0.113.9",…}],"observed":["address-connects"],"hiding_proxies":[…]}``.
+
+    Args:
+        rows: the addresses, in their order.
+        observed: the reasons that are only counted.
+        proxies: those that name no visitors.
+    """
+    return msgspec.json.encode(
+        {
+            "addresses": [row._asdict() for row in rows],
+            "observed": sorted(observed),
+            "hiding_proxies": [row._asdict() for row in proxies],
+        }
     )
 
 

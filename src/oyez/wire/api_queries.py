@@ -14,6 +14,8 @@ from oyez.wire.api_answers import ApiError
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
+DEFAULT_ADDRESSES = 20
+ADDRESS_SORTS = ("refusals", "connections", "commands")
 
 _HISTORY_PATH = re.compile(r"/api/channels/(.*)/history", re.DOTALL)
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
@@ -32,6 +34,13 @@ class HistoryQuery(NamedTuple):
     """Which events of a channel are asked for: those with an id above ``since``; None: all that there are."""
 
     since: int | None
+    limit: int
+
+
+class AddressesQuery(NamedTuple):
+    """Which addresses are asked for: those with the most of what ``sort`` names."""
+
+    sort: str
     limit: int
 
 
@@ -90,8 +99,21 @@ def parse_history_query(query: bytes) -> HistoryQuery:
     return HistoryQuery(since or None, _limit(fields))
 
 
-def _limit(fields: dict[str, str]) -> int:
-    return _number(fields, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+def parse_addresses_query(query: bytes) -> AddressesQuery:
+    """Read ``sort`` and ``limit``.
+
+    Raises:
+        ApiError: as for `parse_channels_query`.
+    """
+    fields = _parse_fields(query, ("sort", "limit"))
+    sort = fields.get("sort", ADDRESS_SORTS[0])
+    if sort not in ADDRESS_SORTS:
+        raise ApiError(400, "bad-request", f"'sort' must be one of: {', '.join(ADDRESS_SORTS)}")
+    return AddressesQuery(sort, _limit(fields, DEFAULT_ADDRESSES))
+
+
+def _limit(fields: dict[str, str], default: int = DEFAULT_LIMIT) -> int:
+    return _number(fields, "limit", default, 1, MAX_LIMIT)
 
 
 def _number(fields: dict[str, str], name: str, default: int, low: int, high: int) -> int:

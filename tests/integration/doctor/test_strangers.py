@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.daemon import Daemon
-from tests.integration.doctor.sites import Diagnosis, examine, lqdoj_settings, proxied
+from tests.integration.doctor.sites import Diagnosis, dmoj_settings, examine, lqdoj_settings, proxied
 from tests.integration.links import metrics
 from tests.integration.test_nginx import DOORS, port_of
-from tests.nginx import UPGRADE, location, lqdoj, pass_to
+from tests.nginx import FORWARDED, UPGRADE, dmoj, location, lqdoj, pass_to
 
 # What nothing in a request tells from a back end on this machine: see "On this machine" in the reference of settings.
 INVISIBLE = """
@@ -53,6 +53,30 @@ def test_where_the_visitor_is_named_all_is_well(site_daemon: Daemon, tmp_path: P
     assert step(diagnosis, "Posts of strangers")["status"] == "ok"
     assert step(diagnosis, "Who visitors are to the daemon")["note"] == "we are 127.0.0.1 to it"
     assert metrics(site_daemon.port).get('oyez_refusals_total{reason="auth-failed"}', 0) == before
+
+
+@pytest.mark.parametrize("hiding", ["/event/", "/channels/"])
+def test_a_block_of_a_raw_site_that_hides_the_visitor_is_named(
+    site_daemon: Daemon, tmp_path: Path, hiding: str
+) -> None:
+    blocks = [
+        location(path, pass_to(port), UPGRADE, "" if path == hiding else FORWARDED)
+        for path, port in (("/event/", site_daemon.port), ("/channels/", port_of(site_daemon, "long polls")))
+    ]
+    with proxied(tmp_path, *blocks) as nginx:
+        diagnosis = examine(tmp_path, dmoj_settings(port_of(site_daemon, "posters"), nginx.port))
+    assert diagnosis.codes == {"visitor-hidden"}
+    finding = diagnosis.findings["visitor-hidden"]
+    assert hiding in finding["cure"]
+    assert "the proxy at 127.0.0.1 does not say for whom it asks" in finding["seen"]
+    assert "limit of one address holds for no visitor" in finding["cure"]
+
+
+def test_a_raw_site_that_names_its_visitors_is_all_right(site_daemon: Daemon, tmp_path: Path) -> None:
+    with proxied(tmp_path, dmoj(site_daemon.port, port_of(site_daemon, "long polls"))) as nginx:
+        diagnosis = examine(tmp_path, dmoj_settings(port_of(site_daemon, "posters"), nginx.port))
+    assert diagnosis.codes == set()
+    assert step(diagnosis, "Who visitors are to the daemon")["note"] == "no proxy hides them"
 
 
 @pytest.mark.parametrize(("path", "block"), [("/socket.io/", INVISIBLE), ("/api/", INVISIBLE), ("/post", CAPITAL)])

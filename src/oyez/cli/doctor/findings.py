@@ -225,7 +225,8 @@ KINDS = {
     ),
     "visitor-hidden": _ErrorKind(
         f"Add to nginx's location {{path}}, where {{setting}} leads: {_NGINX_VISITOR} If they are there, name the "
-        "proxy's address in the daemon's setting http.trusted_proxies.",
+        "proxy's address in the daemon's setting http.trusted_proxies. (X-Real-IP is not believed.) Until then a "
+        "limit of one address holds for no visitor; or, where the proxy is not trusted, for all of them together.",
         Status.WARNING,
     ),
     "post-exposed": _ErrorKind(

@@ -1,29 +1,28 @@
-"""What a public address shows to those who are no browsers: may they post, who are they, and what else is there?
+"""What a public address shows to those who are no browsers: may they post, and what else is there?
 
 Knows the doors that take a key, the keys that everyone knows, and the operator's pages. Must not know what pages do.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 
-from oyez.access.ip_addresses import parse_address
 from oyez.access.keys import WELL_KNOWN_KEYS
 from oyez.cli.doctor.calls import call_by_socketio, call_by_websocket
 from oyez.cli.doctor.doors import PublicDoor
 from oyez.cli.doctor.findings import Finding, Outcome, failure
 from oyez.cli.doctor.posting import PostSide
+from oyez.cli.doctor.visitors import IN_DEVELOPMENT, is_daemon_itself
 from oyez.errors import OyezError
 from oyez.probe.exchange import ask
-from oyez.probe.failures import NotConnected, NotOpened, Trouble
+from oyez.probe.failures import NotOpened, Trouble
 from oyez.probe.http_doors import call_api
 from oyez.probe.place import Place
-from oyez.probe.socketio import PATH, Session, by_polling, by_websocket, target
+from oyez.probe.socketio import PATH, by_polling, by_websocket
 from oyez.probe.websocket import opened
 
 _SHORT_S = 3.0
 _POST_PATH = "/post"
 _API_PAGE = "/api/openapi.json"
-_IN_DEVELOPMENT = Outcome("browsers connect to the daemon itself, as in development", skipped=True)
 
 Way = tuple[str, str, Callable[[], object]]
 """A way to post: in words, the path that a proxy passes on, and the attempt, which raises OyezError when refused."""
@@ -34,12 +33,12 @@ class Stranger(PublicDoor):
 
     def __init__(self, post: PostSide, name: str, place: Place) -> None:
         super().__init__(post, name, place.without_path(), PATH)
-        self._is_daemon_itself = place.is_local and post.place is not None and post.place.port == place.port
+        self._is_daemon_itself = is_daemon_itself(post, place)
 
     def try_to_post(self) -> Outcome:
         """May anybody post who reaches the address, with a key that everyone knows, or none?"""
         if self._is_daemon_itself:
-            return _IN_DEVELOPMENT
+            return IN_DEVELOPMENT
         for words, path, attempt in self._ways_to_post():
             self.path = path
             try:
@@ -49,34 +48,10 @@ class Stranger(PublicDoor):
             return self.found("stranger-posts", f"{self.url}: {words}")
         return Outcome("with no key, or one that everyone knows, nobody may post")
 
-    def look_at_visitors(self) -> Outcome:
-        """Does the daemon tell one visitor from another?"""
-        key = self.post.site.key
-        self.path = PATH
-        if self._is_daemon_itself:
-            return _IN_DEVELOPMENT
-        if not key or not self.post.may_post or key in WELL_KNOWN_KEYS:
-            return Outcome("a key of the daemon's own is needed to ask", skipped=True)
-        try:
-            with opened(self.place, target(self.place, "websocket"), limit_s=_SHORT_S) as link:
-                session = Session(link)
-                session.enter({"role": "sender", "token": key})
-                seen = session.call("who-am-i")
-                own_end = link.own_end
-        except NotConnected as error:
-            return Outcome(f"the key is refused there: {error}", skipped=True)
-        except OyezError:
-            return Outcome("no door that takes a key is public, or the daemon does not tell", skipped=True)
-        hides = seen.get("proxy") == "hides" or (seen.get("proxy") == "none" and _is_between(seen, own_end))
-        if not hides:
-            return Outcome(f"we are {seen.get('address')} to it")
-        everybody = seen.get("address") or "somebody at its Unix socket"
-        return self.found("visitor-hidden", f"{self.url}: to the daemon, every visitor is {everybody}")
-
     def look_at_back_doors(self) -> Outcome:
         """Which doors are public that browsers have no business at?"""
         if self._is_daemon_itself:
-            return _IN_DEVELOPMENT
+            return IN_DEVELOPMENT
         findings: list[Finding] = []
         for path, code, is_public in (
             ("/api/", "api-exposed", self._shows_api),
@@ -126,13 +101,3 @@ class Stranger(PublicDoor):
     def _opens_for_posters(self) -> bool:
         with opened(self.place, _POST_PATH, limit_s=_SHORT_S):
             return True
-
-
-def _is_between(seen: Mapping[str, object], own_end: str) -> bool:
-    """Whether a proxy stands between: the daemon's connection is not ours, and comes from nearby.
-
-    One from a public address is ours, most likely, behind a translation of addresses.
-    """
-    socket = str(seen.get("socket", ""))
-    address = parse_address(socket)
-    return socket != own_end and (address is None or not address.is_global)

@@ -13,6 +13,7 @@ from oyez.cli.doctor.findings import Outcome
 from oyez.cli.doctor.posting import PostSide
 from oyez.cli.doctor.site import Site, check_settings, is_for_tls
 from oyez.cli.doctor.strangers import Stranger
+from oyez.cli.doctor.visitors import Visitor
 from oyez.probe.dialer import STEP_S
 from oyez.probe.failures import Kind
 from oyez.probe.place import Place
@@ -56,9 +57,10 @@ class Walk:
             for title, check in self._public_steps(name, place):
                 yield Step(title, partial(self._take, name, check))
         for name in [name for name in places if name in self._reached][:1]:
-            stranger = Stranger(self._post, name, places[name])
-            yield Step("Posts of strangers", stranger.try_to_post)
-            yield Step("Who visitors are to the daemon", stranger.look_at_visitors)
+            yield Step("Posts of strangers", Stranger(self._post, name, places[name]).try_to_post)
+            poll = self._site.poll_place(name)
+            visitor = Visitor(self._post, name, places[name], poll[1] if poll else None)
+            yield Step("Who visitors are to the daemon", visitor.look)
         for name in [name for name in places if name in self._working][:1]:
             yield Step("Event streams", StreamDoor(self._post, name, places[name]).deliver)
             yield Step("What else is public", Stranger(self._post, name, places[name]).look_at_back_doors)

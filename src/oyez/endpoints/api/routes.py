@@ -5,6 +5,7 @@ Knows paths, methods, and the one form of all refusals. Must not know how bodies
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import NamedTuple
 
 from starlette.requests import Request
@@ -15,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from oyez.access.keys import KeyHolder
 from oyez.access.poster_check import PosterCheck
 from oyez.endpoints.api import document
+from oyez.endpoints.api.addresses import make_row, select_top
 from oyez.endpoints.api.authorization import Authorization
 from oyez.endpoints.api.idempotency import Content, KnownKeys, content_of_body
 from oyez.endpoints.api.listing import select_page
@@ -25,7 +27,7 @@ from oyez.errors import BrokerError
 from oyez.hub.publication import Channel, EventId
 from oyez.net.http.body import TooLarge, read_body
 from oyez.wire import api_answers, api_queries, api_requests, commands
-from oyez.wire.api_answers import ApiError
+from oyez.wire.api_answers import ApiError, ProxyRow
 from oyez.wire.api_requests import Publish
 
 PREFIX = "/api"
@@ -64,6 +66,8 @@ class ApiEndpoint:
     def __init__(self, context: DoorContext, check: PosterCheck, version: str) -> None:
         self._hub = context.hub
         self._note = context.note
+        self._peers = context.peers
+        self._places = context.places
         self._authorization = Authorization(check, context.peers, context.places)
         self._limits = limits = context.limits
         self._max_body_bytes = max(limits.max_batch_bytes, limits.max_sender_message_bytes + commands.ENVELOPE_BYTES)
@@ -75,6 +79,7 @@ class ApiEndpoint:
             "/api/publish": _Resource("/api/publish", "POST", self._publish),
             "/api/last": _Resource("/api/last", "GET", self._last),
             "/api/channels": _Resource("/api/channels", "GET", self._channels),
+            "/api/addresses": _Resource("/api/addresses", "GET", self._addresses),
             "/api/openapi.json": _Resource("/api/openapi.json", "GET", self._describe, needs_key=False),
         }
         self._history_resource = _Resource("/api/channels/{name}/history", "GET", self._history)
@@ -103,7 +108,8 @@ class ApiEndpoint:
             return _json(await resource.answer(request, holder))
         except ApiError as error:
             if error.code not in _NOTED_ELSEWHERE:
-                self._note("bad-request", f"{request.method[:10]} {name} was answered {error.status} {error.code}")
+                what = f"{request.method[:10]} {name} was answered {error.status} {error.code}"
+                self._note("bad-request", what, partial(self._peers.of_scope, request.scope))
             return _json(error.encode(), error.status, error.headers)
 
     def _find(self, path: str) -> _Resource:
@@ -178,6 +184,15 @@ class ApiEndpoint:
                 break
         following = publications[len(page) - 1].id if len(page) < len(publications) else None
         return api_answers.encode_history(page, gap, following)
+
+    async def _addresses(self, request: Request, holder: KeyHolder) -> bytes:
+        query = api_queries.parse_addresses_query(request.scope["query_string"])
+        if holder.channels is not None:
+            raise ApiError(403, "may-not-read", "This key is for some channels only; visitors are no business of its")
+        places = self._places
+        top = await self._slices.run(select_top(places.shares.all(), query.sort, query.limit))
+        proxies = [ProxyRow(one.address, one.trusted, one.requests) for one in places.hiding_proxies.all()]
+        return api_answers.encode_addresses(map(make_row, top), places.enforcement.observed, proxies)
 
     async def _describe(self, request: Request, _: KeyHolder) -> bytes:
         api_queries.parse_no_query(request.scope["query_string"])

@@ -101,7 +101,7 @@ class EngineHttp:
         if refused is None and _first(_parse_query(handshake.query), "transport") != "websocket":
             refused = _BAD_REQUEST
         if refused is not None:
-            self._server.note("bad-handshake", refused.message)
+            self._server.note("bad-handshake", refused.message, self._peers.of_handshake_at_need(handshake))
             return Refusal(refused.status, HTTPStatus(refused.status).phrase, refused.body())
         if session is None:
             find = self._peers.of_handshake(handshake)
@@ -137,7 +137,8 @@ class EngineHttp:
         if refused is None and (_first(query, "transport") == "websocket" or (session and session.polling is None)):
             refused = _BAD_REQUEST  # a plain request where a WebSocket is named, or already carries the session
         if refused is not None:
-            self._server.note("bad-handshake" if session is None else "bad-request", refused.message)
+            find_peer = partial(self._peers.of_scope, request.scope)
+            self._server.note("bad-handshake" if session is None else "bad-request", refused.message, find_peer)
             return _error(refused)
         if session is None:
             return self._open(request)
@@ -202,12 +203,12 @@ class EngineHttp:
         if mark and mark == polling.answered:
             # Clients mark each request anew (Engine.IO 4, `t`). One that comes again was repeated by the client's HTTP
             # stack, for its answer got lost, and with it packets that nobody will miss: better an end than a hole.
-            self._server.note("bad-request", "a poll that comes again, its answer got lost")
+            self._server.note("bad-request", "a poll that comes again, its answer got lost", session.find_peer)
             session.close(engineio.NOOP)
             return _error(_UNKNOWN_SID)
         if polling.waiting:
             # Engine.IO 4, "Transports": one GET at a time. The first is told to close, the second is refused.
-            self._server.note("bad-request", "two polls at once")
+            self._server.note("bad-request", "two polls at once", session.find_peer)
             session.close(engineio.CLOSE)
             return _error(_BAD_REQUEST)
         payload = b""
@@ -244,10 +245,10 @@ class EngineHttp:
         try:
             body = await read_body(request, self._server.limits.body_timeout_s, lambda: session.max_message_bytes)
         except TooLarge:
-            self._server.note("too-big", "a body over the limit of its sender")
+            self._server.note("too-big", "a body over the limit of its sender", session.find_peer)
             return Response(status_code=413)
         except TimeoutError:
-            self._server.note("bad-request", "a body that does not end")
+            self._server.note("bad-request", "a body that does not end", session.find_peer)
             return Response(status_code=408, headers={"Connection": "close"})
         polling = session.polling
         if session.is_open and polling is not None and not (mark and mark == polling.received):

@@ -6,6 +6,7 @@ Knows interfaces. Must not know who implements them (`server.routes`).
 from typing import Protocol
 
 from oyez.access.origins import Origins
+from oyez.access.peer import Peers
 from oyez.access.places import Places
 from oyez.net.callbacks import SocketCallbacks
 from oyez.net.http.handshake import Handshake, Refusal
@@ -48,6 +49,11 @@ class HttpCallbacks(SocketCallbacks, Protocol):
     @property
     def origins(self) -> Origins:
         """Whose pages may read what is answered to a request for a socket."""
+        ...
+
+    @property
+    def peers(self) -> Peers:
+        """How clients are told apart."""
         ...
 
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:

@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.protocols.utils import is_ssl
 
 from oyez.access.locality import RawHeaders
+from oyez.access.peer import Peer
 from oyez.access.shares import Share
 from oyez.errors import ProtocolError
 from oyez.net.http.callbacks import HttpCallbacks
@@ -313,7 +314,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def _refuse(self, status: bytes, detail: str) -> None:
         """Answer what cannot be served, and close; if answers to earlier requests are due, the next is the last."""
-        self._callbacks.note("bad-request", detail)
+        self._callbacks.note("bad-request", detail, self._find_peer)
         if self._is_busy:
             self._end_with_answer()
         elif not self.transport.is_closing():
@@ -321,6 +322,10 @@ class HttpConnection(HttpToolsProtocol):
             if not (self._unanswered and self._unanswered[0].response_started):
                 self.transport.write(self._write_refusal(status, detail))
             self.transport.close()
+
+    def _find_peer(self) -> Peer:
+        """Find out who asks, as far as the head has come."""
+        return self._callbacks.peers.finder(self.headers or (), partial(far_end_of, self.transport))()
 
     def _write_refusal(self, status: bytes, detail: str) -> bytes:
         origin = next(iter(self._all(b"origin")), None) if self.headers else None

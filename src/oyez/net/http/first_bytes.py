@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from uvicorn.server import ServerState
 
-from oyez.access.peer import FarEnd
+from oyez.access.peer import FarEnd, peer_at
 from oyez.access.places import NoPlace
 from oyez.access.shares import Share
 from oyez.errors import ProtocolError
@@ -74,7 +74,8 @@ class FirstBytes(asyncio.Protocol):
         """
         longest = next(iter(self._callbacks.idle))
         if longest is self:
-            self._callbacks.note("at-capacity", "a socket over the limit is closed")
+            who = self._share or peer_at(far_end_of(self.transport))
+            self._callbacks.note("at-capacity", "a socket over the limit", who)
         longest.close_idle()
 
     def close_idle(self) -> None:

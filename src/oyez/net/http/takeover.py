@@ -39,7 +39,7 @@ def take_websocket(
     try:
         answer = accept(handshake, cors)
     except BadHandshake as error:
-        callbacks.note("bad-handshake", str(error))
+        callbacks.note("bad-handshake", str(error), callbacks.peers.of_handshake_at_need(handshake))
         connection.refuse(error.answer)
         return connection
     receiver = callbacks.admit(handshake)

@@ -1,0 +1,156 @@
+"""Does the daemon tell one visitor from another, or does it see a proxy only?
+
+Knows what a poster may ask of itself, and what the daemon tells of proxies that name nobody. Must not know what follows
+from it for posts.
+
+There are two ways to learn it. A poster may ask as whom the daemon sees it; where no door is public that takes a key,
+the doctor listens for a moment, and the daemon says at its own address whether a proxy has brought it without its name.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+from oyez.access.ip_addresses import parse_address
+from oyez.access.keys import WELL_KNOWN_KEYS
+from oyez.cli.doctor.doors import PublicDoor
+from oyez.cli.doctor.findings import Outcome
+from oyez.cli.doctor.posting import PostSide
+from oyez.errors import OyezError
+from oyez.probe.exchange import ask
+from oyez.probe.failures import NotConnected, Trouble
+from oyez.probe.http_doors import call_api
+from oyez.probe.place import Place
+from oyez.probe.socketio import PATH, Session, target
+from oyez.probe.websocket import opened
+
+_SHORT_S = 3.0
+IN_DEVELOPMENT = Outcome("browsers connect to the daemon itself, as in development", skipped=True)
+
+_NAMES_ALL = Outcome("no proxy hides them")
+_UNTOLD = Outcome("no door that takes a key is public, and the daemon does not tell", skipped=True)
+
+_Way = tuple[str, Callable[[], object]]
+"""A way to listen: the path that a proxy passes on, and the attempt, which may raise OyezError."""
+
+_Brought = dict[tuple[str, bool], int]
+"""How many listeners a proxy has brought without their names: by its address, and whether its word would count."""
+
+
+def is_daemon_itself(post: PostSide, place: Place) -> bool:
+    """Return whether an address for browsers is that of the daemon."""
+    return place.is_local and post.place is not None and post.place.port == place.port
+
+
+class Visitor(PublicDoor):
+    """Somebody outside, by the address that browsers use; ``poll_place`` is where raw pages poll, if they do."""
+
+    def __init__(self, post: PostSide, name: str, place: Place, poll_place: Place | None = None) -> None:
+        super().__init__(post, name, place.without_path(), PATH)
+        self._listening = place
+        self._poll_place = poll_place
+        self._is_raw = post.site.dialect.is_raw
+
+    def look(self) -> Outcome:
+        """Find out as whom the daemon sees us."""
+        if is_daemon_itself(self.post, self.place):
+            return IN_DEVELOPMENT
+        asked = self._ask()
+        if asked.findings or not (asked.skipped or self._is_raw):
+            return asked
+        watched = self._watch()
+        return asked if watched is None or (watched is _NAMES_ALL and not asked.skipped) else watched
+
+    # As a poster
+
+    def _ask(self) -> Outcome:
+        """Ask as a poster who we are."""
+        key = self.post.site.key
+        if not key or not self.post.may_post or key in WELL_KNOWN_KEYS:
+            return Outcome("a key of the daemon's own is needed to ask", skipped=True)
+        try:
+            with opened(self.place, target(self.place, "websocket"), limit_s=_SHORT_S) as link:
+                session = Session(link)
+                session.enter({"role": "sender", "token": key})
+                seen = session.call("who-am-i")
+                own_end = link.own_end
+        except NotConnected as error:
+            return Outcome(f"the key is refused there: {error}", skipped=True)
+        except OyezError:
+            return _UNTOLD
+        hides = seen.get("proxy") == "hides" or (seen.get("proxy") == "none" and _is_between(seen, own_end))
+        if not hides:
+            return Outcome(f"we are {seen.get('address')} to it")
+        everybody = seen.get("address") or "somebody at its Unix socket"
+        return self.found("visitor-hidden", f"{self.url}: to the daemon, every visitor is {everybody}")
+
+    # As a listener
+
+    def _watch(self) -> Outcome | None:
+        """Listen for a moment at each door, and see what that was to the daemon; None: that cannot be learned."""
+        was_told = False
+        for path, attempt in self._ways_to_listen():
+            self.path = path
+            before = self._ask_for_proxies()
+            if before is None:
+                return None
+            try:
+                attempt()
+            except OyezError:
+                continue  # the steps before have told what is wrong there
+            after = self._ask_for_proxies() or {}
+            was_told = True
+            for proxy, count in after.items():
+                if count > before.get(proxy, 0):
+                    return self._hidden(*proxy)
+        return _NAMES_ALL if was_told else None
+
+    def _hidden(self, address: str, is_trusted: bool) -> Outcome:
+        url = self._listening.url(self.path)
+        if is_trusted:
+            return self.found("visitor-hidden", f"{url}: the proxy at {address} does not say for whom it asks")
+        return self.found("visitor-hidden", f"{url}: the daemon does not believe the proxy at {address}")
+
+    def _ways_to_listen(self) -> Iterator[_Way]:
+        if not self._is_raw:
+            yield PATH, self._join
+            return
+        path = self._listening.path or "/"
+        yield path, partial(self._open, path)
+        if self._poll_place is not None:
+            path = f"{self._poll_place.path.rstrip('/')}/"
+            yield path, partial(self._poll, self._poll_place, path)
+
+    def _join(self) -> None:
+        with opened(self.place, target(self.place, "websocket"), limit_s=_SHORT_S) as link:
+            Session(link).enter({"role": "client"})
+
+    def _open(self, path: str) -> None:
+        with opened(self._listening, path, limit_s=_SHORT_S):
+            pass
+
+    def _poll(self, place: Place, path: str) -> None:
+        ask(place, f"{path}{self.post.channel}?nowait=1", limit_s=_SHORT_S)
+
+    def _ask_for_proxies(self) -> _Brought | None:
+        """Ask the daemon, where the site posts, which proxies have brought listeners without their names."""
+        if self.post.place is None or not self.post.may_post:
+            return None
+        place = self.post.place.without_path()
+        try:
+            answer = call_api(place, self.post.site.key or "", "/addresses?limit=1", limit_s=self.post.step_s)
+        except Trouble:
+            return None
+        rows = answer.parsed.get("hiding_proxies") if isinstance(answer.parsed, dict) else None
+        if not isinstance(rows, list):
+            return None
+        return {(str(row.get("address")), bool(row.get("trusted"))): int(row.get("requests", 0)) for row in rows}
+
+
+def _is_between(seen: Mapping[str, object], own_end: str) -> bool:
+    """Whether a proxy stands between: the daemon's connection is not ours, and comes from nearby.
+
+    One from a public address is ours, most likely, behind a translation of addresses.
+    """
+    socket = str(seen.get("socket", ""))
+    address = parse_address(socket)
+    return socket != own_end and (address is None or not address.is_global)
