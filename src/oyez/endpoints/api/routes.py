@@ -128,7 +128,7 @@ class ApiEndpoint:
         body = await self._read(request)
         wanted = await self._slices.run(api_requests.parse_publish(body, self._limits))
         if holder.channels is not None:
-            await self._check_channels(wanted, holder)
+            await self._check_channels(request, wanted, holder)
         header: tuple[bytes, Content] | None = None if key is None else (key, content_of_body(body))
         try:
             ids = await self._publisher.publish(wanted, header, holder)
@@ -136,10 +136,11 @@ class ApiEndpoint:
             raise ApiError(503, "unavailable", str(error), {"Retry-After": "1"}) from error
         return api_answers.encode_ids(ids) if wanted.many else api_answers.encode_id(ids[0])
 
-    async def _check_channels(self, wanted: Publish, holder: KeyHolder) -> None:
+    async def _check_channels(self, request: Request, wanted: Publish, holder: KeyHolder) -> None:
         for place, post in enumerate(wanted.posts):
             if not holder.may_post(post.channel):
-                self._note("may-not-post", f"{holder} is not for a channel of a request to publish")
+                who = partial(self._peers.of_scope, request.scope)
+                self._note("may-not-post", f"{holder} is not for a channel of a request to publish", who)
                 channel, where = ascii(post.channel[:_LONGEST_QUOTE]), wanted.where_posted(place)
                 raise ApiError(403, "may-not-post", f"This key may not post to the channel {channel} of {where}")
             if place % _CHANNELS_PER_SLICE == _CHANNELS_PER_SLICE - 1:
