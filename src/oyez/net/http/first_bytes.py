@@ -74,7 +74,7 @@ class FirstBytes(asyncio.Protocol):
         """
         longest = next(iter(self._callbacks.idle))
         if longest is self:
-            who = self._share or peer_at(far_end_of(self.transport))
+            who = self._share or peer_at(self._far_end)
             self._callbacks.note("at-capacity", "a socket over the limit", who)
         longest.close_idle()
 
