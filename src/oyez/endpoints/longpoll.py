@@ -6,6 +6,7 @@ Knows requests, their channels and the answers that pages of old expect. Must no
 import asyncio
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from starlette.requests import Request
