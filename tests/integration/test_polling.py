@@ -141,6 +141,6 @@ def test_a_poster_on_polling_may_have_thousands_of_posts_unanswered(daemon: Daem
     for number in range(done):
         client.emit("post", {"channel": channel, "message": number}, callback=lambda answer: answers.put("id", answer))
     ids = [answer["id"] for answer in answers.wait("id", done)]
-    assert ids == sorted(set(ids))
+    assert len(set(ids)) == done  # in no order: the client has a thread for each answer
     assert client.transport() == "polling"
     client.disconnect()
