@@ -13,6 +13,7 @@ from tests.browser.browsers import BROWSERS
 from tests.browser.pages import PageInbox, Site, note_errors
 from tests.browser.playground import SUB_DEMO, THREE, TWO, Visit, state
 from tests.browser.receiver import OpenPage, ReceiverPage
+from tests.browser.window import Window
 from tests.conftest import MANY_CLIENTS
 from tests.daemon import Daemon
 from tests.integration.dialects import POLL_LISTENER
@@ -30,11 +31,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "browser" in metafunc.fixturenames:
         others = [pytest.param(name, marks=pytest.mark.slow) for name in BROWSERS if name != "chromium"]
         names = ["chromium", *(others if metafunc.definition.get_closest_marker("firefox") else [])]
-        metafunc.parametrize("browser", names, indirect=True, scope="module")
+        metafunc.parametrize("browser", names, indirect=True, scope="package")
 
 
-# A module's, not the session's: while Playwright runs, no other test could start an event loop in this thread.
-@pytest.fixture(scope="module")
+# A folder's, not the session's: while Playwright runs, no other test could start an event loop in this thread.
+@pytest.fixture(scope="package")
 def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
     open_browser = BROWSERS[getattr(request, "param", "chromium")]  # other folders use this fixture too, for Chromium
     with sync_playwright() as playwright, open_browser(playwright) as browser:
@@ -54,11 +55,23 @@ def short_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         yield daemon
 
 
+@pytest.fixture(scope="package")
+def shared_window(browser: Browser) -> Window:
+    return Window(browser)
+
+
 @pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """What pages share: those of one context are of one person."""
-    with browser.new_context() as context:
-        yield context
+def window(shared_window: Window) -> Iterator[Window]:
+    """One person's window, which other tests had before."""
+    yield shared_window
+    shared_window.tidy()
+
+
+@pytest.fixture
+def context(window: Window) -> BrowserContext:
+    """What pages share, to be changed as the test likes."""
+    window.will_change()
+    return window.context
 
 
 @pytest.fixture
@@ -68,9 +81,9 @@ def page_name() -> str:
 
 
 @pytest.fixture
-def page(browser: Browser, site: Site, page_name: str) -> Iterator[Page]:
+def page(window: Window, site: Site, page_name: str) -> Iterator[Page]:
     """A page of the site, which must not raise an error."""
-    page = browser.new_page()
+    page = window.context.new_page()
     errors = note_errors(page)
     page.goto(f"{site.url}/{page_name}")
     yield page
@@ -84,8 +97,13 @@ def inbox(page: Page) -> PageInbox:
 
 
 @pytest.fixture
-def open_page(context: BrowserContext, site: Site) -> OpenPage:
-    return lambda **options: ReceiverPage(context, site, **options)
+def open_page(window: Window, site: Site) -> OpenPage:
+    def open_page(*, clock: bool = False, **options: str) -> ReceiverPage:
+        if clock:
+            window.will_change()
+        return ReceiverPage(window.context, site, clock=clock, **options)
+
+    return open_page
 
 
 @pytest.fixture(scope="module")
@@ -102,12 +120,12 @@ def dev_daemon(shared_dev_daemon: Daemon) -> Daemon:
 
 
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Visit]:
+def visit(window: Window) -> Iterator[Visit]:
     """Opens a daemon's page, to be closed with the test; it must not have raised an error."""
     with ExitStack() as visited:
 
         def visit(daemon: Daemon | Nginx) -> Page:
-            page = visited.enter_context(browser.new_page())
+            page = visited.enter_context(window.context.new_page())
             errors = note_errors(page)
             page.goto(daemon.url)
             for number in (SUB_DEMO, TWO, THREE):

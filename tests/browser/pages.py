@@ -8,9 +8,10 @@ from pathlib import Path
 from threading import Thread
 from typing import Self
 
-from playwright.sync_api import Browser, Error, Page
+from playwright.sync_api import Error, Page
 
 import oyez
+from tests.browser.window import Window
 from tests.clients.javascript import IMPATIENCE, NODE, TRANSPORTS
 from tests.inbox import PATIENCE_S, Heard, Inbox
 
@@ -83,8 +84,8 @@ class PageClient:
 
     keeps_order = True
 
-    def __init__(self, browser: Browser, site: Site, transports: str) -> None:
-        self._browser = browser
+    def __init__(self, window: Window, site: Site, transports: str) -> None:
+        self._window = window
         self._site = site
         self._options = IMPATIENCE | {"transports": TRANSPORTS[transports]}
         self.transport = TRANSPORTS[transports][-1]
@@ -92,7 +93,7 @@ class PageClient:
     def open(
         self, url: str, *, role: str = "client", token: str = "", channels: Sequence[str] = (), start: int = 0
     ) -> "PageSession":
-        page = self._browser.new_page()
+        page = self._window.context.new_page()
         page.goto(f"{self._site.url}/page.html")
         options = self._options | {"auth": {"role": role, "token": token}}
         page.evaluate("parameters => openSession(...parameters)", [url, options, list(channels), start])

@@ -1,9 +1,10 @@
 """socket.io-client in a page of real Chromium, and the receiver that judge sites put into theirs."""
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from tests.browser.pages import PageClient, PageInbox, Site
+from tests.browser.window import Window
 from tests.clients.javascript import TRANSPORTS
 from tests.daemon import Daemon
 from tests.proxy import Proxy
@@ -16,8 +17,8 @@ RECEIVE = """([url, channels, last]) => {
 
 
 @pytest.fixture(params=TRANSPORTS)
-def client(request: pytest.FixtureRequest, browser: Browser, site: Site) -> PageClient:
-    return PageClient(browser, site, request.param)
+def client(request: pytest.FixtureRequest, window: Window, site: Site) -> PageClient:
+    return PageClient(window, site, request.param)
 
 
 class TestPage(ListenerScenarios):
