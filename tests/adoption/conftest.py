@@ -1,5 +1,5 @@
 """Chromium, for pages as judge sites have them."""
 
-from tests.browser.conftest import browser
+from tests.browser.conftest import browser, playwright
 
-__all__ = ["browser"]
+__all__ = ["browser", "playwright"]

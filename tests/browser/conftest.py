@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from tests.browser.browsers import BROWSERS
 from tests.browser.pages import PageInbox, Site, note_errors
@@ -36,9 +36,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 # A folder's, not the session's: while Playwright runs, no other test could start an event loop in this thread.
 @pytest.fixture(scope="package")
-def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="package")
+def browser(request: pytest.FixtureRequest, playwright: Playwright) -> Iterator[Browser]:
     open_browser = BROWSERS[getattr(request, "param", "chromium")]  # other folders use this fixture too, for Chromium
-    with sync_playwright() as playwright, open_browser(playwright) as browser:
+    with open_browser(playwright) as browser:
         yield browser
 
 

@@ -3,10 +3,14 @@
 A browser has six connections to a host, WebSockets apart. Seven streams or polls and nobody is served.
 """
 
-import pytest
-from playwright.sync_api import expect
+from collections.abc import Iterator
 
+import pytest
+from playwright.sync_api import Browser, Playwright, expect
+
+from tests.browser.browsers import open_chromium
 from tests.browser.receiver import THE_WAY, WAYS, OpenPage
+from tests.browser.window import Window
 from tests.conftest import MANY_CLIENTS, StartDaemon
 from tests.daemon import Daemon
 from tests.integration.links import eventually
@@ -15,6 +19,16 @@ from tests.raw import request
 from tests.scenarios import new_channel
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def shared_window(browser: Browser, playwright: Playwright) -> Iterator[Window]:
+    """Of a browser that has a process for each tab, as a person's has: one that crashes leaves the others."""
+    if browser.browser_type.name != "chromium":
+        yield Window(browser)
+        return
+    with open_chromium(playwright) as own:
+        yield Window(own)
 
 
 @pytest.fixture

@@ -3,7 +3,10 @@
 Knows what a test may leave behind. Must not know what pages show.
 """
 
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser, BrowserContext, Page
+
+# A page of the host that all pages are of stays open: with `browsers.ONE_PROCESS`, its process is that of the next one.
+_KEPT = "http://127.0.0.1:9/kept"
 
 
 class Window:
@@ -16,12 +19,16 @@ class Window:
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
         self._context: BrowserContext | None = None
+        self._keeper: Page | None = None
         self._is_changed = False
 
     @property
     def context(self) -> BrowserContext:
         if self._context is None:
             self._context = self._browser.new_context()
+            self._keeper = self._context.new_page()
+            self._keeper.route(_KEPT, lambda route: route.fulfill(body="", content_type="text/html"))
+            self._keeper.goto(_KEPT)
         return self._context
 
     def will_change(self) -> None:
@@ -37,5 +44,6 @@ class Window:
             self._context, self._is_changed = None, False
             return
         for page in self._context.pages:
-            page.close()
+            if page is not self._keeper:
+                page.close()
         self._context.clear_cookies()
