@@ -10,7 +10,7 @@ from oyez.access.keys import PostPolicy, make_keys
 from oyez.access.origins import Origins
 from oyez.access.peer import Note, Peers, Who
 from oyez.access.places import Places, unlimited
-from oyez.access.poster_check import PosterCheck
+from oyez.access.poster_check import Deadlines, HeldAttempt, PosterCheck
 from oyez.access.settings import KeySettings
 from oyez.brokers.memory import MemoryBroker
 from oyez.endpoints.context import DoorContext
@@ -287,10 +287,30 @@ class Callbacks:
         self.notes.append(reason)
 
 
-def check_of(note: Note, ticker: Ticker, *others: KeySettings, free: int = 10) -> PosterCheck:
+class Waits:
+    """Deadlines of attempts that are held; they come when time is told to pass."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._now = clock or Clock()
+        self.clock: Callable[[], float] = self._now
+        self.planned: dict[HeldAttempt, float] = {}
+
+    def set(self, timed: HeldAttempt, deadline: float) -> None:
+        self.planned[timed] = deadline
+
+    def clear(self, timed: HeldAttempt) -> None:
+        self.planned.pop(timed, None)
+
+    def pass_by(self, seconds: float) -> None:
+        self._now.now += seconds
+        for held in [held for held, deadline in self.planned.items() if deadline <= self._now.now]:
+            held.tick(self._now.now)
+
+
+def check_of(note: Note, deadlines: Deadlines, *others: KeySettings, free: int = 10) -> PosterCheck:
     """Make a check of the key ``key`` and of others, with some wrong keys for free."""
-    policy, failures = PostPolicy(make_keys("key", others)), FailedAttempts(free, ticker.clock)
-    return PosterCheck(policy, failures, note, Enforcement(LimitSettings(), note, note), ticker)
+    policy, failures = PostPolicy(make_keys("key", others)), FailedAttempts(free, deadlines.clock)
+    return PosterCheck(policy, failures, note, Enforcement(LimitSettings(), note, note), deadlines)
 
 
 def context_of(

@@ -13,9 +13,8 @@ from oyez.access.poster_check import Denial, HeldAttempt, PosterCheck
 from oyez.access.settings import KeySettings
 from oyez.access.shares import Shares
 from oyez.limits import LimitSettings
-from oyez.net.ticker import Ticker
 from oyez.notes import Notes
-from tests.fakes import Clock
+from tests.fakes import Clock, Waits
 
 DOUBT = "it came over the network, not over loopback"
 Names = tuple[str, ...]
@@ -37,7 +36,7 @@ class Gate:
     def __init__(self, *, key: str = "key", senders: Names = (), exempt: Names = (), observe: Names = ()) -> None:
         self.clock = Clock()
         self.notes = Notes(self.clock)
-        self.ticker = Ticker(clock=self.clock)
+        self.waits = Waits(self.clock)
         self.failures = FailedAttempts(2, self.clock)
         self.shares = Shares(LimitSettings(), (), self.clock)
         self.check = PosterCheck(
@@ -45,7 +44,7 @@ class Gate:
             self.failures,
             self.notes,
             Enforcement(LimitSettings(observe=observe), self.notes, self.notes.observe),
-            self.ticker,
+            self.waits,
             find_share=self.shares.of_peer,
             exempt_networks=parse_networks(exempt),
         )
@@ -60,12 +59,6 @@ class Gate:
         assert isinstance(held, HeldAttempt)
         held.then(answers.append)
         return answers
-
-    def pass_time(self, seconds: float) -> None:
-        self.clock.now += seconds + 0.1
-        self.ticker._collect_due()
-        while self.ticker._tick_some():
-            pass
 
 
 @pytest.fixture
@@ -104,9 +97,9 @@ def test_a_wait_that_is_only_observed_is_counted(gate: Gate) -> None:
 def test_during_the_wait_nobody_there_learns_whether_the_key_is_right(gate: Gate) -> None:
     gate.guess()
     right, wrong = gate.hold("key"), gate.hold("wrong")
-    gate.pass_time(0.8)
+    gate.waits.pass_by(0.75)
     assert (right, wrong) == ([], [])
-    gate.pass_time(0.2)
+    gate.waits.pass_by(0.25)
     assert isinstance(right[0], KeyHolder)
     assert wrong == [Denial(cut_off=True, wait_s=2.0)]
     assert gate.failures.wait_s(HERE.counted_as) == 2.0
@@ -155,7 +148,7 @@ def test_parallel_guesses_are_put_off_without_a_look_at_them(gate: Gate) -> None
     assert gate.check.judge("key", HERE) == Denial(cut_off=True, wait_s=1.0, judged=False)
     assert isinstance(gate.check.judge("key", LOCAL), KeyHolder)  # at the same address, but proved to be local
     assert gate.notes.counts == {"auth-failed": 3, "auth-wait": 11}
-    gate.pass_time(1)
+    gate.waits.pass_by(1)
     assert all(len(answers) == 1 for answers in waiting)
     assert gate.failures.wait_s(HERE.counted_as) == 2.0  # one wait for all of them
     gate.hold("key")
@@ -170,10 +163,10 @@ def test_who_gives_up_makes_room_and_gets_no_answer(gate: Gate) -> None:
         held.then(answers.append)
         held.give_up()
         held.give_up()
-    gate.pass_time(40)
+    gate.waits.pass_by(40)
     assert answers == []
     assert gate.notes.counts == {"auth-failed": 3, "auth-wait": 30}
-    assert not gate.check._held
+    assert not gate.waits.planned
 
 
 def test_at_the_stop_nobody_waits_and_nobody_learns_anything(gate: Gate) -> None:
@@ -182,7 +175,7 @@ def test_at_the_stop_nobody_waits_and_nobody_learns_anything(gate: Gate) -> None
     gate.check.stop()
     assert waiting == [[Denial(cut_off=True, judged=False)]] * 2
     assert gate.check.judge("key", HERE) == Denial(cut_off=True, wait_s=1.0, judged=False)
-    gate.pass_time(40)
+    gate.waits.pass_by(40)
     assert [len(answers) for answers in waiting] == [1, 1]
     assert gate.notes.counts["auth-failed"] == 3
 

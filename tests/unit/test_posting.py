@@ -2,6 +2,7 @@
 
 import json
 from functools import partial
+from ipaddress import ip_address
 
 import pytest
 
@@ -20,7 +21,9 @@ from oyez.hub.settings import HistorySettings
 from oyez.limits import LimitSettings
 from oyez.net.websocket.connection import WebSocketConnection
 from oyez.notes import Notes
-from tests.fakes import Callbacks, Clock, Loop, Socket, check_of, context_of, places_for
+from tests.fakes import Callbacks, Clock, Loop, Socket, Waits, check_of, context_of, places_for
+
+HERE, AFAR = Peer(None), Peer(ip_address("203.0.113.9"), doubt="it came over the network")
 
 POST = b'{"command":"post","channel":"c","message":1}'
 
@@ -42,22 +45,23 @@ class SlowBroker(MemoryBroker):
 class Door:
     """The posters' door with one poster in it, on a socket that keeps what is written."""
 
-    def __init__(self) -> None:
+    def __init__(self, peer: Peer = HERE, *, needs_key: bool = False) -> None:
         self.clock, self.callbacks, self.broker, self.notes = Clock(), Callbacks(), SlowBroker(), Notes(Clock())
         hub = Hub(self.broker, History(HistorySettings()), call_soon=lambda function: None, clock=self.clock)
         self.places = places_for(5)
         limits = LimitSettings(max_receiver_message_bytes=1000, max_sender_message_bytes=10_000)
         self.context = context_of(hub, self.notes, ticker=self.callbacks.ticker, limits=limits, places=self.places)
         bridge = KeySettings("bridge", "other key", may_post=("c",))
-        self.check = check_of(self.notes, self.callbacks.ticker, bridge, free=3)
+        self.waits = Waits()
+        self.check = check_of(self.notes, self.waits, bridge, free=3)
         self.endpoint = PostingEndpoint(self.context, WebsocketSettings(), self.check)
         self.socket = Socket()
         self.connection = WebSocketConnection(self.callbacks)
         self.connection.connection_made(self.socket)
-        find_peer = partial(Peer, None)
+        find_peer = partial(Peer, *peer)
         place = self.places.take(find_peer, "a WebSocket")
         assert isinstance(place, SessionPlace)
-        self.poster = RawPoster(self.endpoint, find_peer, place, needs_key=False)
+        self.poster = RawPoster(self.endpoint, find_peer, place, needs_key=needs_key)
         self.connection.hand_over(self.poster)
         self.poster.opened(self.connection)
 
@@ -138,3 +142,64 @@ def test_the_key_that_fails_takes_the_permission_away_and_is_given_time(door: Do
     door.ask(b'{"command":"auth","key":"key"}')
     assert door.replies() == ["success"]
     assert (door.endpoint.posters, door.poster.tick_slot) == (1, 0)
+
+
+OTHER_POST = b'{"command":"post","channel":"d","message":1}'
+SHOW, GUESS = b'{"command":"auth","key":"key"}', b'{"command":"auth","key":"wrong"}'
+
+
+def test_a_key_for_some_channels_is_for_no_others(door: Door) -> None:
+    door.ask(b'{"command":"auth","key":"other key"}', POST, OTHER_POST)
+    door.broker.waiting[0]([EventId(11)])
+    assert door.replies() == ["success", "11", "may-not-post"]
+    assert len(door.broker.waiting) == 1
+    assert door.notes.counts == {"may-not-post": 1}
+    assert door.check.count_posts() == {"": 0, "bridge": 1}
+
+
+@pytest.fixture
+def guessed(door: Door) -> Door:
+    """The door with a poster from an address that has to wait for a second."""
+    door = Door(AFAR, needs_key=True)
+    for _ in range(4):
+        door.check.judge("wrong", AFAR)
+    return door
+
+
+def test_during_a_wait_the_key_is_answered_at_its_end_and_what_is_asked_meanwhile_is_refused(guessed: Door) -> None:
+    guessed.ask(SHOW, POST, SHOW)
+    assert guessed.replies() == []
+    assert guessed.poster.tick_slot == 0  # it has shown something in time
+    guessed.waits.pass_by(1)
+    assert guessed.replies() == ["success", "unauthorized", "too-many-failures"]
+    assert guessed.endpoint.posters == 1
+    guessed.ask(POST)
+    assert len(guessed.broker.waiting) == 1
+
+
+def test_a_wrong_key_after_a_wait_ends_the_link(guessed: Door) -> None:
+    guessed.ask(GUESS)
+    guessed.waits.pass_by(1)
+    assert guessed.socket.written.endswith(b"\x88\x02" + (1008).to_bytes(2, "big"))
+    assert guessed.connection.closing
+
+
+def test_whoever_goes_away_waits_no_longer(guessed: Door) -> None:
+    guessed.ask(SHOW)
+    guessed.connection.connection_lost(None)
+    assert not guessed.waits.planned
+    guessed.waits.pass_by(1)
+    assert (guessed.endpoint.posters, guessed.socket.written) == (0, b"")
+
+
+def test_at_the_stop_what_was_asked_before_the_key_is_answered_and_the_key_is_not(door: Door) -> None:
+    door = Door(AFAR)  # posts without a key, and shows one nevertheless
+    for _ in range(4):
+        door.check.judge("wrong", AFAR)
+    door.ask(POST, SHOW, POST)
+    door.connection.leave()
+    assert not door.connection.closing
+    door.broker.waiting[0]([EventId(11)])
+    assert door.replies() == ["11"]
+    assert door.connection.closing
+    assert not door.waits.planned

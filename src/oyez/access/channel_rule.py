@@ -13,15 +13,19 @@ class ChannelRule:
         patterns: such as ``submissions``, ``sub_*`` or ``contest_*_ranking``.
     """
 
-    __slots__ = ("_names", "_patterns")
+    __slots__ = ("_beginnings", "_names", "_others")
 
     def __init__(self, patterns: Sequence[str]) -> None:
         self._names = frozenset(pattern for pattern in patterns if "*" not in pattern)
-        self._patterns = [pattern.split("*") for pattern in patterns if "*" in pattern]
+        split = [pattern.split("*") for pattern in patterns if "*" in pattern]
+        self._beginnings = tuple(parts[0] for parts in split if len(parts) == 2 and not parts[1])  # nearly all
+        self._others = [parts for parts in split if len(parts) > 2 or parts[1]]
 
     def allows(self, channel: str) -> bool:
         """Return whether a channel is among them."""
-        return channel in self._names or any(_fits(channel, parts) for parts in self._patterns)
+        if channel in self._names or channel.startswith(self._beginnings):
+            return True
+        return bool(self._others) and any(_fits(channel, parts) for parts in self._others)
 
 
 def _fits(text: str, parts: Sequence[str]) -> bool:

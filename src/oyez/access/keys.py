@@ -60,14 +60,16 @@ class PosterKey:
     """A key, with what it may be used for.
 
     Attributes:
-        secret: what posters have to show.
+        secret: what posters have to show, in UTF-8.
+        is_well_known: whether everybody knows it.
         holder: who they are then.
         networks: where they have to be; empty: anywhere.
     """
 
-    secret: str
+    secret: bytes
     holder: KeyHolder
     networks: Sequence[Network] = ()
+    is_well_known: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +87,14 @@ class PostPolicy:
 
 def make_keys(key: str, others: Iterable[KeySettings]) -> tuple[PosterKey, ...]:
     """Make the keys that the settings name: the one without a name, if there is one, and the others."""
-    unnamed = (PosterKey(key, KeyHolder()),) if key else ()
-    return (
-        *unnamed,
-        *(
-            PosterKey(
-                other.key,
-                KeyHolder(other.name, ChannelRule(other.may_post) if other.may_post else None),
-                parse_networks(other.from_),
-            )
-            for other in others
-        ),
-    )
+    unnamed = (KeySettings(key=key),) if key else ()
+    return tuple(_make_key(settings) for settings in (*unnamed, *others))
+
+
+def _make_key(settings: KeySettings) -> PosterKey:
+    holder = KeyHolder(settings.name, ChannelRule(settings.may_post) if settings.may_post else None)
+    is_well_known = settings.key in WELL_KNOWN_KEYS
+    return PosterKey(_encode(settings.key), holder, parse_networks(settings.from_), is_well_known)
 
 
 def judge_poster(policy: PostPolicy, token: object, peer: Peer) -> tuple[Verdict, KeyHolder | None]:
@@ -110,7 +108,7 @@ def judge_poster(policy: PostPolicy, token: object, peer: Peer) -> tuple[Verdict
 
 
 def _judge_place(policy: PostPolicy, key: PosterKey, peer: Peer) -> Verdict:
-    if key.secret in WELL_KNOWN_KEYS and not peer.local:
+    if key.is_well_known and not peer.local:
         return Verdict.WELL_KNOWN_KEY
     if policy.sender_networks and not _is_fenced_in(peer, policy.sender_networks):
         return Verdict.WRONG_ADDRESS
@@ -149,13 +147,14 @@ def _is_fenced_in(peer: Peer, networks: Sequence[Network]) -> bool:
 
 
 def find_key(keys: Iterable[PosterKey], token: object) -> PosterKey | None:
-    """Find the key that is shown. All are compared, so that the time does not tell which of them it was."""
-    matching = [key for key in keys if is_same_key(token, key.secret)]
+    """Find the key that is shown.
+
+    All are compared, each to its end: the time tells neither which of them it was nor how much of it was right.
+    """
+    shown = _encode(token) if isinstance(token, str) else b""
+    matching = [key for key in keys if hmac.compare_digest(shown, key.secret)]
     return matching[0] if matching else None
 
 
-def is_same_key(token: object, key: str) -> bool:
-    """Compare in a time that does not tell how much of the key was right."""
-    if not isinstance(token, str):
-        return False
-    return hmac.compare_digest(token.encode("utf-8", "surrogatepass"), key.encode("utf-8", "surrogatepass"))
+def _encode(key: str) -> bytes:
+    return key.encode("utf-8", "surrogatepass")
