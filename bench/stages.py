@@ -51,7 +51,7 @@ def _best(stage: Callable[[], object], number: int = 20_000) -> float:
 
 async def _hub(turns: list[Callable[[], None]]) -> Hub:
     history = History(HistorySettings())
-    hub = Hub(MemoryBroker(), history, call_soon=turns.append, clock=time.monotonic)
+    hub = Hub(MemoryBroker(), history, call_soon=turns.append, call_later=lambda *_: None, clock=time.monotonic)
     await hub.start()
     for number in range(CHANNELS):
         subscription = Subscription(Listener(), SOCKETIO_FRAMES, lambda _: True)

@@ -67,6 +67,7 @@ class Site:
             self.broker,
             self.history,
             call_soon=lambda function: asyncio.get_running_loop().call_soon(function),
+            call_later=lambda delay_s, function: asyncio.get_running_loop().call_later(delay_s, function),
             clock=time.monotonic,
         )
         self._watch_hub()

@@ -12,6 +12,7 @@ from oyez.access.peer import Note, Peers, Who
 from oyez.access.places import Places, unlimited
 from oyez.access.poster_check import Deadlines, HeldAttempt, PosterCheck
 from oyez.access.settings import KeySettings
+from oyez.access.token_bucket import TokenBucket
 from oyez.brokers.memory import MemoryBroker
 from oyez.endpoints.context import DoorContext
 from oyez.hub.audience import Audience
@@ -19,13 +20,14 @@ from oyez.hub.history import Gap, History
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId, Post, Publication
 from oyez.hub.settings import HistorySettings
-from oyez.hub.subscriber import Subscription
+from oyez.hub.subscriber import Ration, Subscription
 from oyez.limits import LimitSettings
 from oyez.net.callbacks import OpenSocket
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.ticker import Ticker
 from oyez.net.websocket.connection import FrameReceiver
 from oyez.net.websocket.parser import FrameParser
+from oyez.setting import Rate
 
 
 def run_without_loop(step: Coroutine[object, object, object]) -> None:
@@ -62,10 +64,37 @@ class Ids:
 IDS = Ids()
 
 
+class Purse:
+    """A ration that tests can look into."""
+
+    def __init__(self, clock: Clock, rate: Rate, *, delays: bool = True) -> None:
+        self.clock = clock
+        self.bucket = TokenBucket(rate, clock())
+        self.delays = delays
+        self.spent = 0
+        self.overdrawn = 0  # how often something was taken when nothing was left
+        self.waits = 0
+        self.failures = 0  # of the next calls
+
+    def wait_s(self) -> float:
+        if self.failures:
+            self.failures -= 1
+            raise RuntimeError
+        return self.bucket.wait_for(self.clock(), 1)
+
+    def spend(self, sent_bytes: int) -> None:
+        self.overdrawn += self.wait_s() > 0
+        self.spent += sent_bytes
+        self.bucket.spend(self.clock(), sent_bytes)
+
+    def count_wait(self) -> None:
+        self.waits += 1
+
+
 class Listener:
     """The endpoint's side of a subscription: remembers all that it is given, in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, ration: Ration | None = None) -> None:
         self.got: list[int] = []
         self.writes: list[list[int]] = []
         self.statuses: list[bool | None] = []
@@ -75,7 +104,7 @@ class Listener:
         self.cut = False
         self.on_write: Callable[[], object] = lambda: None
         self.on_told: Callable[[], object] = lambda: None
-        self.subscription = Subscription(self, IDS, self.write)
+        self.subscription = Subscription(self, IDS, self.write, ration)
 
     def write(self, data: bytes) -> bool:
         ids = list(map(int, data.split()))
@@ -112,12 +141,14 @@ class World:
         broker: type[MemoryBroker] = MemoryBroker,
         audience: Audience | None = None,
         write_bytes: int = 2**16,
+        run_events: int = 128,
         members_per_clock_read: int = 32,
         left_channels_kept: int = 64,
     ) -> None:
         self.clock = Clock()
         self.wall_clock = Clock(1.0)
         self.turns: list[Callable[[], None]] = []
+        self.timers: list[tuple[float, Callable[[], None]]] = []
         self.audience = Audience() if audience is None else audience
         self.history = History(
             HistorySettings(
@@ -128,9 +159,11 @@ class World:
             broker(self.clock, self.wall_clock),
             self.history,
             call_soon=self.turns.append,
+            call_later=lambda delay_s, function: self.timers.append((self.clock.now + delay_s, function)),
             clock=self.clock,
             audience=self.audience,
             write_bytes=write_bytes,
+            run_events=run_events,
             members_per_clock_read=members_per_clock_read,
             left_channels_kept=left_channels_kept,
         )
@@ -150,6 +183,8 @@ class World:
     def turn(self) -> bool:
         """Do one turn of the loop; False when there is nothing to do."""
         due, self.turns[:] = self.turns[:], []
+        due += [function for at, function in self.timers if at <= self.clock.now]
+        self.timers = [timer for timer in self.timers if timer[0] > self.clock.now]
         for function in due:
             function()
         return bool(due)
@@ -157,6 +192,13 @@ class World:
     def run(self) -> None:
         while self.turn():
             pass
+
+    def wait(self) -> None:
+        """Let time pass until nobody waits any more."""
+        self.run()
+        while self.timers:
+            self.clock.now = min(at for at, _ in self.timers)
+            self.run()
 
     def follow(self, listener: Listener, *channels: str, start: int | None = None) -> Listener:
         """Give a listener its filter."""

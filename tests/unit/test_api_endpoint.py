@@ -37,6 +37,7 @@ def post(body: bytes, **headers: str) -> tuple[Response, Notes]:
         BrokenBroker(),
         History(HistorySettings(size=9, ttl_s=9, max_bytes=2**20, max_channels=9)),
         call_soon=lambda _: None,
+        call_later=lambda *_: None,
         clock=time.monotonic,
     )
     notes = Notes()

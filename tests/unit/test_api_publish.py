@@ -56,7 +56,7 @@ class World:
     def __init__(self) -> None:
         self.broker = SlowBroker()
         history = History(HistorySettings(size=9, ttl_s=9, max_bytes=2**20, max_channels=9))
-        hub = Hub(self.broker, history, call_soon=lambda _: None, clock=time.monotonic)
+        hub = Hub(self.broker, history, call_soon=lambda _: None, call_later=lambda *_: None, clock=time.monotonic)
         self.known = KnownKeys()
         self.holder = KeyHolder()
         self.publisher = Publisher(hub, self.known, time.monotonic)

@@ -141,9 +141,11 @@ def test_a_slow_reader_gets_nothing_more_until_it_drains_then_everything() -> No
     assert listener.got == first
     listener.taking = True
     world.hub.resume(listener.subscription)
+    world.run()
     assert listener.got == first + missed
     assert not listener.gaps
     world.hub.resume(listener.subscription)
+    world.run()
     live = world.post("b")
     world.run()
     assert listener.got == first + missed + live
@@ -175,6 +177,7 @@ def test_whoever_lagged_for_too_long_hears_of_the_gap(go_on: Callable[[World, Li
     listener = lag_beyond_history(world)
     go_on(world, listener)
     world.hub.resume(listener.subscription)
+    world.run()
     assert listener.got == [1001, 1004, 1005, 1006, 1007]
     assert listener.gaps[:1] == [Gap(Channel("a"), EventId(1001), EventId(1004))]
 
@@ -187,9 +190,11 @@ def test_catching_up_stops_when_the_socket_is_full() -> None:
     world.follow(listener, "a", start=1000)
     assert listener.writes == [ids[:3]]
     world.hub.resume(listener.subscription)
+    world.run()
     assert listener.writes == [ids[:3], ids[3:6]]
     listener.taking = True
     world.hub.resume(listener.subscription)
+    world.run()
     assert listener.got == ids
 
 
@@ -206,6 +211,7 @@ def test_what_is_remembered_of_left_channels_is_bounded_but_hides_nothing() -> N
         world.follow(listener, *channels, start=world.hub.last_id())
     listener.taking = True
     world.hub.resume(listener.subscription)
+    world.run()
     assert listener.got == ids or listener.gaps
 
 
@@ -284,7 +290,7 @@ def test_what_the_store_had_lost_before_the_start_is_a_gap() -> None:
             return EventId(80)
 
     history = History(HistorySettings(size=9, ttl_s=9, max_bytes=2**20, max_channels=9))
-    hub = Hub(Refilling(), history, call_soon=lambda _: None, clock=Clock())
+    hub = Hub(Refilling(), history, call_soon=lambda _: None, call_later=lambda *_: None, clock=Clock())
     run_without_loop(hub.start())
     for start, recovered in ((5, False), (80, True), (90, True)):
         for channel in ("a", "empty"):
@@ -301,6 +307,6 @@ def test_stopping_the_hub_stops_its_broker() -> None:
             stopped.append(True)
 
     history = History(HistorySettings(size=9, ttl_s=9, max_bytes=2**20, max_channels=9))
-    hub = Hub(Stopping(), history, call_soon=lambda _: None, clock=Clock())
+    hub = Hub(Stopping(), history, call_soon=lambda _: None, call_later=lambda *_: None, clock=Clock())
     asyncio.run(hub.stop())
     assert stopped == [True]

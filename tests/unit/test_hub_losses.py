@@ -78,6 +78,7 @@ def test_one_that_lags_is_told_when_it_goes_on() -> None:
     assert listener.gaps == []
     listener.taking = True
     world.hub.resume(listener.subscription)
+    world.run()
     assert [gap.channel for gap in listener.gaps] == ["a"]
 
 

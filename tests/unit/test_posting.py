@@ -47,7 +47,13 @@ class Door:
 
     def __init__(self, peer: Peer = HERE, *, needs_key: bool = False) -> None:
         self.clock, self.callbacks, self.broker, self.notes = Clock(), Callbacks(), SlowBroker(), Notes(Clock())
-        hub = Hub(self.broker, History(HistorySettings()), call_soon=lambda function: None, clock=self.clock)
+        hub = Hub(
+            self.broker,
+            History(HistorySettings()),
+            call_soon=lambda function: None,
+            call_later=lambda *_: None,
+            clock=self.clock,
+        )
         self.places = places_for(5)
         limits = LimitSettings(max_receiver_message_bytes=1000, max_sender_message_bytes=10_000)
         self.context = context_of(hub, self.notes, ticker=self.callbacks.ticker, limits=limits, places=self.places)

@@ -13,6 +13,7 @@ from oyez.access.enforcement import Enforcement
 from oyez.access.hiding_proxies import HidingProxies
 from oyez.access.ip_addresses import parse_networks
 from oyez.access.peer import FarEnd, FindPeer, Note, Peer, Who
+from oyez.access.rations import Rations, ReplayRation
 from oyez.access.shares import Share, Shares
 from oyez.limits import LimitSettings
 
@@ -77,6 +78,7 @@ class Places:
         sessions: open ones, of every door and role.
         listeners: those of them that listen.
         bounds: how much one address may have.
+        rations: how much each address may be sent of old events.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Places:
         self.capacity = capacity
         self.bounds = derive_bounds(capacity, limits.max_connections_per_address)
         self.shares = shares
+        self.rations = Rations(shares.clock, enforcement)
         self.sessions = self.listeners = 0
         self._note = note
         self.enforcement = enforcement
@@ -209,6 +212,11 @@ class SessionPlace:
             if self.share is not None:
                 self.share.listeners += 1
         return refused
+
+    @property
+    def ration(self) -> ReplayRation | None:
+        """Return what its address may be sent of old events; None: all that there is."""
+        return self._places.rations.of(self.share)
 
     def leave_seat(self) -> None:
         """Be a listener no longer."""

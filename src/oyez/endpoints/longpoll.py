@@ -23,7 +23,7 @@ from oyez.endpoints.refusals import refuse
 from oyez.errors import ProtocolError
 from oyez.hub.history import Gap
 from oyez.hub.publication import Channel, EventId
-from oyez.hub.subscriber import Subscription
+from oyez.hub.subscriber import Ration, Subscription
 from oyez.net.http.body import until_disconnected
 from oyez.net.http.preflight import answer_preflight
 from oyez.net.http.settings import HttpSettings
@@ -100,7 +100,7 @@ class LongPollEndpoint:
             return _later(place._replace(retry_after_s=min(place.retry_after_s, _RETRY_AFTER_S)))
         response = None
         try:
-            response = await self._answer(request, query)
+            response = await self._answer(request, query, place.ration)
         finally:
             self._let_go(place, peer, is_answered=response is not None and response.status_code != _LATER)
         return response
@@ -121,8 +121,8 @@ class LongPollEndpoint:
         if self._held.deadline is not None:
             self._context.ticker.set(self, self._held.deadline)
 
-    async def _answer(self, request: Request, query: ListenQuery) -> Response | None:
-        hub, ticker, poll = self._context.hub, self._context.ticker, _Poll(notify=query.notify)
+    async def _answer(self, request: Request, query: ListenQuery, ration: Ration | None) -> Response | None:
+        hub, ticker, poll = self._context.hub, self._context.ticker, _Poll(ration, notify=query.notify)
         self._waiting.add(poll)
         ticker.set(poll, ticker.clock() + self._settings.long_poll_timeout_s)
         watch = asyncio.ensure_future(until_disconnected(request))
@@ -145,6 +145,8 @@ class LongPollEndpoint:
         if answer is None:
             return _later(_STOPS)
         body = answer.body if query.at_most is None or answer.status != 200 else self._serialize_batch(answer, query)
+        if ration is not None and answer.event is not None and answer.position <= poll.subscription.joined_at:
+            ration.spend(len(body) - len(answer.event))  # what follows the first event, which the hub has counted
         return Response(body, answer.status, _as_header(answer.gaps), media_type="application/json")
 
     def _serialize_batch(self, answer: "_PollAnswer", query: ListenQuery) -> bytes:
@@ -166,10 +168,10 @@ class _Poll:
 
     __slots__ = ("_gaps", "_notify", "answer", "subscription", "tick_slot")
 
-    def __init__(self, *, notify: bool) -> None:
+    def __init__(self, ration: Ration | None = None, *, notify: bool) -> None:
         self._notify = notify
         self.answer: asyncio.Future[_PollAnswer | None] = asyncio.get_running_loop().create_future()
-        self.subscription = Subscription(self, POLL_ANSWERS, self.write)
+        self.subscription = Subscription(self, POLL_ANSWERS, self.write, ration)
         self._gaps: Sequence[Gap] = ()
         self.tick_slot = 0
 
@@ -180,7 +182,8 @@ class _Poll:
 
     def end_by_gap(self) -> None:
         """Answer with the gaps, if that is wanted, there are any, and nothing newer is to be had."""
-        if self._notify and self._gaps and not self.answer.done():
+        waits = self.subscription.line is not None  # for its turn: what comes then is an answer too
+        if self._notify and self._gaps and not waits and not self.answer.done():
             self.end_by_position()
 
     def end_by_position(self) -> None:

@@ -211,7 +211,7 @@ class SocketIOApp:
             return
         self._role = Role.LISTENER
         encoding = SOCKETIO_FRAMES if self._engine.polling is None else SOCKETIO_PACKETS
-        subscription = Subscription(self, encoding, self._engine.write)
+        subscription = Subscription(self, encoding, self._engine.write, self._engine.place.ration)
         self._listener = ListenerSession(endpoint.hub, subscription)
         self._join()
 

@@ -118,7 +118,7 @@ class StreamListener:
         self._connection = connection
         connection.send(self._head)
         self._head = b""
-        self._subscription = Subscription(self, STREAM_RECORDS, connection.write)
+        self._subscription = Subscription(self, STREAM_RECORDS, connection.write, self._place.ration)
         start = None if query.start is None else EventId(query.start)
         self._plan_heartbeat()
         self._endpoint.context.hub.subscribe(self._subscription, [Channel(name) for name in query.channels], start)

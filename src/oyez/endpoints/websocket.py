@@ -77,7 +77,8 @@ class RawListener:
     def opened(self, connection: WebSocketConnection) -> None:
         """Subscribe to nothing yet: the first set-filter says to what."""
         self._connection = connection
-        self._listener = ListenerSession(self._endpoint.context.hub, Subscription(self, RAW_FRAMES, connection.write))
+        subscription = Subscription(self, RAW_FRAMES, connection.write, self._place.ration)
+        self._listener = ListenerSession(self._endpoint.context.hub, subscription)
         self._plan_tick(self._endpoint.settings.ping_interval_s)
 
     def receive_text(self, data: bytes) -> None:

@@ -30,20 +30,16 @@ def cut_into_chunks(publications: Sequence[Publication], encoding: Encoding, wri
     """
     if len(publications) == 1:
         return ((publications, publications[0].encoded(encoding)),)
-    parts = [publication.encoded(encoding) for publication in publications]
-    sound = [part for part in parts if part is not None]
-    if encoding.max_events is None and len(sound) == len(parts) and sum(map(len, sound)) <= write_bytes:
-        return _join(publications, sound, encoding)
-    return _cut(publications, parts, encoding, write_bytes)
+    return _cut(publications, encoding, write_bytes)
 
 
-def _cut(
-    publications: Sequence[Publication], parts: list[bytes | None], encoding: Encoding, write_bytes: int
-) -> Iterator[Chunk]:
+def _cut(publications: Sequence[Publication], encoding: Encoding, write_bytes: int) -> Iterator[Chunk]:
+    """Encode one chunk at a time: of a long run, whoever writes it may get no further than the first."""
     begin = size = 0
-    most = encoding.max_events or len(parts)
+    most = encoding.max_events or len(publications)
     collected: list[bytes] = []
-    for index, part in enumerate(parts):
+    for index, publication in enumerate(publications):
+        part = publication.encoded(encoding)
         if collected and (part is None or size + len(part) > write_bytes or len(collected) == most):
             yield from _join(publications[begin:index], collected, encoding)
             collected = []

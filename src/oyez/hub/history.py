@@ -7,13 +7,17 @@ can be served completely. Channels that history has forgotten share one floor, t
 was would grow without end, and one that is too high costs a gap too many, never one too few.
 """
 
+from bisect import bisect_right
 from collections import OrderedDict, deque
 from collections.abc import MutableSequence
 from itertools import islice
+from operator import attrgetter
 from typing import NamedTuple
 
 from oyez.hub.publication import Channel, EventId, HistoryBytes, Publication, bytes_of_name
 from oyez.hub.settings import HistorySettings
+
+_id_of = attrgetter("id")
 
 
 class Gap(NamedTuple):
@@ -150,9 +154,17 @@ class History:
         ring = self._rings.get(channel)
         if ring is None or ring.publications[-1].id <= after:
             return []
-        if ring.publications[0].id > after:
-            return list(islice(ring.publications, at_most))
-        return list(islice((publication for publication in ring.publications if publication.id > after), at_most))
+        publications = ring.publications
+        if publications[0].id > after:
+            return list(islice(publications, at_most))
+        begin = bisect_right(publications, after, key=_id_of)
+        end = len(publications) if at_most is None else min(begin + at_most, len(publications))
+        return list(map(publications.__getitem__, range(begin, end)))
+
+    def newest(self, channel: Channel, at_most: int) -> list[EventId]:
+        """Return the ids of a channel's newest events, the newest first."""
+        ring = self._rings.get(channel)
+        return [] if ring is None else [publication.id for publication in islice(reversed(ring.publications), at_most)]
 
     def gap(self, channel: Channel, after: EventId) -> Gap | None:
         """Return what may be missing for whoever has everything up to ``after``; None when nothing is.
@@ -164,9 +176,8 @@ class History:
         floor = self._floors.get(channel, self.horizon) if ring is None else ring.floor
         if floor <= after <= self.last_id:
             return None
-        kept = () if ring is None else ring.publications
-        oldest = next((publication.id for publication in kept if publication.id > floor), EventId(floor + 1))
-        return Gap(channel, after, oldest)
+        kept = self.since(channel, floor, 1)
+        return Gap(channel, after, kept[0].id if kept else EventId(floor + 1))
 
     def _open_ring(self, channel: Channel) -> _Ring:
         floor = self._floors.get(channel)

@@ -11,7 +11,7 @@ everybody goes on from history.
 import logging
 from collections.abc import Callable, Sequence
 
-from oyez.hub import chunks, fan_out
+from oyez.hub import chunks, fan_out, replay
 from oyez.hub.audience import Audience
 from oyez.hub.broker import Broker, Settle
 from oyez.hub.fan_out import FanOut
@@ -40,9 +40,11 @@ class Hub:
         broker: assigns ids and hands publications to `deliver`.
         history: what can be replayed.
         call_soon: runs a function in the next turn of the event loop.
+        call_later: runs a function after so many seconds.
         clock: seconds on a steady scale.
         audience: who listens; for tests that look into it.
         write_bytes: what one write to one listener may carry, unless a single event is longer.
+        run_events: how many events a replay reads from history at a time.
         members_per_clock_read: after how many listeners a fan-out asks whether its slice of time is used up.
         left_channels_kept: in how many channels that a listener has left its position is remembered.
     """
@@ -53,9 +55,11 @@ class Hub:
         history: History,
         *,
         call_soon: Callable[[Callable[[], None]], object],
+        call_later: Callable[[float, Callable[[], None]], object],
         clock: Callable[[], float],
         audience: Audience | None = None,
         write_bytes: int = chunks.WRITE_BYTES,
+        run_events: int = replay.RUN_EVENTS,
         members_per_clock_read: int = fan_out.MEMBERS_PER_CLOCK_READ,
         left_channels_kept: int = LEFT_CHANNELS_KEPT,
     ) -> None:
@@ -65,7 +69,16 @@ class Hub:
         self._clock = clock
         self._left_channels_kept = left_channels_kept
         self._log = SparseLog(logger, clock)
-        self._replay = Replay(history, self._audience, self._log, write_bytes)
+        self._replay = Replay(
+            history,
+            self._audience,
+            self._log,
+            write_bytes,
+            run_events,
+            call_soon=call_soon,
+            call_later=call_later,
+            clock=clock,
+        )
         self._fan_out = FanOut(
             self._audience,
             history,
@@ -157,6 +170,11 @@ class Hub:
         return self._replay.gaps
 
     @property
+    def waiting(self) -> int:
+        """How many listeners wait for their turn with what they missed."""
+        return self._replay.waiting
+
+    @property
     def history_events(self) -> int:
         """How many events can be replayed."""
         return len(self._history)
@@ -214,20 +232,22 @@ class Hub:
                 subscription.remember_left(reached, self._left_channels_kept)
             self._audience.leave(subscription)
             subscription.place(positions)
+            subscription.joined_at = self._history.last_id
             self._replay.gaps += len(gaps)
             subscription.subscriber.send_status(None if start is None else not gaps, gaps)
             if subscription.ended:
                 return  # the answer was one too many for its transport
+            for gap in gaps:
+                self._replay.pass_gap(subscription, gap)
             self._audience.join(subscription)
-            if not subscription.lagging:  # else it goes on when its socket takes bytes again
+            if not subscription.lagging:  # else it goes on when its socket takes bytes again, or its turn comes
                 self._replay.catch_up(subscription)
         except Exception:
             self._replay.cut_off(subscription)
 
     def resume(self, subscription: Subscription) -> None:
-        """Go on with a listener that lagged, now that its socket takes bytes again."""
-        if subscription.lagging and not subscription.ended:
-            self._replay.go_on(subscription)
+        """Go on with a listener that lagged, now that its socket takes bytes again: in one of the next turns."""
+        self._replay.resume(subscription)
 
     def move(self, subscription: Subscription, encoding: Encoding, write: Write) -> None:
         """Go on with a listener over another transport, in another encoding.
@@ -247,7 +267,8 @@ class Hub:
         except Exception:
             self._replay.cut_off(subscription)
         else:
-            self._replay.go_on(subscription)
+            if subscription.line is None:  # else it goes on when its turn comes
+                self._replay.go_on(subscription)
 
     def position(self, subscription: Subscription) -> EventId:
         """Return the id up to which a listener has had everything, in all of its channels."""
@@ -257,6 +278,7 @@ class Hub:
     def leave(self, subscription: Subscription) -> None:
         """Forget a listener for good; it is neither written to nor told anything any more. Harmless to repeat."""
         subscription.ended = True
+        self._replay.forget(subscription)
         self._audience.leave(subscription)
 
     def _reach_back(self, start: EventId) -> EventId:

@@ -69,7 +69,7 @@ def _before_newest(history: History, channels: Iterable[Channel]) -> EventId:
     If there are none, it is the newest id: whoever keeps it as its position can name it later.
     """
     at_most = history.settings.replay_without_start
-    ids = sorted(publication.id for channel in channels for publication in history.since(channel, EventId(0)))
+    ids = sorted(event for channel in channels for event in history.newest(channel, at_most + 1))
     if len(ids) > at_most:
         return ids[-at_most - 1]
     return EventId(ids[0] - 1) if ids else history.last_id

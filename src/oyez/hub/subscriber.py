@@ -1,8 +1,9 @@
 """What the hub asks of a listener, what it keeps about one, and groups of listeners that get the same bytes.
 
-Knows channels and positions. Must not know which protocol carries the bytes.
+Knows channels, positions, and who waits with whom. Must not know which protocol carries the bytes, nor to whom.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -39,6 +40,47 @@ class Subscriber(Protocol):
         ...
 
 
+class Ration(Protocol):
+    """How many bytes of old events one peer may be sent: one object for each peer, shared by all its subscriptions.
+
+    What was posted after a listener had come is not old, even if it lags: a peer cannot ask for it again and again.
+    """
+
+    @property
+    def delays(self) -> bool:
+        """Whether the rest waits when it is used up; False: that is counted, and nobody waits."""
+        ...
+
+    def wait_s(self) -> float:
+        """Return for how many seconds nothing more may be sent; 0: something may be, however long it is."""
+        ...
+
+    def spend(self, sent_bytes: int) -> None:
+        """Take what was sent, even if that is more than there is."""
+        ...
+
+    def count_wait(self) -> None:
+        """Count a listener whose replay has to wait."""
+        ...
+
+
+class Line:
+    """Listeners of one peer that wait for their turn; see `hub.replay_queue`.
+
+    Attributes:
+        ration: what has to have something left before one of them goes on; None: nothing.
+        key: where the line is found: whose it is, and whether it is one that waits for the ration.
+        members: in the order of their turns.
+    """
+
+    __slots__ = ("key", "members", "ration")
+
+    def __init__(self, ration: Ration | None, key: tuple[Ration | None, bool]) -> None:
+        self.ration = ration
+        self.key = key
+        self.members: OrderedDict[Subscription, None] = OrderedDict()
+
+
 class Subscription:
     """One listener's channels, and how far it was served.
 
@@ -49,6 +91,7 @@ class Subscription:
         subscriber: answers and gaps go there.
         encoding: how events are written.
         write: events go there.
+        ration: of its peer; None: it may be sent all that there is.
 
     Attributes:
         channels: its filter; empty until it is first set.
@@ -56,7 +99,10 @@ class Subscription:
         ahead: channels that were served further than that, after a change of filter.
         left: positions in channels that it has left.
         left_floor: the highest position that ``left`` has forgotten.
-        lagging: its socket is full; it resumes from history.
+        joined_at: the newest id when its filter was set. What it gets up to there is old, and rationed.
+        lagging: its socket is full, or it waits for its turn; it resumes from history.
+        line: where it waits for its turn; None: it does not.
+        rationed: its ration was used up since it lags, which is counted once.
         ended: it has left for good, or was cut off.
         group: where it gets what is new; None: it has not joined, or has left.
     """
@@ -67,24 +113,32 @@ class Subscription:
         "encoding",
         "ended",
         "group",
+        "joined_at",
         "lagging",
         "left",
         "left_floor",
+        "line",
         "position",
+        "ration",
+        "rationed",
         "subscriber",
         "write",
     )
 
-    def __init__(self, subscriber: Subscriber, encoding: Encoding, write: Write) -> None:
+    def __init__(self, subscriber: Subscriber, encoding: Encoding, write: Write, ration: Ration | None = None) -> None:
         self.subscriber = subscriber
         self.encoding = encoding
         self.write = write
+        self.ration = ration
         self.channels: frozenset[Channel] = frozenset()
         self.position = EventId(0)
         self.ahead: dict[Channel, EventId] | None = None
         self.left: dict[Channel, EventId] | None = None
         self.left_floor = EventId(0)
+        self.joined_at = EventId(0)
         self.lagging = False
+        self.rationed = False
+        self.line: Line | None = None
         self.ended = False
         self.group: Group | None = None
 
@@ -110,6 +164,13 @@ class Subscription:
         self.position = min(positions.values())
         ahead = {channel: position for channel, position in positions.items() if position > self.position}
         self.ahead = ahead or None
+
+    def skip(self, channel: Channel, up_to: EventId) -> None:
+        """Count one of its channels as served up to an id, since nothing of it is left before that one."""
+        if up_to > self.position_in(channel):
+            if self.ahead is None:
+                self.ahead = {}
+            self.ahead[channel] = up_to
 
     def remember_left(self, positions: dict[Channel, EventId], at_most: int) -> None:
         """Keep the positions in channels that are left, so that coming back repeats nothing.

@@ -91,6 +91,7 @@ class Assembly:
             self._broker,
             History(settings.history),
             call_soon=lambda function: asyncio.get_running_loop().call_soon(function),
+            call_later=lambda delay_s, function: asyncio.get_running_loop().call_later(delay_s, function),
             clock=time.monotonic,
         )
         proxies = parse_networks(settings.http.trusted_proxies)
@@ -143,6 +144,7 @@ class Assembly:
         metrics = Metrics()
         metrics.gauge("oyez_sessions", "Sessions that are open.", self.count_sessions)
         metrics.gauge("oyez_listeners", "Sessions that listen.", lambda: self.places.listeners - self.longpoll.held)
+        metrics.gauge("oyez_waiting", "Listeners that wait for their turn in history.", lambda: self.hub.waiting)
         metrics.gauge("oyez_senders", "Sessions that may post.", lambda: self.socketio.senders + self.posting.posters)
         metrics.gauge("oyez_history_events", "Events in history.", lambda: self.hub.history_events)
         metrics.gauge("oyez_history_bytes", "Estimated memory of history.", lambda: self.hub.history_bytes)
