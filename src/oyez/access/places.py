@@ -218,6 +218,12 @@ class SessionPlace:
         """Return what its address may be sent of old events; None: all that there is."""
         return self._places.rations.of(self.share)
 
+    def use_again(self, peer: Peer) -> None:
+        """Let another listener of the address have it, or the same one anew."""
+        hiding_proxies = self._places.hiding_proxies
+        if hiding_proxies.brought(peer, has_share=self.share is not None):
+            hiding_proxies.count(peer)
+
     def leave_seat(self) -> None:
         """Be a listener no longer."""
         if self._is_listener:

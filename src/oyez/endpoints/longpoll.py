@@ -95,7 +95,10 @@ class LongPollEndpoint:
             words = f"400 Bad Request: {error}" if isinstance(error, WordedError) else "400 Bad Request"
             return Response(words, 400, media_type="text/plain")
         peer = self._context.peers.of_scope(request.scope)
-        place = self._held.take(peer.key) or self._context.places.take_listener(lambda: peer, "a long poll")
+        held = self._held.take(peer.key)
+        if held is not None:
+            held.use_again(peer)
+        place = held or self._context.places.take_listener(lambda: peer, "a long poll")
         if isinstance(place, NoPlace):
             return _later(place._replace(retry_after_s=min(place.retry_after_s, _RETRY_AFTER_S)))
         response = None
