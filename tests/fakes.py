@@ -25,6 +25,7 @@ from oyez.limits import LimitSettings
 from oyez.net.callbacks import OpenSocket
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.ticker import Ticker
+from oyez.net.turns import Turns
 from oyez.net.websocket.connection import FrameReceiver
 from oyez.net.websocket.parser import FrameParser
 from oyez.setting import Rate
@@ -316,6 +317,7 @@ class Callbacks:
         self.origins = Origins()
         self.places = unlimited(self.ticker.clock)
         self.peers = Peers()
+        self.turns = Turns(self.ticker.clock)
         self.connections: set[OpenSocket] = set()
         self.notes: list[str] = []
         self.receivers: list[Messages] = []

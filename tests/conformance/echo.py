@@ -33,6 +33,7 @@ from oyez.net.http.server import HttpServer, bind_tcp
 from oyez.net.http.settings import HttpSettings
 from oyez.net.stream import StreamReceiver
 from oyez.net.ticker import Ticker
+from oyez.net.turns import Turns
 from oyez.net.websocket.connection import FrameReceiver
 from oyez.net.websocket.parser import FrameParser
 from oyez.wire import engineio, json_text, socketio
@@ -142,6 +143,7 @@ class Callbacks:
     idle: dict[IdleSocket, None] = field(default_factory=dict)
     connections: set[OpenSocket] = field(default_factory=set)
     parsers: list[FrameParser] = field(default_factory=list)
+    turns: Turns = field(default_factory=Turns)
     apps: dict[str, EngineHttp] = field(default_factory=dict)
 
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:

@@ -5,6 +5,13 @@ from collections.abc import Callable
 import pytest
 from websockets.frames import Frame, Opcode
 
+from oyez.access.capacity import Capacity
+from oyez.access.enforcement import Enforcement
+from oyez.access.peer import Who
+from oyez.access.places import Places, SessionPlace
+from oyez.access.shares import Shares
+from oyez.limits import LimitSettings
+from oyez.net.turns import Reader, Turns
 from oyez.net.websocket.connection import WebSocketConnection
 from tests.fakes import Callbacks, Clock, Loop, Messages, Socket
 
@@ -138,21 +145,32 @@ class Slow(Messages):
         self._clock.now += self._message_s
 
 
+class TurnsByHand(Turns):
+    """Turns that the test gives to those who wait for one."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self.readers: list[Reader] = []
+
+    def add(self, reader: Reader, payer: object) -> None:
+        self.readers.append(reader)
+
+
 @pytest.mark.parametrize(("message_s", "last_slice"), [(0.001, range(1, 6)), (0.0, range(300, 700))])
 def test_slices_are_as_long_as_their_time(
-    monkeypatch: pytest.MonkeyPatch, callbacks: Callbacks, message_s: float, last_slice: range
+    connect: Callable[[], Peer], callbacks: Callbacks, message_s: float, last_slice: range
 ) -> None:
-    loop = Loop(monkeypatch.setattr)
-    peer = Peer(callbacks)
     clock = callbacks.ticker.clock
     assert isinstance(clock, Clock)
+    callbacks.turns = turns = TurnsByHand(clock)
+    peer = connect()
     slow = Slow(clock, message_s)
     peer.connection.hand_over(slow)
     peer.send(frame(b"x" * 100) * 2000)
     sizes = []
-    while loop.ready:
+    while turns.readers:
         before = len(slow.got)
-        loop.ready.pop(0)()
+        turns.readers.pop().read_on()
         sizes.append(len(slow.got) - before)
     assert len(slow.got) == 2000
     assert sizes[-2] in last_slice  # the last one is what was left
@@ -233,3 +251,108 @@ def test_a_receiver_that_fails_at_the_beginning_costs_its_own_connection_alone(
     connection.open(b"HTTP/1.1 101 \r\n\r\n", Failing(1000))
     assert socket.aborted
     assert "a connection is closed after an error of ours" in caplog.text
+
+
+class Site:
+    """Connections of one address, whose sessions may ask 5 times at once, and once a second from then on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.loop = Loop(monkeypatch.setattr)
+        self.callbacks = Callbacks(max_message_bytes=1000)
+        limits = LimitSettings(commands_per_second_per_connection="1 burst 5.5")
+        self.shares = Shares(limits, (), self.callbacks.ticker.clock)
+
+        def note(reason: str, detail: str, who: Who | None = None, /) -> None:
+            self.callbacks.note(reason, detail)
+
+        self.places = Places(
+            Capacity(99, 99, 99), limits, self.shares, note, enforcement=Enforcement(limits, note, note)
+        )
+
+    def connect(self) -> Peer:
+        peer = Peer(self.callbacks)
+        peer.connection.place = SessionPlace(self.places, self.shares.of_host("192.0.2.1"))
+        return peer
+
+    def wait(self, seconds: float) -> None:
+        clock = self.callbacks.ticker.clock
+        assert isinstance(clock, Clock)
+        clock.now += seconds
+
+
+PIECES = {
+    "text": frame(b"x"),
+    "binary": frame(b"x", Opcode.BINARY),
+    "empty": frame(b""),
+    "fragments": frame(b"x", fin=False) + frame(b"", Opcode.CONT),
+    "ping": frame(b"", Opcode.PING),
+}
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Site:
+    return Site(monkeypatch)
+
+
+@pytest.mark.parametrize("kind", PIECES)
+def test_who_asks_for_too_much_is_not_read_for_a_while(site: Site, kind: str) -> None:
+    peer = site.connect()
+    peer.send(PIECES[kind] * 400)
+    site.loop.run()
+    assert peer.connection.held
+    assert not peer.socket.reading
+    done = len(peer.messages.got) + len(peer.socket.written) // 2
+    assert done == 6 or (kind != "text" and kind != "empty" and done < 100)
+    assert site.callbacks.notes == ["connection-commands"]
+
+
+def test_what_was_left_is_read_once_it_is_paid_for(site: Site) -> None:
+    peer, last = site.connect(), frame(b"10")
+    peer.send(b"".join(frame(b"%d" % number) for number in range(9)) + frame(b"", Opcode.PING) + last[:3])
+    heard = [len(peer.messages.got)]
+    for _ in range(9):
+        site.wait(1.1)
+        peer.connection.tick(0)
+        site.loop.run()
+        heard.append(len(peer.messages.got))
+    assert heard[:5] == [6, 7, 8, 9, 9]
+    assert peer.messages.got == [str(number) for number in range(9)]
+    assert peer.socket.written == b"\x8a\0"
+    assert peer.socket.reading
+    peer.send(last[3:])
+    assert peer.messages.got[-1] == "10"
+
+
+def test_a_poster_is_never_held(site: Site) -> None:
+    peer = site.connect()
+    assert peer.connection.place is not None
+    peer.connection.place.become_poster()
+    peer.send(frame(b"x") * 100)
+    assert len(peer.messages.got) == 100
+    assert not peer.connection.held
+
+
+def test_who_is_held_is_closed_like_everybody(site: Site) -> None:
+    peer = site.connect()
+    peer.send(frame(b"x") * 20)
+    peer.connection.close(1012)
+    assert peer.socket.written[:4] == b"\x88\x02\x03\xf4"
+    assert not peer.connection.held
+    site.loop.run()
+    assert len(peer.messages.got) == 6
+
+
+def test_a_second_connection_waits_for_the_slice_of_its_address(site: Site) -> None:
+    clock = site.callbacks.ticker.clock
+    assert isinstance(clock, Clock)
+    one, other, stranger = site.connect(), site.connect(), Peer(site.callbacks)
+    one.connection.hand_over(Slow(clock, 0.005))
+    one.send(frame(b"x"))
+    other.send(frame(b"y"))
+    assert other.messages.got == []
+    assert not other.socket.reading
+    stranger.send(frame(b"z"))
+    assert stranger.messages.got == ["z"]
+    site.loop.run()
+    assert other.messages.got == ["y"]
+    assert other.socket.reading

@@ -15,6 +15,7 @@ from oyez.access.ip_addresses import parse_networks
 from oyez.access.peer import FarEnd, FindPeer, Note, Peer, Who
 from oyez.access.rations import Rations, ReplayRation
 from oyez.access.shares import Share, Shares
+from oyez.access.work import Work
 from oyez.limits import LimitSettings
 
 AT_CAPACITY = "at-capacity"
@@ -79,6 +80,7 @@ class Places:
         listeners: those of them that listen.
         bounds: how much one address may have.
         rations: how much each address may be sent of old events.
+        work: what is asked for, by sessions and by addresses.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Places:
         self.bounds = derive_bounds(capacity, limits.max_connections_per_address)
         self.shares = shares
         self.rations = Rations(shares.clock, enforcement)
+        self.work = Work(shares.rates, enforcement, shares.clock)
         self.sessions = self.listeners = 0
         self._note = note
         self.enforcement = enforcement
@@ -185,9 +188,13 @@ class SessionPlace:
 
     Attributes:
         share: what counts for its address; None: nothing is shared out there, or the right key was shown.
+        is_poster: the right key was shown.
+        paid_until: the time when all that the session asked for will be paid for (`Worker`).
     """
 
-    __slots__ = ("_address", "_is_hidden", "_is_listener", "_is_open", "_places", "share")
+    __slots__ = (
+        "_address", "_is_hidden", "_is_listener", "_is_open", "_places", "is_poster", "paid_until", "share",
+    )  # fmt: skip
 
     def __init__(self, places: Places, share: Share | None, *, is_hidden: bool = False) -> None:
         self._places = places
@@ -195,9 +202,24 @@ class SessionPlace:
         self._address = self.share = share
         self._is_listener = False
         self._is_open = True
+        self.is_poster = False
+        self.paid_until = 0.0
         places.sessions += 1
         if share is not None:
             share.sessions += 1
+
+    def charge(self, cost: float) -> float:
+        """Count what was done for the session; return for how many seconds nothing more is to be done for it.
+
+        Args:
+            cost: as `access.work` weighs it.
+        """
+        return 0.0 if self.is_poster else self._places.work.charge(self, cost)
+
+    def add_work(self, cost: float) -> None:
+        """Count something more that was done for the session, beside what it is charged for in a moment."""
+        if not self.is_poster:
+            self._places.work.add(self, cost)
 
     def take_seat(self, find_peer: FindPeer) -> NoPlace | None:
         """Become a listener, if there is room for one more: None; else the reason."""
@@ -235,6 +257,7 @@ class SessionPlace:
     def become_poster(self) -> None:
         """Count for no address any more, since the right key was shown."""
         self.leave_seat()
+        self.is_poster = True
         if self.share is not None:
             self.share.sessions -= 1
             self.share.remember_poster(self._places.shares.clock())
@@ -242,6 +265,7 @@ class SessionPlace:
 
     def stop_posting(self) -> None:
         """Count again, as one who has not shown the key."""
+        self.is_poster = False
         if self._is_open and self.share is None and self._address is not None:
             self.share = self._address
             self.share.sessions += 1
@@ -261,7 +285,7 @@ class SessionPlace:
 def unlimited(clock: Callable[[], float]) -> Places:
     """Make places for a server whose sessions nobody counts, such as one of the protocol alone."""
     everything = Capacity(2**31, 2**31, 2**31)
-    limits = LimitSettings()
+    limits = LimitSettings(commands_per_second_per_connection=str(2**53 - 1))
     enforcement = Enforcement(limits, _note_nothing, _note_nothing)
     shares = Shares(limits, parse_networks(("0.0.0.0/0", "::/0")), clock)
     return Places(everything, limits, shares, _note_nothing, enforcement=enforcement)

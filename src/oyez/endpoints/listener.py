@@ -5,6 +5,7 @@ Knows commands and the hub. Must not know how a dialect writes its answers.
 
 from collections.abc import Sequence
 
+from oyez.access.work import weigh_filter
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId
 from oyez.hub.subscriber import Subscription
@@ -31,9 +32,15 @@ class ListenerSession:
         start = commands.parse_start(argument)
         self._start = None if start is None else EventId(start)
 
-    def set_filter(self, channels: Sequence[str]) -> None:
-        """Carry out set-filter: the hub answers at once, through the subscription, with status, gaps and replay."""
+    def set_filter(self, channels: Sequence[str]) -> float:
+        """Carry out set-filter: the hub answers at once, through the subscription, with status, gaps and replay.
+
+        Returns:
+            What that weighs, beside the message that asked for it.
+        """
+        before = self._hub.deliveries
         self._hub.subscribe(self.subscription, [Channel(name) for name in channels], self._start)
+        return weigh_filter(len(channels), self._hub.deliveries - before)
 
     def end(self) -> None:
         """Unsubscribe, as the connection has ended; harmless to repeat."""

@@ -105,6 +105,7 @@ class RawPoster:
     def opened(self, connection: WebSocketConnection) -> None:
         """Wait for commands, and for the key for a while, if it is needed."""
         self._connection = connection
+        connection.place = self._place
         self._plan_end()
 
     def receive_text(self, data: bytes) -> None:

@@ -300,7 +300,7 @@ class SocketIOApp:
             if isinstance(channels, CommandError):
                 self._refuse(channels)
             else:
-                self._listener.set_filter(channels)
+                self._engine.place.add_work(self._listener.set_filter(channels))
 
     def _emit_last_id(self, packet: Packet) -> None:
         self._emit("last-response", commands.success_with_id(self._endpoint.hub.last_id()))

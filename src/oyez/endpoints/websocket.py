@@ -77,6 +77,7 @@ class RawListener:
     def opened(self, connection: WebSocketConnection) -> None:
         """Subscribe to nothing yet: the first set-filter says to what."""
         self._connection = connection
+        connection.place = self._place
         subscription = Subscription(self, RAW_FRAMES, connection.write, self._place.ration)
         self._listener = ListenerSession(self._endpoint.context.hub, subscription)
         self._plan_tick(self._endpoint.settings.ping_interval_s)
@@ -156,7 +157,7 @@ class RawListener:
         elif self._listener is not None:
             self._notify = raw_commands.wants_notices(command)
             self._wants_position = raw_commands.wants_position(command)
-            self._listener.set_filter(channels)
+            self._place.add_work(self._listener.set_filter(channels))
 
     def _refuse(self, error: CommandError) -> None:
         self._endpoint.context.note("refused-command", error.code, self._name())
@@ -176,7 +177,7 @@ class RawListener:
         connection, settings = self._connection, self._endpoint.settings
         if connection is None:
             return
-        if self._pinged and not connection.heard:
+        if self._pinged and not (connection.heard or connection.held):
             self._endpoint.context.note("ping-timeout", "no pong in time", self._name())
             connection.close()
         elif self._pinged:

@@ -10,6 +10,7 @@ from typing import Protocol
 from oyez.access.peer import Who
 from oyez.limits import LimitSettings
 from oyez.net.ticker import Ticker
+from oyez.net.turns import Turns
 from oyez.net.websocket.parser import FrameParser
 
 
@@ -47,6 +48,11 @@ class SocketCallbacks(Protocol):
     @property
     def ticker(self) -> Ticker:
         """The clock, and the deadlines of all sockets."""
+        ...
+
+    @property
+    def turns(self) -> Turns:
+        """Who may read now, and who waits for a turn of the loop."""
         ...
 
     @property

@@ -4,9 +4,11 @@ Knows a transport, how full it is, and who uses it. Must not know what is spoken
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
+import sys
 from typing import cast
 
 from oyez.access.peer import FarEnd, Noted, peer_at
@@ -17,6 +19,12 @@ logger = logging.getLogger(__name__)
 
 # Answers that wait for a peer that reads nothing. Above that, nothing more is read from it, so it cannot ask for more.
 _UNSENT_ANSWERS_BYTES = 64 * 1024
+
+# socket(7), since Linux 5.14: a size that was set counts no more, and the buffer grows and shrinks by itself again.
+_SO_BUF_LOCK = 72
+
+# What a buffer is set to where that is not known; the system may take less.
+_LARGE_BUFFER_BYTES = 4 * 1024 * 1024
 
 
 class SocketConnection(asyncio.Protocol):
@@ -189,6 +197,27 @@ class SocketConnection(asyncio.Protocol):
         """End now, whatever is unsent."""
         self.closing = True
         self._transport.abort()
+
+
+def bound_receive_buffer(transport: asyncio.BaseTransport, size: int) -> None:
+    """Bound what the system holds of what the other end sent.
+
+    It is done once a connection is there: before, it would bound the scale of TCP's window for good (RFC 7323 §2.2),
+    and with it how fast a poster far away can send.
+
+    Args:
+        transport: a socket's.
+        size: in bytes; the system takes twice as much, for its own accounts. 0: as much as it sees fit.
+    """
+    own = transport.get_extra_info("socket")
+    if own is not None:
+        with contextlib.suppress(OSError):
+            if size:
+                own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+            elif sys.platform == "linux":
+                own.setsockopt(socket.SOL_SOCKET, _SO_BUF_LOCK, 0)
+            else:
+                own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _LARGE_BUFFER_BYTES)
 
 
 def far_end_of(transport: asyncio.BaseTransport) -> FarEnd | None:

@@ -16,6 +16,7 @@ from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.settings import HttpSettings
 from oyez.net.stream import StreamReceiver
 from oyez.net.ticker import Ticker
+from oyez.net.turns import Turns
 from oyez.net.websocket.connection import FrameReceiver
 from oyez.net.websocket.parser import FrameParser
 from oyez.notes import Notes
@@ -31,7 +32,7 @@ _NOT_HERE = Refusal(404, "Not Found", b'{"code":"not-found","message":"No WebSoc
 
 @dataclass(slots=True)
 class Routes:
-    """The routes of one address. Those of several may share ``parsers``, ``connections`` and ``idle``.
+    """The routes of one address. Those of several may share ``turns``, ``parsers``, ``connections`` and ``idle``.
 
     Attributes:
         ticker: the clock of all sockets.
@@ -42,6 +43,7 @@ class Routes:
         places: room for sockets, and what each address may have.
         origins: whose pages may read answers.
         peers: how clients are told apart.
+        turns: of the loop, shared over addresses.
         parsers: frame parsers that no connection needs just now.
         connections: sockets that are no longer HTTP's.
         idle: sockets without a whole request, the one that has said nothing for longest first.
@@ -59,6 +61,7 @@ class Routes:
     places: Places
     origins: Origins = field(default_factory=Origins)
     peers: Peers = field(default_factory=Peers)
+    turns: Turns = field(default_factory=Turns)
     parsers: list[FrameParser] = field(default_factory=list)
     connections: set[OpenSocket] = field(default_factory=set)
     idle: dict[IdleSocket, None] = field(default_factory=dict)

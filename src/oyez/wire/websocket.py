@@ -35,6 +35,12 @@ def binary_frame(payload: bytes) -> bytes:
     return _frame(_BINARY, payload)
 
 
+def size_on_wire(message: bytes) -> int:
+    """Return how many bytes a message took that `take_text_frames` has taken: head, mask and payload."""
+    size = len(message)
+    return size + (6 if size < 126 else 8)
+
+
 def take_text_frames(data: bytes, max_size: int) -> tuple[list[bytes], int, bool]:
     """Take the whole, unfragmented text frames that ``data`` begins with.
 

@@ -36,6 +36,7 @@ class PollingTransport:
         unread: the memory of what waits, in bytes.
         charged: that part of it which nobody else waits for.
         answers: those of ``unread`` that were sent by `send`.
+        held: a POST waits, since the session has asked for too much.
     """
 
     __slots__ = (
@@ -48,6 +49,7 @@ class PollingTransport:
         "answered",
         "answers",
         "charged",
+        "held",
         "max_packets",
         "posting",
         "received",
@@ -61,6 +63,7 @@ class PollingTransport:
         self.answered = self.received = ""
         self.posting = False
         self.unread = self.charged = self.answers = 0
+        self.held = False
         self._full = False
         self._waiter: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None

@@ -3,8 +3,10 @@
 Knows a session that polls. Must not know HTTP, nor what a packet means.
 """
 
+import asyncio
 import logging
 
+from oyez.access.work import weigh_bytes
 from oyez.errors import ProtocolError
 from oyez.net.engineio.polling import PollingTransport
 from oyez.net.engineio.session import EngineSession
@@ -16,8 +18,8 @@ logger = logging.getLogger(__name__)
 async def carry_out(session: EngineSession, polling: PollingTransport, body: bytes) -> None:
     """Let the packets of a POST have their effect; a bad one ends the session, and those before it have had theirs.
 
-    While too much waits for a GET, the rest of them waits for it too. So a client can ask for as much as it likes, but
-    cannot leave it unread.
+    While too much waits for a GET, or was asked for, the rest of them waits too. So a client can ask for as much as it
+    likes, but cannot leave it unread, nor have it all at once.
 
     Args:
         session: which got the POST, open.
@@ -35,6 +37,7 @@ async def carry_out(session: EngineSession, polling: PollingTransport, body: byt
                 session.receive_binary(packet.data)
             else:
                 session.receive_text(packet.data)
+            await _wait_until_paid(session, polling, weigh_bytes(len(packet.data)))
     except ProtocolError as error:
         session.refuse(str(error))
     except Exception:  # the packets after it are lost; on a WebSocket the connection ends
@@ -42,6 +45,17 @@ async def carry_out(session: EngineSession, polling: PollingTransport, body: byt
         session.close(engineio.NOOP)
     finally:
         polling.posting = False
+
+
+async def _wait_until_paid(session: EngineSession, polling: PollingTransport, cost: float) -> None:
+    """Charge the session for a packet, and wait if it has asked for too much."""
+    wait_s = session.place.charge(cost)
+    if wait_s > 0:
+        polling.held = True
+        try:
+            await asyncio.sleep(wait_s)
+        finally:
+            polling.held = False
 
 
 def _has_to_wait(session: EngineSession, polling: PollingTransport) -> bool:

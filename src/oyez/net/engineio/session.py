@@ -198,6 +198,7 @@ class EngineSession:
     def opened(self, connection: WebSocketConnection) -> None:
         """Send the handshake's packet; a session that is on a WebSocket has nothing to upgrade to."""
         self._connection = connection
+        connection.place = self.place
         connection.send(text_frame(self.open_packet([])))
 
     def receive_text(self, data: bytes) -> None:
@@ -325,6 +326,9 @@ class EngineSession:
         if self._alarm_at is not None and now >= self._alarm_at:
             self._alarm_at = None
             self._app.alarm()
+        carrier = self._connection or self.polling
+        if carrier is not None and carrier.held and self._machine.awaits_pong:
+            self._machine.restart_heartbeat(now)  # the pong may lie unread behind what it asked for
         if self.is_open:
             is_poll_overdue = self._machine.is_poll_overdue(now)
             action = self._machine.tick(now)

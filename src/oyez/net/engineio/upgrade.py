@@ -11,6 +11,7 @@ server, to pending polls                 "6"        from now on all goes over th
 
 from typing import Protocol
 
+from oyez.access.places import SessionPlace
 from oyez.net.ticker import Ticker
 from oyez.net.websocket.connection import WebSocketConnection
 from oyez.wire import engineio
@@ -27,6 +28,11 @@ _EVENTS = {engineio.PROBE_PING: SessionEvent.PROBE, engineio.UPGRADE: SessionEve
 
 class UpgradableSession(Protocol):
     """What the attempt asks of the session that the WebSocket wants to carry."""
+
+    @property
+    def place(self) -> SessionPlace:
+        """Who is charged for what comes."""
+        ...
 
     def step_upgrade(self, event: SessionEvent) -> Action:
         """Let what happened to the candidate have its effect on the session; return what is to be done to it."""
@@ -63,6 +69,7 @@ class UpgradeAttempt:
     def opened(self, connection: WebSocketConnection) -> None:
         """Wait for the probe, until the deadline."""
         self._connection = connection
+        connection.place = self._session.place
         self._ticker.set(self, self._deadline)
 
     def receive_text(self, data: bytes) -> None:

@@ -12,20 +12,16 @@ import asyncio
 import logging
 from typing import Protocol
 
+from oyez.access.work import weigh_bytes
 from oyez.net.callbacks import Receiver, SocketCallbacks
-from oyez.net.socket import SocketConnection
+from oyez.net.paced_socket import PacedSocket
 from oyez.net.websocket.parser import FrameParser, WholeMessage
-from oyez.wire.websocket import take_text_frames
+from oyez.wire.websocket import size_on_wire, take_text_frames
 
 logger = logging.getLogger(__name__)
 
-# A peer that sends a flood gets a slice of it handled in one turn of the loop. How long that takes depends on what is
-# in it: a thousand tiny frames, or a part of one long post. So it is measured, and the next slice is shorter or longer.
-# Between twenty flooding peers, others' posts waited 450 ms without this.
-_FIRST_SLICE_BYTES = 8 * 1024
-_LEAST_SLICE_BYTES = 512
-_MOST_SLICE_BYTES = 64 * 1024
-_SLICE_S = 0.002
+# What the parser is fed at once, where frames are weighed: of the smallest ones it holds eighty.
+_WEIGHED_BYTES = 512
 
 # The longest text frame that goes the short way. RFC 6455 §5.2 writes longer lengths in eight bytes; such frames come
 # in many segments, which the short way would have to put together anew each time.
@@ -72,83 +68,19 @@ class FrameReceiver(Receiver, Protocol):
         ...
 
 
-class WebSocketConnection(SocketConnection):
-    """A socket after its upgrade.
+class WebSocketConnection(PacedSocket):
+    """A socket after its upgrade."""
 
-    Attributes:
-        heard: the peer has sent bytes, or taken those that it was late with. Whoever waits for a sign of life sets it
-            to False first.
-    """
-
-    __slots__ = (
-        "_loop",
-        "_parser",
-        "_slice_bytes",
-        "_tail",
-        "_unread",
-        "heard",
-        "tick_slot",
-    )
+    __slots__ = ("_parser", "_tail")
 
     _receiver: FrameReceiver | None
 
     def __init__(self, callbacks: SocketCallbacks) -> None:
         super().__init__(callbacks)
-        self._loop = asyncio.get_running_loop()
         self._parser: FrameParser | None = None  # while a message is unfinished, and once the end has begun
-        self._unread = b""  # what a flood has left for the next turns
         self._tail = b""  # the beginning of a frame, kept on the short way
-        self._slice_bytes = _FIRST_SLICE_BYTES
-        self.heard = False
-        self.tick_slot = 0
 
     # The socket's side
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the deadline and what is unread, then as every socket does."""
-        self._callbacks.ticker.clear(self)
-        self._unread = b""
-        super().connection_lost(exc)
-
-    def resume_writing(self) -> None:
-        """The peer has taken all that was written."""
-        self.heard = True
-        super().resume_writing()
-
-    def _resume_reading(self) -> None:
-        self._loop.call_soon(self._read_on)
-
-    def data_received(self, data: bytes) -> None:
-        """Take what came: feed it, collect the answers to it, and send them in one write."""
-        self.heard = True
-        if len(data) > self._slice_bytes:
-            self._unread = data[self._slice_bytes :]
-            data = data[: self._slice_bytes]
-            self._transport.pause_reading()
-            self._loop.call_soon(self._read_on)
-        self.cork()
-        try:
-            self._feed(data)
-        except Exception:
-            logger.exception("a connection is closed after an error of ours")
-            self.abort()
-        finally:
-            self.uncork()
-
-    def _read_on(self) -> None:
-        """Go on with a large read, one slice a turn."""
-        if self._transport.is_closing() or self._reading_paused:
-            return
-        data, self._unread = self._unread, b""
-        self._transport.resume_reading()
-        clock = self._callbacks.ticker.clock
-        began = clock()
-        self.data_received(data)
-        spent_s = clock() - began
-        if spent_s > _SLICE_S:
-            self._slice_bytes = max(self._slice_bytes // 2, _LEAST_SLICE_BYTES)
-        elif spent_s < _SLICE_S / 4:
-            self._slice_bytes = min(self._slice_bytes * 2, _MOST_SLICE_BYTES)
 
     def _feed(self, data: bytes) -> None:
         receiver = self._receiver
@@ -157,17 +89,37 @@ class WebSocketConnection(SocketConnection):
                 data, self._tail = self._tail + data, b""
             data = self._take_short_cut(receiver, data)
         if data and (self._parser is not None or not self.closing):
-            self._feed_parser(data)
+            if self._is_weighed and not self.closing:
+                self._feed_parser_in_pieces(data)
+            else:
+                self._feed_parser(data)
+
+    def _feed_parser_in_pieces(self, data: bytes) -> None:
+        """Feed the parser, until its frames weigh too much."""
+        for begin in range(0, len(data), _WEIGHED_BYTES):
+            if self.held:
+                self._put_back(data[begin:])
+                return
+            self._feed_parser(data[begin : begin + _WEIGHED_BYTES])
 
     def _take_short_cut(self, receiver: FrameReceiver, data: bytes) -> bytes:
         """Pass on the plain text frames that the data begins with; return what the parser has to see."""
         messages, taken, more_to_come = take_text_frames(data, min(receiver.max_message_bytes, _SHORT_CUT_BYTES))
+        is_weighed, position = self._is_weighed, 0
+        if is_weighed and more_to_come and not messages:
+            self._charge(weigh_bytes(len(data)))  # for the look at it
         for message in messages:
             if not (message.isascii() or _is_utf8(message)):
                 self._fail_not_utf8(self._borrow_parser())
             if self.closing or self._receiver is None:
                 return b""
             self._receiver.receive_text(message)
+            if is_weighed:
+                position += size_on_wire(message)
+                self._charge(weigh_bytes(len(message)))
+                if self.held:
+                    self._put_back(data[position:])
+                    return b""
         rest = data[taken:]
         if more_to_come and len(rest) <= _TAIL_BYTES:
             self._tail = rest
@@ -179,6 +131,8 @@ class WebSocketConnection(SocketConnection):
         parser = self._borrow_parser()
         for message in parser.feed(data):
             self._take_message(parser, message)
+        if self._is_weighed:
+            self._charge(weigh_bytes(len(data), max(parser.frames, 1)))
         receiver = self._receiver
         if receiver is not None and not self.closing and parser.is_longer_than(receiver.max_message_bytes):
             self._fail_too_big(parser)
@@ -186,7 +140,7 @@ class WebSocketConnection(SocketConnection):
         if parser.is_closed:
             # RFC 6455 §7.1.1: the server closes first, and there are clients that wait for it. In the next turn: the
             # close frame, which may be corked still, has to go first.
-            self._loop.call_soon(self._transport.close)
+            asyncio.get_running_loop().call_soon(self._transport.close)
         if parser.is_between_messages:
             self._parser = None
             if len(self._callbacks.parsers) < _PARSERS_KEPT:
@@ -300,8 +254,9 @@ class WebSocketConnection(SocketConnection):
         if self.blocked:
             self._transport.abort()
             return
-        self._loop.call_soon(self._half_close)
+        asyncio.get_running_loop().call_soon(self._half_close)
         self._callbacks.ticker.set(self, self._callbacks.ticker.clock() + _CLOSING_TIMEOUT_S)
+        self._let_go()  # else nobody would see the peer close
 
     def _half_close(self) -> None:
         if not self._transport.is_closing() and self._transport.can_write_eof():
@@ -310,8 +265,11 @@ class WebSocketConnection(SocketConnection):
                 self._parser.fall_silent()
 
     def tick(self, now: float) -> None:
-        """The peer did not close its side in time."""
-        self._transport.abort()
+        """The peer may go on, or did not close its side in time."""
+        if self.closing:
+            self._transport.abort()
+        else:
+            super().tick(now)
 
 
 def _is_utf8(data: bytes) -> bool:

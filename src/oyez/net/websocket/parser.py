@@ -30,10 +30,14 @@ class FrameParser:
 
     Args:
         max_message_bytes: longest message that any peer may send; the library closes with 1009 above it.
+
+    Attributes:
+        frames: how many the last `feed` has completed, control frames and fragments too.
     """
 
     __slots__ = (
         "_discards", "_fragments", "_is_silent", "_is_text", "_protocol", "_unfinished", "_unparsed_bytes",
+        "frames",
     )  # fmt: skip
 
     def __init__(self, max_message_bytes: int) -> None:
@@ -46,14 +50,17 @@ class FrameParser:
         self._unparsed_bytes = 0  # what is here of a frame that is not whole
         self._discards = False
         self._is_silent = False
+        self.frames = 0
 
     def feed(self, data: bytes) -> list[WholeMessage]:
         """Parse what came; return the messages that are whole now. Control frames are answered, see `take_output`."""
         messages = []
+        self.frames = 0
         self._unparsed_bytes += len(data)
         self._protocol.receive_data(data)
         for event in self._protocol.events_received():
             if isinstance(event, Frame):
+                self.frames += 1
                 self._unparsed_bytes -= _size_on_wire(event)
                 message = None if self._discards else self._take_frame(event)
                 if message is not None:

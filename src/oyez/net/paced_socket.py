@@ -1,0 +1,170 @@
+"""A socket whose peer may ask for things, again and again: how much of what came is handled now, and what waits.
+
+Knows turns of the loop, and what a session is charged for. Must not know what is spoken.
+
+Two things make what came wait, and while it waits nothing more is read, so that the rest of a flood stays on its own
+side of the network. The loop's turn is over for this address (`Turns`): then it goes on with one of the next turns. Or
+the session has asked for more than it may (`access.work`): then it is held until that is paid for, in the midst of what
+has come.
+"""
+
+import logging
+from abc import abstractmethod
+
+from oyez.access.places import SessionPlace
+from oyez.net.callbacks import SocketCallbacks
+from oyez.net.socket import SocketConnection, bound_receive_buffer
+from oyez.net.turns import SLICE_S
+
+logger = logging.getLogger(__name__)
+
+# Of what a peer sends, so much is handled before somebody else may have a turn. How long that takes depends on what is
+# in it: a thousand tiny frames, or a part of one long post. So it is measured, and the next one is shorter or longer.
+_FIRST_SLICE_BYTES = 8 * 1024
+_LEAST_SLICE_BYTES = 512
+_MOST_SLICE_BYTES = 64 * 1024
+
+# What the system may hold of what a peer sends that is not read for a while, unless it is a poster. Left to itself,
+# Linux lets it grow to megabytes. Set at the first pause, since it would cost each connect a twentieth of its time.
+_RECEIVE_BUFFER_BYTES = 16 * 1024
+
+
+class PacedSocket(SocketConnection):
+    """A socket that is read in slices, and not at all while its session has to wait.
+
+    Attributes:
+        heard: the peer has sent bytes, or taken those that it was late with. Whoever waits for a sign of life sets it
+            to False first.
+        place: of the session that speaks here, which is charged for all that comes; None: nobody's.
+        held: the session has asked for too much, and is not read until that is paid for; what the peer said meanwhile,
+            a pong too, is unread.
+    """
+
+    __slots__ = ("_is_narrow", "_slice_bytes", "_unread", "_waits", "heard", "held", "place", "tick_slot")
+
+    def __init__(self, callbacks: SocketCallbacks) -> None:
+        super().__init__(callbacks)
+        self._unread = b""  # what is left for later
+        self._waits = False  # for its turn
+        self._slice_bytes = _FIRST_SLICE_BYTES
+        self._is_narrow = False  # the system holds little of what comes
+        self.heard = False
+        self.held = False
+        self.place: SessionPlace | None = None
+        self.tick_slot = 0
+
+    @abstractmethod
+    def _feed(self, data: bytes) -> None:
+        """Handle what came, and charge the session for it; what comes behind what it is held for is put back."""
+
+    # What the event loop calls
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the deadline and what is unread, then as every socket does."""
+        self._callbacks.ticker.clear(self)
+        self._unread = b""
+        super().connection_lost(exc)
+
+    def resume_writing(self) -> None:
+        """The peer has taken all that was written."""
+        self.heard = True
+        super().resume_writing()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came: feed it, collect the answers to it, and send them in one write."""
+        self.heard = True
+        turns, payer = self._callbacks.turns, self._payer
+        began = None if self._unread or self.held else turns.begin(payer)
+        if began is None:
+            self._unread += data
+        else:
+            self._handle(data)
+            turns.end(payer, began)
+        if self._unread:
+            self._pause()
+            self._resume_reading()
+
+    def read_on(self) -> None:
+        """Go on with what is unread: it is this socket's turn."""
+        self._waits = False
+        if self.held or self._reading_paused or self._transport.is_closing():
+            return
+        data, self._unread = self._unread, b""
+        clock = self._callbacks.turns.clock
+        began = clock()
+        self._handle(data)
+        spent_s = clock() - began
+        if spent_s > SLICE_S:
+            self._slice_bytes = max(self._slice_bytes // 2, _LEAST_SLICE_BYTES)
+        elif spent_s < SLICE_S / 4:
+            self._slice_bytes = min(self._slice_bytes * 2, _MOST_SLICE_BYTES)
+        self._resume_reading()
+
+    def tick(self, now: float) -> None:
+        """The session has paid: go on."""
+        self.held = False
+        self._resume_reading()
+
+    # What may come now
+
+    @property
+    def _payer(self) -> object:
+        """Whose slice of a turn is used up here."""
+        return self if self.place is None or self.place.share is None else self.place.share
+
+    @property
+    def _is_weighed(self) -> bool:
+        """Whether the session is charged at all: posters are not."""
+        return self.place is not None and not self.place.is_poster
+
+    def _handle(self, data: bytes) -> None:
+        """Handle a slice of what came; what is left is unread."""
+        if len(data) > self._slice_bytes:
+            self._unread = data[self._slice_bytes :]
+            data = data[: self._slice_bytes]
+        self.cork()
+        try:
+            self._feed(data)
+        except Exception:
+            logger.exception("a connection is closed after an error of ours")
+            self.abort()
+        finally:
+            self.uncork()
+
+    def _charge(self, cost: float) -> None:
+        """Count what was done for the peer, and hold it if that is too much; ``cost`` is as `access.work` weighs it."""
+        if self.place is None or self.closing:
+            return
+        wait_s = self.place.charge(cost)
+        if wait_s > 0 and not self.held:
+            self.held = True
+            self._slice_bytes = _LEAST_SLICE_BYTES  # not more than may be asked for is looked at then
+            self._pause()
+            self._callbacks.ticker.set(self, self._callbacks.ticker.clock() + wait_s)
+
+    def _put_back(self, data: bytes) -> None:
+        """Leave for later what came behind what the session is held for."""
+        self._unread = data + self._unread
+
+    def _let_go(self) -> None:
+        """Hold the session no longer: its end has begun, and the peer's is waited for."""
+        if self.held:
+            self.held = False
+            self._resume_reading()
+
+    def _pause(self) -> None:
+        """Read nothing for now, and bound what the system reads; a poster's messages may be long."""
+        self._transport.pause_reading()
+        if self._is_weighed != self._is_narrow:
+            self._is_narrow = self._is_weighed
+            bound_receive_buffer(self._transport, _RECEIVE_BUFFER_BYTES if self._is_narrow else 0)
+
+    def _resume_reading(self) -> None:
+        """Read on, unless something else speaks against it; what was read already comes first."""
+        if self.held or self._waits or self._reading_paused or self._transport.is_closing():
+            return
+        if self._unread:
+            self._waits = True
+            self._callbacks.turns.add(self, self._payer)
+        else:
+            self._transport.resume_reading()

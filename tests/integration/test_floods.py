@@ -1,0 +1,171 @@
+"""Who asks for too much waits, and nobody else does."""
+
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from threading import Event, Thread
+
+import pytest
+
+from tests.daemon import Daemon
+from tests.inbox import PATIENCE_S
+from tests.integration.bystanders import refusals
+from tests.integration.dialects import RawLink, RawPoster
+from tests.integration.links import Poller, Sender, eventually, listen
+from tests.raw import PING, Call, WebSocket, frame, text_frame
+
+FLOODER = "203.0.113.7"  # as the proxy of this machine names it, which the tests play
+
+LIMITS = {
+    "limits.commands_per_second_per_connection": "20 burst 40",
+    "limits.commands_per_second_per_address": "100 burst 200",
+}
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """A daemon that takes forty commands at once, and twenty a second from then on."""
+    with Daemon(tmp_path_factory.mktemp("strict"), settings=LIMITS) as daemon:
+        yield daemon
+
+
+def flooder(daemon: Daemon, target: str = "/event/") -> RawLink:
+    return RawLink(daemon.port, target, X_Forwarded_For=FLOODER)
+
+
+FLOODS = {
+    "mistakes": ("/event/", text_frame("null")),
+    "filters": ("/event/", text_frame('{"command":"set-filter","filter":["x"],"notify":true}')),
+    "posts without a key": ("/post", text_frame('{"command":"post","channel":"x"}')),
+    "pings": ("/event/", frame(PING, b"")),
+}
+
+
+@pytest.mark.parametrize(("target", "command"), FLOODS.values(), ids=FLOODS.keys())
+def test_a_flood_is_answered_no_faster_than_it_may_ask(strict: Daemon, target: str, command: bytes) -> None:
+    before = refusals(strict, "connection-commands") + refusals(strict, "address-commands")
+    with flooder(strict, target) as flood, listen(strict.port) as bystander:
+        flood.raw(command * 400)
+        flood.link.settimeout(0.5)
+        answers = 0
+        began = time.monotonic()
+        try:
+            while time.monotonic() - began < 1.0:
+                WebSocket.receive_frame(flood)
+                answers += 1
+        except TimeoutError:
+            pass
+        assert 10 <= answers <= 140  # a burst, what a second brings, and what the parser was fed at once
+        bystander.check_alive()
+    assert refusals(strict, "connection-commands") + refusals(strict, "address-commands") > before
+
+
+def test_who_is_held_gets_events_and_its_commands_are_done_in_time(strict: Daemon) -> None:
+    with listen(strict.port, "held") as flood, Sender(strict.port) as sender:
+        flood.receive()
+        flood.send(*['42["last-msg"]'] * 60)
+        (event,) = sender.post("held", 1)
+        heard = [str(flood.receive()) for _ in range(61)]
+        assert sum('"last-response"' in packet for packet in heard) == 60
+        assert sum('"message"' in packet or f"{event['id']}" in packet for packet in heard) >= 1
+        assert not any("last-response" not in packet for packet in heard[-3:])  # the event did not wait for them
+
+
+def test_a_poster_is_not_held(strict: Daemon) -> None:
+    with RawPoster(strict.port) as poster:
+        began = time.monotonic()
+        assert len(poster.post("fast", *range(300))) == 300
+        assert time.monotonic() - began < 5
+
+
+def test_a_post_that_asks_for_too_much_is_answered_later(strict: Daemon) -> None:
+    poller = Poller(strict.port)
+    began = time.monotonic()
+    call = Call(poller.port, "POST", poller.target, "\x1e".join(['42["last-msg"]'] * 60))
+    answers = 0
+    while answers < 60:  # its polls go on
+        answers += sum("last-response" in packet for packet in poller.packets())
+    assert call.answer().status == 200
+    assert time.monotonic() - began > 0.8
+
+
+def test_a_post_beside_one_that_waits_ends_the_session(strict: Daemon) -> None:
+    poller = Poller(strict.port)
+    before = refusals(strict, "connection-commands")
+    call = Call(poller.port, "POST", poller.target, "\x1e".join(['42["last-msg"]'] * 200))
+    eventually(lambda: refusals(strict, "connection-commands") > before, "POST that waits")
+    assert poller.post('42["last-msg"]').status == 400
+    assert call.answer().status == 200
+    assert poller.is_gone
+
+
+def test_what_is_only_observed_holds_nobody(tmp_path_factory: pytest.TempPathFactory) -> None:
+    names = [name.removeprefix("limits.") for name in LIMITS]
+    with Daemon(tmp_path_factory.mktemp("observing"), settings=LIMITS | {"limits.observe": names}) as daemon:
+        with flooder(daemon) as flood:
+            flood.raw(FLOODS["mistakes"][1] * 1000)
+            began = time.monotonic()
+            for _ in range(1000):
+                flood.receive_frame()
+            assert time.monotonic() - began < 5
+        assert refusals(daemon, "connection-commands") == 0
+
+
+# What a machine with other work adds to 99 of a hundred answers, however calm the daemon is (seconds).
+_FLOOR_S = 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["mistakes", "filters", "posts without a key"])
+def test_twenty_flooding_links_of_an_address_delay_nobody_else(own_daemon: Daemon, kind: str) -> None:
+    target, command = FLOODS[kind]
+    with Sender(own_daemon.port) as sender, ExitStack() as stack:
+        calm = measure(sender)
+        stop = Event()
+        for _ in range(20):
+            link = stack.enter_context(flooder(own_daemon, target))
+            thread = Thread(target=pump, args=(link, command * 200, stop))
+            thread.start()
+            stack.callback(thread.join, PATIENCE_S)
+        stack.callback(stop.set)
+        attacked = measure(sender)
+        stop.set()
+    with Sender(own_daemon.port) as sender:
+        after = measure(sender, 20)
+    assert p99(attacked) < 2 * max(p99(calm), _FLOOR_S), (p99(calm), p99(attacked))
+    assert statistics.median(after) < 2 * max(statistics.median(calm), _FLOOR_S)
+
+
+def measure(sender: Sender, count: int = 60) -> list[float]:
+    """Post twenty times a second; how long each acknowledgement took, in seconds."""
+    took = []
+    for number in range(count):
+        began = time.monotonic()
+        sender.post("measured", number)
+        took.append(time.monotonic() - began)
+        time.sleep(0.05)
+    return took
+
+
+def p99(took: list[float]) -> float:
+    return statistics.quantiles(took, n=100)[98]
+
+
+def pump(link: RawLink, data: bytes, stop: Event) -> None:
+    """Send as fast as the daemon takes it, and read all answers."""
+    link.link.setblocking(False)
+    rest = memoryview(data)
+    while not stop.is_set():
+        try:
+            rest = rest[link.link.send(rest) :] or memoryview(data)
+        except BlockingIOError:
+            stop.wait(0.01)
+        except OSError:
+            return
+        try:
+            link.link.recv(1 << 18)
+        except BlockingIOError:
+            pass
+        except OSError:
+            return
