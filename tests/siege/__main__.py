@@ -35,7 +35,7 @@ is calm 1 s after the attack; the log names the address.
 Ctrl-C ends a run with the report so far. Exit status: 0 when no bar was missed, 1 otherwise."""
 
 
-SHORT = ("seats", "silent", "unfetched-one", "filters", "replays", "keys")
+SHORT = ("seats", "filters", "silent", "keys", "replays")
 _SHORT_S = 1.5
 
 
@@ -50,7 +50,7 @@ def _read_arguments() -> argparse.Namespace:
         "--attack", action="append", choices=[*ATTACKS, ALL_AT_ONCE], metavar="NAME",
         help="only this one; may be repeated (see below; all of them)",
     )  # fmt: skip
-    parser.add_argument("--short", action="store_true", help="six of them, for a busy machine, in less than a minute")
+    parser.add_argument("--short", action="store_true", help="five of them, for a busy machine, in less than a minute")
     parser.add_argument("--seconds", type=float, help=f"how long each goes on (5, or {_SHORT_S:g} when short)")
     parser.add_argument("--calm", type=float, help=f"seconds measured before each (3, or {_SHORT_S:g} when short)")
     parser.add_argument(

@@ -22,7 +22,8 @@ _FLOODERS = 20  # links of one address that send as fast as they are read
 _HANDSHAKE = "/socket.io/?EIO=4&transport=polling"
 _READER_BUFFER = 4096
 _STALLED_READERS = 300
-_SLOW_LINKS = 500
+_SLOW_LINKS = 2000
+_DRIP_S = 0.002
 _BATCH_EVENTS = 10_000
 _BATCH_BYTES = 16 * 2**20
 
@@ -83,7 +84,7 @@ def _drip(foe: Foe, data: bytes, begin: int = 20) -> None:
             link.sendall(data[:at])
         else:
             link, at = links.popleft()
-            time.sleep(1 / _SLOW_LINKS)
+            time.sleep(_DRIP_S)
         link.sendall(data[at : at + 1])
         links.append((link, at + 1))
 
@@ -247,7 +248,7 @@ def post_batches(foe: Foe) -> None:
     foe.crowd(2, post)
 
 
-# Those that meet the same limit are not neighbours: every 20 s the log names whoever met it most.
+# Between two that meet the same limit are others: every 20 s the log names whoever met it most.
 ATTACKS = {
     "connects": Attack("plain TCP connects, closed at once", connect),
     "seats": Attack("Socket.IO listeners, as many as get in", take_seats),
@@ -261,12 +262,12 @@ ATTACKS = {
     "slow-heads": Attack(f"{_SLOW_LINKS} heads, a byte at a time", send_slow_heads),
     "errors": Attack("commands answered by errors, 20 links", flood_errors),
     "handshakes-proxied": Attack("the same, as behind nginx", shake_hands, forwarded=True),
-    "long-polls": Attack("long polls that are answered at once, 20 links", flood_polls),
-    "seats-proxied": Attack("the same, as behind nginx", take_seats, forwarded=True),
     "batches": Attack("10,000 events in 16 MiB, with the key", post_batches, named=False, poster=True),
-    "fragments": Attack("messages in fragments of a byte or none", send_fragments),
-    "streams": Attack("event streams that come and go, 20 at once", flood_streams),
+    "seats-proxied": Attack("the same, as behind nginx", take_seats, forwarded=True),
+    "long-polls": Attack("long polls that are answered at once, 20 links", flood_polls),
     "stalled": Attack(f"{_STALLED_READERS} readers of a busy channel that do not read", stall, named=False),
     "slow-bodies": Attack(f"{_SLOW_LINKS} bodies, a byte at a time", send_slow_bodies),
+    "streams": Attack("event streams that come and go, 20 at once", flood_streams),
+    "fragments": Attack("messages in fragments of a byte or none", send_fragments),
     "unfetched-many": Attack("the same through a link each", leave_sessions_of_many_links),
 }

@@ -123,7 +123,9 @@ class Siege:
                 task = asyncio.create_task(life())
                 stack.callback(task.cancel)
             if not await _eventually(lambda: self._bystanders.are_back, _PATIENCE_S):
-                raise RuntimeError("not every bystander has a seat, before anything went wrong")
+                away = [listener.record.who for listener in self._bystanders.listeners if not listener.is_back]
+                wrong = [str(violation) for violation in self._bystanders.verdicts.found]
+                raise RuntimeError(f"{away} have no seat, before anything went wrong: {wrong[:3]}")
             try:
                 for number, attack in enumerate(self._order.attacks, 1):
                     self._say(f"{number} of {len(self._order.attacks)}: {attack}")
@@ -265,13 +267,11 @@ class Siege:
         await _eventually(lambda: not self._look_for_names(), _NAMED_WITHIN_S)
 
     def _look_for_names(self) -> bool:
-        """Look whose address is in the log; tells whether any is missing."""
-        log = self._daemon.stderr
+        """Look whose address is in the log, of all at once anybody's; tells whether one is missing."""
+        words = set(re.split(r"[ ,;:\n]+", self._daemon.stderr))
         for row in self.rows:
             if row.addresses:
-                row.named = all(
-                    f"{address} " in log or f"{address}\n" in log or f"{address}," in log for address in row.addresses
-                )
+                row.named = not words.isdisjoint(row.addresses)
         return any(row.named is False for row in self.rows)
 
 
@@ -320,7 +320,7 @@ def play(order: Order, say: Callable[[str], None] = lambda _: None) -> list[Row]
         daemon = Daemon(order.folder, "--broker", order.broker_url, wrapper=limit)
         stack.enter_context(daemon)
         start, machine_port = daemon.last(), stack.enter_context(_machine())
+        stack.callback(lambda: (order.folder / "daemon.log").write_text(daemon.stderr))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, contextlib.suppress(asyncio.CancelledError):
             runner.run(_play(lambda: Siege(order, daemon, start, machine_port, say, rows)))
-        (order.folder / "daemon.log").write_text(daemon.stderr)
     return rows

@@ -16,14 +16,20 @@ import aiohttp
 
 from tests.daemon import KEY
 from tests.faults.checker import Record, Verdicts
-from tests.faults.doors import DOORS, SOCKETIO
+from tests.faults.doors import SOCKETIO, BatchedLongPoll, EventStream, RawWebSocket, SocketIOPolling, SocketIOWebSocket
 from tests.faults.ledger import Ledger, Mark, Outcome, Post
 from tests.faults.listeners import ENDS, LINK, WEBSOCKET, Listener, Lost, receive_text
 from tests.siege.latencies import Latencies
 
 CHANNEL = "siege"
 PER_DOOR = 10
-DOORS_TRIED = ("Socket.IO, WebSocket", "Socket.IO, polling", "raw WebSocket", "event stream", "long poll")
+DOORS: dict[str, type[Listener]] = {
+    "Socket.IO, WebSocket": SocketIOWebSocket,
+    "Socket.IO, polling": SocketIOPolling,
+    "raw WebSocket": RawWebSocket,
+    "event stream": EventStream,
+    "long poll": BatchedLongPoll,
+}
 
 _AUTHORIZED = {"Authorization": f"Bearer {KEY}"}
 _NEWCOMER_EVERY_S = 0.25
@@ -67,10 +73,10 @@ class Bystanders:
         for number in range(PER_DOOR):
             session = _session(f"127.0.1.{number + 1}")
             self._sessions.append(session)
-            for door in DOORS_TRIED:
+            for door, kind in DOORS.items():
                 record = TimedRecord(f"{door}, {number}", mark, ledger, self.verdicts, self.deliveries)
                 self.records.append(record)
-                self.listeners.append(DOORS[door](record, lambda: url, session, Random(random.random())))
+                self.listeners.append(kind(record, lambda: url, session, Random(random.random())))
 
     @property
     def are_back(self) -> bool:

@@ -140,6 +140,7 @@ class LongPollEndpoint:
             watch.cancel()
             ticker.clear(poll)
             hub.leave(poll.subscription)
+            joined_at = poll.subscription.joined_at
             del poll.subscription  # it refers back to the poll: both can go now
             self._waiting.discard(poll)
         if not poll.answer.done():
@@ -148,7 +149,7 @@ class LongPollEndpoint:
         if answer is None:
             return _later(_STOPS)
         body = answer.body if query.at_most is None or answer.status != 200 else self._serialize_batch(answer, query)
-        if ration is not None and answer.event is not None and answer.position <= poll.subscription.joined_at:
+        if ration is not None and answer.event is not None and answer.position <= joined_at:
             ration.spend(len(body) - len(answer.event))  # what follows the first event, which the hub has counted
         return Response(body, answer.status, _as_header(answer.gaps), media_type="application/json")
 
