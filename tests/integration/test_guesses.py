@@ -45,7 +45,7 @@ def exhaust(daemon: Daemon, by: By) -> None:
     """Show wrong keys until the address has to wait for a second."""
     assert [ask(daemon, "guess", by).status for _ in range(FREE)] == [401] * FREE
     refused = ask(daemon, "guess", by)
-    assert (refused.status, refused.headers["retry-after"]) == (429, "1")
+    assert (refused.status, refused.headers["retry-after"], refused.headers["connection"]) == (429, "1", "close")
     assert json.loads(refused.body)["code"] == "too-many-failures"
 
 

@@ -90,7 +90,7 @@ async def test_a_wrong_key_is_told_when_to_come_back(world: World) -> None:
     world.waits.pass_by(1)
     with pytest.raises(ApiError) as caught:
         await task
-    assert (caught.value.status, caught.value.headers) == (429, {"Retry-After": "2"})
+    assert (caught.value.status, caught.value.headers) == (429, {"Retry-After": "2", "Connection": "close"})
 
 
 @in_loop

@@ -9,7 +9,7 @@ from pathlib import Path
 from oyez.cli.doctor.findings import KINDS
 from tests.command import OYEZ
 from tests.conftest import StartDaemon
-from tests.daemon import KEY, Daemon
+from tests.daemon import KEY, Daemon, as_toml
 from tests.inbox import PATIENCE_S
 from tests.integration.doctor.sites import (
     MODULE,
@@ -97,6 +97,15 @@ def test_settings_of_the_daemon_are_enough(start_daemon: StartDaemon, tmp_path: 
         done = run(tmp_path, *arguments, **variables)
         assert (done.returncode, done.stderr) == (0, "")
         assert "ok       The key, and a post: event " in done.stdout
+
+
+def test_of_several_keys_the_doctor_takes_one_that_is_not_restricted(start_daemon: StartDaemon, tmp_path: Path) -> None:
+    keys = [{"name": "bridge", "key": "for some", "may_post": ["sub_*"]}, {"name": "site", "key": "for all"}]
+    daemon = start_daemon(settings={"keys": keys})
+    (tmp_path / "oyez.toml").write_text(f"port = {daemon.port}\nkeys = {as_toml(keys)}\n")
+    done = run(tmp_path, "--config", "oyez.toml")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "ok       The key, and a post: event " in done.stdout
 
 
 def test_settings_without_a_key_lead_to_the_post_listener(site_daemon: Daemon, tmp_path: Path) -> None:

@@ -121,6 +121,18 @@ def test_wrong_key(site_daemon: Daemon, tmp_path: Path) -> None:
     assert "wrong one" not in diagnosis.output
 
 
+def test_one_of_several_keys_is_right(start_daemon: StartDaemon, tmp_path: Path) -> None:
+    keys = [{"name": "site", "key": "for all"}, {"name": "bridge", "key": "for some", "may_post": ["sub_*"]}]
+    daemon = start_daemon(settings={"keys": keys})
+    for_all = examine(tmp_path, lqdoj_settings(daemon.url, daemon.url, EVENT_DAEMON_KEY="for all"))
+    assert for_all.errors == set()
+    for_some = examine(tmp_path, lqdoj_settings(daemon.url, daemon.url, EVENT_DAEMON_KEY="for some"))
+    assert for_some.errors == set()
+    finding = for_some.findings["key-for-some-channels"]
+    assert (finding["weight"], finding["setting"]) == ("warning", "EVENT_DAEMON_KEY")
+    assert "oyez-doctor-*" in finding["cure"]
+
+
 def test_daemon_without_a_key(tmp_path: Path) -> None:
     daemon = Daemon(tmp_path)
     daemon.key = ""

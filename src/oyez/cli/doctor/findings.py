@@ -58,9 +58,9 @@ class _ErrorKind:
 
 _KEY_CURE = (
     "The site and the daemon need the same secret: the site's is {setting}, the daemon's the environment variable "
-    "EVENT_DAEMON_KEY or OYEZ_KEY, or the first line of key_file; oyez serve --dev prints the one that it takes. "
-    "Restart both. Without a key, or with one that is printed in public places and used through a proxy, the daemon "
-    "lets nobody post; its log says which it was."
+    "EVENT_DAEMON_KEY or OYEZ_KEY, the first line of key_file, or one of [[keys]]; oyez serve --dev prints the one "
+    "that it takes. Restart both. Without a key, or with one that is printed in public places and used through a "
+    "proxy, the daemon lets nobody post; its log says which it was."
 )
 _NGINX_UPGRADE = (
     'proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";'
@@ -142,8 +142,8 @@ KINDS = {
     ),
     "key-refused": _ErrorKind(_KEY_CURE),
     "key-for-some-channels": _ErrorKind(
-        "Nothing, if may_post of the key has all channels that the site posts to. To have the rest of the way tried, "
-        'add "oyez-doctor-*" to it in the daemon\'s settings, and restart the daemon.',
+        "Nothing, if may_post of the key in {setting} has all channels that the site posts to. To have the rest of the "
+        'way tried, add "oyez-doctor-*" to it in the daemon\'s settings, and restart the daemon.',
         Status.WARNING,
     ),
     "key-wanted": _ErrorKind(_KEY_CURE),

@@ -47,8 +47,9 @@ class Authorization:
             self._places.remember_poster(peer)
             return outcome, request
         if outcome.cut_off:
-            retry = {"Retry-After": str(outcome.retry_after_s)}
-            raise ApiError(429, "too-many-failures", "Too many requests with a wrong key", retry)
+            # Its connection ends, as at the other doors: each further guess costs a new one.
+            headers = {"Retry-After": str(outcome.retry_after_s), "Connection": "close"}
+            raise ApiError(429, "too-many-failures", "Too many requests with a wrong key", headers)
         raise ApiError(401, "unauthorized", _why_refused(key, peer, trusted=trusted), {"WWW-Authenticate": "Bearer"})
 
 
