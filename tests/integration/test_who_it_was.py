@@ -86,6 +86,26 @@ def test_a_limit_that_observes_refuses_nothing_and_counts_all(
     assert f"from {VISITOR}" in wait_for_line(daemon, rf"{reason} \(only observed\):")
 
 
+@pytest.mark.parametrize(
+    ("limit", "reason"),
+    [
+        ("commands_per_second_per_connection", "connection-commands"),
+        ("commands_per_second_per_address", "address-commands"),
+    ],
+)
+def test_a_limit_of_commands_that_observes_holds_nobody_up(start_daemon: StartDaemon, limit: str, reason: str) -> None:
+    daemon = start_daemon(settings={f"limits.{limit}": "1 burst 5", "limits.observe": [limit]})
+    with Link(daemon.port, X_Forwarded_For=VISITOR) as link:
+        for _ in range(50):  # the last of them would wait for most of a minute
+            link.emit("last-msg")
+            assert link.event()[0] == "last-response"
+        assert row_of(daemon)["refusals"][reason] > 0
+    counted = metrics(daemon.port)
+    assert counted[f'oyez_observed_total{{reason="{reason}"}}'] > 0
+    assert f'oyez_refusals_total{{reason="{reason}"}}' not in counted
+    assert f"from {VISITOR}" in wait_for_line(daemon, rf"{reason} \(only observed\):")
+
+
 def test_the_last_line_says_how_much_of_it_came_from_one(start_daemon: StartDaemon) -> None:
     daemon = start_daemon(settings={"limits.max_connections_per_address": 1})
     with ExitStack() as stack:
@@ -113,7 +133,7 @@ def test_addresses_are_sorted_by_what_is_asked(start_daemon: StartDaemon) -> Non
         )
         assert by_refusals[0] == "198.51.100.7"
         assert set(by_connections[:3]) == {VISITOR, "198.51.100.7", "2001:db8::/64"}
-        assert "2001:db8::/64" in by_commands
+        assert by_commands[0] == "2001:db8::/64"
         assert row_of(daemon, "2001:db8::/64")["connections"] == 2
         assert len(addresses(daemon, "?limit=1")["addresses"]) == 1
     eventually(lambda: row_of(daemon)["connections"] == 0, "no connection left")
@@ -204,6 +224,8 @@ Wrongs = dict[str, Callable[[int], None]]
 # Of each reason only the first is logged at once, so what shares a reason needs a daemon each.
 ROUNDS: list[Wrongs] = [
     {
+        "bad-frame": break_frame,
+        "too-big": send_too_much,
         "bad-packet": break_packet,
         "refused-command": ask_nonsense,
         "bad-handshake": knock_at_no_session,

@@ -188,18 +188,19 @@ class SessionPlace:
 
     Attributes:
         share: what counts for its address; None: nothing is shared out there, or the right key was shown.
+        address: the share of its address, also when it does not count there any more; for notes.
         is_poster: the right key was shown.
         paid_until: the time when all that the session asked for will be paid for (`Worker`).
     """
 
     __slots__ = (
-        "_address", "_is_hidden", "_is_listener", "_is_open", "_places", "is_poster", "paid_until", "share",
+        "_is_hidden", "_is_listener", "_is_open", "_places", "address", "is_poster", "paid_until", "share",
     )  # fmt: skip
 
     def __init__(self, places: Places, share: Share | None, *, is_hidden: bool = False) -> None:
         self._places = places
         self._is_hidden = is_hidden  # perhaps: behind a proxy that names nobody
-        self._address = self.share = share
+        self.address = self.share = share
         self._is_listener = False
         self._is_open = True
         self.is_poster = False
@@ -266,8 +267,8 @@ class SessionPlace:
     def stop_posting(self) -> None:
         """Count again, as one who has not shown the key."""
         self.is_poster = False
-        if self._is_open and self.share is None and self._address is not None:
-            self.share = self._address
+        if self._is_open and self.share is None and self.address is not None:
+            self.share = self.address
             self.share.sessions += 1
 
     def leave(self) -> None:

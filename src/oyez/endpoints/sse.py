@@ -181,7 +181,7 @@ class StreamListener:
         if connection.blocked:
             self._unread += 1
             if self._unread >= _HEARTBEATS_UNREAD:
-                who = connection.name_peer(self._place.share)
+                who = connection.name_peer(self._place.address)
                 self._endpoint.context.note("unread-stream", "a stream that nobody reads is cut off", who)
                 connection.abort()
                 return

@@ -164,7 +164,7 @@ class RawListener:
         self._send(error.encode())
 
     def _name(self) -> Noted | None:
-        return None if self._connection is None else self._connection.name_peer(self._place.share)
+        return None if self._connection is None else self._connection.name_peer(self._place.address)
 
     def _send(self, text: bytes) -> None:
         if self._connection is not None:

@@ -11,6 +11,7 @@ has come.
 import logging
 from abc import abstractmethod
 
+from oyez.access.peer import Noted
 from oyez.access.places import SessionPlace
 from oyez.net.callbacks import SocketCallbacks
 from oyez.net.socket import SocketConnection, bound_receive_buffer
@@ -106,6 +107,10 @@ class PacedSocket(SocketConnection):
         self._resume_reading()
 
     # What may come now
+
+    def _name(self) -> Noted:
+        """Return who it is, for a note."""
+        return self.name_peer(None if self.place is None else self.place.address)
 
     @property
     def _payer(self) -> object:

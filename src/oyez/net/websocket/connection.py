@@ -177,16 +177,16 @@ class WebSocketConnection(PacedSocket):
                 self._linger()
         error = parser.take_error()
         if error is not None:
-            self._callbacks.note("bad-frame", error, self.name_peer(None))
+            self._callbacks.note("bad-frame", error, self._name())
 
     def _fail_not_utf8(self, parser: FrameParser) -> None:
-        self._callbacks.note("bad-frame", "text is not UTF-8", self.name_peer(None))
+        self._callbacks.note("bad-frame", "text is not UTF-8", self._name())
         parser.fail_not_utf8()
         self._flush_parser(parser)
 
     def _fail_too_big(self, parser: FrameParser) -> None:
         if not parser.has_ended:
-            self._callbacks.note("too-big", "a message over the limit of its sender", self.name_peer(None))
+            self._callbacks.note("too-big", "a message over the limit of its sender", self._name())
             parser.fail_too_big()
             self._flush_parser(parser)
 
