@@ -144,6 +144,7 @@ class LongPollEndpoint:
             del poll.subscription  # it refers back to the poll: both can go now
             self._waiting.discard(poll)
         if not poll.answer.done():
+            poll.answer.cancel()  # so that no gap ends it later
             return None
         answer = poll.answer.result()
         if answer is None:
@@ -186,9 +187,8 @@ class _Poll:
 
     def end_by_gap(self) -> None:
         """Answer with the gaps, if that is wanted, there are any, and nothing newer is to be had."""
-        waits = self.subscription.line is not None  # for its turn: what comes then is an answer too
-        if self._notify and self._gaps and not waits and not self.answer.done():
-            self.end_by_position()
+        if self._notify and self._gaps and not self.answer.done() and self.subscription.line is None:
+            self.end_by_position()  # who waits for its turn is answered then
 
     def end_by_position(self) -> None:
         """Answer how far the client has come, unless there was an event for it."""
