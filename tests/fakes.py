@@ -6,12 +6,14 @@ from collections.abc import Callable, Coroutine, Sequence
 from oyez.access.capacity import Capacity
 from oyez.access.enforcement import Enforcement
 from oyez.access.failures import FailedAttempts
+from oyez.access.ip_addresses import parse_networks
 from oyez.access.keys import PostPolicy, make_keys
 from oyez.access.origins import Origins
 from oyez.access.peer import Note, Peers, Who
 from oyez.access.places import Places, unlimited
 from oyez.access.poster_check import Deadlines, HeldAttempt, PosterCheck
 from oyez.access.settings import KeySettings
+from oyez.access.shares import Shares
 from oyez.access.token_bucket import TokenBucket
 from oyez.brokers.memory import MemoryBroker
 from oyez.endpoints.context import DoorContext
@@ -375,6 +377,13 @@ def context_of(
         Origins(),
         Peers(),
     )
+
+
+def places_with(limits: LimitSettings, clock: Clock) -> Places:
+    """Make much room, and share it out by some limits, but not to 127.0.0.1, where a proxy is."""
+    enforcement = Enforcement(limits, lambda *_: None, lambda *_: None)
+    shares = Shares(limits, parse_networks(("127.0.0.1",)), clock)
+    return Places(Capacity(999, 999, 999), limits, shares, lambda *_: None, enforcement=enforcement)
 
 
 def places_for(listeners: int) -> Places:

@@ -13,9 +13,9 @@ from tests.inbox import PATIENCE_S
 from tests.integration.bystanders import refusals
 from tests.integration.dialects import RawLink, RawPoster
 from tests.integration.links import Poller, Sender, eventually, listen
-from tests.raw import PING, Call, WebSocket, frame, text_frame
+from tests.raw import PING, Answer, Call, WebSocket, dial, frame, request, text_frame
 
-FLOODER = "203.0.113.7"  # as the proxy of this machine names it, which the tests play
+FLOODER, REQUESTER, CROWD = "203.0.113.7", "203.0.113.8", "203.0.113.9"  # as the proxy here names them: the tests
 
 LIMITS = {
     "limits.commands_per_second_per_connection": "20 burst 40",
@@ -98,6 +98,36 @@ def test_a_post_beside_one_that_waits_ends_the_session(strict: Daemon) -> None:
     assert poller.post('42["last-msg"]').status == 400
     assert call.answer().status == 200
     assert poller.is_gone
+
+
+def ask(daemon: Daemon, method: str, target: str, **headers: str) -> Answer:
+    return request(daemon.port, method, target, X_Forwarded_For=REQUESTER, **headers)
+
+
+def test_a_request_waits_for_what_its_address_may_ask_for_and_the_key_does_not(strict: Daemon) -> None:
+    took = []
+    for _ in range(70):  # forty of them are free
+        began = time.monotonic()
+        assert ask(strict, "GET", "/healthz").status == 200
+        took.append(time.monotonic() - began)
+    assert sum(took) > 1
+    assert refusals(strict, "address-commands") > 0
+    began = time.monotonic()
+    for _ in range(20):
+        assert ask(strict, "GET", "/api/last", Authorization=f"Bearer {strict.key}").status == 200
+    assert time.monotonic() - began < 0.9  # else they would have to wait for as long
+
+
+def test_too_many_requests_are_told_when_to_come_back(strict: Daemon) -> None:
+    poll = f"GET /channels/x?nowait=1&last=1 HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {CROWD}\r\n\r\n".encode()
+    links = [dial(strict.port) for _ in range(160)]
+    for link in links:
+        link.sendall(poll)
+    answers = [link.recv(4096) for link in links[140:]]
+    for link in links:
+        link.close()
+    assert all(answer.startswith(b"HTTP/1.1 429 ") for answer in answers)
+    assert all(b"retry-after: " in answer and b"connection: close" in answer for answer in answers)
 
 
 def test_what_is_only_observed_holds_nobody(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -20,7 +20,7 @@ class Answer(NamedTuple):
     body: bytes
 
 
-def ask(app: ASGIApp, method: str, path: str, fields: Fields = (), *, is_kept: bool = True) -> Answer:
+def ask(app: ASGIApp, method: str, path: str, fields: Fields = (), *, is_kept: bool = True, client: str = "") -> Answer:
     """Send a request without a body, and wait for the whole answer."""
     sent: list[Message] = []
 
@@ -37,6 +37,7 @@ def ask(app: ASGIApp, method: str, path: str, fields: Fields = (), *, is_kept: b
         "raw_path": path.encode(),
         "query_string": b"",
         "headers": [(name.lower().encode(), value.encode()) for name, value in fields],
+        "client": (client, 0),
         IS_KEPT: lambda: is_kept,
     }
     asyncio.run(app(scope, receive, send))  # type: ignore[arg-type]

@@ -172,6 +172,10 @@ class PosterCheck:
             return Denial(cut_off=True, wait_s=wait_s, judged=False)
         return self._hold(attempt, who, wait_s)
 
+    def is_right(self, token: str, peer: Peer) -> bool:
+        """Return whether a key is the right one where it is shown; a wrong one is not counted."""
+        return judge_poster(self._policy, token, peer)[0] is Verdict.ALLOWED
+
     def stop(self) -> None:
         """Put off all who wait, and who would have to wait from now on: the daemon stops."""
         self._is_stopping = True

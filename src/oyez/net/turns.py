@@ -36,6 +36,21 @@ class Reader(Protocol):
         ...
 
 
+class _Waiter:
+    """A task that waits for its turn."""
+
+    __slots__ = ("_begin", "_future")
+
+    def __init__(self, future: asyncio.Future[None], begin: Callable[[], None]) -> None:
+        self._future = future
+        self._begin = begin
+
+    def read_on(self) -> None:
+        if not self._future.done():
+            self._begin()
+            self._future.set_result(None)
+
+
 class Turns:
     """Who is busy in this turn of the loop, and who waits for the next one.
 
@@ -74,6 +89,15 @@ class Turns:
         self._all_s += spent_s
         if self._all_s > _NOTABLE_S:
             self._plan()
+
+    async def take(self, payer: Payer, busy_s: float) -> None:
+        """Wait until it is the payer's turn; what follows takes ``busy_s`` seconds of it, by experience."""
+        if self.begin(payer) is not None:
+            self.count(payer, busy_s)
+            return
+        waiting = asyncio.get_running_loop().create_future()
+        self.add(_Waiter(waiting, lambda: self.count(payer, busy_s)), payer)
+        await waiting
 
     def add(self, reader: Reader, payer: Payer) -> None:
         """Have ``reader.read_on`` called once, when it is the payer's turn."""

@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.middleware.gzip import GZipMiddleware
@@ -44,7 +45,9 @@ from oyez.hub.hub import Hub
 from oyez.metrics import Metrics
 from oyez.net.engineio.http import EngineHttp
 from oyez.net.engineio.session import EngineServer
+from oyez.net.http.pacing import PacedRequests
 from oyez.net.ticker import Ticker
+from oyez.net.turns import Turns
 from oyez.notes import Notes
 from oyez.server.routes import Routes
 from oyez.server.stores import open_store, shown_url
@@ -82,6 +85,7 @@ class Assembly:
     def __init__(self, settings: Settings, is_serving: Callable[[], bool], count_lost_lines: Callable[[], int]) -> None:
         self._settings = settings
         self.ticker = Ticker()
+        self.turns = Turns()
         self.notes = Notes()
         self.enforcement = Enforcement(settings.limits, self.notes, self.notes.observe)
         self.capacity: Capacity = derive_capacity(raise_open_files(), settings.limits.max_connections)
@@ -185,6 +189,7 @@ class Assembly:
             self.places,
             self.context.origins,
             self.context.peers,
+            self.turns,
             below={settings.socketio.path: socketio_http.admit},
             streams=dict.fromkeys(self.streams.paths, self.streams.admit),
         )
@@ -213,7 +218,8 @@ class Assembly:
         """
         admit = self.posting.admit_trusted if trusted else self.posting.admit
         routes = replace(main.routes, at={}, below={}, elsewhere=admit, streams={})
-        return Doors(Starlette(routes=[*self.api.routes(trusted=trusted), *self.status.routes()]), routes)
+        app = Starlette(routes=[*self.api.routes(trusted=trusted), *self.status.routes()])
+        return Doors(self._pace(app, trusted=trusted), routes)
 
     def poll_doors(self, main: Doors) -> Doors:
         """Make the door of the long polls' address; ``main``: the doors whose sockets it shares."""
@@ -230,7 +236,18 @@ class Assembly:
             is_poll = scope["type"] == "http" and scope["raw_path"].startswith(poll_paths)
             await (self.longpoll if is_poll else routed)(scope, receive, send)
 
-        return GZipMiddleware(choose, minimum_size=_GZIP_FROM, compresslevel=_GZIP_LEVEL)
+        return self._pace(GZipMiddleware(choose, minimum_size=_GZIP_FROM, compresslevel=_GZIP_LEVEL))
+
+    def _pace(self, app: ASGIApp, *, trusted: bool = False) -> ASGIApp:
+        may_post = partial(self.api.may_post, trusted=trusted)
+        return PacedRequests(
+            app,
+            peers=self.context.peers,
+            places=self.places,
+            turns=self.turns,
+            origins=self.context.origins,
+            shows_key=may_post,
+        )
 
 
 async def _not_found(_: Request, error: Exception) -> Response:

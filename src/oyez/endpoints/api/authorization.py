@@ -5,6 +5,7 @@ Knows the header and the answers. Must not know what is asked for.
 
 import asyncio
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
@@ -33,13 +34,10 @@ class Authorization:
         Raises:
             ApiError: it may not ask.
         """
-        # HTTP gives bytes; Starlette reads them as Latin-1, posters write keys in UTF-8.
-        header = request.headers.get("Authorization", "").encode("latin-1").decode("utf-8", "replace")
-        scheme, _, token = header.partition(" ")
+        header, key = _read_key(request.headers)
         peer = self._peers.of_scope(request.scope)
         if trusted and peer.local and not (header and self._check.has_key):
             return self._check.keyless, request
-        key = token.strip() if scheme.lower() == "bearer" else None
         outcome = self._check.judge(key, peer, local_need_none=trusted)
         if isinstance(outcome, HeldAttempt):
             outcome, request = await _wait_for(outcome, request)
@@ -51,6 +49,21 @@ class Authorization:
             headers = {"Retry-After": str(outcome.retry_after_s), "Connection": "close"}
             raise ApiError(429, "too-many-failures", "Too many requests with a wrong key", headers)
         raise ApiError(401, "unauthorized", _why_refused(key, peer, trusted=trusted), {"WWW-Authenticate": "Bearer"})
+
+    def may_post(self, headers: Headers, peer: Peer, *, trusted: bool) -> bool:
+        """Return whether a request shows the right key or needs none, without counting it if not."""
+        header, key = _read_key(headers)
+        if trusted and peer.local and not header:
+            return True
+        return key is not None and self._check.is_right(key, peer)
+
+
+def _read_key(headers: Headers) -> tuple[str, str | None]:
+    """Return the header Authorization, and the key in it, if there is one."""
+    # HTTP gives bytes; Starlette reads them as Latin-1, posters write keys in UTF-8.
+    header = headers.get("Authorization", "").encode("latin-1").decode("utf-8", "replace")
+    scheme, _, token = header.partition(" ")
+    return header, token.strip() if scheme.lower() == "bearer" else None
 
 
 def _why_refused(key: str | None, peer: Peer, *, trusted: bool) -> str:

@@ -8,12 +8,14 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import NamedTuple
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from oyez.access.keys import KeyHolder
+from oyez.access.peer import Peer
 from oyez.access.poster_check import PosterCheck
 from oyez.endpoints.api import document
 from oyez.endpoints.api.addresses import make_row, select_top
@@ -91,6 +93,12 @@ class ApiEndpoint:
             trusted: whether only this machine reaches the address: then requests from it need no key.
         """
         return [_Below(self, trusted=trusted)]
+
+    def may_post(self, scope: Scope, peer: Peer, *, trusted: bool = False) -> bool:
+        """Return whether a request below the prefix shows the right key, or needs none."""
+        if not scope["path"].startswith(f"{PREFIX}/"):
+            return False
+        return self._authorization.may_post(Headers(scope=scope), peer, trusted=trusted)
 
     async def answer(self, request: Request, *, trusted: bool = False) -> Response:
         """Answer any request below the prefix; whatever is wrong with it becomes ``{"code":"…","message":"…"}``."""

@@ -8,6 +8,7 @@ from functools import partial
 
 from oyez.access.locality import RawHeaders
 from oyez.access.peer import FarEnd
+from oyez.access.work import REQUEST
 from oyez.net.http.callbacks import HttpCallbacks
 from oyez.net.http.handshake import BadHandshake, Handshake, Refusal, accept
 from oyez.net.socket import SocketConnection
@@ -39,7 +40,11 @@ def take_websocket(
     try:
         answer = accept(handshake, cors)
     except BadHandshake as error:
-        callbacks.note("bad-handshake", str(error), callbacks.peers.of_handshake_at_need(handshake))
+        find_peer = callbacks.peers.of_handshake_at_need(handshake)
+        callbacks.note("bad-handshake", str(error), find_peer)
+        share = callbacks.places.shares.of_peer(find_peer())
+        if share is not None:
+            callbacks.places.work.charge_address(share, REQUEST)  # it is closed, and waits with what it asks for next
         connection.refuse(error.answer)
         return connection
     receiver = callbacks.admit(handshake)

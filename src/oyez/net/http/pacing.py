@@ -1,0 +1,91 @@
+"""Plain requests, each charged to its address: over what it may ask for, the answer waits, or says when to come back.
+
+Knows who pays, and turns of the loop. Must not know the paths, nor what is behind them.
+"""
+
+import math
+from asyncio import sleep
+from collections import Counter
+from collections.abc import Callable
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from oyez.access.origins import Origins
+from oyez.access.peer import Peer, Peers
+from oyez.access.places import Places
+from oyez.access.shares import Share
+from oyez.access.work import REQUEST
+from oyez.net.turns import Turns
+
+# Who would wait for longer, or beside as many of its address, is told at once when to come back.
+_LONGEST_WAIT_S = 5.0
+_MOST_WAITING = 64
+
+# How long the loop is busy with a request at the doors that are asked most, from its head to its answer.
+_REQUEST_S = 0.0003
+
+
+class PacedRequests:
+    """An HTTP application whose requests are paced by address.
+
+    Args:
+        app: what is behind it.
+        peers: how clients are told apart.
+        places: what each address may have.
+        turns: of the loop, shared over addresses.
+        origins: whose pages may read that they asked too often.
+        shows_key: whether a request has the right key, and so is held to nothing.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        peers: Peers,
+        places: Places,
+        turns: Turns,
+        origins: Origins,
+        shows_key: Callable[[Scope, Peer], bool],
+    ) -> None:
+        self._app = app
+        self._peers = peers
+        self._places = places
+        self._turns = turns
+        self._origins = origins
+        self._shows_key = shows_key
+        self._waiting: Counter[int] = Counter()  # requests, by the key of their share
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on when it is its turn, or say when to come back."""
+        peer = self._peers.of_scope(scope)
+        share = self._places.shares.of_peer(peer)
+        app = self._app
+        if share is not None and not self._shows_key(scope, peer):
+            app = await self._pace(share, scope) or app
+        await app(scope, receive, send)
+
+    async def _pace(self, share: Share, scope: Scope) -> Response | None:
+        """Wait for as long as the address has to; return the answer for one that has to come back later."""
+        wait_s = self._places.work.charge_address(share, REQUEST)
+        if wait_s > _LONGEST_WAIT_S or (wait_s and self._waiting[share.key] >= _MOST_WAITING):
+            share.commands.give_back(REQUEST)
+            return self._put_off(wait_s, scope)
+        if wait_s:
+            self._waiting[share.key] += 1
+            try:
+                await sleep(wait_s)
+            finally:
+                self._waiting[share.key] -= 1
+                if not self._waiting[share.key]:
+                    del self._waiting[share.key]
+        await self._turns.take(share, _REQUEST_S)
+        return None
+
+    def _put_off(self, wait_s: float, scope: Scope) -> Response:
+        """Answer ``{"code":"too-many-requests","message":…}``, and close: this costs as much as the answer it saves."""
+        headers = {"Retry-After": str(math.ceil(wait_s)), "Connection": "close", "Cache-Control": "no-store"}
+        headers |= self._origins.headers(Headers(scope=scope).get("Origin"))
+        answer = {"code": "too-many-requests", "message": "Too many requests from your address"}
+        return JSONResponse(answer, 429, headers)
