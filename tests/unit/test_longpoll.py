@@ -1,13 +1,22 @@
-"""Does a long poll that waits learn of events that its store has lost sight of?"""
+"""Is every long poll answered, with what is there, what comes, or what its store has lost sight of?"""
 
 import asyncio
 import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
+from starlette.types import Message
 
-from oyez.endpoints.longpoll import _Poll
+from oyez.access.origins import Origins
+from oyez.endpoints.longpoll import LongPollEndpoint, _Poll
 from oyez.hub.publication import Channel, EventId
-from tests.fakes import World
+from oyez.limits import LimitSettings
+from oyez.net.http.settings import HttpSettings
+from oyez.net.ticker import Ticker
+from tests.fakes import World, context_of, places_for
+from tests.unit.asgi import Fields
 
 
 @pytest.mark.parametrize("notify", [True, False])
@@ -47,5 +56,151 @@ def test_an_event_brings_the_gaps_of_all_channels() -> None:
         assert answer is not None
         assert json.loads(answer.body)["channel"] == "a"
         assert {gap.channel for gap in answer.gaps} == {"a", "b"}
+
+    asyncio.run(scene())
+
+
+class PollDoor:
+    """The door of polls, without sockets; `ask` makes a request while its loop runs."""
+
+    def __init__(self, listeners: int = 2, origins: Origins | None = None) -> None:
+        self.world = World()
+        self.noted: list[str] = []
+        self.places = places_for(listeners)
+        self.ticker = Ticker(clock=self.world.clock)
+        limits = LimitSettings(max_subscriptions=3, max_channel_length=10)
+        context = context_of(
+            self.world.hub, lambda reason, *_: self.noted.append(reason), ticker=self.ticker, limits=limits,
+            places=self.places,
+        )  # fmt: skip
+        self.endpoint = LongPollEndpoint(replace(context, origins=origins or Origins()), HttpSettings())
+
+    async def ask(
+        self, target: str, fields: Fields = (), *, method: str = "GET", meanwhile: Callable[[], object] | None = None,
+        hangs_up: bool = False,
+    ) -> tuple[int, dict[str, str], Any]:  # fmt: skip
+        """Ask, do something while the poll waits, and return status, headers and body; status 0: no answer."""
+        sent: list[Message] = []
+        messages = [{"type": "http.request", "body": b"", "more_body": False}]
+        gone = asyncio.Event()
+
+        async def receive() -> Message:
+            if messages:
+                return messages.pop()
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        path, _, query = target.partition("?")
+        scope = {
+            "type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": query.encode(),
+            "headers": [(name.lower().encode(), value.encode()) for name, value in fields], "client": ("192.0.2.1", 5),
+        }  # fmt: skip
+        asking = asyncio.ensure_future(self.endpoint(scope, receive, send))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        if meanwhile:
+            meanwhile()
+            self.world.run()
+        if hangs_up:
+            gone.set()
+        async with asyncio.timeout(5):
+            await asking
+        if not sent:
+            return 0, {}, None
+        headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+        return sent[0]["status"], headers, b"".join(message["body"] for message in sent[1:]).decode()
+
+
+def test_what_is_there_is_the_answer_and_else_what_comes() -> None:
+    async def scene() -> None:
+        door = PollDoor()
+        (first,) = door.world.post("a")
+        status, headers, body = await door.ask(f"/channels/a%7Cb?last={first - 1}")
+        assert (status, json.loads(body)["id"], headers["cache-control"]) == (200, first, "no-store")
+        status, _, body = await door.ask(f"/channels/a%7Cb?last={first}", meanwhile=lambda: door.world.post("b"))
+        assert (status, json.loads(body)["channel"]) == (200, "b")
+        assert door.world.hub.listeners(Channel("a")) == 0
+
+    asyncio.run(scene())
+
+
+def test_a_poll_for_many_gets_all_that_is_there() -> None:
+    async def scene() -> None:
+        door = PollDoor()
+        ids = [door.world.post("a")[0] for _ in range(3)]
+        _, _, body = await door.ask(f"/channels/a?last={ids[0] - 1}&max=2")
+        answer = json.loads(body)
+        assert [each["id"] for each in answer["events"]] == ids[:2]
+
+    asyncio.run(scene())
+
+
+def test_a_poll_that_waits_in_vain_is_told_so_and_a_stop_sends_it_away() -> None:
+    async def scene() -> None:
+        door = PollDoor()
+
+        def pass_time() -> None:
+            (poll,) = door.endpoint._waiting
+            poll.tick(60.0)
+
+        status, _, body = await door.ask("/channels/a?last=1", meanwhile=pass_time)
+        assert (status, json.loads(body)["error"]) == (504, "timeout")
+        assert door.endpoint.held == 1  # it comes again
+        status, headers, _ = await door.ask("/channels/a?last=1", meanwhile=door.endpoint.close)
+        assert (status, headers["retry-after"]) == (503, "1")
+        assert (door.places.listeners, door.endpoint.held) == (0, 0)
+
+    asyncio.run(scene())
+
+
+def test_who_hangs_up_gives_its_place_back() -> None:
+    async def scene() -> None:
+        door = PollDoor()
+        status, _, _ = await door.ask("/channels/a?last=1", hangs_up=True)
+        assert status == 0
+        assert (door.places.listeners, door.endpoint.held) == (0, 0)
+        assert door.world.hub.listeners(Channel("a")) == 0
+
+    asyncio.run(scene())
+
+
+def test_who_asks_for_no_wait_has_an_answer_at_once() -> None:
+    async def scene() -> None:
+        door = PollDoor()
+        status, _, body = await door.ask("/channels/a?nowait=1&notify=1")
+        assert (status, json.loads(body)["id"]) == (200, door.world.hub.last_id())
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    ("target", "fields", "method", "status", "noted"),
+    [
+        ("/channels/a?max=x", [], "GET", 400, ["bad-request"]),
+        ("/channels/a%7Cb%7Cc%7Cd", [], "GET", 400, ["bad-request"]),
+        ("/channels/a", [("Origin", "https://evil.example")], "GET", 403, ["bad-request"]),
+        ("/channels/a", [("Origin", "https://judge.example")], "OPTIONS", 204, []),
+    ],
+)
+def test_what_is_no_poll_is_answered_at_once(
+    target: str, fields: Fields, method: str, status: int, noted: list[str]
+) -> None:
+    async def scene() -> None:
+        door = PollDoor(origins=Origins(["https://judge.example"]))
+        assert (await door.ask(target, fields, method=method))[0] == status
+        assert door.noted == noted
+        assert door.places.listeners == 0
+
+    asyncio.run(scene())
+
+
+def test_who_finds_no_room_is_told_when_to_come_again() -> None:
+    async def scene() -> None:
+        door = PollDoor(listeners=0)
+        status, headers, _ = await door.ask("/channels/a?last=1")
+        assert (status, headers["retry-after"]) == (503, "5")
 
     asyncio.run(scene())
