@@ -79,7 +79,7 @@ def test_what_comes_while_others_wait_goes_behind_them() -> None:
     "error",
     [Unreachable("refused"), Unreachable("broke", uncertain=True), TimedOut("silent", uncertain=True),
      Refused(503, "unavailable", ""), Refused(502, "", ""), Refused(429, "", ""), Refused(408, "timeout", ""),
-     BadAnswer("<h1>Soon back</h1>")],
+     Refused(429, "address-waits", ""), BadAnswer("<h1>Soon back</h1>")],
 )  # fmt: skip
 def test_an_event_waits_when_the_daemon_is_away(error: PosterError) -> None:
     backend = Backend(error)

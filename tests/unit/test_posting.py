@@ -177,7 +177,7 @@ def test_during_a_wait_the_key_is_answered_at_its_end_and_what_is_asked_meanwhil
     assert guessed.replies() == []
     assert guessed.poster.tick_slot == 0  # it has shown something in time
     guessed.waits.pass_by(1)
-    assert guessed.replies() == ["success", "unauthorized", "too-many-failures"]
+    assert guessed.replies() == ["success", "unauthorized", "address-waits"]
     assert guessed.endpoint.posters == 1
     guessed.ask(POST)
     assert len(guessed.broker.waiting) == 1

@@ -143,7 +143,7 @@ def is_away(error: PosterError) -> bool:
     """
     cause = error.__cause__ if isinstance(error, NotTried) else error
     if isinstance(cause, Refused):
-        is_about_key = cause.status == HTTPStatus.TOO_MANY_REQUESTS and bool(cause.code)  # too many wrong ones
+        is_about_key = cause.code == "too-many-failures"  # of wrong ones; what else is too much passes
         return not is_about_key and (cause.status >= HTTPStatus.INTERNAL_SERVER_ERROR or cause.status in _PASSING)
     return isinstance(cause, Unreachable | TimedOut | BadAnswer)
 

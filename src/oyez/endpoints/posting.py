@@ -206,7 +206,7 @@ class RawPoster:
             self._reply(slot, commands.SUCCESS)
             return
         if self._held is not None:
-            self._reply(slot, raw_commands.TOO_MANY_FAILURES.encode())
+            self._reply(slot, raw_commands.ADDRESS_WAITS.encode())
             return
         self._set_holder(None)
         outcome = endpoint.check.judge(raw_commands.parse_key(command), peer, self._failures)
@@ -225,7 +225,7 @@ class RawPoster:
             self._failures = 0
             self._reply(slot, commands.SUCCESS)
             return
-        self._reply(slot, (raw_commands.AUTH_FAILED if outcome.judged else raw_commands.TOO_MANY_FAILURES).encode())
+        self._reply(slot, (raw_commands.AUTH_FAILED if outcome.judged else raw_commands.ADDRESS_WAITS).encode())
         self._failures += outcome.judged
         if outcome.cut_off and self._connection is not None:
             self._connection.close(1008)

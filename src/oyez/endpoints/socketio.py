@@ -187,7 +187,7 @@ class SocketIOApp:
         if self._held is not None:
             self._stop_holding()
         if isinstance(outcome, Denial):
-            words = "Authentication failed" if outcome.judged else raw_commands.TOO_MANY_FAILURES.message
+            words = "Authentication failed" if outcome.judged else raw_commands.ADDRESS_WAITS.message
             self._engine.send_text(socketio.encode_connect_error(words))
             self._failures += outcome.judged
             if outcome.cut_off:

@@ -17,7 +17,7 @@ INVALID_CHANNEL = b'{"status":"error","code":"invalid-channel"}'
 """The one refusal of this dialect without a message: posters of old raise whatever they are told."""
 
 AUTH_FAILED = CommandError("auth-failed", "Authentication failed")
-TOO_MANY_FAILURES = CommandError("too-many-failures", "Too many wrong keys from this address; try again later")
+ADDRESS_WAITS = CommandError("address-waits", "Too many wrong keys from this address; try again later")
 NOT_AUTHORIZED = CommandError("unauthorized", "Show the key first, by the command auth")
 
 _LONGEST_QUOTE = 100

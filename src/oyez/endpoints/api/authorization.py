@@ -13,6 +13,7 @@ from oyez.access.keys import WELL_KNOWN_KEYS, KeyHolder
 from oyez.access.peer import Peer, Peers
 from oyez.access.places import Places
 from oyez.access.poster_check import Denial, HeldAttempt, PosterCheck
+from oyez.wire import raw_commands
 from oyez.wire.api_answers import ApiError
 
 
@@ -47,6 +48,8 @@ class Authorization:
         if outcome.cut_off:
             # Its connection ends, as at the other doors: each further guess costs a new one.
             headers = {"Retry-After": str(outcome.retry_after_s), "Connection": "close"}
+            if not outcome.judged:  # the key may be right
+                raise ApiError(429, "address-waits", raw_commands.ADDRESS_WAITS.message, headers)
             raise ApiError(429, "too-many-failures", "Too many requests with a wrong key", headers)
         raise ApiError(401, "unauthorized", _why_refused(key, peer, trusted=trusted), {"WWW-Authenticate": "Bearer"})
 

@@ -42,7 +42,7 @@ _CHANNELS_PER_SLICE = 1000
 _LONGEST_QUOTE = 100
 
 # Codes of refusals that are no bad requests, or counted under another reason already.
-_NOTED_ELSEWHERE = frozenset(("unauthorized", "too-many-failures", "unavailable", "may-not-post"))
+_NOTED_ELSEWHERE = frozenset(("unauthorized", "too-many-failures", "address-waits", "unavailable", "may-not-post"))
 
 Answer = Callable[[Request, KeyHolder], Awaitable[bytes]]
 
