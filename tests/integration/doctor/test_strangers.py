@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import StartDaemon
 from tests.daemon import Daemon
 from tests.integration.doctor.sites import Diagnosis, dmoj_settings, examine, lqdoj_settings, proxied
 from tests.integration.links import metrics
@@ -70,6 +71,15 @@ def test_a_block_of_a_raw_site_that_hides_the_visitor_is_named(
     assert hiding in finding["cure"]
     assert "the proxy at 127.0.0.1 does not say for whom it asks" in finding["seen"]
     assert "limit of one address holds for no visitor" in finding["cure"]
+
+
+def test_a_proxy_of_a_raw_site_that_nobody_trusts_is_named(start_daemon: StartDaemon, tmp_path: Path) -> None:
+    daemon = start_daemon(settings=DOORS | {"http.trusted_proxies": []})
+    with proxied(tmp_path, dmoj(daemon.port, port_of(daemon, "long polls"))) as nginx:
+        diagnosis = examine(tmp_path, dmoj_settings(port_of(daemon, "posters"), nginx.port))
+    assert diagnosis.codes == {"visitor-hidden"}
+    assert "does not believe the proxy at 127.0.0.1" in diagnosis.findings["visitor-hidden"]["seen"]
+    assert daemon.stderr.count("the proxy at 127.0.0.1 is not believed") == 1
 
 
 def test_a_raw_site_that_names_its_visitors_is_all_right(site_daemon: Daemon, tmp_path: Path) -> None:
