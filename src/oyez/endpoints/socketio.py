@@ -99,10 +99,12 @@ class SocketIOApp:
     def receive_binary(self, data: bytes) -> None:
         """Carry out the packet that waited for this attachment, if it was the last one.
 
+        Those of whoever may not post are counted, and not kept: nothing that a listener asks for needs them.
+
         Raises:
             ProtocolError: no attachment is due.
         """
-        packet = self._packets.receive_binary(data)
+        packet = self._packets.receive_binary(data if self._role is Role.SENDER else b"")
         if packet is not None:
             self._take(packet)
 

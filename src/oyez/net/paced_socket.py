@@ -8,6 +8,7 @@ the session has asked for more than it may (`access.work`): then it is held unti
 has come.
 """
 
+import asyncio
 import logging
 from abc import abstractmethod
 
@@ -59,6 +60,12 @@ class PacedSocket(SocketConnection):
         """Handle what came, and charge the session for it; what comes behind what it is held for is put back."""
 
     # What the event loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin with a small receive buffer: what comes in one read, and cannot be handled, is kept."""
+        super().connection_made(transport)
+        self._is_narrow = True
+        bound_receive_buffer(self._transport, _RECEIVE_BUFFER_BYTES)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the deadline and what is unread, then as every socket does."""

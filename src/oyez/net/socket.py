@@ -18,7 +18,7 @@ from oyez.net.callbacks import Receiver, SocketCallbacks
 logger = logging.getLogger(__name__)
 
 # Answers that wait for a peer that reads nothing. Above that, nothing more is read from it, so it cannot ask for more.
-_UNSENT_ANSWERS_BYTES = 64 * 1024
+_UNSENT_ANSWERS_BYTES = 16 * 1024
 
 # socket(7), since Linux 5.14: a size that was set counts no more, and the buffer grows and shrinks by itself again.
 _SO_BUF_LOCK = 72

@@ -35,20 +35,20 @@ async def read_body(request: Request, timeout_s: float, limit: Callable[[], int]
         TooLarge: it is longer; it has been read nevertheless, up to a bound.
         TimeoutError: it did not come in time, or its sender went away.
     """
-    parts: list[bytes] = []
+    body = bytearray()  # joined as it comes: a list of pieces of a byte would cost forty times their bytes
     size = 0
     try:
         async with asyncio.timeout(timeout_s):
             async for part in request.stream():
                 size += len(part)
                 if size <= limit():
-                    parts.append(part)
+                    body += part
                 elif size > limit() + _DISCARDED_BYTES:
                     break
                 else:
-                    parts.clear()
+                    body.clear()
     except ClientDisconnect as error:
         raise TimeoutError("the client went away") from error
     if size > limit():
         raise TooLarge
-    return b"".join(parts)
+    return bytes(body)

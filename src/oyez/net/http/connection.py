@@ -36,8 +36,11 @@ _TakeOver = Callable[[HttpCallbacks, asyncio.Transport, bytes, RawHeaders], asyn
 
 _HEADER_FRAME = len(": \r\n")
 
-# Requests that may wait for the answer to the one before.
+# Requests that may wait for the answer to the one before. Their heads together may be as long as one may.
 _MOST_PIPELINED = 16
+
+# Fields of one head. Browsers send twenty, and proxies add ten; lines of a few bytes would cost thirty times as much.
+_MOST_FIELDS = 100
 
 
 class _HeadTooLongError(ProtocolError):
@@ -77,6 +80,7 @@ class HttpConnection(HttpToolsProtocol):
         self._in_headers = True
         self._in_body = False
         self._header_bytes = 0
+        self._pipelined_bytes = 0
         self._is_stream = False
         self._stream_asked = False
         self._unanswered: list[RequestResponseCycle] = []  # in the order in which they came
@@ -199,12 +203,23 @@ class HttpConnection(HttpToolsProtocol):
         Raises:
             ProtocolError: too many wait already, or the socket is a stream's.
         """
-        if self._is_stream or len(self._unanswered) > _MOST_PIPELINED:
+        most_bytes = self._callbacks.limits.max_header_bytes
+        if self._is_stream or len(self._unanswered) > _MOST_PIPELINED or self._pipelined_bytes > most_bytes:
             raise ProtocolError("too many requests before their answers")
         super().on_message_begin()
         self._in_headers = True
         self._in_body = False
         self._set_deadline(self._callbacks.limits.header_timeout_s)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take one field.
+
+        Raises:
+            ProtocolError: there are too many.
+        """
+        super().on_header(name, value)
+        if len(self.headers) > _MOST_FIELDS:
+            raise _HeadTooLongError
 
     def on_chunk_header(self) -> None:
         """Count again: behind the last chunk come headers (RFC 9112 §7.1.2), which are dropped."""
@@ -213,8 +228,16 @@ class HttpConnection(HttpToolsProtocol):
         self.headers = []
 
     def on_body(self, body: bytes) -> None:
-        """Stop counting: it was not the last chunk."""
+        """Stop counting heads: it was not the last chunk. A body that waits with its request counts as they do.
+
+        Raises:
+            ProtocolError: too much of it waits.
+        """
         self._in_headers = False
+        if len(self._unanswered) > 1:
+            self._pipelined_bytes += len(body)
+            if self._pipelined_bytes > self._callbacks.limits.max_header_bytes:
+                raise ProtocolError("too many requests before their answers")
         if not self._is_stream:
             super().on_body(body)
 
@@ -243,6 +266,7 @@ class HttpConnection(HttpToolsProtocol):
         length = len(self.url) + sum([len(name) + len(value) + _HEADER_FRAME for name, value in self.headers])
         if length > self._callbacks.limits.max_header_bytes:
             raise _HeadTooLongError
+        self._pipelined_bytes += length if self._unanswered else 0
 
     def _read_target(self) -> None:
         """Bring the target into origin form, and the Host header in line with it (RFC 9112 §3.2)."""
@@ -292,7 +316,10 @@ class HttpConnection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Go on with the next request, or wait for one."""
-        self._unanswered.pop(0)
+        answered = self._unanswered.pop(0)
+        answered.body = bytearray()  # what came of one that nobody asked for would stay until the next request
+        if not self._unanswered:
+            self._pipelined_bytes = 0
         super().on_response_complete()
         self._unset_keepalive_if_required()
         if not (self._unanswered or self._in_headers or self._in_body or self.transport.is_closing()):
@@ -345,3 +372,4 @@ class HttpConnection(HttpToolsProtocol):
         self._ends_with_answer = True
         self._unanswered[0].keep_alive = False
         self.pipeline.clear()
+        del self._unanswered[1:]  # nobody will answer them, and their heads may be long
