@@ -24,7 +24,7 @@ from oyez.hub.publication import Channel, EventId, Post, Publication
 from oyez.hub.settings import HistorySettings
 from oyez.hub.subscriber import Ration, Subscription
 from oyez.limits import LimitSettings
-from oyez.net.callbacks import OpenSocket
+from oyez.net.callbacks import OpenSocket, SpareSocket
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.ticker import Ticker
 from oyez.net.turns import Turns
@@ -321,6 +321,7 @@ class Callbacks:
         self.peers = Peers()
         self.turns = Turns(self.ticker.clock)
         self.connections: set[OpenSocket] = set()
+        self.idle: dict[SpareSocket, None] = {}
         self.notes: list[str] = []
         self.receivers: list[Messages] = []
         self._receiver_bytes = max_message_bytes

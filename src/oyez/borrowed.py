@@ -10,13 +10,14 @@ BORROWED: Mapping[str, tuple[str, ...]] = {
     # The HTTP side is uvicorn's protocol, held to bounds of our own while a request comes in (net/http/connection).
     "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol": (
         "client", "connection_lost", "connections", "cycle", "data_received", "flow", "headers", "on_body",
-        "on_headers_complete", "on_message_begin", "on_message_complete", "on_response_complete", "parser", "pipeline",
-        "scheme", "scope", "shutdown", "transport", "url", "_unset_keepalive_if_required",
+        "on_headers_complete", "on_message_begin", "on_message_complete", "on_response_complete", "parser",
+        "pause_writing", "pipeline", "resume_writing", "scheme", "scope", "shutdown", "transport", "url",
+        "_unset_keepalive_if_required",
     ),
     "uvicorn.protocols.http.httptools_impl:RequestResponseCycle": (
         "disconnected", "keep_alive", "message_event", "more_body", "response_complete", "response_started",
     ),
-    "uvicorn.protocols.http.flow_control:FlowControl": ("resume_reading",),
+    "uvicorn.protocols.http.flow_control:FlowControl": ("resume_reading", "write_paused"),
     "uvicorn.protocols.utils": ("is_ssl",),
     # It is started and stopped by us, on sockets that we have bound (net/http/server).
     "uvicorn.config:Config": ("lifespan_class", "load"),

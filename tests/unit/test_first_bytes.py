@@ -43,7 +43,6 @@ class Side(Callbacks):
         self.clock = Clock()
         self.ticker = Ticker(clock=self.clock)
         self.state = ServerState()
-        self.idle: dict[Idle, None] = {}
 
     def connect(self) -> tuple[FirstBytes, Socket]:
         socket = Socket()

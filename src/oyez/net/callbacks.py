@@ -30,6 +30,18 @@ class OpenSocket(Protocol):
         ...
 
 
+class SpareSocket(Protocol):
+    """A socket that others may have at need.
+
+    Its client has not asked for anything, not yet or not again, or has not come to the end of it; or does not take what
+    it asked for; or its end has begun.
+    """
+
+    def close_idle(self) -> None:
+        """Close it: another one needs the room."""
+        ...
+
+
 class Receiver(Protocol):
     """Who uses a socket, whatever is spoken on it."""
 
@@ -63,6 +75,11 @@ class SocketCallbacks(Protocol):
     @property
     def parsers(self) -> list[FrameParser]:
         """Frame parsers that no connection needs just now."""
+        ...
+
+    @property
+    def idle(self) -> dict[SpareSocket, None]:
+        """Sockets that others may have at need, the one that has been so for longest first."""
         ...
 
     @property

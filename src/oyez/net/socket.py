@@ -71,6 +71,7 @@ class SocketConnection(asyncio.Protocol):
         self.closing = True
         self._fd = -1
         self._callbacks.connections.discard(self)
+        self._callbacks.idle.pop(self, None)
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
             receiver.lost()
@@ -197,6 +198,15 @@ class SocketConnection(asyncio.Protocol):
         """End now, whatever is unsent."""
         self.closing = True
         self._transport.abort()
+
+    def offer_room(self) -> None:
+        """Let another socket have the room of this one at need."""
+        self._callbacks.idle[self] = None
+
+    def close_idle(self) -> None:
+        """End now: another one needs the room."""
+        self._callbacks.idle.pop(self, None)
+        self.abort()
 
 
 def bound_receive_buffer(transport: asyncio.BaseTransport, size: int) -> None:

@@ -10,8 +10,7 @@ from oyez.access.origins import Origins
 from oyez.access.peer import Peers
 from oyez.access.places import Places
 from oyez.limits import LimitSettings
-from oyez.net.callbacks import OpenSocket
-from oyez.net.http.callbacks import IdleSocket
+from oyez.net.callbacks import OpenSocket, SpareSocket
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.settings import HttpSettings
 from oyez.net.stream import StreamReceiver
@@ -46,7 +45,7 @@ class Routes:
         turns: of the loop, shared over addresses.
         parsers: frame parsers that no connection needs just now.
         connections: sockets that are no longer HTTP's.
-        idle: sockets without a whole request, the one that has said nothing for longest first.
+        idle: sockets that others may have at need, the one that has been so for longest first.
         at: who decides on WebSockets at a path.
         below: who decides on WebSockets at all paths with this beginning.
         elsewhere: who decides on WebSockets at all other paths; None: they are refused.
@@ -64,7 +63,7 @@ class Routes:
     turns: Turns = field(default_factory=Turns)
     parsers: list[FrameParser] = field(default_factory=list)
     connections: set[OpenSocket] = field(default_factory=set)
-    idle: dict[IdleSocket, None] = field(default_factory=dict)
+    idle: dict[SpareSocket, None] = field(default_factory=dict)
     at: dict[str, Admit] = field(default_factory=dict)
     below: dict[str, Admit] = field(default_factory=dict)
     elsewhere: Admit | None = None

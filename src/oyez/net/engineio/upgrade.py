@@ -70,6 +70,7 @@ class UpgradeAttempt:
         """Wait for the probe, until the deadline."""
         self._connection = connection
         connection.place = self._session.place
+        connection.offer_room()  # its session can do without it
         self._ticker.set(self, self._deadline)
 
     def receive_text(self, data: bytes) -> None:

@@ -15,14 +15,6 @@ from oyez.net.stream import StreamReceiver
 from oyez.net.websocket.connection import FrameReceiver
 
 
-class IdleSocket(Protocol):
-    """A socket whose client has not asked for anything, not yet or not again, or has not come to the end of it."""
-
-    def close_idle(self) -> None:
-        """Close it: another one needs the room."""
-        ...
-
-
 class HttpCallbacks(SocketCallbacks, Protocol):
     """What HTTP connections share, and whom they ask."""
 
@@ -34,11 +26,6 @@ class HttpCallbacks(SocketCallbacks, Protocol):
     @property
     def settings(self) -> HttpSettings:
         """How long a connection without a request is kept."""
-        ...
-
-    @property
-    def idle(self) -> dict[IdleSocket, None]:
-        """Sockets without a whole request, the one that has said nothing for longest first."""
         ...
 
     @property

@@ -109,7 +109,8 @@ class HttpConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, for as long as headers that are not complete stay within their bound."""
-        self._callbacks.idle.pop(self, None)
+        if not self.flow.write_paused:
+            self._callbacks.idle.pop(self, None)
         if self._ends_with_answer:
             return
         self._header_bytes += len(data)
@@ -175,6 +176,7 @@ class HttpConnection(HttpToolsProtocol):
     def _hand_over(self, take: _TakeOver) -> asyncio.Protocol:
         """Let the request that was parsed take the socket."""
         self._callbacks.ticker.clear(self)
+        self._callbacks.idle.pop(self, None)
         self.connections.discard(self)
         self._leave_share()  # from now on it is counted as a session
         connection = take(self._callbacks, self.transport, self.url, self.headers)
@@ -190,10 +192,24 @@ class HttpConnection(HttpToolsProtocol):
         else:
             self.transport.close()
 
+    def pause_writing(self) -> None:
+        """The client does not take its answer: whoever needs the socket may have it."""
+        super().pause_writing()
+        self._callbacks.idle.setdefault(self)
+
+    def resume_writing(self) -> None:
+        """The client has taken it."""
+        super().resume_writing()
+        if self._unanswered:
+            self._callbacks.idle.pop(self, None)
+
     def close_idle(self) -> None:
-        """Close: somebody else needs the room, and no request is under way here."""
+        """Close: somebody else needs the room, and no request is under way here that its client waits for."""
         self._callbacks.idle.pop(self, None)
-        self.transport.close()
+        if self.flow.write_paused:
+            self.transport.abort()
+        else:
+            self.transport.close()
 
     # The parser's side
 

@@ -218,6 +218,7 @@ class WebSocketConnection(PacedSocket):
     def hand_over(self, receiver: FrameReceiver) -> None:
         """Replace the receiver; the one before is told nothing more, not even the end."""
         self._receiver = receiver
+        self._callbacks.idle.pop(self, None)
 
     # Ends
 
@@ -256,6 +257,7 @@ class WebSocketConnection(PacedSocket):
             return
         asyncio.get_running_loop().call_soon(self._half_close)
         self._callbacks.ticker.set(self, self._callbacks.ticker.clock() + _CLOSING_TIMEOUT_S)
+        self.offer_room()  # else those who are refused would keep all others out
         self._let_go()  # else nobody would see the peer close
 
     def _half_close(self) -> None:
