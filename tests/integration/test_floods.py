@@ -1,5 +1,6 @@
 """Who asks for too much waits, and nobody else does."""
 
+import contextlib
 import statistics
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from tests.daemon import Daemon
 from tests.inbox import PATIENCE_S
 from tests.integration.bystanders import refusals
 from tests.integration.dialects import RawLink, RawPoster
-from tests.integration.links import Poller, Sender, eventually, listen
+from tests.integration.links import Poller, Sender, cpu_s, eventually, listen
 from tests.raw import PING, Answer, Call, WebSocket, dial, frame, request, text_frame
 
 FLOODER, REQUESTER, CROWD = "203.0.113.7", "203.0.113.8", "203.0.113.9"  # as the proxy here names them: the tests
@@ -142,38 +143,41 @@ def test_what_is_only_observed_holds_nobody(tmp_path_factory: pytest.TempPathFac
         assert refusals(daemon, "connection-commands") == 0
 
 
-# What a machine with other work adds to 99 of a hundred answers, however calm the daemon is (seconds).
-_FLOOR_S = 0.05
+# Less than this is calm, whatever was measured before: some slices of the loop's turn, and the daemon's own chores.
+_FLOOR_S = 0.01
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mistakes", "filters", "posts without a key"])
 def test_twenty_flooding_links_of_an_address_delay_nobody_else(own_daemon: Daemon, kind: str) -> None:
     target, command = FLOODS[kind]
+    pid = own_daemon.pid
     with Sender(own_daemon.port) as sender, ExitStack() as stack:
-        calm = measure(sender)
+        calm = measure(sender, pid)
+        links = [stack.enter_context(flooder(own_daemon, target)) for _ in range(20)]
         stop = Event()
-        for _ in range(20):
-            link = stack.enter_context(flooder(own_daemon, target))
-            thread = Thread(target=pump, args=(link, command * 200, stop))
-            thread.start()
-            stack.callback(thread.join, PATIENCE_S)
+        thread = Thread(target=pump, args=(links, command * 200, stop))
+        thread.start()
+        stack.callback(thread.join, PATIENCE_S)
         stack.callback(stop.set)
-        attacked = measure(sender)
+        attacked = measure(sender, pid)
         stop.set()
     with Sender(own_daemon.port) as sender:
-        after = measure(sender, 20)
-    assert p99(attacked) < 2 * max(p99(calm), _FLOOR_S), (p99(calm), p99(attacked))
-    assert statistics.median(after) < 2 * max(statistics.median(calm), _FLOOR_S)
+        after = measure(sender, pid, 20)
+    assert p99(attacked) <= 2 * max(p99(calm), _FLOOR_S), (calm, attacked)
+    assert max(after) <= 2 * max(*calm, _FLOOR_S), (calm, after)
 
 
-def measure(sender: Sender, count: int = 60) -> list[float]:
-    """Post twenty times a second; how long each acknowledgement took, in seconds."""
+def measure(sender: Sender, pid: int, count: int = 100) -> list[float]:
+    """Post twenty times a second; how long the daemon worked until each was acknowledged, in seconds.
+
+    It is its processor time that is counted: on a busy machine whoever asks waits for a core himself.
+    """
     took = []
     for number in range(count):
-        began = time.monotonic()
+        began = cpu_s(pid)
         sender.post("measured", number)
-        took.append(time.monotonic() - began)
+        took.append(cpu_s(pid) - began)
         time.sleep(0.05)
     return took
 
@@ -182,20 +186,19 @@ def p99(took: list[float]) -> float:
     return statistics.quantiles(took, n=100)[98]
 
 
-def pump(link: RawLink, data: bytes, stop: Event) -> None:
-    """Send as fast as the daemon takes it, and read all answers."""
-    link.link.setblocking(False)
-    rest = memoryview(data)
-    while not stop.is_set():
-        try:
-            rest = rest[link.link.send(rest) :] or memoryview(data)
-        except BlockingIOError:
-            stop.wait(0.01)
-        except OSError:
-            return
-        try:
-            link.link.recv(1 << 18)
-        except BlockingIOError:
-            pass
-        except OSError:
-            return
+def pump(links: list[RawLink], data: bytes, stop: Event) -> None:
+    """Send on all links what the daemon takes, and read all answers."""
+    rests = dict.fromkeys([link.link for link in links], memoryview(data))
+    for link in rests:
+        link.setblocking(False)
+    while not stop.is_set() and rests:
+        for link, rest in list(rests.items()):
+            try:
+                rests[link] = rest[link.send(rest) :] or memoryview(data)
+            except BlockingIOError:
+                pass
+            except OSError:
+                del rests[link]
+            with contextlib.suppress(OSError):
+                link.recv(1 << 18)
+        stop.wait(0.002)
