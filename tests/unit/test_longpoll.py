@@ -156,6 +156,17 @@ def test_a_poll_that_waits_in_vain_is_told_so_and_a_stop_sends_it_away() -> None
     asyncio.run(scene())
 
 
+def test_a_stop_frees_the_places_that_are_held_for_those_who_were_answered() -> None:
+    async def scene() -> None:
+        door = PollDoor()
+        await door.ask("/channels/a?nowait=1")
+        assert (door.places.listeners, door.endpoint.held) == (1, 1)
+        door.endpoint.close()
+        assert (door.places.listeners, door.endpoint.held) == (0, 0)
+
+    asyncio.run(scene())
+
+
 def test_who_hangs_up_gives_its_place_back() -> None:
     async def scene() -> None:
         door = PollDoor()
