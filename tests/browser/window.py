@@ -26,10 +26,14 @@ class Window:
     def context(self) -> BrowserContext:
         if self._context is None:
             self._context = self._browser.new_context()
-            self._keeper = self._context.new_page()
-            self._keeper.route(_KEPT, lambda route: route.fulfill(body="", content_type="text/html"))
-            self._keeper.goto(_KEPT)
+            if self._browser.browser_type.name == "chromium":
+                self._keep_a_page(self._context)
         return self._context
+
+    def _keep_a_page(self, context: BrowserContext) -> None:
+        self._keeper = context.new_page()
+        self._keeper.route(_KEPT, lambda route: route.fulfill(body="", content_type="text/html"))
+        self._keeper.goto(_KEPT)
 
     def will_change(self) -> None:
         """Keep this window from the next test."""
