@@ -166,6 +166,7 @@ class Siege:
                 refused=self._newcomers.between(newcomers_from, time.monotonic()),
                 named=None,
                 poster=name == ALL_AT_ONCE or ATTACKS[name].poster,
+                many=name == ALL_AT_ONCE,
                 floor_ms=self._order.floor_ms,
                 counts=dict(sum(map(Counter, counted), Counter())),
                 addresses=[a.address for a in self._attackers if ATTACKS[a.command.attack].named],

@@ -50,8 +50,9 @@ def test_each_bar_can_be_missed(change: dict[str, object], words: str) -> None:
         {"attacked": attacked(acknowledged=Spread(1, 30, 30), machine=Spread(1, 24.1, 30))},
         {"grown_mb": 25.0, "open_links": 100},
         {"grown_mb": 100.0, "poster": True},
-        {"attacked": attacked(delivered=Spread(1, 90, 90)), "floor_ms": 50.0},
+        {"attacked": attacked(delivered=Spread(1, 90, 90)), "floor_ms": 100.0},
         {"named": None},
+        {"refused": ["poster: x"], "many": True},
     ],
 )
 def test_what_may_be_is_no_miss(change: dict[str, object]) -> None:

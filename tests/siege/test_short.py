@@ -1,4 +1,4 @@
-"""The short siege: an attack or two, and what the others notice."""
+"""The short siege: a few attacks, and what the others notice."""
 
 import subprocess
 import sys
@@ -17,6 +17,10 @@ def besiege(folder: Path, *arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_who_takes_all_seats_that_it_can_get_keeps_nobody_out(tmp_path: Path) -> None:
+    besiege(tmp_path, "--attack", "seats")
+
+
 @pytest.mark.slow
 def test_one_visitor_does_not_spoil_it_for_the_others(tmp_path: Path) -> None:
-    besiege(tmp_path, "--broker", "sqlite", "--attack", "stalled")
+    besiege(tmp_path, "--broker", "sqlite")

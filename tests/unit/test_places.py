@@ -57,7 +57,7 @@ def reason_of(answer: SessionPlace | NoPlace) -> str:
 
 
 @pytest.mark.parametrize(
-    ("setting", "bounds"), [(0, (88, 44, 40)), (10, (28, 14, 10)), (60, (132, 66, 60)), (1, (10, 5, 1))]
+    ("setting", "bounds"), [(0, (60, 44, 40)), (10, (28, 14, 10)), (60, (66, 66, 60)), (1, (10, 5, 1))]
 )
 def test_an_address_may_have_what_is_set_or_half_of_all(setting: int, bounds: tuple[int, int, int]) -> None:
     assert derive_bounds(CAPACITY, setting) == bounds

@@ -58,7 +58,8 @@ def derive_bounds(capacity: Capacity, max_connections_per_address: int) -> Bound
     """Find what one address may have; 0: half of the listeners that fit, so that another half is left to others."""
     listeners = max_connections_per_address or max(capacity.listeners // 2, 1)
     sessions = listeners + max(listeners // 10, _LEAST_FOR_OTHERS)
-    return Bounds(sessions * _SOCKETS_FOR_ONE, sessions, listeners)
+    sockets = min(sessions * _SOCKETS_FOR_ONE, capacity.sockets // 2)  # two addresses with slow bodies would fill all
+    return Bounds(max(sockets, sessions), sessions, listeners)
 
 
 class Places:

@@ -25,6 +25,11 @@ from oyez.net.websocket.connection import WebSocketConnection
 BACKLOG = 4096
 """Connects that may wait: after a restart all listeners come back within a second or two."""
 
+# libuv takes one connect of a listening socket in each turn of the loop. While turns are long, because somebody asks
+# for much, 150 were taken a second, the queue of connects was full, and neither visitors nor posters got in. So the
+# socket is listened on so many times; a connect that comes alone costs a microsecond more for each.
+_ACCEPTS_A_TURN = 16
+
 # What one socket may hold back in the kernel. Left to itself Linux lets it grow to several MB, for each stalled reader.
 _SEND_BUFFER_BYTES = 256 * 1024
 
@@ -76,7 +81,7 @@ class HttpServer:
         server = uvicorn.Server(config)
         server.server_state = self._state
         server.lifespan = config.lifespan_class(config)
-        await server.startup(sockets=[listener])
+        await server.startup(sockets=[listener, *(listener.dup() for _ in range(_ACCEPTS_A_TURN - 1))])
         self._servers.append(server)
         self._mains.append(asyncio.create_task(server.main_loop()))
 

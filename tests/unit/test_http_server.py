@@ -1,0 +1,42 @@
+"""Does the server take many connects in one turn of the event loop?"""
+
+import asyncio
+import socket
+from contextlib import ExitStack, closing
+
+import uvloop
+from starlette.responses import Response
+
+from oyez.limits import LimitSettings
+from oyez.net.http.server import HttpServer, bind_tcp
+from oyez.net.http.settings import HttpSettings
+from oyez.net.ticker import Ticker
+from oyez.notes import Notes
+from oyez.server.routes import Routes
+from tests.fakes import Clock, places_for
+
+CONNECTS = 80
+
+
+async def count_turns() -> int:
+    """Count the turns until all are taken of those who came at once."""
+    ticker = Ticker(clock=Clock())
+    routes = Routes(ticker, HttpSettings(), LimitSettings(), 10 * CONNECTS, Notes(), places_for(CONNECTS))
+    server, listener = HttpServer(ticker), bind_tcp("127.0.0.1", 0)
+    await server.listen(listener, Response(), routes)
+    with ExitStack() as stack:
+        for _ in range(CONNECTS):
+            stack.enter_context(closing(socket.create_connection(listener.getsockname())))
+        turns = 0
+        while len(routes.idle) < CONNECTS:
+            turns += 1
+            await asyncio.sleep(0)
+    server.stop_listening()
+    await server.drain(float("-inf"))
+    return turns
+
+
+def test_a_crowd_is_let_in_within_few_turns_of_the_loop() -> None:
+    """Turns are as long as what others ask for takes; with one connect a turn a flood would keep everybody out."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(count_turns()) < CONNECTS / 4
