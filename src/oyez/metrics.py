@@ -42,7 +42,11 @@ class Metrics:
         self.counter_by(name, meaning, "reason", read)
 
     def counter_by(self, name: str, meaning: str, label: str, read: ReadByLabel) -> None:
-        """Add numbers that only rise, one for each value of a label."""
+        """Add numbers that only rise, one for each value of a label; an empty value is written as no label.
+
+        To Prometheus the two are the same, and whoever reads the text by itself finds the number where it was before
+        there were others beside it.
+        """
         self._by_label.append((name, meaning, label, read))
 
     def collect(self) -> Iterator[Metric]:
@@ -73,5 +77,8 @@ class Metrics:
 def _by_label(name: str, meaning: str, label: str, counts: Mapping[str, int]) -> Metric:
     family = CounterMetricFamily(name, meaning, labels=(label,))
     for value, count in sorted(counts.items()):
-        family.add_metric((value,), count)
+        if value:
+            family.add_metric((value,), count)
+        else:
+            family.add_sample(f"{name}_total", {}, count)
     return family

@@ -25,3 +25,9 @@ def test_one_number_that_cannot_be_read_is_left_out(caplog: pytest.LogCaptureFix
     assert caplog.text.count("ZeroDivisionError") == 3, "each is told once"
     broken.clear()
     assert "bad 7.0" in metrics.render().decode()
+
+
+def test_an_empty_label_is_none() -> None:
+    metrics = Metrics()
+    metrics.counter_by("posts", "By key.", "key", lambda: {"": 2, "web": 3})
+    assert metrics.render().decode().splitlines()[2:] == ["posts_total 2.0", 'posts_total{key="web"} 3.0']
