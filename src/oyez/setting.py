@@ -138,7 +138,7 @@ def parse_rate(text: str) -> Rate:
         raise ValueError(_RATE_FORM)
     parsed = Rate(float(found[1]), float(found[2] or found[1]))
     if not (0 < parsed.per_second <= _LARGEST and 1 <= parsed.burst <= _LARGEST):
-        raise ValueError("a rate above 0, and a burst of at least 1")
+        raise ValueError(f"a rate above 0, and a burst of at least 1, both up to {_LARGEST}")
     return parsed
 
 

@@ -265,12 +265,32 @@ def test_unusable_key_file(tmp_path: Path, content: bytes | None) -> None:
         pytest.param("port = " + "9" * 5000, "config", "a file in TOML", id="digits"),
         pytest.param("port = " + "[" * 5000, "config", "a file in TOML", id="brackets"),
         ("[history]\nmax_bytes = 9007199254740992", "history.max_bytes", "from 1 to 9007199254740991"),
+        *(
+            (f"[limits]\nconnects_per_second_per_address = {value}", "limits.connects_per_second_per_address", expected)
+            for value, expected in [
+                ("-5", 'such as "50 burst 500"'),
+                ("0", "a rate above 0"),
+                ("0.5", "a burst of at least 1"),
+                ("nan", 'such as "50 burst 500"'),
+                ("inf", 'such as "50 burst 500"'),
+                ("true", 'such as "50'),
+                ('["5"]', 'such as "50 burst 500"'),
+                ('"9007199254740992"', "up to 9007199254740991"),
+            ]
+        ),
     ],
 )
 def test_wrong_files_are_explained(tmp_path: Path, toml: str, key: str, expected: str) -> None:
     error = refused(write(tmp_path / "oyez.toml", toml))
     assert error.key == key
     assert expected in error.expected
+
+
+@pytest.mark.parametrize("written", ["200", "200.5", '"200"', '"200 burst 300"'])
+def test_a_rate_may_be_written_as_a_number(tmp_path: Path, written: str) -> None:
+    path = write(tmp_path / "oyez.toml", f"[limits]\nconnects_per_second_per_address = {written}")
+    settings = load(path, {}, {})
+    assert settings.limits.connects_per_second_per_address == written.strip('"')
 
 
 def test_missing_file_is_explained(tmp_path: Path) -> None:

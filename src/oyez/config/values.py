@@ -23,6 +23,8 @@ def checked(entry: Entry, value: object, where: str) -> object:
     """
     if isinstance(value, list):
         value = tuple(value)
+    if entry.setting.may_be_number and type(value) in (int, float):
+        value = str(value)
     if not entry.setting.accepts(entry.default, value):
         raise ConfigError(
             entry.key, entry.setting.masked(value), f"{entry.setting.expected(entry.default, value)} ({where})"
