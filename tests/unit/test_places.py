@@ -185,7 +185,7 @@ def test_sockets_without_a_session_are_counted_where_they_come_from() -> None:
 
 def test_sockets_that_come_too_fast_are_refused() -> None:
     world = World(connects_per_second_per_address="1 burst 2")
-    taken = [world.places.take_socket(("192.0.2.1", number)) for number in range(3)]
+    taken = [world.places.take_socket(("192.0.2.1", number)) for number in range(7)]  # three for each connect
     assert [reason.reason for reason in taken if isinstance(reason, NoPlace)] == ["address-connects"]
 
 
