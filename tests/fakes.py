@@ -24,8 +24,9 @@ from oyez.hub.publication import Channel, EventId, Post, Publication
 from oyez.hub.settings import HistorySettings
 from oyez.hub.subscriber import Ration, Subscription
 from oyez.limits import LimitSettings
-from oyez.net.callbacks import OpenSocket, SpareSocket
+from oyez.net.callbacks import OpenSocket
 from oyez.net.http.handshake import Handshake, Refusal
+from oyez.net.spare_sockets import SpareSockets
 from oyez.net.ticker import Ticker
 from oyez.net.turns import Turns
 from oyez.net.websocket.connection import FrameReceiver
@@ -321,7 +322,7 @@ class Callbacks:
         self.peers = Peers()
         self.turns = Turns(self.ticker.clock)
         self.connections: set[OpenSocket] = set()
-        self.idle: dict[SpareSocket, None] = {}
+        self.spare = SpareSockets()
         self.notes: list[str] = []
         self.receivers: list[Messages] = []
         self._receiver_bytes = max_message_bytes

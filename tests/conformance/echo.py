@@ -22,7 +22,7 @@ from oyez.access.origins import Origins
 from oyez.access.peer import Peers, Who
 from oyez.access.places import Places, unlimited
 from oyez.limits import LimitSettings
-from oyez.net.callbacks import OpenSocket, SpareSocket
+from oyez.net.callbacks import OpenSocket
 from oyez.net.engineio.http import EngineHttp
 from oyez.net.engineio.session import EngineServer, EngineSession
 from oyez.net.engineio.session_id import new_session_id
@@ -30,6 +30,7 @@ from oyez.net.engineio.settings import SocketioSettings
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.server import HttpServer, bind_tcp
 from oyez.net.http.settings import HttpSettings
+from oyez.net.spare_sockets import SpareSockets
 from oyez.net.stream import StreamReceiver
 from oyez.net.ticker import Ticker
 from oyez.net.turns import Turns
@@ -139,7 +140,7 @@ class Callbacks:
     origins: Origins = field(default_factory=Origins)
     places: Places = field(default_factory=lambda: unlimited(time.monotonic))
     peers: Peers = field(default_factory=Peers)
-    idle: dict[SpareSocket, None] = field(default_factory=dict)
+    spare: SpareSockets = field(default_factory=SpareSockets)
     connections: set[OpenSocket] = field(default_factory=set)
     parsers: list[FrameParser] = field(default_factory=list)
     turns: Turns = field(default_factory=Turns)

@@ -67,3 +67,12 @@ def test_one_address_keeps_nobody_out_by_sockets_that_nobody_can_miss(small: Dae
             posted = poster.post("x", 1)
             assert [listener.events(1) for listener in (early, late)] == [posted, posted]
         assert request(small.port, "GET", "/healthz").status == 200
+
+
+def test_a_poster_is_heard_though_its_address_has_all_its_sockets(small: Daemon) -> None:
+    with ExitStack() as stack:
+        for _ in range(MORE_THAN_FIT):
+            ask(small, stack, b"")
+        for _ in range(5):
+            with RawPoster(small.port, source=ATTACKER) as poster:
+                assert poster.post("x", 1)

@@ -6,6 +6,7 @@ import pytest
 
 from oyez.net.http.first_bytes import FirstBytes
 from oyez.net.http.settings import HttpSettings
+from oyez.net.spare_sockets import SpareSockets
 from oyez.net.ticker import Ticker
 from tests.fakes import Callbacks, Clock, Loop, Socket
 
@@ -112,7 +113,9 @@ def test_a_socket_over_the_limit_takes_the_place_of_the_one_that_has_been_idle_f
     side = Side()
     longest, other = Idle(), Idle()
     sockets = [side.connect()[1] for _ in range(2)]
-    side.idle = {longest: None, other: None}
+    side.spare = SpareSockets()
+    side.spare.offer(longest)
+    side.spare.offer(other)
     _, third = side.connect()
     assert longest.is_closed
     assert not other.is_closed
@@ -129,7 +132,7 @@ def test_over_the_limit_the_socket_goes_that_has_said_nothing_for_longest() -> N
 def test_a_socket_over_the_limit_is_closed_when_all_others_have_asked() -> None:
     side = Side()
     sockets = [side.connect()[1] for _ in range(2)]
-    side.idle.clear()
+    side.spare = SpareSockets()
     _, third = side.connect()
     assert [socket.ended for socket in [*sockets, third]] == [False, False, True]
     assert side.notes == ["at-capacity"]

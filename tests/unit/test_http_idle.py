@@ -39,7 +39,7 @@ class Client:
 
     @property
     def may_make_room(self) -> bool:
-        return self.connection in self.routes.idle
+        return self.connection in self.routes.spare
 
     async def ask(self) -> None:
         self.connection.data_received(REQUEST)

@@ -28,7 +28,7 @@ async def count_turns() -> int:
         for _ in range(CONNECTS):
             stack.enter_context(closing(socket.create_connection(listener.getsockname())))
         turns = 0
-        while len(routes.idle) < CONNECTS:
+        while len(routes.spare) < CONNECTS:
             turns += 1
             await asyncio.sleep(0)
     server.stop_listening()

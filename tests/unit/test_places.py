@@ -183,6 +183,30 @@ def test_sockets_without_a_session_are_counted_where_they_come_from() -> None:
     assert world.places.take_socket(None) is None
 
 
+class Spare:
+    """A socket that nobody can miss."""
+
+    def __init__(self, share: Share) -> None:
+        self.share = share
+        share.spare[self] = None
+
+    def close_idle(self) -> None:
+        del self.share.spare[self]
+        self.share.sockets -= 1
+
+
+def test_over_the_limit_a_socket_of_the_same_address_goes_that_nobody_can_miss() -> None:
+    world = World(max_connections_per_address=1)
+    taken = [world.places.take_socket(("192.0.2.1", number)) for number in range(10)]
+    share = world.share("192.0.2.1")
+    spare = [Spare(share) for _ in range(2)]
+    assert isinstance(world.places.take_socket(("192.0.2.1", 10)), Share)
+    assert (list(share.spare), share.sockets) == ([spare[1]], len(taken))
+    assert isinstance(world.places.take_socket(("192.0.2.1", 11)), Share)
+    assert isinstance(world.places.take_socket(("192.0.2.1", 12)), NoPlace)
+    assert world.notes == ["address-sockets"] * 3
+
+
 def test_sockets_that_come_too_fast_are_refused() -> None:
     world = World(connects_per_second_per_address="1 burst 2")
     taken = [world.places.take_socket(("192.0.2.1", number)) for number in range(7)]  # three for each connect

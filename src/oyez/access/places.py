@@ -132,14 +132,18 @@ class Places:
         """Let a socket in that has no session yet; whoever has a share gives it back by `Share.sockets`.
 
         A proxy's sockets are not shared out, so its visitors are counted by their requests. Where the right key was
-        shown, a socket for each post is nothing unusual.
+        shown, a socket for each post is nothing unusual. Over the limit of an address the one of its own goes that has
+        said nothing for longest, if there is one that nobody can miss.
         """
         share = None if far_end is None else self.shares.of_host(far_end[0])
         if share is None:
             return None
         now = self.shares.clock()
         if share.sockets >= self.bounds.sockets and self._refuses(ADDRESS_SOCKETS, "a socket over the limit", share):
-            return NoPlace(ADDRESS_SOCKETS, _RETRY_AFTER_S)
+            longest = next(iter(share.spare), None)
+            if longest is None:
+                return NoPlace(ADDRESS_SOCKETS, _RETRY_AFTER_S)
+            longest.close_idle()  # whoever comes may have something to say
         is_due = share.sockets_opened.take(now) or share.is_posters(now)
         if not is_due and self._refuses(ADDRESS_CONNECTS, "a socket that comes too fast", share):
             return NoPlace(ADDRESS_CONNECTS, max(math.ceil(share.sockets_opened.wait_for(now)), 1))

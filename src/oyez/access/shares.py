@@ -10,6 +10,7 @@ come from there, so nothing is shared out, and the same is true of Unix sockets 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Protocol
 
 from oyez.access.ip_addresses import (
     IpAddress,
@@ -35,6 +36,14 @@ _SOCKETS_A_CONNECT = 3
 _POSTER_FOR_S = 3600.0
 
 
+class SpareSocket(Protocol):
+    """A socket that others may have at need."""
+
+    def close_idle(self) -> None:
+        """Close it: another one needs the room."""
+        ...
+
+
 class Share:
     """One address: what it has, what it has spent, what it was refused.
 
@@ -43,6 +52,7 @@ class Share:
         sessions: open ones, of every door and role but those of posters who have shown the key.
         listeners: those of them that listen.
         sockets: open ones without a session: silent, or between two requests, or in the midst of one.
+        spare: those of the sockets that nobody can miss, the one that has been such for longest first.
         commands: tokens for what its clients ask for.
         replay: tokens for bytes of catch-up.
         refusals: how often which of its wishes was refused, by reason.
@@ -51,12 +61,13 @@ class Share:
 
     __slots__ = (
         "_poster_until", "asked", "commands", "connects", "key", "listeners", "refusals", "replay", "sessions",
-        "sockets", "sockets_opened",
+        "sockets", "sockets_opened", "spare",
     )  # fmt: skip
 
     def __init__(self, key: int, rates: "Rates", now: float) -> None:
         self.key = key
         self.sessions = self.listeners = self.sockets = 0
+        self.spare: dict[SpareSocket, None] = {}
         self.connects = TokenBucket(rates.connects, now)
         self.sockets_opened = TokenBucket(rates.sockets, now)
         self.commands = TokenBucket(rates.commands, now)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from oyez.access.peer import Who
 from oyez.limits import LimitSettings
+from oyez.net.spare_sockets import SpareSockets
 from oyez.net.ticker import Ticker
 from oyez.net.turns import Turns
 from oyez.net.websocket.parser import FrameParser
@@ -27,18 +28,6 @@ class OpenSocket(Protocol):
 
     def abort(self) -> None:
         """Close the socket at once, with what was not sent."""
-        ...
-
-
-class SpareSocket(Protocol):
-    """A socket that others may have at need.
-
-    Its client has not asked for anything, not yet or not again, or has not come to the end of it; or does not take what
-    it asked for; or its end has begun.
-    """
-
-    def close_idle(self) -> None:
-        """Close it: another one needs the room."""
         ...
 
 
@@ -78,8 +67,8 @@ class SocketCallbacks(Protocol):
         ...
 
     @property
-    def idle(self) -> dict[SpareSocket, None]:
-        """Sockets that others may have at need, the one that has been so for longest first."""
+    def spare(self) -> SpareSockets:
+        """Sockets that others may have at need."""
         ...
 
     @property

@@ -71,7 +71,7 @@ class SocketConnection(asyncio.Protocol):
         self.closing = True
         self._fd = -1
         self._callbacks.connections.discard(self)
-        self._callbacks.idle.pop(self, None)
+        self._callbacks.spare.keep(self)
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
             receiver.lost()
@@ -201,11 +201,11 @@ class SocketConnection(asyncio.Protocol):
 
     def offer_room(self) -> None:
         """Let another socket have the room of this one at need."""
-        self._callbacks.idle[self] = None
+        self._callbacks.spare.offer(self)
 
     def close_idle(self) -> None:
         """End now: another one needs the room."""
-        self._callbacks.idle.pop(self, None)
+        self._callbacks.spare.keep(self)
         self.abort()
 
 

@@ -10,9 +10,10 @@ from oyez.access.origins import Origins
 from oyez.access.peer import Peers
 from oyez.access.places import Places
 from oyez.limits import LimitSettings
-from oyez.net.callbacks import OpenSocket, SpareSocket
+from oyez.net.callbacks import OpenSocket
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.settings import HttpSettings
+from oyez.net.spare_sockets import SpareSockets
 from oyez.net.stream import StreamReceiver
 from oyez.net.ticker import Ticker
 from oyez.net.turns import Turns
@@ -31,7 +32,7 @@ _NOT_HERE = Refusal(404, "Not Found", b'{"code":"not-found","message":"No WebSoc
 
 @dataclass(slots=True)
 class Routes:
-    """The routes of one address. Those of several may share ``turns``, ``parsers``, ``connections`` and ``idle``.
+    """The routes of one address. Those of several may share ``turns``, ``parsers``, ``connections`` and ``spare``.
 
     Attributes:
         ticker: the clock of all sockets.
@@ -45,7 +46,7 @@ class Routes:
         turns: of the loop, shared over addresses.
         parsers: frame parsers that no connection needs just now.
         connections: sockets that are no longer HTTP's.
-        idle: sockets that others may have at need, the one that has been so for longest first.
+        spare: sockets that others may have at need.
         at: who decides on WebSockets at a path.
         below: who decides on WebSockets at all paths with this beginning.
         elsewhere: who decides on WebSockets at all other paths; None: they are refused.
@@ -63,7 +64,7 @@ class Routes:
     turns: Turns = field(default_factory=Turns)
     parsers: list[FrameParser] = field(default_factory=list)
     connections: set[OpenSocket] = field(default_factory=set)
-    idle: dict[SpareSocket, None] = field(default_factory=dict)
+    spare: SpareSockets = field(default_factory=SpareSockets)
     at: dict[str, Admit] = field(default_factory=dict)
     below: dict[str, Admit] = field(default_factory=dict)
     elsewhere: Admit | None = None

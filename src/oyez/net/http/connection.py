@@ -100,7 +100,7 @@ class HttpConnection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the deadline, and wake those who work on an answer: nobody is there to read it."""
         self._callbacks.ticker.clear(self)
-        self._callbacks.idle.pop(self, None)
+        self._callbacks.spare.keep(self)
         self._leave_share()
         for cycle in self._unanswered:
             cycle.disconnected = True
@@ -110,7 +110,7 @@ class HttpConnection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse, for as long as headers that are not complete stay within their bound."""
         if not self.flow.write_paused:
-            self._callbacks.idle.pop(self, None)
+            self._callbacks.spare.keep(self)
         if self._ends_with_answer:
             return
         self._header_bytes += len(data)
@@ -125,7 +125,7 @@ class HttpConnection(HttpToolsProtocol):
         elif self._stream_asked and not self.transport.is_closing():
             self._hand_over(take_stream)
         elif (self._in_headers or self._in_body) and not self._unanswered[1:]:
-            self._callbacks.idle[self] = None  # what is only half asked for may make room for others
+            self._callbacks.spare.offer(self, self._share)  # what is only half asked for may make room for others
 
     def _leave_share(self) -> None:
         if self._share is not None:
@@ -176,7 +176,7 @@ class HttpConnection(HttpToolsProtocol):
     def _hand_over(self, take: _TakeOver) -> asyncio.Protocol:
         """Let the request that was parsed take the socket."""
         self._callbacks.ticker.clear(self)
-        self._callbacks.idle.pop(self, None)
+        self._callbacks.spare.keep(self)
         self.connections.discard(self)
         self._leave_share()  # from now on it is counted as a session
         connection = take(self._callbacks, self.transport, self.url, self.headers)
@@ -195,17 +195,17 @@ class HttpConnection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The client does not take its answer: whoever needs the socket may have it."""
         super().pause_writing()
-        self._callbacks.idle.setdefault(self)
+        self._callbacks.spare.offer(self, self._share)
 
     def resume_writing(self) -> None:
         """The client has taken it."""
         super().resume_writing()
         if self._unanswered:
-            self._callbacks.idle.pop(self, None)
+            self._callbacks.spare.keep(self)
 
     def close_idle(self) -> None:
         """Close: somebody else needs the room, and no request is under way here that its client waits for."""
-        self._callbacks.idle.pop(self, None)
+        self._callbacks.spare.keep(self)
         if self.flow.write_paused:
             self.transport.abort()
         else:
@@ -342,8 +342,8 @@ class HttpConnection(HttpToolsProtocol):
             self._wait_for_request()
 
     def _wait_for_request(self) -> None:
-        """Count as idle: whoever needs a socket may have this one."""
-        self._callbacks.idle[self] = None
+        """Wait for the next one: whoever needs a socket may have this one."""
+        self._callbacks.spare.offer(self, self._share)
         self._set_deadline(self._callbacks.settings.keep_alive_s + _KEPT_LONGER_S)
 
     def _set_deadline(self, delay_s: float) -> None:

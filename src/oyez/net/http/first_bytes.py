@@ -63,7 +63,7 @@ class FirstBytes(asyncio.Protocol):
             self.transport.abort()
             return
         self._share = share
-        callbacks.idle[self] = None
+        callbacks.spare.offer(self, share)
         if len(self._sockets) + len(callbacks.connections) > callbacks.max_sockets:
             self._make_room()
 
@@ -72,7 +72,7 @@ class FirstBytes(asyncio.Protocol):
 
         So sockets that say nothing push each other out, and whoever says what he wants is heard.
         """
-        longest = next(iter(self._callbacks.idle))
+        longest = self._callbacks.spare.find_longest() or self
         if longest is self:
             who = self._share or peer_at(self._far_end)
             self._callbacks.note("at-capacity", "a socket over the limit", who)
@@ -92,7 +92,7 @@ class FirstBytes(asyncio.Protocol):
 
     def _leave(self) -> None:
         self._sockets.discard(self)
-        self._callbacks.idle.pop(self, None)
+        self._callbacks.spare.keep(self)
         self._callbacks.ticker.clear(self)
 
     def data_received(self, data: bytes) -> None:

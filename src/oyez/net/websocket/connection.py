@@ -218,7 +218,7 @@ class WebSocketConnection(PacedSocket):
     def hand_over(self, receiver: FrameReceiver) -> None:
         """Replace the receiver; the one before is told nothing more, not even the end."""
         self._receiver = receiver
-        self._callbacks.idle.pop(self, None)
+        self._callbacks.spare.keep(self)
 
     # Ends
 
