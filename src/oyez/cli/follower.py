@@ -11,13 +11,12 @@ from typing import NamedTuple
 from oyez.backoff import Backoff
 from oyez.cli.exits import LinkError, ListenError
 from oyez.errors import ProtocolError
-from oyez.probe.failures import Closed, Kind, NotOpened, Trouble
+from oyez.probe.failures import Closed, Kind, NotConnected, NotOpened, Trouble
 from oyez.probe.place import parse_place
 from oyez.probe.socketio import Session, target
 from oyez.probe.websocket import WebSocket, opened
-from oyez.wire import engineio, json_text
+from oyez.wire import json_text
 from oyez.wire.json_text import Json
-from oyez.wire.socketio import Packet, PacketType
 
 _OPEN_TIMEOUT_S = 10.0
 _FIRST_PAUSE_S = 0.5
@@ -88,6 +87,8 @@ class Follower:
                 yield from self._hear_on(link)
         except ProtocolError as error:
             raise LinkError(f"{self._url}: {error}") from error
+        except NotConnected as error:
+            raise LinkError(str(error)) if error.payload is None else ListenError(error.payload) from error
         except (Trouble, NotOpened) as error:
             is_silent = isinstance(error, Trouble) and error.kind is Kind.SILENT
             words = f"{self._url} is silent" if is_silent else f"{doing}{self._url}: {error.__cause__ or error}"
@@ -95,39 +96,22 @@ class Follower:
 
     def _hear_on(self, link: WebSocket) -> Iterator[Heard | Missed]:
         link.allow(_OPEN_TIMEOUT_S)
-        patience_s = _OPEN_TIMEOUT_S
         session = Session(link)
-        received = session.opening
+        timers = session.handshake
+        session.patience_s = (timers.pingInterval + timers.pingTimeout) / 1000 if timers else _OPEN_TIMEOUT_S
+        session.enter({"role": "client"})
+        self._subscribe(session)
         while True:
-            if received.type and received.error:
-                raise ProtocolError(received.error)
-            if received.type == engineio.OPEN and session.handshake is not None:
-                patience_s = (session.handshake.pingInterval + session.handshake.pingTimeout) / 1000
-                session.join({"role": "client"})
-            elif received.type == engineio.CLOSE:
-                raise LinkError("the daemon closed the link")
-            elif received.packet is not None:
-                yield from self._take(received.packet, received.payload, session)
-            received = session.receive(patience_s)
-
-    def _take(self, packet: Packet, payload: str, session: Session) -> Iterator[Heard | Missed]:
-        if packet.type is PacketType.CONNECT:
-            self._subscribe(session)
-        elif packet.type is PacketType.CONNECT_ERROR:
-            raise ListenError(payload)
-        elif packet.type is PacketType.DISCONNECT:
-            raise LinkError("the daemon ended the session")
-        elif packet.args:
-            yield from self._take_event(packet.event, json_text.split_object(packet.args[0]))
+            packet = session.event_packet()
+            if packet.args:
+                yield from self._take_event(packet.event, json_text.split_object(packet.args[0]))
 
     def _subscribe(self, session: Session) -> None:
         self._statuses_due = 1 if self._position is None else 2
         with suppress(Closed):  # what came before the end is read first: it may be the error that the link ended with
             if self._position is None:
                 session.emit("last-msg")  # before the filter: whatever comes later, comes on this link
-            else:
-                session.emit("start-msg", {"start": self._position})
-            session.emit("set-filter", {"filter": self._channels})
+            session.subscribe(self._channels, self._position)
 
     def _take_event(self, name: str | None, body: dict[str, Json]) -> Iterator[Heard | Missed]:
         if name == "message":

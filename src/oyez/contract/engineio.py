@@ -9,7 +9,6 @@ from oyez.contract.expect import Mismatch, NotOffered
 from oyez.contract.links import SocketIOLink, receive
 from oyez.contract.run import Run
 from oyez.contract.socketio import calls, open_session
-from oyez.probe.dialer import STEP_S
 from oyez.probe.exchange import asked
 from oyez.probe.failures import Closed, NotOpened, WrongPacket
 from oyez.probe.place import Place
@@ -61,7 +60,6 @@ def _join_and_overdo(trial: Trial) -> tuple[Session, str]:
 def _close_on_oversize(trial: Trial) -> None:
     session, packet = _join_and_overdo(trial)
     session.transport.send(packet)
-    session.transport.allow(STEP_S)
     try:
         while True:
             session.receive()

@@ -90,6 +90,7 @@ class SocketIOLink:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        session.patience_s = STEP_S
 
     def join(self, auth: object = None, answer: str = JOINED, expected: str = "", *, namespace: str = "") -> object:
         """Ask to join; returns the payload of the answer, which has to be of this name."""
@@ -116,10 +117,9 @@ class SocketIOLink:
 
     def follow(self, channels: Sequence[str], start: object = None) -> dict[str, object]:
         """Set a filter, behind an id if one is given; returns the status."""
+        self.session.subscribe(channels, start)
         if start is not None:
-            self.say("start-msg", start=start)
             expect.success(self.hear("status"))
-        self.say("set-filter", filter=channels)
         return expect.success(self.hear("status"))
 
     def take_event(self) -> object:
@@ -137,7 +137,6 @@ class SocketIOLink:
 
     def take(self, expected: str) -> ReadPacket:
         """Return the next packet of Socket.IO, known or not."""
-        self.session.transport.allow(STEP_S)
         try:
             received = self.session.receive()
         except (*ENDS, Trouble) as error:

@@ -58,11 +58,13 @@ class NotConnected(OyezError):
 
     Attributes:
         answer: to the poll that found the session ended; None otherwise.
+        payload: of a refusal, as it came; None if the session has ended.
     """
 
-    def __init__(self, reason: str, answer: Answer | None = None) -> None:
+    def __init__(self, reason: str, answer: Answer | None = None, payload: str | None = None) -> None:
         super().__init__(reason)
         self.answer = answer
+        self.payload = payload
 
 
 class Rejected(OyezError):

@@ -5,12 +5,12 @@ Knows both transports, and the way from the one to the other. Must not know what
     with by_websocket(place) as session:            # or by_polling(place); both raise Trouble, NotOpened
         session.enter({"role": "sender", "token": key})           # raises NotConnected
         answer = session.call("post", {"channel": "news"})        # {"status": "success", "id": 5}
-        session.emit("set-filter", {"filter": ["news"]})
+        session.subscribe(["news"])
         name, body = session.event()                # "status", {"status": "success"}
 
 Who wants to see every packet, whether right or wrong, takes these steps instead::
 
-        session.transport.allow(STEP_S)
+        session.patience_s = STEP_S                 # for each packet
         session.join({"role": "client"})
         received = session.receive()                # a `Received`: its text, its packet, or what is wrong with it
         number = session.ask("post", {"channel": "news"})
@@ -18,21 +18,20 @@ Who wants to see every packet, whether right or wrong, takes these steps instead
 
 import json
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import Protocol
 
 from oyez.errors import OyezError, ProtocolError
 from oyez.probe.answer import Answer
 from oyez.probe.dialer import STEP_S, TimeLimit, silent
 from oyez.probe.exchange import ask
-from oyez.probe.failures import NotConnected, NotOpened, WrongPacket
+from oyez.probe.failures import Kind, NotConnected, NotOpened, Trouble, WrongPacket
 from oyez.probe.place import Place
 from oyez.probe.websocket import WebSocket, opened
 from oyez.wire import engineio
 from oyez.wire.engineio import OpenPacket
 from oyez.wire.json_text import Json
-from oyez.wire.socketio import PacketType
+from oyez.wire.socketio import Packet, PacketType
 from oyez.wire.socketio_client import Received, SocketIOClient, State, read_handshake, split_payload
 
 PATH = "/socket.io/"
@@ -107,7 +106,10 @@ class Session:
     Attributes:
         transport: carries it; another one after an upgrade.
         opening: the packet that it began with.
+        patience_s: how long to wait for each packet; None leaves it to the transport.
     """
+
+    patience_s: float | None = None
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
@@ -140,11 +142,11 @@ class Session:
         self._send()
         return number
 
-    def receive(self, patience_s: float | None = None) -> Received:
-        """Wait for the next packet that is neither a ping nor a noop: so long for each packet, if that is said."""
+    def receive(self) -> Received:
+        """Wait for the next packet that is neither a ping nor a noop."""
         while True:
-            if patience_s is not None:
-                self.transport.allow(patience_s)
+            if self.patience_s is not None:
+                self.transport.allow(self.patience_s)
             received = self._client.receive(self.transport.receive())
             self._send()
             if received.type not in (engineio.PING, engineio.NOOP):
@@ -152,6 +154,7 @@ class Session:
 
     def enter(self, auth: Mapping[str, object]) -> None:
         """Join, and wait until the server lets us in. Raises NotConnected if it does not."""
+        _require_packet(self.opening)
         self.join(auth)
         while self._client.state is not State.JOINED:
             self._next()
@@ -164,17 +167,28 @@ class Session:
             if packet is not None and packet.type is PacketType.ACK and packet.ack_id == number:
                 return _first_object(packet.args)
 
+    def subscribe(self, channels: Sequence[str], start: object = None) -> None:
+        """Set a filter, behind the id `start` if there is one. Each of the two is answered by an event ``status``."""
+        if start is not None:
+            self.emit("start-msg", {"start": start})
+        self.emit("set-filter", {"filter": channels})
+
     def event(self) -> tuple[str, Mapping[str, object]]:
         """Wait for the next event; returns its name and the object that is its argument. Raises NotConnected."""
+        packet = self.event_packet()
+        return packet.event or "", _first_object(packet.args)
+
+    def event_packet(self) -> Packet:
+        """Wait for the next event, whose arguments stay as they were written. Raises NotConnected."""
         while True:
             packet = self._next().packet
             if packet is not None and packet.type is PacketType.EVENT:
-                return packet.event or "", _first_object(packet.args)
+                return packet
 
     def _next(self) -> Received:
-        received = self.receive()
+        received = _require_packet(self.receive())
         if self._client.state is State.REFUSED:
-            raise NotConnected(self._client.refusal)
+            raise NotConnected(self._client.refusal, payload=received.payload)
         if self._client.state is State.ENDED:
             raise NotConnected(_ENDED)
         return received
@@ -184,11 +198,8 @@ class Session:
             self.transport.send(packet)
 
 
-class Dial(Protocol):
-    """Opens a session: `by_websocket` or `by_polling`."""
-
-    def __call__(self, place: Place, *, limit_s: float = STEP_S) -> AbstractContextManager[Session]:
-        """Open one, and end it afterwards; within the limit all is done with it. Raises Trouble, NotOpened."""
+Dial = Callable[..., AbstractContextManager[Session]]
+"""Opens a session, and ends it afterwards: `by_websocket` or `by_polling`. All is done within its `limit_s`."""
 
 
 @contextmanager
@@ -224,6 +235,14 @@ def probed(polling: Polling) -> Iterator[WebSocket]:
         if answer != engineio.PROBE_PONG.decode():
             raise WrongPacket(engineio.PROBE_PONG.decode(), answer)
         yield link
+
+
+def _require_packet(received: Received) -> Received:
+    """Raise Trouble for a packet that cannot be read. One of no known type is passed over."""
+    if received.type and received.error:
+        error = ProtocolError(received.error)
+        raise Trouble(Kind.BROKEN, f"a packet came that is none of Socket.IO: {error}") from error
+    return received
 
 
 def _encode(value: object) -> bytes:

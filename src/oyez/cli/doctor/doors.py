@@ -220,8 +220,7 @@ class SocketIODoor(PublicDoor):
             session.enter({"role": "client"})
 
             def follow() -> Wait:
-                session.emit("start-msg", {"start": self.post.last_id})
-                session.emit("set-filter", {"filter": [self.post.channel]})
+                session.subscribe([self.post.channel], self.post.last_id)
                 for _ in range(2):
                     while (event := session.event())[0] != "status":
                         if event[0] == "error" and event[1].get("code") == "server-capacity":
