@@ -28,7 +28,7 @@ examples:
   python -m tests.siege --attack keys --attack seats --json
 
 bars: 99 of a hundred acknowledgements and deliveries take at most twice as long as in the calm before (which counts
-as 5 ms if it was less), and what a process that nobody attacks was slower by ("machine"); no bystander is cut off or
+as 10 ms if it was less), and what a process that nobody attacks was slower by ("machine"); no bystander is cut off or
 lacks an event; no newcomer is refused, unless all attack at once, who fill the daemon together; memory grows by 16 MB
 and 96 KiB for each of the attacker's links at most; it is calm 1 s after the attack; the log names the address.
 

@@ -3,10 +3,14 @@
 Knows times. Must not know what was waited for.
 """
 
+from bisect import bisect_left
 from typing import NamedTuple
 
 NEVER_MS = 60_000.0
 """What an answer that did not come at all counts as."""
+
+
+_STEP_S = 0.05
 
 
 class Spread(NamedTuple):
@@ -38,23 +42,28 @@ class Latencies:
         return [took for began, took in self._all if begin <= began < end]
 
     def spread(self, begin: float, end: float) -> Spread:
-        took = sorted(self.between(begin, end))
-        if not took:
-            return Spread(NEVER_MS, NEVER_MS, NEVER_MS)
-        return Spread(took[len(took) // 2], took[min(int(len(took) * 0.99), len(took) - 1)], took[-1])
+        return _spread(self.between(begin, end))
 
     def calm_from(self, begin: float, end: float, allowed_ms: float, for_s: float) -> float | None:
-        """Find the first moment from which on nothing that began within so many seconds was slow; None: not yet.
+        """Find the first moment after which, for so many seconds, 99 of a hundred were no slower than allowed.
 
         Args:
             end: all that began before it has ended.
+
+        Returns:
+            None: there is none yet.
         """
-        calm = begin
-        for began, took in sorted(self._all):
-            if not begin <= began < end:
-                continue
-            if began >= calm + for_s:
-                return calm
-            if took > allowed_ms:
-                calm = began + 1e-9
-        return calm if end >= calm + for_s else None
+        later = sorted(time for time in self._all if begin <= time[0] < end)
+        steps = int((end - begin - for_s) / _STEP_S) + 1
+        for moment in (begin + step * _STEP_S for step in range(steps)):
+            first, last = bisect_left(later, (moment,)), bisect_left(later, (moment + for_s,))
+            if last > first and _spread([took for _, took in later[first:last]]).p99 <= allowed_ms:
+                return moment
+        return None
+
+
+def _spread(times: list[float]) -> Spread:
+    took = sorted(times)
+    if not took:
+        return Spread(NEVER_MS, NEVER_MS, NEVER_MS)
+    return Spread(took[len(took) // 2], took[min(int(len(took) * 0.99), len(took) - 1)], took[-1])

@@ -28,7 +28,7 @@ BACKLOG = 4096
 # libuv takes one connect of a listening socket in each turn of the loop. While turns are long, because somebody asks
 # for much, 150 were taken a second, the queue of connects was full, and neither visitors nor posters got in. So the
 # socket is listened on so many times; a connect that comes alone costs a microsecond more for each.
-_ACCEPTS_A_TURN = 16
+_ACCEPTS_A_TURN = 8
 
 # What one socket may hold back in the kernel. Left to itself Linux lets it grow to several MB, for each stalled reader.
 _SEND_BUFFER_BYTES = 256 * 1024
