@@ -37,7 +37,7 @@ class LimitSettings:
     ] = "50 burst 500"
     commands_per_second_per_address: Annotated[
         str, rate("What all listeners of one address may ask for before they have to wait, weighed.", "commands")
-    ] = "2000 burst 20000"
+    ] = "2000 burst 60000"
     replay_bytes_per_second_per_address: Annotated[
         str, rate("Old events that are sent to one address before the rest has to wait.", "bytes")
     ] = "4194304 burst 33554432"

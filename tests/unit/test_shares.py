@@ -6,7 +6,8 @@ import pytest
 
 from oyez.access.ip_addresses import parse_address, parse_networks
 from oyez.access.peer import Peer
-from oyez.access.shares import Share, Shares
+from oyez.access.shares import Rates, Share, Shares
+from oyez.access.work import REQUEST, weigh_bytes, weigh_filter
 from oyez.limits import LimitSettings
 from tests.fakes import Clock
 
@@ -91,3 +92,11 @@ def test_commands_beyond_the_rate_cost_time() -> None:
     assert share.ask(0.0, 20) == 0.0
     assert share.ask(0.0, 5) == 0.5
     assert share.asked == 25
+
+
+def test_a_school_of_two_thousand_may_come_back_at_once_by_the_defaults() -> None:
+    share = Share(1, Rates(LimitSettings()), 0.0)
+    for _ in range(2000):
+        assert share.connects.take(0.0)
+        assert all(share.sockets_opened.take(0.0) for _ in range(3))  # two that poll, and the WebSocket after them
+        assert not share.ask(0.0, 4 * REQUEST + weigh_bytes(200, 3) + weigh_filter(2, 0))
