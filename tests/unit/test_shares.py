@@ -98,5 +98,5 @@ def test_a_school_of_two_thousand_may_come_back_at_once_by_the_defaults() -> Non
     share = Share(1, Rates(LimitSettings()), 0.0)
     for _ in range(2000):
         assert share.connects.take(0.0)
-        assert all(share.sockets_opened.take(0.0) for _ in range(3))  # two that poll, and the WebSocket after them
+        assert all(share.sockets_opened.take(0.0) for _ in range(2))
         assert not share.ask(0.0, 4 * REQUEST + weigh_bytes(200, 3) + weigh_filter(2, 0))

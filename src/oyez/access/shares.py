@@ -24,13 +24,10 @@ from oyez.access.ip_addresses import (
 from oyez.access.peer import Peer
 from oyez.access.token_bucket import TokenBucket
 from oyez.limits import LimitSettings
-from oyez.setting import Rate, parse_rate
+from oyez.setting import parse_rate
 
 # Of addresses without a connection, so many are remembered for what they have spent: those that were here last.
 _REMEMBERED = 4096
-
-# A browser that connects by Socket.IO has a socket for its GET, one for its POST, and one for the WebSocket after them.
-_SOCKETS_A_CONNECT = 3
 
 # Whoever has shown the right key posts from there, and may well make a connection for each post.
 _POSTER_FOR_S = 3600.0
@@ -69,7 +66,7 @@ class Share:
         self.sessions = self.listeners = self.sockets = 0
         self.spare: dict[SpareSocket, None] = {}
         self.connects = TokenBucket(rates.connects, now)
-        self.sockets_opened = TokenBucket(rates.sockets, now)
+        self.sockets_opened = TokenBucket(rates.connects, now)
         self.commands = TokenBucket(rates.commands, now)
         self.replay = TokenBucket(rates.replay, now)
         self.refusals: Counter[str] = Counter()
@@ -116,7 +113,6 @@ class Rates:
 
     def __init__(self, limits: LimitSettings) -> None:
         self.connects = parse_rate(limits.connects_per_second_per_address)
-        self.sockets = Rate(*(_SOCKETS_A_CONNECT * number for number in self.connects))
         self.connection_commands = parse_rate(limits.commands_per_second_per_connection)
         self.commands = parse_rate(limits.commands_per_second_per_address)
         self.replay = parse_rate(limits.replay_bytes_per_second_per_address)
