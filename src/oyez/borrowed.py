@@ -9,7 +9,7 @@ from collections.abc import Mapping
 BORROWED: Mapping[str, tuple[str, ...]] = {
     # The HTTP side is uvicorn's protocol, held to bounds of our own while a request comes in (net/http/connection).
     "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol": (
-        "client", "connection_lost", "connections", "cycle", "data_received", "flow", "headers", "on_body",
+        "client", "connection_lost", "connections", "cycle", "data_received", "flow", "headers", "on_body", "on_header",
         "on_headers_complete", "on_message_begin", "on_message_complete", "on_response_complete", "parser",
         "pause_writing", "pipeline", "resume_writing", "scheme", "scope", "shutdown", "transport", "url",
         "_unset_keepalive_if_required",
