@@ -205,8 +205,7 @@ def gets(where: Where, what: str, status: int, wanted: object, **options: object
     def ask_there(trial: Trial) -> None:
         place, path = where(trial.run)
         answer = ask(place, path + trial.fill(what), **options)
-        expect.status(answer, status)
-        expect.fits(expect.object_of(answer.body), trial.fill(wanted))
+        expect.fits(expect.body(answer, status), trial.fill(wanted))
 
     return ask_there
 

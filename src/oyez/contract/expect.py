@@ -82,6 +82,12 @@ def object_of(text: str, expected: str = "a JSON object") -> dict[str, object]:
     return an_object(json_of(text, expected), expected)
 
 
+def body(answer: Answer, wanted: int = 200) -> dict[str, object]:
+    """Require a status, and a JSON object in the body; returns that."""
+    status(answer, wanted)
+    return object_of(answer.body)
+
+
 def an_id(answer: object, *, at_least: int = 1) -> int:
     """Take the id out of ``{"id":5}``; a whole number that JavaScript can hold."""
     value = an_object(answer, "an object with an id").get("id")

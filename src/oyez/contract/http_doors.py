@@ -74,8 +74,7 @@ def _begin(trial: Trial) -> None:
         if error.kind is not Kind.SILENT:
             raise
         raise NotOffered("replay without an id (history.replay_without_start = 0)") from error
-    expect.status(answer, 200)
-    expect.equal(expect.object_of(answer.body), trial.events[0])
+    expect.equal(expect.body(answer), trial.events[0])
 
 
 def _wait(trial: Trial) -> None:
@@ -245,9 +244,7 @@ def _is_openapi(body: object) -> None:
 
 def _answers(path: str, wanted: object = expect.an_object, key: str | None = None, **members: object) -> Step:
     def ask_for(trial: Trial) -> None:
-        answer = _call(trial, path, key=key)
-        expect.status(answer, 200)
-        told = expect.object_of(answer.body)
+        told = expect.body(_call(trial, path, key=key))
         expect.fits(told, wanted)
         for name, member in trial.fill(members).items():
             expect.equal(told.get(name), member)
@@ -257,9 +254,7 @@ def _answers(path: str, wanted: object = expect.an_object, key: str | None = Non
 
 def _is_refused(status: int, code: str, path: str = "/publish", body: object = None, **keys: str) -> Step:
     def ask_in_vain(trial: Trial) -> None:
-        answer = _call(trial, path, body, **keys)
-        expect.status(answer, status)
-        told = expect.object_of(answer.body)
+        told = expect.body(_call(trial, path, body, **keys), status)
         expect.equal(told.get("code"), code)
         expect.that(isinstance(told.get("message"), str), "a message with the code", told)
 
@@ -270,9 +265,7 @@ def _publishes(count: int, body: object, repeat_key: str = "") -> Step:
     """Publish so many events, and note their ids, which have to rise."""
 
     def publish(trial: Trial) -> None:
-        answer = _call(trial, "/publish", body, repeat_key=repeat_key)
-        expect.status(answer, 200)
-        told = expect.object_of(answer.body)
+        told = expect.body(_call(trial, "/publish", body, repeat_key=repeat_key))
         ids = told.get("ids", [told.get("id")])
         if not isinstance(ids, list) or not all(type(each) is int for each in ids) or ids != sorted(set(ids)):
             raise Mismatch(f"{count} ids that rise", told)
@@ -286,9 +279,7 @@ def _keeps(channel: str, *places: int) -> Step:
     """Require that a channel's history has these events and no others."""
 
     def look(trial: Trial) -> None:
-        answer = _call(trial, f"/channels/{channel}/history")
-        expect.status(answer, 200)
-        events = expect.object_of(answer.body).get("events")
+        events = expect.body(_call(trial, f"/channels/{channel}/history")).get("events")
         came = [expect.an_id(event) for event in events] if isinstance(events, list) else []
         expect.equal(came, [trial.events[place]["id"] for place in places])
 

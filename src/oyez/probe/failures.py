@@ -4,6 +4,7 @@ Must not know what follows from it.
 """
 # ruff: noqa: N818 - as in `except NotOpened`
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from oyez.errors import OyezError
@@ -74,3 +75,10 @@ class Rejected(OyezError):
         super().__init__(f"{command!r} is answered {code or 'error'!r}" + (f": {message}" if message else ""))
         self.command = command
         self.code = code
+
+
+def require_success(command: str, answer: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the answer to a command, such as ``{"status": "success", "id": 5}``. Raises Rejected for any other."""
+    if answer.get("status") != "success":
+        raise Rejected(command, str(answer.get("code", "")), str(answer.get("message", "")))
+    return answer

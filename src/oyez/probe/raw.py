@@ -6,6 +6,7 @@ Must not know what a server should answer.
 import json
 from collections.abc import Mapping, Sequence
 
+from oyez.probe.failures import require_success
 from oyez.probe.websocket import WebSocket
 
 
@@ -34,6 +35,6 @@ class RawSession:
         return value if isinstance(value, dict) else {}
 
     def call(self, command: str, **members: object) -> Mapping[str, object]:
-        """Send a command and return the next frame, ``{"status": "success", "id": 5}`` or an error."""
+        """Send a command and return the next frame, ``{"status": "success", "id": 5}``. Raises Rejected."""
         self.say(command, **members)
-        return self.receive()
+        return require_success(command, self.receive())

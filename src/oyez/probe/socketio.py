@@ -25,7 +25,7 @@ from oyez.errors import OyezError, ProtocolError
 from oyez.probe.answer import Answer
 from oyez.probe.dialer import STEP_S, TimeLimit, silent
 from oyez.probe.exchange import ask
-from oyez.probe.failures import Kind, NotConnected, NotOpened, Trouble, WrongPacket
+from oyez.probe.failures import Kind, NotConnected, NotOpened, Trouble, WrongPacket, require_success
 from oyez.probe.place import Place
 from oyez.probe.websocket import WebSocket, opened
 from oyez.wire import engineio
@@ -160,12 +160,12 @@ class Session:
             self._next()
 
     def call(self, name: str, *args: object) -> Mapping[str, object]:
-        """Send an event, and wait for its acknowledgement; returns the object in that. Raises NotConnected."""
+        """Send a command, and wait for its acknowledgement; returns that. Raises NotConnected, Rejected."""
         number = self.ask(name, *args)
         while True:
             packet = self._next().packet
             if packet is not None and packet.type is PacketType.ACK and packet.ack_id == number:
-                return _first_object(packet.args)
+                return require_success(name, _first_object(packet.args))
 
     def subscribe(self, channels: Sequence[str], start: object = None) -> None:
         """Set a filter, behind the id `start` if there is one. Each of the two is answered by an event ``status``."""

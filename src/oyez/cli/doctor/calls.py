@@ -6,7 +6,6 @@ Knows how a command is sent and answered. Must not know what is wrong when it is
 from collections.abc import Mapping
 
 from oyez.probe.dialer import STEP_S
-from oyez.probe.failures import Rejected
 from oyez.probe.place import Place
 from oyez.probe.raw import RawSession
 from oyez.probe.socketio import Dial
@@ -22,7 +21,7 @@ def call_by_socketio(
     """Send one command as a sender; returns its answer. Raises Rejected, NotConnected, NotOpened, Trouble."""
     with dial(place, limit_s=limit_s) as session:
         session.enter({"role": "sender", "token": key})
-        return _require_success(command, session.call(command, *([members] if members else [])))
+        return session.call(command, *([members] if members else []))
 
 
 def call_by_websocket(
@@ -32,11 +31,5 @@ def call_by_websocket(
     with opened(place, path, limit_s=limit_s) as link:
         session = RawSession(link)
         if key is not None:
-            _require_success("auth", session.call("auth", key=key))
-        return _require_success(command, session.call(command, **members))
-
-
-def _require_success(command: str, answer: Members) -> Members:
-    if answer.get("status") != "success":
-        raise Rejected(command, str(answer.get("code", "")), str(answer.get("message", "")))
-    return answer
+            session.call("auth", key=key)
+        return session.call(command, **members)
