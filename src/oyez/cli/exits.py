@@ -28,6 +28,7 @@ class ExitCode(IntEnum):
 _USAGE = {ExitCode.USAGE: "wrong usage, or a wrong setting"}
 _REACHED = {ExitCode.UNREACHABLE: "the daemon could not be reached, or did not answer in time"}
 _INTERRUPTED = {ExitCode.INTERRUPTED: "interrupted (Ctrl-C)"}
+_AS_CLIENT = {**_USAGE, **_REACHED, **_INTERRUPTED}
 
 ENDINGS: dict[str, dict[ExitCode, str]] = {
     "serve": {
@@ -40,16 +41,12 @@ ENDINGS: dict[str, dict[ExitCode, str]] = {
     "post": {
         ExitCode.OK: "posted",
         ExitCode.REFUSED: "the daemon refused: wrong key, bad channel, too large",
-        **_USAGE,
-        **_REACHED,
-        **_INTERRUPTED,
+        **_AS_CLIENT,
     },
     "last": {
         ExitCode.OK: "done",
         ExitCode.REFUSED: "the daemon refused: wrong key",
-        **_USAGE,
-        **_REACHED,
-        **_INTERRUPTED,
+        **_AS_CLIENT,
     },
     "listen": {
         ExitCode.OK: "so many events came as --count says, or nobody reads the output any more",

@@ -52,7 +52,7 @@ def refusal(status: int, content: bytes, *, posting: bool = False) -> Refused:
     return kind(status, code, words, uncertain=posting and status >= 500 and not code)
 
 
-def read_object(content: bytes) -> dict[str, object]:
+def read_object(content: bytes | str) -> dict[str, object]:
     """Read a JSON object; an empty one stands for all that is none."""
     try:
         parsed: object = json.loads(content)

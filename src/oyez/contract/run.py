@@ -101,7 +101,7 @@ class Run:
             with socketio.by_polling(self.main):
                 return True
         except NotOpened as error:
-            return isinstance(error.answer.parsed, dict) and "code" in error.answer.parsed
+            return "code" in error.answer.members
 
 
 def _find_path(place: Place, name: str) -> str:

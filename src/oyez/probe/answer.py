@@ -3,9 +3,10 @@
 Must not know how it was fetched.
 """
 
-import json
 from collections.abc import Mapping
 from typing import NamedTuple
+
+from oyez.client.failures import read_object
 
 
 class Answer(NamedTuple):
@@ -26,12 +27,9 @@ class Answer(NamedTuple):
     @property
     def code(self) -> object:
         """The word for a reason that the daemon's errors carry."""
-        return self.parsed.get("code") if isinstance(self.parsed, dict) else None
+        return self.members.get("code")
 
     @property
-    def parsed(self) -> object:
-        """The body as JSON; None if it is none."""
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
-            return None
+    def members(self) -> dict[str, object]:
+        """The JSON object in the body; an empty one if there is none."""
+        return read_object(self.body)

@@ -53,11 +53,9 @@ class Place:
 def parse_place(url: str) -> Place:
     """Parse a URL: of HTTP, a WebSocket or a Unix socket. Raises ConfigError."""
     target, socket_path = parse_target(url)
-    if socket_path:
-        return Place(secure=False, host="localhost", port=80, socket_path=socket_path)
     if target.port == 0:
         raise ConfigError("url", url, "a port from 1 to 65535")
-    return _place_of(target)
+    return place_of(target, socket_path)
 
 
 def url_of(settings: Settings | AddressSettings) -> str:
@@ -68,10 +66,11 @@ def url_of(settings: Settings | AddressSettings) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
-def _place_of(target: Url) -> Place:
+def place_of(target: Url, socket_path: str = "") -> Place:
+    """Return the place of a URL that is taken apart already, as `parse_target` does it."""
     secure = target.scheme == "https"
     host = (target.host or "").removeprefix("[").removesuffix("]")
-    return Place(secure, host, target.port or _DEFAULT_PORTS[secure], target.path or "")
+    return Place(secure, host, target.port or _DEFAULT_PORTS[secure], target.path or "", socket_path)
 
 
 def resolve(url: str, base: Place) -> Place:

@@ -6,6 +6,7 @@ Must not know what a server should answer.
 import json
 from collections.abc import Mapping, Sequence
 
+from oyez.client.failures import read_object
 from oyez.probe.failures import require_success
 from oyez.probe.websocket import WebSocket
 
@@ -28,11 +29,7 @@ class RawSession:
 
     def receive(self) -> Mapping[str, object]:
         """Wait for the next frame: an event, or an answer; an empty object if it is no object."""
-        try:
-            value = json.loads(self.transport.receive())
-        except (ValueError, RecursionError):
-            value = None
-        return value if isinstance(value, dict) else {}
+        return read_object(self.transport.receive())
 
     def call(self, command: str, **members: object) -> Mapping[str, object]:
         """Send a command and return the next frame, ``{"status": "success", "id": 5}``. Raises Rejected."""

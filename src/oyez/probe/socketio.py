@@ -21,6 +21,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 
+from oyez.client.failures import read_object
 from oyez.errors import OyezError, ProtocolError
 from oyez.probe.answer import Answer
 from oyez.probe.dialer import STEP_S, TimeLimit, silent
@@ -251,7 +252,4 @@ def _encode(value: object) -> bytes:
 
 def _first_object(args: list[Json] | None) -> Mapping[str, object]:
     """Return the object that comes first; an empty one if none does, or one that Python cannot read."""
-    value: object = None
-    with suppress(ValueError, RecursionError):
-        value = json.loads(bytes(args[0])) if args else None
-    return value if isinstance(value, dict) else {}
+    return read_object(bytes(args[0])) if args else {}

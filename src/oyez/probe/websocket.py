@@ -106,13 +106,9 @@ def _shake_hands(
         )
     except InvalidStatus as error:
         raise NotOpened(_answer(error.response)) from error
-    except InvalidURI as error:  # the library follows redirects, and this one leads to no WebSocket
+    except (InvalidURI, ValueError) as error:  # it follows redirects: to no WebSocket, or over another connection
         if isinstance(error.__context__, InvalidStatus):
             raise NotOpened(_answer(error.__context__.response)) from error
-        raise
-    except ValueError as error:  # likewise, and this one would need another connection than ours
-        if isinstance(error.__cause__, InvalidStatus):
-            raise NotOpened(_answer(error.__cause__.response)) from error.__cause__
         raise
     except InvalidMessage as error:
         if not limit.left_s or isinstance(error.__cause__, TimeoutError):

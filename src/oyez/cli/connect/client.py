@@ -5,7 +5,6 @@ Knows the handshake. Must not know what is said over the link.
 
 import asyncio
 import errno
-import json
 import os
 import socket
 import ssl
@@ -20,6 +19,7 @@ from oyez.cli.connect.dialect import Plain, SocketIO
 from oyez.cli.connect.loop import CLOSE_TIMEOUT_S, MAX_FRAME_BYTES, Console, farewell, hang_up
 from oyez.cli.connect.options import Destination
 from oyez.cli.exits import LinkError
+from oyez.client.failures import read_object
 from oyez.errors import ConfigError
 from oyez.probe.dialer import TimeLimit, dial
 from oyez.probe.exchange import USER_AGENT
@@ -173,10 +173,5 @@ def _message_of(body: bytes) -> str:
     text = body.decode(errors="replace").strip()
     if text.startswith("<"):
         return ""
-    try:
-        parsed = json.loads(text)
-    except (ValueError, RecursionError):
-        parsed = None
-    if isinstance(parsed, dict) and isinstance(parsed.get("message"), str):
-        text = parsed["message"]
-    return " ".join(text.split())[:_LONGEST_BODY]
+    message = read_object(text).get("message")
+    return " ".join((message if isinstance(message, str) else text).split())[:_LONGEST_BODY]

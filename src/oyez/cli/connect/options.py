@@ -13,7 +13,7 @@ from urllib3.util import Url, parse_url
 
 from oyez.client import parse_target
 from oyez.errors import ConfigError
-from oyez.probe.place import Place
+from oyez.probe.place import Place, place_of
 
 SOCKETIO_PATH = "/socket.io/"
 _SOCKETIO_QUERY = {"EIO": "4", "transport": "websocket"}
@@ -81,18 +81,17 @@ def aim(
     Raises ConfigError, with no secret in it.
     """
     target, socket_path = _read_url(url)
-    secure = target.scheme == "https"
-    port = target.port or (443 if secure else 80)
-    place = Place(secure, (target.host or "").strip("[]"), port, target.path or "/", socket_path)
+    place = place_of(target._replace(path=target.path or "/"), socket_path)
     if socketio is None:
         socketio = place.path.endswith(SOCKETIO_PATH)
     query = _query(target.query or "", complete=socketio)
+    authority = _read_host(host) or f"{target.host}:{place.port}"
     return Destination(
         name=socket_path or target.netloc or "",
         place=place,
         subprotocols=tuple(map(_read_subprotocol, subprotocols)),
         origin=origin if origin is None else _read_line("origin", origin),
-        uri=f"{'wss' if secure else 'ws'}://{_read_host(host) or f'{target.host}:{place.port}'}{place.path}{query}",
+        uri=f"{'wss' if place.secure else 'ws'}://{authority}{place.path}{query}",
         headers=(*map(_read_header, headers), *_authorization(credentials or unquote(target.auth or ""))),
         certain=certain,
         socketio=socketio,

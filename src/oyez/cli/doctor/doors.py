@@ -4,7 +4,7 @@ Knows each door's conversation, HTTP statuses, and what proxies mean by them. Mu
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from urllib.parse import urljoin
@@ -15,7 +15,7 @@ from oyez.errors import ConfigError, OyezError
 from oyez.probe.answer import Answer
 from oyez.probe.exchange import ask, asked
 from oyez.probe.failures import Kind, NotConnected, NotOpened, Rejected, Trouble
-from oyez.probe.http_doors import Record, read_records, stream_asked
+from oyez.probe.http_doors import read_records, stream_asked
 from oyez.probe.place import Place, parse_place
 from oyez.probe.raw import RawSession
 from oyez.probe.socketio import PATH, Dial, Polling, by_polling, by_websocket
@@ -28,11 +28,8 @@ _STREAM_PATHS = ("/socket.io/sse", "/sse")  # where `event.js` goes, and where a
 _CLOSED = Outcome("the address above does not work", skipped=True)
 _NOTHING_POSTED = Outcome("nothing could be posted", skipped=True)
 
-Wait = Callable[[int], object]
-"""Returns when the event with this id has come."""
-
-Follow = Callable[[], Wait]
-"""Subscribes the doctor's channel, from behind its newest event."""
+Follow = Callable[[], Iterator[Mapping[str, object]]]
+"""Subscribes the doctor's channel, from behind its newest event; returns what comes then, events among it."""
 
 
 class _Ended(OyezError):  # noqa: N818 - what happened
@@ -79,11 +76,12 @@ class PublicDoor:
             with listening as follow:
                 if not self.post.may_post:
                     return Outcome(opens)
-                wait = follow()
+                coming = follow()
                 event_id = self._post()
                 began = time.monotonic()
-                wait(event_id)
-                return self.prompt(how, time.monotonic() - began)
+                if any(str(event.get("id")) == str(event_id) for event in coming):
+                    return self.prompt(how, time.monotonic() - began)
+                return self.missed(event_id)
         except NotOpened as error:
             return refused(error.answer)
         except Trouble as trouble:
@@ -102,6 +100,10 @@ class PublicDoor:
         if not event_id:
             return self.failed(trouble)
         return self.found("event-lost", f"event {event_id} did not come {how}")
+
+    def missed(self, event_id: int) -> Outcome:
+        """Report that something else came, and nothing more will."""
+        return self.found("event-lost", f"a poll at {self.url} got another event than {event_id}")
 
     # Outcomes
 
@@ -219,7 +221,7 @@ class SocketIODoor(PublicDoor):
         with dial(self.place, limit_s=self.post.step_s) as session:
             session.enter({"role": "client"})
 
-            def follow() -> Wait:
+            def follow() -> Iterator[Mapping[str, object]]:
                 session.subscribe([self.post.channel], self.post.last_id)
                 for _ in range(2):
                     while (event := session.event())[0] != "status":
@@ -227,11 +229,7 @@ class SocketIODoor(PublicDoor):
                             raise _Ended(self.full(self.url))
                         if event[0] == "error":
                             raise NotConnected(str(event[1].get("message")))
-                return wait
-
-            def wait(event_id: int) -> None:
-                while session.event()[1].get("id") != event_id:
-                    pass
+                return (body for _, body in iter(session.event, None))
 
             yield follow
 
@@ -253,13 +251,9 @@ class RawDoor(PublicDoor):
         with opened(self.place, self.path, limit_s=self.post.step_s) as link:
             session = RawSession(link)
 
-            def follow() -> Wait:
+            def follow() -> Iterator[Mapping[str, object]]:
                 session.subscribe([self.post.channel], self.post.last_id)
-                return wait
-
-            def wait(event_id: int) -> None:
-                while session.receive().get("id") != event_id:
-                    pass
+                return iter(session.receive, None)
 
             yield follow
 
@@ -298,15 +292,13 @@ class PollDoor(PublicDoor):
         target = f"{self.path}{channel}-2%7C{channel}?last={self.post.last_id}"
         with asked(self.place, target, limit_s=self.post.step_s) as poll:
 
-            def wait(event_id: int) -> None:
+            def answers() -> Iterator[Mapping[str, object]]:
                 answer = poll.answer()
-                if answer.status != 200 or not isinstance(answer.parsed, dict):
+                if answer.status != 200 or not answer.members:
                     raise NotOpened(answer)
-                if answer.parsed.get("id") != event_id:
-                    seen = f"a poll at {self.url} got another event than {event_id}"
-                    raise _Ended(self.found("event-lost", seen))
+                yield answer.members
 
-            yield lambda: wait
+            yield answers
 
 
 class StreamDoor(PublicDoor):
@@ -333,6 +325,10 @@ class StreamDoor(PublicDoor):
         """Report a proxy that keeps to itself what the daemon writes."""
         return self.found("stream-buffered", f"{self.url} is passed on, but what the daemon writes does not come")
 
+    def missed(self, event_id: int) -> Outcome:
+        """Report a stream that ended before."""
+        return self.found("stream-buffered", f"{self.url} opens, but what the daemon writes does not come")
+
     @contextmanager
     def _listening(self) -> Iterator[Follow]:
         limit_s = min(_STREAM_S, self.post.step_s)
@@ -342,10 +338,6 @@ class StreamDoor(PublicDoor):
             if answer.status != 200 or "event-stream" not in answer.headers.get("content-type", ""):
                 raise _Ended(Outcome(f"not offered at {self.url}", skipped=True))
             records = read_records(lines)
-            self._find("event", "status", records)
-            yield lambda: lambda event_id: self._find("id", str(event_id), records)
-
-    def _find(self, name: str, value: str, records: Iterator[Record]) -> None:
-        if not any(record.get(name) == value for record in records):
-            seen = f"{self.url} opens, but what the daemon writes does not come"
-            raise _Ended(self.found("stream-buffered", seen))
+            if not any(record.get("event") == "status" for record in records):
+                raise _Ended(self.missed(0))
+            yield lambda: records

@@ -68,6 +68,12 @@ _NGINX_UPGRADE = (
 
 _NGINX_VISITOR = "proxy_set_header Host $host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;"
 
+_EXPOSED = _ErrorKind(
+    "Remove {path} from nginx's locations unless back ends on other machines post through {setting}: only the key "
+    "stands between anyone and the posts. auth.sender_addresses in the daemon's settings is another lock.",
+    Status.WARNING,
+)
+
 KINDS = {
     # The site's settings
     "events-off": _ErrorKind("Set {setting} = True in the site's settings, and restart the site and the bridge."),
@@ -213,11 +219,7 @@ KINDS = {
         "Add to nginx's location {path}: proxy_buffering off; gzip off; and remove proxy_ignore_headers "
         "X-Accel-Buffering. A CDN in front of {setting} has to pass text/event-stream on as it comes."
     ),
-    "api-exposed": _ErrorKind(
-        "Remove /api/ from nginx's locations unless back ends on other machines post through {setting}: only the key "
-        "stands between anyone and the posts. auth.sender_addresses in the daemon's settings is another lock.",
-        Status.WARNING,
-    ),
+    "api-exposed": _EXPOSED,
     "metrics-exposed": _ErrorKind("Remove /metrics from nginx's locations for the host in {setting}.", Status.WARNING),
     "stranger-posts": _ErrorKind(
         "Choose a long random {post_key}, and give it to the site and to the daemon alike: whoever reaches {setting} "
@@ -229,11 +231,7 @@ KINDS = {
         "limit of one address holds for no visitor; or, where the proxy is not trusted, for all of them together.",
         Status.WARNING,
     ),
-    "post-exposed": _ErrorKind(
-        "Remove {path} from nginx's locations unless back ends on other machines post through {setting}: only the key "
-        "stands between anyone and the posts. auth.sender_addresses in the daemon's settings is another lock.",
-        Status.WARNING,
-    ),
+    "post-exposed": _EXPOSED,
 }
 
 

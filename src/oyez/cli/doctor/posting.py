@@ -58,6 +58,8 @@ class PostSide:
             finding = self._reach_raw(self.place) if self.site.dialect.is_raw else self._reach_socketio(self.place)
         except Trouble as trouble:
             return failure(self._unreachable(self.place, trouble))
+        except NotOpened as error:
+            return failure(self._not_opened(self.place, error.answer))
         self.answers = finding is None or finding.code == "other-daemon"
         return failure(finding) if finding else Outcome(f"it answers at {self._url} ({_ms(began)})")
 
@@ -94,37 +96,37 @@ class PostSide:
         event_id = answer.get("id")
         return event_id if isinstance(event_id, int) else 0
 
+    @property
+    def has_own_key(self) -> bool:
+        """Whether the daemon takes the site's key, and it is a secret."""
+        return self.may_post and self.site.key is not None and self.site.key not in WELL_KNOWN_KEYS
+
     # What answers
 
     def _reach_socketio(self, place: Place) -> Finding | None:
         place = place.without_path()  # as the poster does
         url = place.url()
         health = ask(place, "/healthz", limit_s=self.step_s)
-        if isinstance(health.parsed, dict) and health.parsed.get("status") in ("ok", "stopping"):
+        if health.members.get("status") in ("ok", "stopping"):
             return None
-        try:
-            Polling(place, limit_s=self.step_s)
-        except NotOpened as error:
-            if error.answer.status >= 500:
-                return self._bad_status(error.answer)
-            seen = f"{url} answers {error.answer} at {PATH}" + _guess(error.answer)
-            return found("not-a-daemon", self.name, seen, port_hint=_DEFAULT_PORT)
+        Polling(place, limit_s=self.step_s)
         seen = f"{url} speaks Socket.IO, but its /healthz is not Oyez's ({health})"
         return found("other-daemon", self.name, seen)
 
     def _reach_raw(self, place: Place) -> Finding | None:
-        try:
-            with opened(place, place.path or "/", limit_s=self.step_s):
-                return None
-        except NotOpened as error:
-            if error.answer.status >= 500:
-                return self._bad_status(error.answer)
-            seen = f"{self._url} makes no WebSocket of it: {error.answer}"
-            return found("post-not-websocket", self.name, seen, example=self.site.dialect.post_example)
+        with opened(place, place.path or "/", limit_s=self.step_s):
+            return None
 
-    def _bad_status(self, answer: Answer) -> Finding:
+    def _not_opened(self, place: Place, answer: Answer) -> Finding:
         example = self.site.dialect.post_example
-        return found("daemon-http-status", self.name, f"{self._url} answers {answer}", example=example)
+        if answer.status >= 500:
+            return found("daemon-http-status", self.name, f"{self._url} answers {answer}", example=example)
+        if self.site.dialect.is_raw:
+            seen = f"{self._url} makes no WebSocket of it: {answer}"
+            return found("post-not-websocket", self.name, seen, example=example)
+        # As the poster does, whatever the path in the setting is.
+        seen = f"{place.without_path().url()} answers {answer} at {PATH}" + _guess(answer)
+        return found("not-a-daemon", self.name, seen, port_hint=_DEFAULT_PORT)
 
     def _unreachable(self, place: Place, trouble: Trouble) -> Finding:
         port = _DEFAULT_RAW_PORT if self.site.dialect.is_raw else _DEFAULT_PORT

@@ -192,21 +192,24 @@ def _check_public_place(site: Site, name: str, place: Place) -> Iterator[Finding
 
 
 def _check_poll(site: Site, public_names: list[str]) -> Iterator[Finding]:
-    name = site.dialect.poll
-    if not site.values.get(name):
-        yield found("url-missing", name, f"{name} is not set", example=names.EXAMPLE_POLL)
-    elif public_names and site.place(public_names[-1]) and site.poll_place(public_names[-1]) is None:
-        yield found("url-wrong", name, f"{name} is no URL that could be read", example=names.EXAMPLE_POLL)
+    base = public_names[-1] if public_names else ""
+    is_wrong = site.place(base) is not None and site.poll_place(base) is None
+    yield from _check_form(site, site.dialect.poll, is_wrong, names.EXAMPLE_POLL)
 
 
 def _check_url(site: Site, name: str, schemes: tuple[str, ...], example: str) -> Iterator[Finding]:
     value, place = site.values.get(name), site.place(name)
-    if not value:
-        yield found("url-missing", name, f"{name} is not set", example=example)
-    elif place is None:
-        yield found("url-wrong", name, f"{name} is no URL that could be read", example=example)
+    if place is None:
+        yield from _check_form(site, name, True, example)
     elif str(value).partition(":")[0].lower() not in schemes and (site.is_whole or not place.socket_path):
         yield found("scheme-wrong", name, f"{name} begins with {str(value).partition(':')[0]}:", example=example)
+
+
+def _check_form(site: Site, name: str, is_wrong: bool, example: str) -> Iterator[Finding]:
+    if not site.values.get(name):
+        yield found("url-missing", name, f"{name} is not set", example=example)
+    elif is_wrong:
+        yield found("url-wrong", name, f"{name} is no URL that could be read", example=example)
 
 
 def is_for_tls(name: str) -> bool:

@@ -11,7 +11,6 @@ from oyez.cli.doctor.calls import call_by_socketio, call_by_websocket
 from oyez.cli.doctor.doors import PublicDoor
 from oyez.cli.doctor.findings import Finding, Outcome, failure
 from oyez.cli.doctor.posting import PostSide
-from oyez.cli.doctor.visitors import IN_DEVELOPMENT, is_daemon_itself
 from oyez.errors import OyezError
 from oyez.probe.exchange import ask
 from oyez.probe.failures import NotOpened, Trouble
@@ -33,12 +32,9 @@ class Stranger(PublicDoor):
 
     def __init__(self, post: PostSide, name: str, place: Place) -> None:
         super().__init__(post, name, place.without_path(), PATH)
-        self._is_daemon_itself = is_daemon_itself(post, place)
 
     def try_to_post(self) -> Outcome:
         """May anybody post who reaches the address, with a key that everyone knows, or none?"""
-        if self._is_daemon_itself:
-            return IN_DEVELOPMENT
         for words, path, attempt in self._ways_to_post():
             self.path = path
             try:
@@ -50,8 +46,6 @@ class Stranger(PublicDoor):
 
     def look_at_back_doors(self) -> Outcome:
         """Which doors are public that browsers have no business at?"""
-        if self._is_daemon_itself:
-            return IN_DEVELOPMENT
         findings: list[Finding] = []
         for path, code, is_public in (
             ("/api/", "api-exposed", self._shows_api),
@@ -71,7 +65,7 @@ class Stranger(PublicDoor):
         """Try as few wrong keys as can be: they count. A key of the site's own that works is the daemon's only one."""
         yield "one needs no key", _POST_PATH, partial(self._ask_raw, None)
         site_key = self.post.site.key
-        if self.post.may_post and site_key and site_key not in WELL_KNOWN_KEYS:
+        if self.post.has_own_key:
             return
         for key in [site_key] if site_key in WELL_KNOWN_KEYS else sorted(WELL_KNOWN_KEYS):
             words = f"one may post with the key {key!r}"
@@ -82,7 +76,7 @@ class Stranger(PublicDoor):
 
     def _ask_api(self, key: str) -> None:
         answer = call_api(self.place, key, "/last", limit_s=_SHORT_S)
-        if answer.status != 200 or not isinstance(answer.parsed, dict) or "id" not in answer.parsed:
+        if answer.status != 200 or "id" not in answer.members:
             raise NotOpened(answer)
 
     def _ask_raw(self, key: str | None) -> None:
@@ -92,8 +86,7 @@ class Stranger(PublicDoor):
 
     def _shows_api(self) -> bool:
         # The one page that wants no key: a request without one would count as a try to guess it.
-        parsed = ask(self.place, _API_PAGE, limit_s=_SHORT_S).parsed
-        return isinstance(parsed, dict) and "openapi" in parsed
+        return "openapi" in ask(self.place, _API_PAGE, limit_s=_SHORT_S).members
 
     def _shows_metrics(self) -> bool:
         return "\noyez_" in ask(self.place, "/metrics", limit_s=_SHORT_S).body

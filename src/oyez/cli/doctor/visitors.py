@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from oyez.access.ip_addresses import parse_address
-from oyez.access.keys import WELL_KNOWN_KEYS
 from oyez.cli.doctor.doors import PublicDoor
 from oyez.cli.doctor.findings import Outcome
 from oyez.cli.doctor.posting import PostSide
@@ -24,7 +23,6 @@ from oyez.probe.socketio import PATH, Session, target
 from oyez.probe.websocket import opened
 
 _SHORT_S = 3.0
-IN_DEVELOPMENT = Outcome("browsers connect to the daemon itself, as in development", skipped=True)
 
 _NAMES_ALL = Outcome("no proxy hides them")
 _UNTOLD = Outcome("no door that takes a key is public, and the daemon does not tell", skipped=True)
@@ -34,11 +32,6 @@ _Way = tuple[str, Callable[[], object]]
 
 _Brought = dict[tuple[str, bool], int]
 """How many listeners a proxy has brought without their names: by its address, and whether its word would count."""
-
-
-def is_daemon_itself(post: PostSide, place: Place) -> bool:
-    """Return whether an address for browsers is that of the daemon."""
-    return place.is_local and post.place is not None and post.place.port == place.port
 
 
 class Visitor(PublicDoor):
@@ -52,8 +45,6 @@ class Visitor(PublicDoor):
 
     def look(self) -> Outcome:
         """Find out as whom the daemon sees us."""
-        if is_daemon_itself(self.post, self.place):
-            return IN_DEVELOPMENT
         asked = self._ask()
         if asked.findings or not (asked.skipped or self._is_raw):
             return asked
@@ -64,13 +55,12 @@ class Visitor(PublicDoor):
 
     def _ask(self) -> Outcome:
         """Ask as a poster who we are."""
-        key = self.post.site.key
-        if not key or not self.post.may_post or key in WELL_KNOWN_KEYS:
+        if not self.post.has_own_key:
             return Outcome("a key of the daemon's own is needed to ask", skipped=True)
         try:
             with opened(self.place, target(self.place, "websocket"), limit_s=_SHORT_S) as link:
                 session = Session(link)
-                session.enter({"role": "sender", "token": key})
+                session.enter({"role": "sender", "token": self.post.site.key})
                 seen = session.call("who-am-i")
                 own_end = link.own_end
         except NotConnected as error:
@@ -140,7 +130,7 @@ class Visitor(PublicDoor):
             answer = call_api(place, self.post.site.key or "", "/addresses?limit=1", limit_s=self.post.step_s)
         except Trouble:
             return None
-        rows = answer.parsed.get("hiding_proxies") if isinstance(answer.parsed, dict) else None
+        rows = answer.members.get("hiding_proxies")
         if not isinstance(rows, list):
             return None
         return {(str(row.get("address")), bool(row.get("trusted"))): int(row.get("requests", 0)) for row in rows}

@@ -22,6 +22,8 @@ from oyez.probe.status import Status
 # With these there is nobody at the public address who could be asked for more.
 _NOT_REACHED = frozenset(f"public-{kind}" for kind in Kind)
 
+_IN_DEVELOPMENT = Outcome("browsers connect to the daemon itself, as in development", skipped=True)
+
 Check = Callable[[], Outcome]
 
 
@@ -57,15 +59,22 @@ class Walk:
             for title, check in self._public_steps(name, place):
                 yield Step(title, partial(self._take, name, check))
         for name in [name for name in places if name in self._reached][:1]:
-            yield Step("Posts of strangers", Stranger(self._post, name, places[name]).try_to_post)
-            poll = self._site.poll_place(name)
-            visitor = Visitor(self._post, name, places[name], poll[1] if poll else None)
-            yield Step("Who visitors are to the daemon", visitor.look)
+            place, poll = places[name], self._site.poll_place(name)
+            yield self._outside("Posts of strangers", place, Stranger(self._post, name, place).try_to_post)
+            visitor = Visitor(self._post, name, place, poll[1] if poll else None)
+            yield self._outside("Who visitors are to the daemon", place, visitor.look)
         for name in [name for name in places if name in self._working][:1]:
-            yield Step("Event streams", StreamDoor(self._post, name, places[name]).deliver)
-            yield Step("What else is public", Stranger(self._post, name, places[name]).look_at_back_doors)
+            place = places[name]
+            yield Step("Event streams", StreamDoor(self._post, name, place).deliver)
+            yield self._outside("What else is public", place, Stranger(self._post, name, place).look_at_back_doors)
         if not places:
             yield Step("The public address", lambda: Outcome("none is known", skipped=True))
+
+    def _outside(self, title: str, place: Place, check: Check) -> Step:
+        """Make a step that is left out where the address for browsers is that of the daemon: nobody else is there."""
+        post = self._post.place
+        is_daemon_itself = place.is_local and post is not None and post.port == place.port
+        return Step(title, (lambda: _IN_DEVELOPMENT) if is_daemon_itself else check)
 
     def _public_steps(self, name: str, place: Place) -> Iterator[tuple[str, Check]]:
         if not self._site.dialect.is_raw:
