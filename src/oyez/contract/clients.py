@@ -224,15 +224,16 @@ _POSTERS: dict[Door, OpenPoster] = {
 
 def posters_of(run: Run) -> dict[Door, OpenPoster]:
     """Find the doors that let this run post, the one that is asked first at the front."""
+    return run.once("posters", lambda: {door: opened for door, opened in _POSTERS.items() if may_post(run, door)})
 
-    def works(opened: OpenPoster) -> bool:
-        try:
-            with opened(run):
-                return True
-        except (OyezError, Mismatch):
-            return False
 
-    return run.once("posters", lambda: {door: opened for door, opened in _POSTERS.items() if works(opened)})
+def may_post(run: Run, door: Door) -> bool:
+    """Return whether a door lets this run post: it is there, and takes the key, or needs none."""
+    try:
+        with _POSTERS[door](run):
+            return True
+    except (OyezError, Mismatch):
+        return False
 
 
 def any_poster(run: Run) -> AbstractContextManager[DoorPoster]:

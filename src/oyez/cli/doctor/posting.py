@@ -5,10 +5,10 @@ Knows both dialects' posters. Must not know the public side.
 
 import secrets
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from oyez.access.keys import WELL_KNOWN_KEYS
-from oyez.cli.doctor.calls import Members, call_by_socketio, call_by_websocket
 from oyez.cli.doctor.findings import Finding, Outcome, failure, found
 from oyez.cli.doctor.site import Site
 from oyez.errors import OyezError
@@ -17,11 +17,14 @@ from oyez.probe.dialer import STEP_S
 from oyez.probe.exchange import ask
 from oyez.probe.failures import NotConnected, NotOpened, Rejected, Trouble
 from oyez.probe.place import Place
+from oyez.probe.raw import RawSession
 from oyez.probe.socketio import PATH, Polling, by_polling
 from oyez.probe.websocket import opened
 
 _DEFAULT_PORT = "15100 if not set otherwise"
 _DEFAULT_RAW_PORT = "that of [post_listener], 15101 if not set otherwise"
+
+_Members = Mapping[str, object]
 
 # Where container engines leave their mark.
 _CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")
@@ -69,7 +72,7 @@ class PostSide:
             return Outcome("no daemon answers", skipped=True)
         began = time.monotonic()
         try:
-            last_id = self._call("last-msg", {})
+            last_id = self._call("last-msg")
             event_id = self.post()
         except OyezError as error:
             return failure(self._not_posted(error))
@@ -80,21 +83,29 @@ class PostSide:
 
     def post(self) -> int:
         """Post to the doctor's channel as the site would; returns the id. Raises OyezError."""
-        self.last_id = self._call("post", {"channel": self.channel, "message": "oyez doctor was here"})
+        self.last_id = self._call("post", channel=self.channel, message="oyez doctor was here")
         return self.last_id
 
-    def _call(self, command: str, members: Members) -> int:
+    def _call(self, command: str, **members: object) -> int:
+        """Send one command as the site's poster would; returns the id in its answer, 0 if there is none."""
         assert self.place is not None
-        if self.site.dialect.is_raw:
-            is_set = self.site.values.get(self.site.dialect.key) is not None
-            key = self.site.key or "" if is_set else None  # as the sites' posters do: an empty key is shown as well
-            path = self.place.path or "/"
-            answer = call_by_websocket(self.place, path, key, command, members, limit_s=self.step_s)
-        else:  # over polling: where the upgrade fails, the site's poster stays there and works
-            place = self.place.without_path()
-            answer = call_by_socketio(by_polling, place, self.site.key, command, members, limit_s=self.step_s)
+        call = self._call_raw if self.site.dialect.is_raw else self._call_socketio
+        answer = call(self.place, command, members)
         event_id = answer.get("id")
         return event_id if isinstance(event_id, int) else 0
+
+    def _call_raw(self, place: Place, command: str, members: _Members) -> _Members:
+        with opened(place, place.path or "/", limit_s=self.step_s) as link:
+            session = RawSession(link)
+            if self.site.values.get(self.site.dialect.key) is not None:  # as the sites' posters do, even if it is empty
+                session.call("auth", key=self.site.key or "")
+            return session.call(command, **members)
+
+    def _call_socketio(self, place: Place, command: str, members: _Members) -> _Members:
+        # Over polling: where the upgrade fails, the site's poster stays there and works.
+        with by_polling(place.without_path(), limit_s=self.step_s) as session:
+            session.enter({"role": "sender", "token": self.site.key})
+            return session.call(command, *([members] if members else []))
 
     @property
     def has_own_key(self) -> bool:

@@ -3,28 +3,31 @@
 Knows the doors that take a key, the keys that everyone knows, and the operator's pages. Must not know what pages do.
 """
 
-from collections.abc import Callable, Iterator
-from functools import partial
-
 from oyez.access.keys import WELL_KNOWN_KEYS
-from oyez.cli.doctor.calls import call_by_socketio, call_by_websocket
 from oyez.cli.doctor.doors import PublicDoor
 from oyez.cli.doctor.findings import Finding, Outcome, failure
 from oyez.cli.doctor.posting import PostSide
+from oyez.contract.clients import may_post
+from oyez.contract.findings import Door
+from oyez.contract.run import Run
 from oyez.errors import OyezError
 from oyez.probe.exchange import ask
 from oyez.probe.failures import NotOpened, Trouble
-from oyez.probe.http_doors import call_api
 from oyez.probe.place import Place
-from oyez.probe.socketio import PATH, by_polling, by_websocket
+from oyez.probe.socketio import PATH
 from oyez.probe.websocket import opened
 
 _SHORT_S = 3.0
 _POST_PATH = "/post"
 _API_PAGE = "/api/openapi.json"
 
-Way = tuple[str, str, Callable[[], object]]
-"""A way to post: in words, the path that a proxy passes on, and the attempt, which raises OyezError when refused."""
+# The path that a proxy passes on, and how one posts there, in words.
+_WAYS = {
+    Door.POLLING: (PATH, ", by polling"),
+    Door.SOCKETIO: (PATH, ", by WebSocket"),
+    Door.API: ("/api/", ""),
+    Door.POST: (_POST_PATH, ""),
+}
 
 
 class Stranger(PublicDoor):
@@ -35,13 +38,12 @@ class Stranger(PublicDoor):
 
     def try_to_post(self) -> Outcome:
         """May anybody post who reaches the address, with a key that everyone knows, or none?"""
-        for words, path, attempt in self._ways_to_post():
-            self.path = path
-            try:
-                attempt()
-            except OyezError:
-                continue
-            return self.found("stranger-posts", f"{self.url}: {words}")
+        for key in ["", *self._known_keys()]:
+            words = f"one may post with the key {key!r}" if key else "one needs no key"
+            for door, (path, how) in _WAYS.items():
+                self.path = path
+                if (key or door is Door.POST) and self._may_post(door, key):
+                    return self.found("stranger-posts", f"{self.url}: {words}{how if key else ''}")
         return Outcome("with no key, or one that everyone knows, nobody may post")
 
     def look_at_back_doors(self) -> Outcome:
@@ -59,28 +61,18 @@ class Stranger(PublicDoor):
                 continue  # nothing is there
         return failure(*findings) if findings else Outcome("neither /api/ nor /metrics nor /post is public")
 
-    # Ways to post
-
-    def _ways_to_post(self) -> Iterator[Way]:
-        """Try as few wrong keys as can be: they count. A key of the site's own that works is the daemon's only one."""
-        yield "one needs no key", _POST_PATH, partial(self._ask_raw, None)
-        site_key = self.post.site.key
+    def _known_keys(self) -> list[str]:
+        """Name as few wrong keys as can be: they count. A key of the site's own that works is the daemon's only one."""
         if self.post.has_own_key:
-            return
-        for key in [site_key] if site_key in WELL_KNOWN_KEYS else sorted(WELL_KNOWN_KEYS):
-            words = f"one may post with the key {key!r}"
-            for dial, how in ((by_polling, "by polling"), (by_websocket, "by WebSocket")):
-                yield f"{words}, {how}", PATH, partial(call_by_socketio, dial, self.place, key, "last-msg", {})
-            yield words, "/api/", partial(self._ask_api, key)
-            yield words, _POST_PATH, partial(self._ask_raw, key)
+            return []
+        site_key = self.post.site.key
+        return [site_key] if site_key in WELL_KNOWN_KEYS else sorted(WELL_KNOWN_KEYS)
 
-    def _ask_api(self, key: str) -> None:
-        answer = call_api(self.place, key, "/last", limit_s=_SHORT_S)
-        if answer.status != 200 or "id" not in answer.members:
-            raise NotOpened(answer)
-
-    def _ask_raw(self, key: str | None) -> None:
-        call_by_websocket(self.place, _POST_PATH, key, "last-msg", {}, limit_s=_SHORT_S)
+    def _may_post(self, door: Door, key: str) -> bool:
+        try:
+            return may_post(Run(self.place.url(), key), door)
+        except OyezError:  # nobody answers any more
+            return False
 
     # Back doors
 
