@@ -41,13 +41,16 @@ class _Ended(OyezError):  # noqa: N818 - what happened
 
 
 class PublicDoor:
-    """One way in for browsers: the setting that names it, its address, and the `path` that a proxy has to pass."""
+    """One way in for browsers: the setting that names it, its address, and the `path` that a proxy has to pass.
 
-    def __init__(self, post: PostSide, name: str, place: Place, path: str) -> None:
+    Without a path of its own, a door is that of Socket.IO or beside it: these take no notice of the address' path.
+    """
+
+    def __init__(self, post: PostSide, name: str, place: Place, path: str = "") -> None:
         self.post = post
         self.name = name
-        self.place = place
-        self.path = path
+        self.place = place if path else place.without_path()
+        self.path = path or PATH
         self.upstream = f"the daemon, which is the same as in {post.name}"
         self._is_open = False
 
@@ -188,9 +191,6 @@ class PublicDoor:
 class SocketIODoor(PublicDoor):
     """The door of LQDOJ's pages."""
 
-    def __init__(self, post: PostSide, name: str, place: Place) -> None:
-        super().__init__(post, name, place.without_path(), PATH)
-
     def reach(self) -> Outcome:
         """Does the first request of a browser get its answer?"""
         try:
@@ -303,9 +303,6 @@ class PollDoor(PublicDoor):
 
 class StreamDoor(PublicDoor):
     """The door of pages that listen by EventSource."""
-
-    def __init__(self, post: PostSide, name: str, place: Place) -> None:
-        super().__init__(post, name, place.without_path(), _STREAM_PATHS[0])
 
     def deliver(self) -> Outcome:
         """Is each event passed on at once?"""

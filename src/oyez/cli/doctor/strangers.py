@@ -6,14 +6,12 @@ Knows the doors that take a key, the keys that everyone knows, and the operator'
 from oyez.access.keys import WELL_KNOWN_KEYS
 from oyez.cli.doctor.doors import PublicDoor
 from oyez.cli.doctor.findings import Finding, Outcome, failure
-from oyez.cli.doctor.posting import PostSide
 from oyez.contract.clients import may_post
 from oyez.contract.findings import Door
 from oyez.contract.run import Run
 from oyez.errors import OyezError
 from oyez.probe.exchange import ask
 from oyez.probe.failures import NotOpened, Trouble
-from oyez.probe.place import Place
 from oyez.probe.socketio import PATH
 from oyez.probe.websocket import opened
 
@@ -32,9 +30,6 @@ _WAYS = {
 
 class Stranger(PublicDoor):
     """Somebody outside, who knows what stands in public places. Asks for the newest id only: nothing is posted."""
-
-    def __init__(self, post: PostSide, name: str, place: Place) -> None:
-        super().__init__(post, name, place.without_path(), PATH)
 
     def try_to_post(self) -> Outcome:
         """May anybody post who reaches the address, with a key that everyone knows, or none?"""

@@ -13,7 +13,6 @@ from functools import partial
 from oyez.access.ip_addresses import parse_address
 from oyez.cli.doctor.doors import PublicDoor
 from oyez.cli.doctor.findings import Outcome
-from oyez.cli.doctor.posting import PostSide
 from oyez.errors import OyezError
 from oyez.probe.exchange import ask
 from oyez.probe.failures import NotConnected, Trouble
@@ -35,18 +34,12 @@ _Brought = dict[tuple[str, bool], int]
 
 
 class Visitor(PublicDoor):
-    """Somebody outside, by the address that browsers use; ``poll_place`` is where raw pages poll, if they do."""
-
-    def __init__(self, post: PostSide, name: str, place: Place, poll_place: Place | None = None) -> None:
-        super().__init__(post, name, place.without_path(), PATH)
-        self._listening = place
-        self._poll_place = poll_place
-        self._is_raw = post.site.dialect.is_raw
+    """Somebody outside, by the address that browsers use."""
 
     def look(self) -> Outcome:
         """Find out as whom the daemon sees us."""
         asked = self._ask()
-        if asked.findings or not (asked.skipped or self._is_raw):
+        if asked.findings or not (asked.skipped or self.post.site.dialect.is_raw):
             return asked
         watched = self._watch()
         return asked if watched is None or (watched is _NAMES_ALL and not asked.skipped) else watched
@@ -95,31 +88,31 @@ class Visitor(PublicDoor):
         return _NAMES_ALL if was_told else None
 
     def _hidden(self, address: str, is_trusted: bool) -> Outcome:
-        url = self._listening.url(self.path)
         if is_trusted:
-            return self.found("visitor-hidden", f"{url}: the proxy at {address} does not say for whom it asks")
-        return self.found("visitor-hidden", f"{url}: the daemon does not believe the proxy at {address}")
+            return self.found("visitor-hidden", f"{self.url}: the proxy at {address} does not say for whom it asks")
+        return self.found("visitor-hidden", f"{self.url}: the daemon does not believe the proxy at {address}")
 
     def _ways_to_listen(self) -> Iterator[_Way]:
-        if not self._is_raw:
+        site = self.post.site
+        if not site.dialect.is_raw:
             yield PATH, self._join
             return
-        path = self._listening.path or "/"
-        yield path, partial(self._open, path)
-        if self._poll_place is not None:
-            path = f"{self._poll_place.path.rstrip('/')}/"
-            yield path, partial(self._poll, self._poll_place, path)
+        there, poll = site.place(self.name), site.poll_place(self.name)
+        if there is not None:
+            yield there.path or "/", self._open
+        if poll is not None:
+            yield f"{poll[1].path.rstrip('/')}/", partial(self._poll, poll[1])
 
     def _join(self) -> None:
         with opened(self.place, target(self.place, "websocket"), limit_s=_SHORT_S) as link:
             Session(link).enter({"role": "client"})
 
-    def _open(self, path: str) -> None:
-        with opened(self._listening, path, limit_s=_SHORT_S):
+    def _open(self) -> None:
+        with opened(self.place, self.path, limit_s=_SHORT_S):
             pass
 
-    def _poll(self, place: Place, path: str) -> None:
-        ask(place, f"{path}{self.post.channel}?nowait=1", limit_s=_SHORT_S)
+    def _poll(self, place: Place) -> None:
+        ask(place, f"{self.path}{self.post.channel}?nowait=1", limit_s=_SHORT_S)
 
     def _ask_for_proxies(self) -> _Brought | None:
         """Ask the daemon, where the site posts, which proxies have brought listeners without their names."""

@@ -59,10 +59,9 @@ class Walk:
             for title, check in self._public_steps(name, place):
                 yield Step(title, partial(self._take, name, check))
         for name in [name for name in places if name in self._reached][:1]:
-            place, poll = places[name], self._site.poll_place(name)
+            place = places[name]
             yield self._outside("Posts of strangers", place, Stranger(self._post, name, place).try_to_post)
-            visitor = Visitor(self._post, name, place, poll[1] if poll else None)
-            yield self._outside("Who visitors are to the daemon", place, visitor.look)
+            yield self._outside("Who visitors are to the daemon", place, Visitor(self._post, name, place).look)
         for name in [name for name in places if name in self._working][:1]:
             place = places[name]
             yield Step("Event streams", StreamDoor(self._post, name, place).deliver)
