@@ -6,7 +6,7 @@ It must not know what the commands do with them.
 import inspect
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -61,15 +61,13 @@ Config = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="Settings in TOML; flags and OYEZ_… variables win over it."),
 ]
-DaemonUrl = Annotated[
-    str,
-    typer.Option(
-        "--url",
-        metavar="URL",
-        envvar=["OYEZ_URL", "EVENT_DAEMON_URL"],
-        help="The daemon: http://, https://, ws://, wss:// or http+unix:///path/of/the/socket.",
-    ),
-]
+WHICH_DAEMON: dict[str, Any] = {
+    "metavar": "URL",
+    "envvar": ["OYEZ_URL", "EVENT_DAEMON_URL"],
+    "help": "The daemon: http://, https://, ws://, wss:// or http+unix:///path/of/the/socket.",
+}
+DaemonUrl = Annotated[str, typer.Option("--url", **WHICH_DAEMON)]
+JsonAtTheEnd = Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")]
 DaemonKey = Annotated[
     str,
     typer.Option(

@@ -15,7 +15,7 @@ from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidStatu
 from websockets.http11 import Response
 from websockets.typing import Origin, Subprotocol
 
-from oyez.cli.connect.dialect import Plain, SocketIO
+from oyez.cli.connect.dialect import SocketIO
 from oyez.cli.connect.loop import CLOSE_TIMEOUT_S, MAX_FRAME_BYTES, Console, farewell, hang_up
 from oyez.cli.connect.options import Destination
 from oyez.cli.exits import LinkError
@@ -36,10 +36,9 @@ class Client(Console):
 
     _closing: asyncio.Task[None] | None = None
 
-    def make_dialect(self) -> Plain:
-        """Return the dialect for the link to the server."""
-        manner = self.manner
-        return SocketIO(manner.namespace, manner.auth, show_ping=manner.show_ping) if manner.socketio else Plain()
+    def make_socketio(self) -> SocketIO:
+        """Return what speaks Socket.IO with the server."""
+        return SocketIO(self.manner.namespace, self.manner.auth, show_ping=self.manner.show_ping)
 
     async def run(self, destination: Destination, reached: socket.socket, limit: TimeLimit) -> None:
         """Make a WebSocket of a connection in time, and go on until the server closes or all is said.

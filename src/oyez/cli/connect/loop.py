@@ -47,7 +47,7 @@ class Console:
         self.links: dict[Connection, tuple[str, Plain]] = {}
         # Not where a script sends what it is given are lines with a slash commands.
         self._takes_commands = manner.slash or manner.socketio or screen.interactive
-        self._typed = self.make_dialect()
+        self._typed = self._make_dialect()
         self._changed = asyncio.Event()
         self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "ping": self._ping,
@@ -71,7 +71,7 @@ class Console:
 
     async def hear(self, connection: Connection, who: str = "") -> None:
         """Show what comes on a new link, and send what it is answered with, until it is closed. Raises ListenError."""
-        dialect = self.make_dialect()
+        dialect = self._make_dialect()
         self.links[connection] = who, dialect
         try:
             with suppress(ConnectionClosed):
@@ -82,6 +82,9 @@ class Console:
                     await self._take_frame(await connection.recv(), connection)
         finally:
             del self.links[connection]
+
+    def _make_dialect(self) -> Plain:
+        return self.make_socketio() if self.manner.socketio else Plain()
 
     async def _take_frame(self, frame: Content, connection: Connection) -> None:
         who, dialect = self.links[connection]
@@ -96,9 +99,9 @@ class Console:
 
     # What the two sides do each in their own way
 
-    def make_dialect(self) -> Plain:
-        """Return a dialect for one link."""
-        return Plain()
+    def make_socketio(self) -> Plain:
+        """Return our side of Socket.IO, for one link."""
+        raise NotImplementedError
 
     async def ready(self) -> None:
         """Wait until somebody is there who would understand what is typed."""

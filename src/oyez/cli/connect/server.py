@@ -14,7 +14,7 @@ from websockets.asyncio.server import ServerConnection, broadcast, serve
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from oyez.cli.connect.dialect import Content, Plain, SocketIOServer
+from oyez.cli.connect.dialect import Content, SocketIOServer
 from oyez.cli.connect.loop import CLOSE_TIMEOUT_S, MAX_FRAME_BYTES, Console, farewell
 from oyez.cli.connect.packets import BadLine
 from oyez.cli.exits import LinkError
@@ -25,12 +25,9 @@ class Server(Console):
 
     _seen = 0
 
-    def make_dialect(self) -> Plain:
-        """Return a dialect for the link to one client."""
-        manner = self.manner
-        if not manner.socketio:
-            return Plain()
-        return SocketIOServer(secrets.token_urlsafe(9), manner.namespace, show_ping=manner.show_ping)
+    def make_socketio(self) -> SocketIOServer:
+        """Return what speaks Socket.IO with one client."""
+        return SocketIOServer(secrets.token_urlsafe(9), self.manner.namespace, show_ping=self.manner.show_ping)
 
     async def run(self, host: str, port: int, subprotocols: Sequence[str]) -> None:
         """Take clients until all is said. Raises LinkError, BadLine."""

@@ -48,7 +48,7 @@ def doctor(
         Path | None,
         typer.Option("--config", metavar="FILE", help="The daemon's own settings, which name its address and its key."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
+    as_json: options.JsonAtTheEnd = False,
     url: options.DaemonUrl = options.DEFAULT_URL,
     key: options.DaemonKey = "",
 ) -> None:

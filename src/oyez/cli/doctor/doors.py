@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import partial
 from urllib.parse import urljoin
 
 from oyez.cli.doctor.findings import Outcome, Reach, failure, found
@@ -52,7 +53,7 @@ class PublicDoor:
         self.place = place if path else place.without_path()
         self.path = path or PATH
         self.upstream = f"the daemon, which is the same as in {post.name}"
-        self._is_open = False
+        self._is_closed = False  # as a first request has shown
 
     @property
     def url(self) -> str:
@@ -72,6 +73,8 @@ class PublicDoor:
             refused: explains an answer of whoever does not open.
             opens: what is known if nothing can be posted; empty if then nothing is tried.
         """
+        if self._is_closed:
+            return _CLOSED
         if not self.post.may_post and not opens:
             return _NOTHING_POSTED
         event_id = 0
@@ -196,24 +199,17 @@ class SocketIODoor(PublicDoor):
         try:
             Polling(self.place, limit_s=self.post.step_s)
         except OyezError as error:
+            self._is_closed = True
             return self.failed(error)
-        self._is_open = True
         return Outcome(f"{self.url} answers")
 
     def deliver_by_websocket(self) -> Outcome:
         """Is the connection upgraded, and does an event come through?"""
-        if not self._is_open:
-            return _CLOSED
-
-        def refused(answer: Answer) -> Outcome:
-            return self.not_upgraded(answer, "polling works, but ")
-
+        refused = partial(self.not_upgraded, before="polling works, but ")
         return self.follow_event(self._listening(by_websocket), "by WebSocket", refused, "it opens")
 
     def deliver_by_polling(self) -> Outcome:
         """Does an event come through to a browser that has no WebSocket?"""
-        if not self._is_open:
-            return _CLOSED
         return self.follow_event(self._listening(by_polling), "by polling", self.explain)
 
     @contextmanager
@@ -271,16 +267,16 @@ class PollDoor(PublicDoor):
         """Is the path passed on? Without a channel, the daemon calls the request a bad one."""
         try:
             answer = ask(self.place, self.path, limit_s=self.post.step_s)
-        except Trouble as trouble:
-            return self.failed(trouble)
-        if answer.status != 400 or answer.is_page:
-            return self.explain(answer)
-        self._is_open = True
+            if answer.status != 400 or answer.is_page:
+                raise NotOpened(answer)
+        except OyezError as error:
+            self._is_closed = True
+            return self.failed(error)
         return Outcome(f"{self.url} answers")
 
     def deliver(self) -> Outcome:
         """Does a poll that waits get the event?"""
-        return self.follow_event(self._listening(), "by long poll", self.explain) if self._is_open else _CLOSED
+        return self.follow_event(self._listening(), "by long poll", self.explain)
 
     def silence(self, trouble: Trouble, event_id: int, how: str) -> Outcome:
         """Report a poll without an answer."""
@@ -308,15 +304,12 @@ class StreamDoor(PublicDoor):
         """Is each event passed on at once?"""
         offered: list[Outcome] = []
         for self.path in _STREAM_PATHS:
-            outcome = self._deliver()
+            outcome = self.follow_event(self._listening(), "by event stream", self.explain, "it opens")
             if outcome.findings:
                 return outcome
             offered += [] if outcome.skipped else [outcome]
         nowhere = f"not offered at {' nor '.join(map(self.place.url, _STREAM_PATHS))}"
         return offered[0] if offered else Outcome(nowhere, skipped=True)
-
-    def _deliver(self) -> Outcome:
-        return self.follow_event(self._listening(), "by event stream", self.explain, "it opens")
 
     def silence(self, trouble: Trouble, event_id: int, how: str) -> Outcome:
         """Report a proxy that keeps to itself what the daemon writes."""

@@ -38,7 +38,7 @@ class Stranger(PublicDoor):
             for door, (path, how) in _WAYS.items():
                 self.path = path
                 if (key or door is Door.POST) and self._may_post(door, key):
-                    return self.found("stranger-posts", f"{self.url}: {words}{how if key else ''}")
+                    return self.found("stranger-posts", f"{self.url}: {words}{how}")
         return Outcome("with no key, or one that everyone knows, nobody may post")
 
     def look_at_back_doors(self) -> Outcome:

@@ -9,14 +9,7 @@ from oyez.cli import options
 from oyez.cli.exits import ExitCode
 from oyez.contract.findings import TITLES, Door
 
-_Url = Annotated[
-    str,
-    typer.Argument(
-        metavar="URL",
-        envvar=["OYEZ_URL", "EVENT_DAEMON_URL"],
-        help="The daemon: http://, https://, ws://, wss:// or http+unix:///path/of/the/socket.",
-    ),
-]
+_Url = Annotated[str, typer.Argument(**options.WHICH_DAEMON)]
 _Only = Annotated[
     list[Door] | None,
     typer.Option(
@@ -25,7 +18,6 @@ _Only = Annotated[
     ),
 ]  # fmt: skip
 _Slow = Annotated[bool, typer.Option("--slow", help="Also wait for time-outs and heartbeats: a minute or two more.")]
-_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")]
 _PostUrl = Annotated[
     str, typer.Option("--post-url", metavar="URL", help="Where raw posters connect; without it /post of the daemon.")
 ]
@@ -40,7 +32,7 @@ def selftest(
     key: options.DaemonKey = "",
     only: _Only = None,
     slow: _Slow = False,
-    as_json: _Json = False,
+    as_json: options.JsonAtTheEnd = False,
     post_url: _PostUrl = "",
     poll_url: _PollUrl = "",
 ) -> None:
