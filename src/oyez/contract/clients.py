@@ -44,7 +44,7 @@ def api_poster(run: Run) -> Iterator[DoorPoster]:
 
     def call(command: str, **event: object) -> object:
         path = {"post": "/publish", "last-msg": "/last"}[command]
-        answer = call_api(run.main, run.key, path, event or None)
+        answer = call_api(run.main, run.key, path, event or None, limit_s=run.step_s)
         return {"status": "success", "id": expect.an_id(expect.body(answer))}
 
     expect.that(run.key != "", "a key", "none")
@@ -57,8 +57,8 @@ def api_poster(run: Run) -> Iterator[DoorPoster]:
 def raw_link(run: Run, who: str) -> Iterator[RawLink]:
     """Connect by raw WebSocket: a listener, a poster, or a stranger to the posters' door who shows no key."""
     place, path = (run.main, run.raw_path) if who == "listener" else (run.post, run.post.path or "/")
-    with websocket.opened(place, path) as link:
-        raw = RawLink(link)
+    with websocket.opened(place, path, limit_s=run.step_s) as link:
+        raw = RawLink(link, run.step_s)
         if who == "poster" and run.key:
             answer = raw.ask("auth", key=run.key)
             # Daemons of old know no keys, and posters of old carry on then.
@@ -81,7 +81,7 @@ def socketio_link(dial: Dial) -> Callable[[Run, str], AbstractContextManager[Soc
     @contextmanager
     def connect(run: Run, who: str) -> Iterator[SocketIOLink]:
         auth: dict[str, object] = {"role": "client"} if who == "listener" else {"role": "sender", "token": run.key}
-        with socketio_opened(run.main, dial) as link:
+        with socketio_opened(run.main, dial, run.step_s) as link:
             if who in ("listener", "sender"):
                 link.join(auth, expected=f"an answer that lets the {who} in")
             yield link

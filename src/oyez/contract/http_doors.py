@@ -62,7 +62,7 @@ def _open_poll(trial: Trial) -> None:
 
 def _miss(trial: Trial) -> None:
     answer = ask(trial.run.poll, f"{trial.run.poll.path.rstrip('/')}/{trial.fill(A)}")
-    expect.that(answer.status == 404, "status 404", f"status {answer.status}")
+    expect.status(answer, 404)
     if trial.run.poll_is_named:
         expect.equal(answer.body, "404 Not Found")
 
@@ -351,7 +351,7 @@ def _check_health(trial: Trial) -> None:
 
 def _check_metrics(trial: Trial) -> None:
     answer = _get(trial, "/metrics")
-    expect.that(answer.status == 200, "status 200", f"status {answer.status}")
+    expect.status(answer, 200)
     expect.that(_SAMPLE.search(answer.body) is not None, "samples named oyez_…", answer.body[:200])
 
 

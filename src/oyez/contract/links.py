@@ -34,9 +34,15 @@ _KNOWN = frozenset(f"the event {name!r}" for name in ("message", "status", "last
 class RawLink(RawSession):
     """A raw WebSocket: commands, answers and events are objects. Each wait is as long as a step may take."""
 
+    def __init__(self, link: WebSocket, step_s: float = STEP_S) -> None:
+        super().__init__(link)
+        self._step_s = step_s
+
     def hear(self, reply: str = "") -> dict[str, object]:
         """Return the next frame; `reply` is what it answers."""
-        return expect.object_of(receive(self.transport), f"a reply to {reply}" if reply else "a JSON object")
+        return expect.object_of(
+            receive(self.transport, self._step_s), f"a reply to {reply}" if reply else "a JSON object"
+        )
 
     def ask(self, command: str, **members: object) -> dict[str, object]:
         """Send a command and return its reply."""
@@ -62,9 +68,9 @@ class RawLink(RawSession):
         return frames
 
 
-def receive(link: WebSocket) -> str:
+def receive(link: WebSocket, step_s: float = STEP_S) -> str:
     """Wait for the next text frame. Raises Trouble, and Closed in words with the code alone."""
-    link.allow(STEP_S)
+    link.allow(step_s)
     try:
         return link.receive()
     except Closed as error:
@@ -88,9 +94,9 @@ class ReadPacket(NamedTuple):
 class SocketIOLink:
     """A session of Socket.IO. Each wait is as long as a step may take."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, step_s: float) -> None:
         self.session = session
-        session.patience_s = STEP_S
+        session.patience_s = step_s
 
     def join(self, auth: object = None, answer: str = JOINED, expected: str = "", *, namespace: str = "") -> object:
         """Ask to join; returns the payload of the answer, which has to be of this name."""
@@ -159,16 +165,16 @@ Link = RawLink | SocketIOLink
 
 
 @contextmanager
-def socketio_opened(place: Place, dial: Dial) -> Iterator[SocketIOLink]:
+def socketio_opened(place: Place, dial: Dial, step_s: float) -> Iterator[SocketIOLink]:
     """Open a session. Raises Mismatch unless it begins with a handshake; NotOpened, Trouble."""
     with ExitStack() as opened:
         try:
-            session = opened.enter_context(dial(place))
+            session = opened.enter_context(dial(place, limit_s=step_s))
         except NotOpened as error:
             expect.that(error.answer.status != 200, _HANDSHAKE, error.answer.body.partition("\x1e")[0])
             raise
         expect.that(session.handshake is not None, _HANDSHAKE, session.opening.text)
-        yield SocketIOLink(session)
+        yield SocketIOLink(session, step_s)
 
 
 def _arguments(command: str, members: dict[str, object]) -> list[object]:

@@ -15,6 +15,7 @@ from oyez.contract.links import RawLink
 from oyez.errors import ConfigError
 from oyez.probe import socketio, websocket
 from oyez.probe.answer import Answer
+from oyez.probe.dialer import STEP_S
 from oyez.probe.exchange import ask
 from oyez.probe.failures import Kind, NotOpened, Trouble
 from oyez.probe.place import Place, parse_place
@@ -36,9 +37,10 @@ class Run:
         post: where raw posters connect; `post_is_named` if who started the run has said so.
         poll: where long polls go, likewise.
         key: the daemon's key; empty if none was given.
+        step_s: how long one step at a poster's door may take.
     """
 
-    def __init__(self, url: str, key: str, *, post_url: str = "", poll_url: str = "") -> None:
+    def __init__(self, url: str, key: str, *, post_url: str = "", poll_url: str = "", step_s: float = STEP_S) -> None:
         """Find out where the doors are, and that somebody is there at all. Raises ConfigError, Trouble."""
         if not key.isprintable():
             raise ConfigError("key", "***", "characters that can be printed")
@@ -48,11 +50,12 @@ class Run:
         self.poll = parse_place(poll_url) if poll_url else self.main
         self.post_is_named, self.poll_is_named = bool(post_url), bool(poll_url)
         self.key = key
+        self.step_s = step_s
         self._name = f"oyez-selftest-{secrets.token_hex(6)}"
         self._channels = 0
         self._found: dict[object, object] = {}
         for place in dict.fromkeys(each.without_path() for each in (self.main, self.post, self.poll)):
-            ask(place, "/")  # whatever the answer: what is not there, or hangs, is no matter of single checks
+            ask(place, "/", limit_s=step_s)  # whatever the answer: what is missing, or hangs, is for single checks
 
     def once(self, what: object, find: Callable[[], T]) -> T:
         """Return what there is to find out about the daemon; `find` is called once for each `what`."""

@@ -65,7 +65,7 @@ class Stranger(PublicDoor):
 
     def _may_post(self, door: Door, key: str) -> bool:
         try:
-            return may_post(Run(self.place.url(), key), door)
+            return may_post(Run(self.place.url(), key, step_s=_SHORT_S), door)
         except OyezError:  # nobody answers any more
             return False
 
