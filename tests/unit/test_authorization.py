@@ -9,11 +9,15 @@ from starlette.types import Message
 
 from oyez.access.keys import KeyHolder
 from oyez.access.peer import Peers
+from oyez.access.places import unlimited
 from oyez.access.poster_check import PosterCheck
+from oyez.access.shares import Shares
+from oyez.access.work import GUESS
 from oyez.endpoints.api.authorization import Authorization
+from oyez.limits import LimitSettings
 from oyez.notes import Notes
 from oyez.wire.api_answers import ApiError
-from tests.fakes import Clock, Waits, check_of, places_for
+from tests.fakes import Clock, Waits, check_of
 
 AFAR = "203.0.113.9"
 
@@ -25,7 +29,10 @@ class World:
         self.waits, self.messages = Waits(), asyncio.Queue[Message]()
         self.peers = Peers()
         self.check: PosterCheck = check_of(Notes(Clock()), self.waits, free=1)
-        self.authorization = Authorization(self.check, self.peers, places_for(5))
+        self.shares = Shares(LimitSettings(), (), Clock())
+        places = unlimited(Clock())
+        places.shares = self.shares
+        self.authorization = Authorization(self.check, self.peers, places)
         for _ in range(2):
             self.check.judge("wrong", self.peers.of_scope(self.scope("")))
 
@@ -91,6 +98,9 @@ async def test_a_wrong_key_is_told_when_to_come_back(world: World) -> None:
     with pytest.raises(ApiError) as caught:
         await task
     assert (caught.value.status, caught.value.headers) == (429, {"Retry-After": "2", "Connection": "close"})
+    share = world.shares.of_host(AFAR)
+    assert share is not None
+    assert share.asked == GUESS
 
 
 @in_loop

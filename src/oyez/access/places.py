@@ -150,6 +150,12 @@ class Places:
         share.sockets += 1
         return share
 
+    def charge_address(self, peer: Peer, cost: float) -> None:
+        """Count what was done for a client without a session, as `access.work` weighs it."""
+        share = self.shares.of_peer(peer)
+        if share is not None:
+            self.work.charge_address(share, cost)
+
     def remember_poster(self, peer: Peer) -> None:
         """Note that the right key was shown from there, where no session has a place for it."""
         share = self.shares.of_peer(peer)

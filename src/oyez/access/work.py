@@ -21,6 +21,9 @@ COMMAND = 1.0
 REQUEST = 5.0
 """A plain HTTP request. It costs as much as fifty commands; but where WebSockets are blocked, a whole school polls."""
 
+GUESS = 100.0
+"""A wrong key too many, at whatever door: who guesses comes with a connection for each, and shall find little time."""
+
 # JSON of ten kilobytes takes 40 to 150 microseconds to be looked at, most of all if it is broken.
 _BYTES_A_UNIT = 512
 

@@ -11,6 +11,7 @@ from oyez.access.keys import KeyHolder
 from oyez.access.peer import FindPeer
 from oyez.access.places import NoPlace, SessionPlace
 from oyez.access.poster_check import Denial, HeldAttempt, PosterCheck
+from oyez.access.work import GUESS
 from oyez.endpoints.context import DoorContext
 from oyez.endpoints.refusals import refuse
 from oyez.endpoints.settings import WebsocketSettings
@@ -228,6 +229,7 @@ class RawPoster:
         self._reply(slot, (raw_commands.AUTH_FAILED if outcome.judged else raw_commands.ADDRESS_WAITS).encode())
         self._failures += outcome.judged
         if outcome.cut_off and self._connection is not None:
+            self._place.add_work(GUESS)
             self._connection.close(1008)
         else:
             self._plan_end()

@@ -11,6 +11,7 @@ from random import uniform
 
 from oyez.access.keys import KeyHolder
 from oyez.access.poster_check import Denial, HeldAttempt, PosterCheck
+from oyez.access.work import GUESS
 from oyez.endpoints.context import DoorContext
 from oyez.endpoints.encodings import SOCKETIO_FRAMES, SOCKETIO_PACKETS
 from oyez.endpoints.listener import ListenerSession
@@ -193,6 +194,7 @@ class SocketIOApp:
             self._engine.send_text(socketio.encode_connect_error(words))
             self._failures += outcome.judged
             if outcome.cut_off:
+                self._engine.place.add_work(GUESS)
                 self._engine.close()
             return
         self._failures = 0

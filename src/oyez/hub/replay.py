@@ -23,7 +23,7 @@ from oyez.hub.subscriber import Subscription
 RUN_EVENTS = 128
 
 # A page that was away for minutes has missed less, and gets all of it in the turn in which it comes. In writes.
-_WRITES_AT_ONCE = 8
+_WRITES_AT_ONCE = 4
 _WRITES_IN_TURN = 2
 
 _by_id = attrgetter("id")

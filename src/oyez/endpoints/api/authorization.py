@@ -13,6 +13,7 @@ from oyez.access.keys import WELL_KNOWN_KEYS, KeyHolder
 from oyez.access.peer import Peer, Peers
 from oyez.access.places import Places
 from oyez.access.poster_check import Denial, HeldAttempt, PosterCheck
+from oyez.access.work import GUESS
 from oyez.wire import raw_commands
 from oyez.wire.api_answers import ApiError
 
@@ -47,6 +48,7 @@ class Authorization:
             return outcome, request
         if outcome.cut_off:
             # Its connection ends, as at the other doors: each further guess costs a new one.
+            self._places.charge_address(peer, GUESS)
             headers = {"Retry-After": str(outcome.retry_after_s), "Connection": "close"}
             if not outcome.judged:  # the key may be right
                 raise ApiError(429, "address-waits", raw_commands.ADDRESS_WAITS.message, headers)
