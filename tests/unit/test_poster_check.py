@@ -129,6 +129,18 @@ def test_the_right_key_from_a_known_place_never_waits_for_the_failures_of_others
     assert isinstance(gate.check.judge("wrong", peer), HeldAttempt)
 
 
+def test_a_wrong_key_from_a_known_place_is_answered_before_posters_give_up(gate: Gate) -> None:
+    gate.guess(LOCAL)
+    waits = []
+    for _ in range(6):
+        answers = gate.hold("wrong", LOCAL)
+        gate.waits.pass_by(4)
+        (denial,) = answers
+        assert isinstance(denial, Denial)
+        waits.append(denial.wait_s)
+    assert waits == [2.0, 4.0, 4.0, 4.0, 4.0, 4.0]
+
+
 def test_sender_addresses_are_known_places() -> None:
     gate = Gate(senders=("192.0.2.0/24",))
     gate.guess()

@@ -17,6 +17,9 @@ from oyez.access.shares import Share
 # Of one address; whoever comes while so many wait is put off without a look at what he shows.
 _MOST_HELD = 10
 
+# In a known place: sites' posters and the doctor wait for five seconds, and have to learn that their key is wrong.
+_LONGEST_KNOWN_WAIT_S = 4.0
+
 
 class Denial(NamedTuple):
     """A poster that is refused. The reason is the operator's alone."""
@@ -162,7 +165,7 @@ class PosterCheck:
         """
         attempt = _Judgement(*judge_poster(self._policy, token, peer), peer, failed_before, local_need_none)
         who = peer.counted_as
-        wait_s = self._failures.wait_s(who)
+        wait_s = self._bound_wait(self._failures.wait_s(who), peer)
         if not wait_s or (attempt.verdict is Verdict.ALLOWED and is_known_place(self._known_networks, peer)):
             return self._decide(attempt)
         share = self._find_share(peer)
@@ -205,8 +208,15 @@ class PosterCheck:
         if share is not None:
             share.refusals["auth-failed"] += 1
         why = explain_refusal(verdict, peer, holder, local_need_none=local_need_none)
-        if not failure.wait_s:
+        wait_s = self._bound_wait(failure.wait_s, peer)
+        if not wait_s:
             self._note("auth-failed", why, peer)
             return Denial()
-        self._note("auth-failed", f"{why} (number {failure.number} there, so it waits {failure.wait_s:.0f} s)", peer)
-        return Denial(cut_off=True, wait_s=failure.wait_s)
+        self._note("auth-failed", f"{why} (number {failure.number} there, so it waits {wait_s:.0f} s)", peer)
+        return Denial(cut_off=True, wait_s=wait_s)
+
+    def _bound_wait(self, wait_s: float, peer: Peer) -> float:
+        """Return how long a wrong key has to wait, which is shorter where no stranger is."""
+        if wait_s > _LONGEST_KNOWN_WAIT_S and is_known_place(self._known_networks, peer):
+            return _LONGEST_KNOWN_WAIT_S
+        return wait_s
