@@ -34,7 +34,7 @@ class LimitSettings:
     connects_per_second_per_address: Annotated[str, rate("Connects from one address.", "connects")] = "200 burst 4000"
     commands_per_second_per_connection: Annotated[
         str, rate("What one listener may ask for before it has to wait, weighed.", "commands")
-    ] = "50 burst 500"
+    ] = "50 burst 300"
     commands_per_second_per_address: Annotated[
         str, rate("What all listeners of one address may ask for before they have to wait, weighed.", "commands")
     ] = "2000 burst 60000"

@@ -346,7 +346,7 @@ def test_a_second_connection_waits_for_the_slice_of_its_address(site: Site) -> N
     clock = site.callbacks.ticker.clock
     assert isinstance(clock, Clock)
     one, other, stranger = site.connect(), site.connect(), Peer(site.callbacks)
-    one.connection.hand_over(Slow(clock, 0.005))
+    one.connection.hand_over(Slow(clock, 0.002))
     one.send(frame(b"x"))
     other.send(frame(b"y"))
     assert other.messages.got == []

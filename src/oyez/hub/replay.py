@@ -22,9 +22,9 @@ from oyez.hub.subscriber import Subscription
 # So many events are read from history at a time, over all channels: one write's worth of the usual kind.
 RUN_EVENTS = 128
 
-# A page that was away for minutes has missed less, and gets all of it in the turn in which it comes. In writes.
+# In writes. Most pages that come back have missed less, and get all of it in the turn in which they come.
 _WRITES_AT_ONCE = 4
-_WRITES_IN_TURN = 2
+_WRITES_IN_TURN = 1
 
 _by_id = attrgetter("id")
 

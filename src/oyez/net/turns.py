@@ -15,11 +15,11 @@ from typing import Protocol
 
 logger = logging.getLogger(__name__)
 
-SLICE_S = 0.002
+SLICE_S = 0.001
 """What one address may have of a turn."""
 
 # What all of them may have. With that many addresses that ask for much, those that ask for little come first.
-_TURN_S = 0.006
+_TURN_S = 0.003
 
 # What happens in less than this needs no record: it is forgotten after the time that a turn may take.
 _NOTABLE_S = 0.001
