@@ -7,6 +7,7 @@ user is made.
 import configparser
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -119,10 +120,14 @@ def test_the_service_files_start_the_daemon(page: str) -> None:
 
 
 def test_the_settings_of_the_reference_are_settings(tmp_path: Path) -> None:
-    (document,) = snippets("docs/reference/settings.md", "toml")
-    (tmp_path / "key").write_text("a key\n")
-    (tmp_path / "oyez.toml").write_text(document.replace("/etc/oyez/key", str(tmp_path / "key")))
-    assert run(f"{OYEZ} check-config --config {tmp_path}/oyez.toml")
+    documents = snippets("docs/reference/settings.md", "toml")
+    assert len(documents) >= 2
+    for document in documents:
+        files = re.findall('key_file = "(.*)"', document)
+        for number, file in enumerate(files):
+            (tmp_path / Path(file).name).write_text(f"key {number}\n")
+        (tmp_path / "oyez.toml").write_text(document.replace("/etc/oyez/", f"{tmp_path}/"))
+        assert run(f"{OYEZ} check-config --config {tmp_path}/oyez.toml")
 
 
 @pytest.mark.parametrize("page", ["docs/reference/long-poll.md", "docs/reference/event-streams.md"])

@@ -31,8 +31,9 @@ def ask(daemon: Daemon, channel: str, last: int, visitor: str | None = None) -> 
 
 def let_in(daemon: Daemon, channel: str, visitor: str | None) -> bool:
     """Return whether there is room for a visitor's poll, which is answered at once and keeps the place if so."""
-    target = poll_target([channel], nowait=True)
-    return request(daemon.port, "GET", target, X_Forwarded_For=visitor).status == 200
+    with RawPoster(daemon.port) as poster:
+        (event,) = poster.post(channel, "there")
+    return ask(daemon, channel, event["id"] - 1, visitor).status == 200
 
 
 def free(daemon: Daemon, visitor: str | None) -> None:
@@ -76,3 +77,14 @@ def test_one_visitor_holds_no_more_places_than_it_has_polls(small: Daemon) -> No
     free(small, ME)
     assert let_in(small, new_channel(), STRANGER)
     free(small, STRANGER)
+
+
+def test_who_only_looks_keeps_a_place_and_takes_none(small: Daemon) -> None:
+    def look(visitor: str) -> int:
+        target = poll_target([new_channel()], nowait=True)
+        return request(small.port, "GET", target, X_Forwarded_For=visitor).status
+
+    assert (look(ME), look(STRANGER), look(ME)) == (200, 200, 200)
+    assert let_in(small, new_channel(), ME)
+    assert (look(STRANGER), look(ME), look(ME), look(STRANGER)) == (503, 200, 200, 503)
+    free(small, ME)

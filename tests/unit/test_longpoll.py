@@ -159,6 +159,10 @@ def test_a_poll_that_waits_in_vain_is_told_so_and_a_stop_sends_it_away() -> None
 def test_a_stop_frees_the_places_that_are_held_for_those_who_were_answered() -> None:
     async def scene() -> None:
         door = PollDoor()
+        (event_id,) = door.world.post("a")
+        await door.ask("/channels/a?nowait=1")
+        assert (door.places.listeners, door.endpoint.held) == (0, 0)  # it only looked
+        await door.ask(f"/channels/a?last={event_id - 1}")
         await door.ask("/channels/a?nowait=1")
         assert (door.places.listeners, door.endpoint.held) == (1, 1)
         door.endpoint.close()

@@ -105,12 +105,16 @@ class LongPollEndpoint:
         try:
             response = await self._answer(request, query, place.ration)
         finally:
-            self._let_go(place, peer, is_answered=response is not None and response.status_code != _LATER)
+            is_answered = response is not None and response.status_code != _LATER
+            self._let_go(place, peer, comes_back=is_answered and (held is not None or not query.nowait))
         return response
 
-    def _let_go(self, place: SessionPlace, peer: Peer, *, is_answered: bool) -> None:
-        """Hold the place for the next poll of a listener who was answered; free it if that one has gone away."""
-        if not is_answered or self._is_closed:
+    def _let_go(self, place: SessionPlace, peer: Peer, *, comes_back: bool) -> None:
+        """Hold the place for the next poll of a listener who was answered; free it if that one has gone away.
+
+        Whoever only looks, and waits for nothing, keeps a place that was held for it, and has none held of its own.
+        """
+        if not comes_back or self._is_closed:
             place.leave()
             return
         ticker = self._context.ticker
