@@ -103,11 +103,11 @@ test-fast: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## what takes five mi
 test-slow: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## the rest: whole sites and tools, faults, a fresh clone, coverage, other versions
 	@$(BIN)/python tests/system_packages.py
 	@$(BIN)/python -m pytest -n 3 --dist worksteal -m slow tests/test_fresh_clone.py tests  # the longest begins first
-	@$(MAKE) --no-print-directory --jobs=1 coverage test-oldest-django test-versions
+	@$(MAKE) --no-print-directory --jobs=1 coverage test-oldest-django test-lowest
 
 coverage: $(VENV)/.dev ## which lines and branches the tests of the parts reach; each package is held to its floor
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m coverage run -m pytest -n 3 --dist worksteal -m 'not slow' $(COVERAGE_TESTS)
+	@FUZZ_EXAMPLES=20 $(BIN)/python -m coverage run -m pytest -n 3 --dist worksteal -m 'not slow' $(COVERAGE_TESTS)
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python tests/coverage_floors.py
 
@@ -121,7 +121,7 @@ test-versions: test-lowest test-newest
 
 test-lowest test-newest: test-%: $(VENV)/%/.done $(NODE_CLIENTS)/node_modules/.done
 	@echo "A part of the tests, with the $* versions of all dependencies ..."
-	@DEPENDENCIES=$* PYTHONPATH=$(CURDIR)/$(VENV)/$* $(BIN)/python -m pytest -n 3 --dist worksteal -W ignore::DeprecationWarning $(VERSION_TESTS)
+	@FUZZ_EXAMPLES=20 DEPENDENCIES=$* PYTHONPATH=$(CURDIR)/$(VENV)/$* $(BIN)/python -m pytest -n 3 --dist worksteal -W ignore::DeprecationWarning $(VERSION_TESTS)
 
 matrix: $(VENV)/.dev ## oyez.django on every Django and Python that are supported and here; SHORT=1: the newest Django only
 	@$(BIN)/nox $(if $(SHORT),--session short)

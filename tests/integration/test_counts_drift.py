@@ -178,11 +178,3 @@ def test_who_has_left_is_not_counted(start_daemon: StartDaemon, seed: str) -> No
     # A long poll that was answered keeps its place for 12 seconds, for the next one.
     check_that_nobody_is_left(daemon, within_s=30)
     assert metrics(daemon.port).get('oyez_refusals_total{reason="address-connections"}')
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", ["2"])
-def test_of_many_who_have_left_none_is_counted(start_daemon: StartDaemon, seed: str) -> None:
-    daemon = start_daemon(settings=SETTINGS)
-    crowd(daemon, seed, 120, (visit, visit, poll))
-    check_that_nobody_is_left(daemon, within_s=40)
