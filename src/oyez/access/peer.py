@@ -6,10 +6,9 @@ Knows the headers of a request and the other end of its socket. Must not know wh
 from collections.abc import Callable, MutableMapping, Sequence
 from enum import Enum
 from functools import lru_cache, partial
-from ipaddress import IPv4Network, IPv6Address, IPv6Network
 from typing import Any, NamedTuple, Protocol
 
-from oyez.access.ip_addresses import IpAddress, Network, host_key, is_loopback, is_within, parse_address
+from oyez.access.ip_addresses import IpAddress, Network, host_key, host_network, is_loopback, is_within, parse_address
 from oyez.access.locality import BY_PROXY, FORWARDED_FOR, FROM_AFAR, RawHeaders, find_doubt
 
 FarEnd = tuple[str, int]
@@ -46,9 +45,7 @@ class Peer(NamedTuple):
     @property
     def counted_as(self) -> Network | None:
         """For whom a failure counts. One host of IPv6 has all of its /64, with as many addresses as it likes."""
-        if isinstance(self.address, IPv6Address):
-            return IPv6Network((int(self.address) >> 64 << 64, 64))
-        return None if self.address is None else IPv4Network(self.address)
+        return None if self.address is None else host_network(host_key(self.address))
 
     @property
     def key(self) -> int | None:
@@ -121,6 +118,10 @@ def peer_at(far_end: FarEnd | None) -> Peer:
     return Peer(parse_address(far_end[0]), named=False, doubt=FROM_AFAR, socket=_written(far_end))
 
 
+# What a scope has besides ASGI's own: its `Peer`.
+_FOUND = "oyez.peer"
+
+
 class Peers:
     """How clients are told apart.
 
@@ -182,10 +183,14 @@ class Peers:
         return find
 
     def of_scope(self, scope: MutableMapping[str, Any]) -> Peer:
-        """Find who sends a request, by the scope that ASGI has for it."""
-        client = scope.get("client")
-        far_end = None if client is None else (client[0], client[1])
-        return self.finder(scope["headers"], lambda: far_end, scope.get("http_version", "1.1"))()
+        """Find who sends a request, by the scope that ASGI has for it; the scope keeps the answer for who asks next."""
+        found: Peer | None = scope.get(_FOUND)
+        if found is None:
+            client = scope.get("client")
+            far_end = None if client is None else (client[0], client[1])
+            found = self.finder(scope["headers"], lambda: far_end, scope.get("http_version", "1.1"))()
+            scope[_FOUND] = found
+        return found
 
 
 def _is_trusted(far_end: str, trusted: tuple[Network, ...]) -> bool:
