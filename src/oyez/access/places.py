@@ -15,6 +15,7 @@ from oyez.access.ip_addresses import parse_networks
 from oyez.access.peer import FarEnd, FindPeer, Note, Peer, Who
 from oyez.access.rations import Rations, ReplayRation
 from oyez.access.shares import Share, Shares
+from oyez.access.token_bucket import TokenBucket
 from oyez.access.work import Work
 from oyez.limits import LimitSettings
 
@@ -138,17 +139,15 @@ class Places:
         share = None if far_end is None else self.shares.of_host(far_end[0])
         if share is None:
             return None
-        now = self.shares.clock()
         if share.sockets >= self.bounds.sockets and self._refuses(ADDRESS_SOCKETS, "a socket over the limit", share):
             longest = next(iter(share.spare), None)
             if longest is None:
                 return NoPlace(ADDRESS_SOCKETS, _RETRY_AFTER_S)
             longest.close_idle()  # whoever comes may have something to say
-        is_due = share.sockets_opened.take(now) or share.is_posters(now)
-        if not is_due and self._refuses(ADDRESS_CONNECTS, "a socket that comes too fast", share):
-            return NoPlace(ADDRESS_CONNECTS, max(math.ceil(share.sockets_opened.wait_for(now)), 1))
-        share.sockets += 1
-        return share
+        hasty = self._judge_haste(share, share.sockets_opened, "a socket that comes too fast")
+        if hasty is None:
+            share.sockets += 1
+        return hasty or share
 
     def charge_address(self, peer: Peer, cost: float) -> None:
         """Count what was done for a client without a session, as `access.work` weighs it."""
@@ -169,14 +168,17 @@ class Places:
             return NoPlace(AT_CAPACITY, _RETRY_AFTER_S)
         if share is None:
             return None
-        now = self.shares.clock()
         most = self.bounds.sessions + (_FOR_LOCAL if peer.local else 0)
         if share.sessions >= most and self._refuses(ADDRESS_CONNECTIONS, what, share):
             return NoPlace(ADDRESS_CONNECTIONS, _RETRY_AFTER_S)
-        is_due = share.connects.take(now) or share.is_posters(now)
-        if not is_due and self._refuses(ADDRESS_CONNECTS, f"{what} of connects", share):
-            return NoPlace(ADDRESS_CONNECTS, max(math.ceil(share.connects.wait_for(now)), 1))
-        return None
+        return self._judge_haste(share, share.connects, f"{what} of connects")
+
+    def _judge_haste(self, share: Share, bucket: TokenBucket, what: str) -> NoPlace | None:
+        """Take a connect from a bucket of an address; return when there is another, if none is left."""
+        now = self.shares.clock()
+        if bucket.take(now) or share.is_posters(now) or not self._refuses(ADDRESS_CONNECTS, what, share):
+            return None
+        return NoPlace(ADDRESS_CONNECTS, max(math.ceil(bucket.wait_for(now)), 1))
 
     def refuse_seat(self, share: Share | None, find_peer: FindPeer) -> NoPlace | None:
         """Return why nobody more may listen, of all or from an address; None: there is room."""
