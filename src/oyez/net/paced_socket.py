@@ -27,7 +27,7 @@ _LEAST_SLICE_BYTES = 512
 _MOST_SLICE_BYTES = 64 * 1024
 
 # What the system may hold of what a peer sends that is not read for a while, unless it is a poster. Left to itself,
-# Linux lets it grow to megabytes. Set at the first pause, since it would cost each connect a twentieth of its time.
+# Linux lets it grow to megabytes, and one read brings all of it. To set it costs a connect a twentieth of its time.
 _RECEIVE_BUFFER_BYTES = 16 * 1024
 
 
