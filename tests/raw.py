@@ -134,6 +134,17 @@ def text_frame(text: str) -> bytes:
     return frame(TEXT, text.encode())
 
 
+def texts_in(data: bytes) -> list[bytes]:
+    """Give what is in a server's frames: whole ones of text alone, each shorter than 64 KiB."""
+    texts = []
+    while data:
+        assert data[0] == 0x81, data
+        size, begin = (data[1], 2) if data[1] < 126 else (int.from_bytes(data[2:4]), 4)
+        texts.append(data[begin : begin + size])
+        data = data[begin + size :]
+    return texts
+
+
 class Closed(Exception):  # noqa: N818 - what happened, not whose fault it is
     """The server ended the WebSocket; 1006 when it did so without a close frame."""
 

@@ -22,6 +22,7 @@ from oyez.limits import LimitSettings
 from oyez.net.websocket.connection import WebSocketConnection
 from oyez.notes import Notes
 from tests.fakes import Callbacks, Clock, Loop, Socket, Waits, check_of, context_of, places_for
+from tests.raw import texts_in
 
 HERE, AFAR = Peer(None), Peer(ip_address("203.0.113.9"), doubt="it came over the network")
 
@@ -76,16 +77,10 @@ class Door:
             self.poster.receive_text(request)
 
     def replies(self) -> list[str]:
-        """Give what was replied since the last time, in a word each; replies are short enough for short frames."""
+        """Give what was replied since the last time, in a word each."""
         data, self.socket.written = self.socket.written, b""
-        said = []
-        while data:
-            assert data[0] == 0x81
-            size, begin = (data[1], 2) if data[1] < 126 else (int.from_bytes(data[2:4], "big"), 4)
-            reply = json.loads(data[begin : begin + size])
-            said.append(str(reply.get("code") or reply.get("id") or reply["status"]))
-            data = data[begin + size :]
-        return said
+        replies = [json.loads(text) for text in texts_in(data)]
+        return [str(reply.get("code") or reply.get("id") or reply["status"]) for reply in replies]
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from oyez.net.http.takeover import take_websocket
 from oyez.net.ticker import Ticker
 from oyez.net.websocket.connection import FrameReceiver, WebSocketConnection
 from tests.fakes import Callbacks, Loop, Socket, World, context_of, places_for
+from tests.raw import texts_in
 
 PING = b"\x89\x00"
 SETTINGS = WebsocketSettings(ping_interval_s=25, ping_timeout_s=20)
@@ -79,16 +80,9 @@ class RawClient:
         self.door.world.run()
 
     def take(self) -> list[Any]:
-        """What was sent to it since; frames are short here."""
+        """What was sent to it since."""
         data, self.socket.written = self.socket.written, b""
-        said = []
-        while data:
-            assert data[0] == 0x81, data
-            start = 2 if data[1] < 126 else 4
-            size = data[1] if start == 2 else int.from_bytes(data[2:4])
-            said.append(json.loads(data[start : start + size]))
-            data = data[start + size :]
-        return said
+        return [json.loads(text) for text in texts_in(data)]
 
 
 @pytest.fixture
