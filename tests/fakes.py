@@ -26,6 +26,7 @@ from oyez.hub.subscriber import Ration, Subscription
 from oyez.limits import LimitSettings
 from oyez.net.callbacks import OpenSocket
 from oyez.net.http.handshake import Handshake, Refusal
+from oyez.net.late_answers import LateAnswers
 from oyez.net.spare_sockets import SpareSockets
 from oyez.net.ticker import Ticker
 from oyez.net.turns import Turns
@@ -148,6 +149,7 @@ class World:
         run_events: int = 128,
         members_per_clock_read: int = 32,
         left_channels_kept: int = 64,
+        before_fan_out: Callable[[], object] = lambda: None,
     ) -> None:
         self.clock = Clock()
         self.wall_clock = Clock(1.0)
@@ -165,6 +167,7 @@ class World:
             call_soon=self.turns.append,
             call_later=lambda delay_s, function: self.timers.append((self.clock.now + delay_s, function)),
             clock=self.clock,
+            before_fan_out=before_fan_out,
             audience=self.audience,
             write_bytes=write_bytes,
             run_events=run_events,
@@ -244,6 +247,7 @@ class Socket(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__({"sslcontext": True})
         self.written = b""
+        self.writes = 0
         self.reading = True
         self.ended = False
 
@@ -255,6 +259,7 @@ class Socket(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written += bytes(data)
+        self.writes += 1
 
     def get_write_buffer_size(self) -> int:
         return 0
@@ -321,6 +326,7 @@ class Callbacks:
         self.places = unlimited(self.ticker.clock)
         self.peers = Peers()
         self.turns = Turns(self.ticker.clock)
+        self.late_answers = LateAnswers()
         self.connections: set[OpenSocket] = set()
         self.spare = SpareSockets()
         self.notes: list[str] = []

@@ -30,6 +30,7 @@ from oyez.net.engineio.settings import SocketioSettings
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.server import HttpServer, bind_tcp
 from oyez.net.http.settings import HttpSettings
+from oyez.net.late_answers import LateAnswers
 from oyez.net.spare_sockets import SpareSockets
 from oyez.net.stream import StreamReceiver
 from oyez.net.ticker import Ticker
@@ -144,6 +145,7 @@ class Callbacks:
     connections: set[OpenSocket] = field(default_factory=set)
     parsers: list[FrameParser] = field(default_factory=list)
     turns: Turns = field(default_factory=Turns)
+    late_answers: LateAnswers = field(default_factory=LateAnswers)
     apps: dict[str, EngineHttp] = field(default_factory=dict)
 
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:

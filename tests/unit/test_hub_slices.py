@@ -46,6 +46,26 @@ def test_all_are_served_in_several_turns() -> None:
     assert all(listener.writes == [ids] for listener in listeners)
 
 
+def test_what_has_to_leave_before_a_fan_out_does_so_before_each_slice() -> None:
+    order: list[str] = []
+    world = World(before_fan_out=lambda: order.append("answers"))
+
+    def take_long() -> None:
+        world.clock.now += 1
+        order.append("event")
+
+    for listener in crowd(world, "a"):
+        listener.on_write = take_long
+    world.post("a")
+    assert order == []
+    turns = 0
+    while world.turn():
+        turns += 1
+    assert order[0] == "answers"
+    assert order.count("answers") == turns > 2
+    assert order.count("event") == CROWD
+
+
 def test_a_quick_fan_out_takes_one_turn() -> None:
     world = World()
     listeners = [world.follow(Listener(), "a") for _ in range(CROWD)]

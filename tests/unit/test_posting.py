@@ -5,6 +5,7 @@ from functools import partial
 from ipaddress import ip_address
 
 import pytest
+from websockets.frames import Frame, Opcode
 
 from oyez.access.peer import Peer
 from oyez.access.places import SessionPlace
@@ -46,6 +47,8 @@ class SlowBroker(MemoryBroker):
 class Door:
     """The posters' door with one poster in it, on a socket that keeps what is written."""
 
+    loop: Loop
+
     def __init__(self, peer: Peer = HERE, *, needs_key: bool = False) -> None:
         self.clock, self.callbacks, self.broker, self.notes = Clock(), Callbacks(), SlowBroker(), Notes(Clock())
         hub = Hub(
@@ -77,7 +80,8 @@ class Door:
             self.poster.receive_text(request)
 
     def replies(self) -> list[str]:
-        """Give what was replied since the last time, in a word each."""
+        """Give what was replied since the last time, in a word each, once this turn of the loop is over."""
+        self.callbacks.late_answers.send()
         data, self.socket.written = self.socket.written, b""
         replies = [json.loads(text) for text in texts_in(data)]
         return [str(reply.get("code") or reply.get("id") or reply["status"]) for reply in replies]
@@ -85,8 +89,10 @@ class Door:
 
 @pytest.fixture
 def door(monkeypatch: pytest.MonkeyPatch) -> Door:
-    Loop(monkeypatch.setattr)
-    return Door()
+    loop = Loop(monkeypatch.setattr)
+    door = Door()
+    door.loop = loop
+    return door
 
 
 def test_replies_keep_the_order_of_requests_however_the_store_settles(door: Door) -> None:
@@ -100,6 +106,60 @@ def test_replies_keep_the_order_of_requests_however_the_store_settles(door: Door
     third(BrokerError("full", temporary=True))
     assert door.replies() == ["unavailable"]
     assert door.check.count_posts()[""] == 2
+
+
+def test_replies_to_what_the_store_settles_in_one_turn_leave_in_one_write(door: Door) -> None:
+    door.ask(POST, POST, POST)
+    for event_id, settle in zip((11, 12), door.broker.waiting, strict=False):
+        settle([EventId(event_id)])
+    assert door.socket.writes == 0
+    assert door.replies() == ["11", "12"]
+    assert door.socket.writes == 1
+    door.broker.waiting[2]([EventId(13)])
+    assert door.replies() == ["13"]
+    assert door.socket.writes == 2
+
+
+def test_a_read_before_the_end_of_the_turn_takes_the_replies_along_in_their_order(door: Door) -> None:
+    door.ask(POST)
+    door.broker.waiting[0]([EventId(11)])
+    door.connection.data_received(Frame(Opcode.TEXT, b'{"command":"last-msg"}').serialize(mask=True))
+    assert (door.socket.writes, door.replies()) == (1, ["11", "99"])
+    assert door.socket.writes == 1
+
+
+def test_a_reply_that_waits_for_the_end_of_the_turn_goes_nowhere_once_its_poster_is_gone(door: Door) -> None:
+    door.ask(POST)
+    door.broker.waiting[0]([EventId(11)])
+    door.connection.connection_lost(None)
+    assert (door.replies(), door.socket.writes) == ([], 0)
+
+
+def test_a_reply_that_waits_for_the_end_of_the_turn_leaves_before_a_close_frame(door: Door) -> None:
+    door.ask(POST)
+    door.broker.waiting[0]([EventId(11)])
+    door.connection.close(1001)
+    door.loop.run()
+    *replies, close = door.socket.written.partition(b"\x88")[::2]
+    assert (texts_in(replies[0]), close) == ([b'{"status":"success","id":11}'], b"\x02\x03\xe9")
+    assert door.socket.ended
+
+
+def test_a_reply_that_waits_for_the_end_of_the_turn_and_cannot_be_written_ends_its_link_alone(
+    door: Door, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(data: object) -> None:
+        raise RuntimeError("a bug")
+
+    neighbour = Door()
+    neighbour.callbacks.late_answers = door.callbacks.late_answers
+    for poster in (door, neighbour):
+        poster.ask(POST)
+        poster.broker.waiting[0]([EventId(11)])
+    monkeypatch.setattr(door.socket, "write", fail)
+    door.callbacks.late_answers.send()
+    assert (door.socket.ended, neighbour.replies()) == (True, ["11"])
+    assert "cannot be answered" in caplog.text
 
 
 def test_a_reply_that_comes_when_its_poster_is_gone_goes_nowhere(door: Door) -> None:

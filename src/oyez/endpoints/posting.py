@@ -185,6 +185,8 @@ class RawPoster:
 
     def _settle(self, slot: list[bytes], holder: KeyHolder, outcome: list[EventId] | BrokerError) -> None:
         try:
+            if self._connection is not None:
+                self._connection.cork_for_turn()
             if isinstance(outcome, BrokerError):
                 self._reply(slot, commands.UNAVAILABLE.encode())
             else:

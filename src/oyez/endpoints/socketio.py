@@ -262,6 +262,7 @@ class SocketIOApp:
 
     def _settle(self, ack_id: int | None, holder: KeyHolder, outcome: list[EventId] | BrokerError) -> None:
         try:
+            self._engine.join_answers()
             if isinstance(outcome, BrokerError):
                 self._answer(ack_id, "error", commands.UNAVAILABLE.encode())
             else:

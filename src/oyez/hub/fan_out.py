@@ -40,6 +40,7 @@ class FanOut:
         log: for errors of ours.
         call_soon: runs a function in the next turn of the event loop.
         clock: seconds on a steady scale.
+        before_turn: called before each slice.
         write_bytes: what one write to one listener may carry.
         members_per_clock_read: after how many listeners it is asked whether the slice is used up.
 
@@ -57,6 +58,7 @@ class FanOut:
         *,
         call_soon: Callable[[Callable[[], None]], object],
         clock: Callable[[], float],
+        before_turn: Callable[[], object],
         write_bytes: int,
         members_per_clock_read: int,
     ) -> None:
@@ -66,6 +68,7 @@ class FanOut:
         self._log = log
         self._call_soon = call_soon
         self._clock = clock
+        self._before_turn = before_turn
         self._write_bytes = write_bytes
         self._members_per_clock_read = members_per_clock_read
         self.pending: list[Publication] = []
@@ -114,6 +117,7 @@ class FanOut:
         """
         has_failed = False
         try:
+            self._before_turn()
             if self._slices is None:
                 self._slices = self._begin()
             for _ in self._slices:

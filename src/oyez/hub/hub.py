@@ -42,6 +42,7 @@ class Hub:
         call_soon: runs a function in the next turn of the event loop.
         call_later: runs a function after so many seconds.
         clock: seconds on a steady scale.
+        before_fan_out: called in each turn of the fan-out, before anything is written: answers to posters go first.
         audience: who listens; for tests that look into it.
         write_bytes: what one write to one listener may carry, unless a single event is longer.
         run_events: how many events a replay reads from history at a time.
@@ -57,6 +58,7 @@ class Hub:
         call_soon: Callable[[Callable[[], None]], object],
         call_later: Callable[[float, Callable[[], None]], object],
         clock: Callable[[], float],
+        before_fan_out: Callable[[], object] = lambda: None,
         audience: Audience | None = None,
         write_bytes: int = chunks.WRITE_BYTES,
         run_events: int = replay.RUN_EVENTS,
@@ -86,6 +88,7 @@ class Hub:
             self._log,
             call_soon=call_soon,
             clock=clock,
+            before_turn=before_fan_out,
             write_bytes=write_bytes,
             members_per_clock_read=members_per_clock_read,
         )

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from oyez.access.peer import Who
 from oyez.limits import LimitSettings
+from oyez.net.late_answers import LateAnswers
 from oyez.net.spare_sockets import SpareSockets
 from oyez.net.ticker import Ticker
 from oyez.net.turns import Turns
@@ -54,6 +55,11 @@ class SocketCallbacks(Protocol):
     @property
     def turns(self) -> Turns:
         """Who may read now, and who waits for a turn of the loop."""
+        ...
+
+    @property
+    def late_answers(self) -> LateAnswers:
+        """The sockets whose answers wait for the end of this turn of the loop."""
         ...
 
     @property

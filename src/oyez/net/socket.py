@@ -70,6 +70,7 @@ class SocketConnection(asyncio.Protocol):
         """Leave the set of open sockets, and call the receiver's `lost`."""
         self.closing = True
         self._fd = -1
+        self._held = None
         self._callbacks.connections.discard(self)
         self._callbacks.spare.keep(self)
         receiver, self._receiver = self._receiver, None
@@ -132,7 +133,14 @@ class SocketConnection(asyncio.Protocol):
 
     def cork(self) -> None:
         """Hold answers back until `uncork`: those to one read leave in one write, of one call of the system."""
-        self._held = []
+        if self._held is None:
+            self._held = []
+
+    def cork_for_turn(self) -> None:
+        """Hold answers back until this turn of the loop is over, or the read that is under way."""
+        if self._held is None:
+            self._held = []
+            self._callbacks.late_answers.add(self)
 
     def uncork(self) -> None:
         """Send what was held back; what was sent before the end began goes out even when it has begun."""

@@ -46,6 +46,7 @@ from oyez.metrics import Metrics
 from oyez.net.engineio.http import EngineHttp
 from oyez.net.engineio.session import EngineServer
 from oyez.net.http.pacing import PacedRequests
+from oyez.net.late_answers import LateAnswers
 from oyez.net.ticker import Ticker
 from oyez.net.turns import Turns
 from oyez.notes import Notes
@@ -86,6 +87,7 @@ class Assembly:
         self._settings = settings
         self.ticker = Ticker()
         self.turns = Turns()
+        self._late_answers = LateAnswers()
         self.notes = Notes()
         self.enforcement = Enforcement(settings.limits, self.notes, self.notes.observe)
         self.capacity: Capacity = derive_capacity(raise_open_files(), settings.limits.max_connections)
@@ -97,6 +99,7 @@ class Assembly:
             call_soon=lambda function: asyncio.get_running_loop().call_soon(function),
             call_later=lambda delay_s, function: asyncio.get_running_loop().call_later(delay_s, function),
             clock=time.monotonic,
+            before_fan_out=self._late_answers.send,
         )
         proxies = parse_networks(settings.http.trusted_proxies)
         shares = Shares(settings.limits, (*parse_networks(settings.limits.exempt_networks), *proxies), time.monotonic)
@@ -190,6 +193,7 @@ class Assembly:
             self.context.origins,
             self.context.peers,
             self.turns,
+            self._late_answers,
             below={settings.socketio.path: socketio_http.admit},
             streams=dict.fromkeys(self.streams.paths, self.streams.admit),
         )

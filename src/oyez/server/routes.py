@@ -13,6 +13,7 @@ from oyez.limits import LimitSettings
 from oyez.net.callbacks import OpenSocket
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.settings import HttpSettings
+from oyez.net.late_answers import LateAnswers
 from oyez.net.spare_sockets import SpareSockets
 from oyez.net.stream import StreamReceiver
 from oyez.net.ticker import Ticker
@@ -32,7 +33,7 @@ _NOT_HERE = Refusal(404, "Not Found", b'{"code":"not-found","message":"No WebSoc
 
 @dataclass(slots=True)
 class Routes:
-    """The routes of one address. Those of several may share ``turns``, ``parsers``, ``connections`` and ``spare``.
+    """The routes of one address. Those of several may share all from ``turns`` to ``spare``.
 
     Attributes:
         ticker: the clock of all sockets.
@@ -44,6 +45,7 @@ class Routes:
         origins: whose pages may read answers.
         peers: how clients are told apart.
         turns: of the loop, shared over addresses.
+        late_answers: sockets whose answers wait for the end of a turn.
         parsers: frame parsers that no connection needs just now.
         connections: sockets that are no longer HTTP's.
         spare: sockets that others may have at need.
@@ -62,6 +64,7 @@ class Routes:
     origins: Origins = field(default_factory=Origins)
     peers: Peers = field(default_factory=Peers)
     turns: Turns = field(default_factory=Turns)
+    late_answers: LateAnswers = field(default_factory=LateAnswers)
     parsers: list[FrameParser] = field(default_factory=list)
     connections: set[OpenSocket] = field(default_factory=set)
     spare: SpareSockets = field(default_factory=SpareSockets)
