@@ -10,7 +10,7 @@ from websockets.protocol import OPEN, SERVER, Protocol
 
 from oyez.net.websocket.connection import WebSocketConnection
 from oyez.wire.websocket import take_text_frames
-from tests.fakes import Callbacks, Loop, Messages, Socket
+from tests.fake_sockets import Callbacks, Loop, Messages, Socket
 from tests.fuzz import fuzz
 
 LIMIT = 300

@@ -17,7 +17,8 @@ from oyez.net.http.settings import HttpSettings
 from oyez.net.ticker import Ticker
 from oyez.notes import Notes
 from oyez.server.routes import Routes
-from tests.fakes import Clock, Socket, places_for
+from tests.fake_sockets import Socket
+from tests.fakes import Clock, places_for
 from tests.fuzz import fuzz
 
 WISH = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: %b\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk\r\n"

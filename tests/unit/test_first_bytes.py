@@ -8,7 +8,8 @@ from oyez.net.http.first_bytes import FirstBytes
 from oyez.net.http.settings import HttpSettings
 from oyez.net.spare_sockets import SpareSockets
 from oyez.net.ticker import Ticker
-from tests.fakes import Callbacks, Clock, Loop, Socket
+from tests.fake_sockets import Callbacks, Loop, Socket
+from tests.fakes import Clock
 
 HANDSHAKE = (
     b"GET /event/ HTTP/1.1\r\nHost: judge.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -18,7 +18,8 @@ from oyez.net.http.settings import HttpSettings
 from oyez.net.ticker import Ticker
 from oyez.notes import Notes
 from oyez.server.routes import Routes
-from tests.fakes import Clock, Socket, World, context_of, places_for
+from tests.fake_sockets import Socket
+from tests.fakes import Clock, World, context_of, places_for
 
 KINDS = (RequestResponseCycle, HttpConnection, _Poll, Subscription)
 

@@ -15,7 +15,8 @@ from oyez.net.http.settings import HttpSettings
 from oyez.net.ticker import Ticker
 from oyez.notes import Notes
 from oyez.server.routes import Routes
-from tests.fakes import Clock, Socket, places_for
+from tests.fake_sockets import Socket
+from tests.fakes import Clock, places_for
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: judge.example\r\n\r\n"
 

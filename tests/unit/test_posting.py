@@ -22,7 +22,8 @@ from oyez.hub.settings import HistorySettings
 from oyez.limits import LimitSettings
 from oyez.net.websocket.connection import WebSocketConnection
 from oyez.notes import Notes
-from tests.fakes import Callbacks, Clock, Loop, Socket, Waits, check_of, context_of, places_for
+from tests.fake_sockets import Callbacks, Loop, Socket
+from tests.fakes import Clock, Waits, check_of, context_of, places_for
 from tests.raw import texts_in
 
 HERE, AFAR = Peer(None), Peer(ip_address("203.0.113.9"), doubt="it came over the network")

@@ -14,7 +14,8 @@ from oyez.net.stream import StreamConnection, StreamReceiver
 from oyez.net.ticker import Ticker
 from oyez.notes import Notes
 from tests.eventsource import RecordReader
-from tests.fakes import Callbacks, Loop, Socket, World, context_of, places_for
+from tests.fake_sockets import Callbacks, Loop, Socket
+from tests.fakes import World, context_of, places_for
 
 
 class StreamCallbacks(Callbacks):

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from oyez.net.ticker import Ticker
-from tests.fakes import Clock, Loop
+from tests.fake_sockets import Loop
+from tests.fakes import Clock
 
 
 class Timed:

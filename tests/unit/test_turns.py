@@ -3,7 +3,8 @@
 import pytest
 
 from oyez.net.turns import SLICE_S, Turns
-from tests.fakes import Clock, Loop
+from tests.fake_sockets import Loop
+from tests.fakes import Clock
 
 
 class Greedy:

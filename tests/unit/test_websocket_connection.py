@@ -13,7 +13,8 @@ from oyez.access.shares import Shares
 from oyez.limits import LimitSettings
 from oyez.net.turns import Reader, Turns
 from oyez.net.websocket.connection import WebSocketConnection
-from tests.fakes import Callbacks, Clock, Loop, Messages, Socket
+from tests.fake_sockets import Callbacks, Loop, Messages, Socket
+from tests.fakes import Clock
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.takeover import take_websocket
 from oyez.net.ticker import Ticker
 from oyez.net.websocket.connection import FrameReceiver, WebSocketConnection
-from tests.fakes import Callbacks, Loop, Socket, World, context_of, places_for
+from tests.fake_sockets import Callbacks, Loop, Socket
+from tests.fakes import World, context_of, places_for
 from tests.raw import texts_in
 
 PING = b"\x89\x00"
