@@ -77,7 +77,7 @@ class _BatchEvent(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 _decode_event: Callable[[Json], _BatchEvent] = msgspec.json.Decoder(_BatchEvent).decode
 
 
-def parse_publish(body: bytes, limits: LimitSettings) -> Generator[None, None, Publish]:
+def parse_publish(body: bytes | bytearray, limits: LimitSettings) -> Generator[None, None, Publish]:
     """Read a body. It yields now and then, so that others need not wait for a long one.
 
     ``limits.max_batch_bytes`` bounds a message to many channels too: it counts once for each of them.
@@ -172,14 +172,14 @@ def _read_event_slowly(data: Json, limits: LimitSettings, where: str) -> KeyedPo
     return KeyedPost(channel, _read_message(members, limits, where), _read_key(members, where))
 
 
-def _check_utf8(body: bytes) -> None:
+def _check_utf8(body: bytes | bytearray) -> None:
     try:
         body.decode()
     except UnicodeDecodeError as error:
         raise ApiError(400, "bad-json", "The body is not UTF-8") from error
 
 
-def _split_body(body: bytes) -> Generator[None, None, Parts]:
+def _split_body(body: bytes | bytearray) -> Generator[None, None, Parts]:
     try:
         return (yield from json_text.split(body, _LISTS))
     except ProtocolError as error:

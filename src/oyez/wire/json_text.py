@@ -69,7 +69,7 @@ def split_object(data: bytes | Json) -> dict[str, Json]:
         return run_through(_walk(walk_object(_text_for_walk(bytes(data), error), ()))).members
 
 
-def split(data: bytes, lists: Collection[str]) -> Generator[None, None, Parts]:
+def split(data: bytes | bytearray, lists: Collection[str]) -> Generator[None, None, Parts]:
     """Split a long JSON object, and those of its members that ``lists`` names. It yields now and then.
 
     Raises:
@@ -155,7 +155,7 @@ def _is_array(members: dict[str, Json], name: str) -> bool:
     return name in members and bytes(memoryview(members[name])[:1]) == b"["
 
 
-def _text_for_walk(data: bytes, first_error: msgspec.DecodeError) -> str:
+def _text_for_walk(data: bytes | bytearray, first_error: msgspec.DecodeError) -> str:
     """Return the text of what msgspec refused, if a lone surrogate can be the reason.
 
     Raises:

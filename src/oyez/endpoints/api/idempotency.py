@@ -160,6 +160,6 @@ def content_of(channels: tuple[str, ...], message: bytes | None) -> Content:
     return hash((channels, message))
 
 
-def content_of_body(body: bytes) -> Content:
+def content_of_body(body: bytes | bytearray) -> Content:
     """Return what stands for a request as a whole: the same body, byte for byte."""
-    return hash(body)
+    return hash(bytes(body))

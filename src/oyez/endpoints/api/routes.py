@@ -154,7 +154,7 @@ class ApiEndpoint:
             if place % _CHANNELS_PER_SLICE == _CHANNELS_PER_SLICE - 1:
                 await asyncio.sleep(0)
 
-    async def _read(self, request: Request) -> bytes:
+    async def _read(self, request: Request) -> bytes | bytearray:
         try:
             return await read_body(request, self._limits.body_timeout_s, lambda: self._max_body_bytes)
         except TooLarge as error:

@@ -243,7 +243,9 @@ class EngineHttp:
             session.close()
             return _error(_BAD_REQUEST)
         try:
-            body = await read_body(request, self._server.limits.body_timeout_s, lambda: session.max_message_bytes)
+            body = bytes(
+                await read_body(request, self._server.limits.body_timeout_s, lambda: session.max_message_bytes)
+            )
         except TooLarge:
             self._server.note("too-big", "a body over the limit of its sender", session.find_peer)
             return Response(status_code=413)

@@ -23,7 +23,7 @@ class TooLarge(Exception):  # noqa: N818 - an answer to give, not a failure of o
     """The body is longer than its sender may send."""
 
 
-async def read_body(request: Request, timeout_s: float, limit: Callable[[], int]) -> bytes:
+async def read_body(request: Request, timeout_s: float, limit: Callable[[], int]) -> bytes | bytearray:
     """Read a whole body.
 
     Args:
@@ -51,4 +51,4 @@ async def read_body(request: Request, timeout_s: float, limit: Callable[[], int]
         raise TimeoutError("the client went away") from error
     if size > limit():
         raise TooLarge
-    return bytes(body)
+    return body  # as it is: a copy of 16 MiB would hold everybody up for 2 to 9 ms
