@@ -42,12 +42,16 @@ class PacedSocket(SocketConnection):
             a pong too, is unread.
     """
 
-    __slots__ = ("_is_narrow", "_slice_bytes", "_unread", "_waits", "heard", "held", "place", "tick_slot")
+    __slots__ = (
+        "_is_narrow", "_slice_bytes", "_slice_end", "_stops", "_unread", "_waits", "heard", "held", "place", "tick_slot",
+    )  # fmt: skip
 
     def __init__(self, callbacks: SocketCallbacks) -> None:
         super().__init__(callbacks)
         self._unread = b""  # what is left for later
         self._waits = False  # for its turn
+        self._stops = False  # the slice is over, or the session is held: what is left is put back
+        self._slice_end = 0.0
         self._slice_bytes = _FIRST_SLICE_BYTES
         self._is_narrow = False  # the system holds little of what comes
         self.heard = False
@@ -145,6 +149,8 @@ class PacedSocket(SocketConnection):
         if len(data) > self._slice_bytes:
             self._unread = data[self._slice_bytes :]
             data = data[: self._slice_bytes]
+        self._stops = False
+        self._slice_end = self._callbacks.turns.clock() + SLICE_S
         self.cork()
         try:
             self._feed(data)
@@ -155,18 +161,23 @@ class PacedSocket(SocketConnection):
             self.uncork()
 
     def _charge(self, cost: float) -> None:
-        """Count what was done for the peer, and hold it if that is too much; ``cost`` is as `access.work` weighs it."""
+        """Count what was done for the peer, and hold it if that is too much; ``cost`` is as `access.work` weighs it.
+
+        A slice of bytes may have commands in it that take ten times a slice of time, so that is looked at as well.
+        """
         if self.place is None or self.closing:
             return
         wait_s = self.place.charge(cost)
+        if self._callbacks.turns.clock() >= self._slice_end:
+            self._stops = True
         if wait_s > 0 and not self.held:
-            self.held = True
+            self.held = self._stops = True
             self._slice_bytes = _LEAST_SLICE_BYTES  # not more than may be asked for is looked at then
             self._pause()
             self._callbacks.ticker.set(self, self._callbacks.ticker.clock() + wait_s)
 
     def _put_back(self, data: bytes) -> None:
-        """Leave for later what came behind what the session is held for."""
+        """Leave for later what came behind that at which the session has to stop."""
         self._unread = data + self._unread
 
     def _let_go(self) -> None:

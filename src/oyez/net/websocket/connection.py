@@ -95,9 +95,9 @@ class WebSocketConnection(PacedSocket):
                 self._feed_parser(data)
 
     def _feed_parser_in_pieces(self, data: bytes) -> None:
-        """Feed the parser, until its frames weigh too much."""
+        """Feed the parser, until its frames weigh too much or take too long."""
         for begin in range(0, len(data), _WEIGHED_BYTES):
-            if self.held:
+            if self._stops:
                 self._put_back(data[begin:])
                 return
             self._feed_parser(data[begin : begin + _WEIGHED_BYTES])
@@ -117,7 +117,7 @@ class WebSocketConnection(PacedSocket):
             if is_weighed:
                 position += size_on_wire(message)
                 self._charge(weigh_bytes(len(message)))
-                if self.held:
+                if self._stops:
                     self._put_back(data[position:])
                     return b""
         rest = data[taken:]
