@@ -32,7 +32,7 @@ class MemoryBroker:
         self._last = EventId(as_id(wall_clock(), 1000))
         self._deliver: Deliver | None = None
         self._stopped = False
-        self._under_way: list[_Batch] = []
+        self._under_way: list[_LongBatch] = []
 
     @property
     def available(self) -> bool:
@@ -52,7 +52,7 @@ class MemoryBroker:
         if len(posts) <= _AT_ONCE:
             settle(self._take(posts))
             return
-        batch = _Batch(posts, settle)
+        batch = _LongBatch(posts, settle)
         self._under_way.append(batch)
         self._go_on(batch)
 
@@ -72,7 +72,7 @@ class MemoryBroker:
         )
         return ids
 
-    def _go_on(self, batch: "_Batch") -> None:
+    def _go_on(self, batch: "_LongBatch") -> None:
         """Take the next slice of a long batch; others' posts may come before the one after it."""
         if batch not in self._under_way:  # a stop has ended it
             return
@@ -103,7 +103,7 @@ class MemoryBroker:
             self._go_on(self._under_way[0])
 
 
-class _Batch:
+class _LongBatch:
     """Posts that are taken slice by slice."""
 
     def __init__(self, posts: Sequence[Post], settle: Settle) -> None:

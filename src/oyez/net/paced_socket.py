@@ -43,8 +43,17 @@ class PacedSocket(SocketConnection):
     """
 
     __slots__ = (
-        "_is_narrow", "_slice_bytes", "_slice_end", "_stops", "_unread", "_waits", "heard", "held", "place", "tick_slot",
-    )  # fmt: skip
+        "_is_narrow",
+        "_slice_bytes",
+        "_slice_end",
+        "_stops",
+        "_unread",
+        "_waits",
+        "heard",
+        "held",
+        "place",
+        "tick_slot",
+    )
 
     def __init__(self, callbacks: SocketCallbacks) -> None:
         super().__init__(callbacks)

@@ -12,7 +12,7 @@ import msgspec
 
 from oyez.errors import ProtocolError
 from oyez.limits import LimitSettings
-from oyez.wire import commands, json_text
+from oyez.wire import commands, json_slices, json_text
 from oyez.wire.api_answers import ApiError
 from oyez.wire.json_text import Json, Parts
 
@@ -180,6 +180,10 @@ def _check_utf8(body: bytes | bytearray) -> None:
 
 
 def _split_body(body: bytes | bytearray) -> Generator[None, None, Parts]:
+    if len(body) > json_slices.PIECE_BYTES:
+        parts = yield from json_slices.split_list(body, _LISTS)
+        if parts is not None:
+            return parts
     try:
         return (yield from json_text.split(body, _LISTS))
     except ProtocolError as error:
