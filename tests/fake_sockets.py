@@ -122,7 +122,7 @@ class Callbacks:
         self.ticker = Ticker(clock=Clock())
         self.parsers: list[FrameParser] = []
         self.origins = Origins()
-        self.places = unlimited(self.ticker.clock)
+        self.places = unlimited(self.ticker.clock, self.note)
         self.peers = Peers()
         self.turns = Turns(self.ticker.clock)
         self.late_answers = LateAnswers()

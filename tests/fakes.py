@@ -234,7 +234,7 @@ class Waits:
 def check_of(note: Note, deadlines: Deadlines, *others: KeySettings, free: int = 10) -> PosterCheck:
     """Make a check of the key ``key`` and of others, with some wrong keys for free."""
     policy, failures = PostPolicy(make_keys("key", others)), FailedAttempts(free, deadlines.clock)
-    return PosterCheck(policy, failures, note, Enforcement(LimitSettings(), note, note), deadlines)
+    return PosterCheck(policy, failures, Enforcement(LimitSettings(), note, note), deadlines)
 
 
 def context_of(
@@ -261,7 +261,7 @@ def places_with(limits: LimitSettings, clock: Clock) -> Places:
     """Make much room, and share it out by some limits, but not to 127.0.0.1, where a proxy is."""
     enforcement = Enforcement(limits, lambda *_: None, lambda *_: None)
     shares = Shares(limits, parse_networks(("127.0.0.1",)), clock)
-    return Places(Capacity(999, 999, 999), limits, shares, lambda *_: None, enforcement=enforcement)
+    return Places(Capacity(999, 999, 999), limits, shares, enforcement)
 
 
 def places_for(listeners: int) -> Places:

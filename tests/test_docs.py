@@ -171,7 +171,11 @@ def test_every_metric_is_documented(daemon: Daemon) -> None:
 
 
 def test_every_reason_of_a_refusal_is_documented() -> None:
-    reasons = {reason for call in calls("note", "_note", "_refuses", "NoPlace") for reason in literals(call.args[0])}
+    reasons = {
+        reason
+        for call in calls("note", "_note", "_refuses", "count_refusal", "NoPlace")
+        for reason in literals(call.args[0])
+    }
     assert reasons
     assert table("reason") == reasons
 

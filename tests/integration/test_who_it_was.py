@@ -51,6 +51,15 @@ LIMITS = [
 ]
 
 
+def test_who_finds_no_room_at_all_is_among_those_that_were_refused(start_daemon: StartDaemon) -> None:
+    daemon = start_daemon(settings={"limits.max_connections": 1})
+    with ExitStack() as stack:
+        assert [listen_from(daemon, stack, address).status for address in ("198.51.100.7", VISITOR)] == [101, 503]
+        assert addresses(daemon, "?sort=refusals&limit=1")["addresses"] == [
+            row_of(daemon) | {"address": VISITOR, "refusals": {"at-capacity": 1}}
+        ]
+
+
 @pytest.mark.parametrize(("settings", "reason", "limit"), LIMITS)
 def test_what_is_over_a_limit_is_refused_and_named(
     start_daemon: StartDaemon, settings: dict[str, object], reason: str, limit: str

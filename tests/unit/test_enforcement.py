@@ -22,6 +22,14 @@ def test_a_limit_refuses_unless_it_is_told_to_observe() -> None:
     assert share.refusals == {"address-connects": 1, "address-connections": 1}
 
 
+def test_what_no_setting_can_turn_off_is_counted_for_the_address_and_for_all() -> None:
+    notes, share = Notes(Clock()), Share(SHARE_OF, Rates(LimitSettings()), 0.0)
+    enforcement = Enforcement(LimitSettings(observe=tuple(OBSERVABLE)), notes, notes.observe)
+    enforcement.count_refusal("at-capacity", "a session over the limit", share)
+    enforcement.count_refusal("at-capacity", "a session over the limit", None)
+    assert (notes.counts, notes.observed, share.refusals) == ({"at-capacity": 2}, {}, {"at-capacity": 1})
+
+
 @pytest.mark.parametrize("limit", OBSERVABLE)
 def test_each_limit_can_be_observed(limit: str) -> None:
     notes = Notes(Clock())

@@ -4,12 +4,13 @@ import asyncio
 
 import pytest
 
+from oyez.limits import LimitSettings
 from oyez.net.http.first_bytes import FirstBytes
 from oyez.net.http.settings import HttpSettings
 from oyez.net.spare_sockets import SpareSockets
 from oyez.net.ticker import Ticker
 from tests.fake_sockets import Callbacks, Loop, Socket
-from tests.fakes import Clock
+from tests.fakes import Clock, places_with
 
 HANDSHAKE = (
     b"GET /event/ HTTP/1.1\r\nHost: judge.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -34,6 +35,13 @@ class Idle:
         self.is_closed = True
 
 
+class FromAfar(Socket):
+    """A socket whose other end is known."""
+
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        return ("192.0.2.1", 40_312) if name == "peername" else super().get_extra_info(name, default)
+
+
 class Side(Callbacks):
     """What sockets share, with room for two of them."""
 
@@ -46,8 +54,8 @@ class Side(Callbacks):
         self.ticker = Ticker(clock=self.clock)
         self.state = ServerState()
 
-    def connect(self) -> tuple[FirstBytes, Socket]:
-        socket = Socket()
+    def connect(self, socket: Socket | None = None) -> tuple[FirstBytes, Socket]:
+        socket = socket or Socket()
         first = FirstBytes(self, server_state=self.state)  # type: ignore[arg-type]
         first.connection_made(socket)
         return first, socket
@@ -137,6 +145,18 @@ def test_a_socket_over_the_limit_is_closed_when_all_others_have_asked() -> None:
     _, third = side.connect()
     assert [socket.ended for socket in [*sockets, third]] == [False, False, True]
     assert side.notes == ["at-capacity"]
+
+
+def test_what_is_refused_for_lack_of_room_is_counted_for_its_address_too() -> None:
+    side = Side()
+    side.places = places_with(LimitSettings(), side.clock)
+    for _ in range(2):
+        side.connect()
+    side.spare = SpareSockets()
+    _, third = side.connect(FromAfar())
+    share = side.places.shares.of_host("192.0.2.1")
+    assert share is not None
+    assert (third.ended, share.refusals) == (True, {"at-capacity": 1})
 
 
 @pytest.mark.parametrize("end", ["tick", "shutdown"])

@@ -24,9 +24,7 @@ class World:
         settings = LimitSettings(**limits)  # type: ignore[arg-type]
         self.shares = Shares(settings, parse_networks(("127.0.0.1",)), self.clock)
         enforcement = Enforcement(settings, self.note, self.observe)
-        self.places = Places(
-            capacity, settings, self.shares, self.note, enforcement=enforcement, is_serving=lambda: self.serving
-        )
+        self.places = Places(capacity, settings, self.shares, enforcement, is_serving=lambda: self.serving)
 
     def note(self, reason: str, detail: str, who: Who | None = None, /) -> None:
         self.notes.append(reason)
@@ -108,12 +106,14 @@ def test_half_of_everything_is_left_to_others() -> None:
     assert reason_of(world.take(listens=True)) == "address-connections"
     world.fill(40, "192.0.2.2")
     assert reason_of(world.take("192.0.2.3", listens=True)) == "at-capacity"
+    assert world.share("192.0.2.3").refusals == {"at-capacity": 1}
 
 
 def test_the_last_places_are_for_programs_on_this_machine() -> None:
     world = World(max_connections_per_address=1000)
     world.fill(100, listens=False)
     assert reason_of(world.take("192.0.2.2")) == "at-capacity"
+    assert world.share("192.0.2.2").refusals == {"at-capacity": 1}
     assert isinstance(world.take("127.0.0.1", doubt=""), SessionPlace)
     assert isinstance(world.take("127.0.0.2", doubt=""), SessionPlace)
 

@@ -42,7 +42,6 @@ class Gate:
         self.check = PosterCheck(
             PostPolicy(make_keys(key, OTHERS if key else ()), parse_networks(senders)),
             self.failures,
-            self.notes,
             Enforcement(LimitSettings(observe=observe), self.notes, self.notes.observe),
             self.waits,
             find_share=self.shares.of_peer,

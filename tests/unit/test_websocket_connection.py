@@ -267,7 +267,7 @@ class Site:
             self.callbacks.note(reason, detail)
 
         self.places = Places(
-            Capacity(99, 99, 99), limits, self.shares, note, enforcement=Enforcement(limits, note, note)
+            Capacity(99, 99, 99), limits, self.shares, Enforcement(limits, note, note)
         )
 
     def connect(self) -> Peer:

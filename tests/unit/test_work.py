@@ -33,7 +33,7 @@ class Site:
 
         self.shares = Shares(limits, (), self.clock)
         everything = Capacity(100, 100, 100)
-        self.places = Places(everything, limits, self.shares, note, enforcement=Enforcement(limits, note, see))
+        self.places = Places(everything, limits, self.shares, Enforcement(limits, note, see))
 
     def share(self) -> Share:
         share = self.shares.of_host("192.0.2.1")

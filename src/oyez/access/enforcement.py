@@ -1,4 +1,4 @@
-"""Which limits refuse, and which only count: asked by everybody who finds that a limit of one address is met.
+"""What follows when a limit is met: which limits refuse, which only count, and where all of it is counted.
 
 Knows the reasons of refusals. Must not know what is refused, nor how it is told.
 """
@@ -9,7 +9,7 @@ from oyez.limits import OBSERVABLE, LimitSettings
 
 
 class Enforcement:
-    """What follows when a limit is met, and its count: of the address, in the metrics and in the log.
+    """The judgement on a limit that is met, and its count: of the address, in the metrics and in the log.
 
     Args:
         limits: whose ``observe`` names those that only count.
@@ -29,11 +29,18 @@ class Enforcement:
             reason: names the limit.
             detail: for the log: what was over it; whether it was refused is written beside it.
             share: of the address whose limit it is; None: it has none.
-            who: it was, where no share tells.
+            who: it was, where the share does not tell, or not as well.
         """
-        if share is not None:
-            share.refusals[reason] += 1
         is_observed = reason in self.observed
-        count = self._observe if is_observed else self._note
-        count(reason, detail, who or share)
+        _count(self._observe if is_observed else self._note, reason, detail, share, who)
         return not is_observed
+
+    def count_refusal(self, reason: str, detail: str, share: Share | None, who: Who | None = None) -> None:
+        """Count a refusal that stands, whatever is observed; the arguments are those of `refuses`."""
+        _count(self._note, reason, detail, share, who)
+
+
+def _count(count: Note, reason: str, detail: str, share: Share | None, who: Who | None) -> None:
+    if share is not None:
+        share.refusals[reason] += 1
+    count(reason, detail, who or share)

@@ -70,8 +70,7 @@ class Places:
         capacity: how many fit.
         limits: how much one address may ask for.
         shares: what each address has.
-        note: counts refusals that are of no address.
-        enforcement: counts those of an address, and says whether they are any.
+        enforcement: counts refusals, and says whether a limit that is met makes one.
         is_serving: whether sessions may begin.
         hiding_proxies: those that name no visitors; whose listeners are counted.
 
@@ -90,9 +89,8 @@ class Places:
         capacity: Capacity,
         limits: LimitSettings,
         shares: Shares,
-        note: Note,
-        *,
         enforcement: Enforcement,
+        *,
         is_serving: Callable[[], bool] = lambda: True,
         hiding_proxies: HidingProxies | None = None,
     ) -> None:
@@ -103,7 +101,6 @@ class Places:
         self.rations = Rations(shares.clock, enforcement)
         self.work = Work(shares.rates, enforcement, shares.clock)
         self.sessions = self.listeners = 0
-        self._note = note
         self.enforcement = enforcement
         self._is_serving = is_serving
 
@@ -164,7 +161,7 @@ class Places:
     def _judge(self, peer: Peer, share: Share | None, what: str) -> NoPlace | None:
         """Return why a session may not begin. The last places are kept for this machine's posters."""
         if not self._is_serving() or (self.sessions >= self.capacity.sessions and not peer.local):
-            self._note(AT_CAPACITY, what, share or peer)
+            self.enforcement.count_refusal(AT_CAPACITY, what, share, peer)
             return NoPlace(AT_CAPACITY, _RETRY_AFTER_S)
         if share is None:
             return None
@@ -184,7 +181,7 @@ class Places:
         """Return why nobody more may listen, of all or from an address; None: there is room."""
         what = f"{self.listeners} listeners are connected"
         if self.listeners >= self.capacity.listeners:
-            self._note(AT_CAPACITY, what, share or find_peer)
+            self.enforcement.count_refusal(AT_CAPACITY, what, share, None if share else find_peer)
             return NoPlace(AT_CAPACITY, _RETRY_AFTER_S)
         if share is None or share.listeners < self.bounds.listeners:
             return None
@@ -296,14 +293,14 @@ class SessionPlace:
             self.share = None
 
 
-def unlimited(clock: Callable[[], float]) -> Places:
+def _note_nothing(reason: str, detail: str, who: Who | None = None, /) -> None:
+    """Count nothing: nothing is refused."""
+
+
+def unlimited(clock: Callable[[], float], note: Note = _note_nothing) -> Places:
     """Make places for a server whose sessions nobody counts, such as one of the protocol alone."""
     everything = Capacity(2**31, 2**31, 2**31)
     limits = LimitSettings(commands_per_second_per_connection=str(2**53 - 1))
-    enforcement = Enforcement(limits, _note_nothing, _note_nothing)
+    enforcement = Enforcement(limits, note, note)
     shares = Shares(limits, parse_networks(("0.0.0.0/0", "::/0")), clock)
-    return Places(everything, limits, shares, _note_nothing, enforcement=enforcement)
-
-
-def _note_nothing(reason: str, detail: str, who: Who | None = None, /) -> None:
-    """Count nothing: nothing is refused."""
+    return Places(everything, limits, shares, enforcement)

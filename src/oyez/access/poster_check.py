@@ -11,7 +11,7 @@ from oyez.access.enforcement import Enforcement
 from oyez.access.failures import FailedAttempts
 from oyez.access.ip_addresses import Network
 from oyez.access.keys import KeyHolder, PostPolicy, Verdict, explain_refusal, is_known_place, judge_poster
-from oyez.access.peer import Note, Peer
+from oyez.access.peer import Peer
 from oyez.access.shares import Share
 
 # Of one address; whoever comes while so many wait is put off without a look at what he shows.
@@ -104,8 +104,7 @@ class PosterCheck:
     Args:
         policy: who may post.
         failures: counts wrong keys by address.
-        note: counts refusals, and logs their reasons for the operator.
-        enforcement: says whether an address really has to wait.
+        enforcement: counts refusals, with their reasons for the operator, and says whether an address has to wait.
         find_share: finds the share of the address that a poster has, where failures count too.
         deadlines: the clock by which attempts are held, the same as that of ``failures``.
         exempt_networks: where nobody with the right key waits for the failures of others, besides those of the policy.
@@ -118,7 +117,6 @@ class PosterCheck:
         self,
         policy: PostPolicy,
         failures: FailedAttempts,
-        note: Note,
         enforcement: Enforcement,
         deadlines: Deadlines,
         *,
@@ -127,7 +125,7 @@ class PosterCheck:
     ) -> None:
         self._policy = policy
         self._failures = failures
-        self._note = note
+        self._enforcement = enforcement
         self._refuses = enforcement.refuses
         self._deadlines = deadlines
         self._find_share = find_share
@@ -204,16 +202,12 @@ class PosterCheck:
                 self._failures.take_back(peer.counted_as, failed_before)
             return holder
         failure = self._failures.add(peer.counted_as)
-        share = self._find_share(peer)
-        if share is not None:
-            share.refusals["auth-failed"] += 1
         why = explain_refusal(verdict, peer, holder, local_need_none=local_need_none)
         wait_s = self._bound_wait(failure.wait_s, peer)
-        if not wait_s:
-            self._note("auth-failed", why, peer)
-            return Denial()
-        self._note("auth-failed", f"{why} (number {failure.number} there, so it waits {wait_s:.0f} s)", peer)
-        return Denial(cut_off=True, wait_s=wait_s)
+        if wait_s:
+            why += f" (number {failure.number} there, so it waits {wait_s:.0f} s)"
+        self._enforcement.count_refusal("auth-failed", why, self._find_share(peer), peer)
+        return Denial(cut_off=bool(wait_s), wait_s=wait_s)
 
     def _bound_wait(self, wait_s: float, peer: Peer) -> float:
         """Return how long a wrong key has to wait, which is shorter where no stranger is."""

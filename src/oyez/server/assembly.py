@@ -107,8 +107,7 @@ class Assembly:
             self.capacity,
             settings.limits,
             shares,
-            self.notes,
-            enforcement=self.enforcement,
+            self.enforcement,
             is_serving=is_serving,
             hiding_proxies=HidingProxies(proxies),
         )
@@ -124,7 +123,6 @@ class Assembly:
         self.check = check = PosterCheck(
             PostPolicy(make_keys(settings.key, settings.keys), parse_networks(settings.auth.sender_addresses)),
             FailedAttempts(settings.limits.auth_failures_per_minute, self.ticker.clock),
-            self.notes,
             self.enforcement,
             self.ticker,
             find_share=shares.of_peer,

@@ -15,7 +15,7 @@ from typing import Any, cast
 from uvicorn.server import ServerState
 
 from oyez.access.peer import FarEnd, peer_at
-from oyez.access.places import NoPlace
+from oyez.access.places import AT_CAPACITY, NoPlace
 from oyez.access.shares import Share
 from oyez.errors import ProtocolError
 from oyez.net.http.callbacks import HttpCallbacks
@@ -75,7 +75,7 @@ class FirstBytes(asyncio.Protocol):
         longest = self._callbacks.spare.find_longest() or self
         if longest is self:
             who = self._share or peer_at(self._far_end)
-            self._callbacks.note("at-capacity", "a socket over the limit", who)
+            self._callbacks.places.enforcement.count_refusal(AT_CAPACITY, "a socket over the limit", self._share, who)
         longest.close_idle()
 
     def close_idle(self) -> None:
