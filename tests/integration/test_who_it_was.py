@@ -60,6 +60,16 @@ def test_who_finds_no_room_at_all_is_among_those_that_were_refused(start_daemon:
         ]
 
 
+def test_who_asks_for_too_much_is_named_also_where_nothing_is_shared_out(start_daemon: StartDaemon) -> None:
+    daemon = start_daemon(
+        settings={"limits.commands_per_second_per_connection": "1 burst 5", "limits.exempt_networks": [f"{VISITOR}/24"]}
+    )
+    with Link(daemon.port, X_Forwarded_For=VISITOR) as link:
+        link.send(*['42["last-msg"]'] * 9)
+        assert f"from {VISITOR}\n" in wait_for_line(daemon, "connection-commands:")
+    assert row_of(daemon) == {}
+
+
 @pytest.mark.parametrize(("settings", "reason", "limit"), LIMITS)
 def test_what_is_over_a_limit_is_refused_and_named(
     start_daemon: StartDaemon, settings: dict[str, object], reason: str, limit: str

@@ -266,9 +266,7 @@ class Site:
         def note(reason: str, detail: str, who: Who | None = None, /) -> None:
             self.callbacks.note(reason, detail)
 
-        self.places = Places(
-            Capacity(99, 99, 99), limits, self.shares, Enforcement(limits, note, note)
-        )
+        self.places = Places(Capacity(99, 99, 99), limits, self.shares, Enforcement(limits, note, note))
 
     def connect(self) -> Peer:
         peer = Peer(self.callbacks)

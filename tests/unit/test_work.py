@@ -4,12 +4,14 @@ import pytest
 
 from oyez.access.capacity import Capacity
 from oyez.access.enforcement import Enforcement
-from oyez.access.peer import Who
+from oyez.access.peer import Who, peer_at
 from oyez.access.places import Places, SessionPlace
 from oyez.access.shares import Share, Shares
 from oyez.access.work import COMMAND, REQUEST, weigh_bytes, weigh_filter
 from oyez.limits import LimitSettings
 from tests.fakes import Clock
+
+HIDDEN = peer_at(("127.0.0.1", 40_312))
 
 
 class Site:
@@ -18,6 +20,7 @@ class Site:
     def __init__(self, *observe: str) -> None:
         self.clock = Clock()
         self.counted: list[str] = []
+        self.named: list[Who | None] = []
         self.observed: list[str] = []
         limits = LimitSettings(
             commands_per_second_per_connection="10 burst 20",
@@ -27,6 +30,7 @@ class Site:
 
         def note(reason: str, detail: str, who: Who | None = None, /) -> None:
             self.counted.append(reason)
+            self.named.append(who)
 
         def see(reason: str, detail: str, who: Who | None = None, /) -> None:
             self.observed.append(reason)
@@ -56,6 +60,13 @@ def test_a_burst_is_free_and_then_each_command_has_to_be_paid_for() -> None:
     assert [place.charge(COMMAND) for _ in range(20)] == [0.0] * 20
     assert place.charge(COMMAND) > 0
     assert site.counted == ["connection-commands"] * 3
+
+
+def test_who_asks_for_too_much_is_named_also_where_nothing_is_shared_out() -> None:
+    site = Site()
+    site.open(None).charge(25, lambda: HIDDEN)
+    site.open(site.share()).charge(25, lambda: HIDDEN)
+    assert [str(who() if callable(who) else who) for who in site.named] == ["somebody behind 127.0.0.1", "192.0.2.1"]
 
 
 def test_an_address_pays_for_all_of_its_sessions() -> None:

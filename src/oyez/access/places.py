@@ -6,13 +6,14 @@ refusal is written.
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 from oyez.access.capacity import Capacity
 from oyez.access.enforcement import Enforcement
 from oyez.access.hiding_proxies import HidingProxies
-from oyez.access.ip_addresses import parse_networks
-from oyez.access.peer import FarEnd, FindPeer, Note, Peer, Who
+from oyez.access.ip_addresses import IpAddress, parse_networks
+from oyez.access.peer import FarEnd, FindPeer, Note, Noted, Peer, Who
 from oyez.access.rations import Rations, ReplayRation
 from oyez.access.shares import Share, Shares
 from oyez.access.token_bucket import TokenBucket
@@ -42,6 +43,11 @@ class NoPlace(NamedTuple):
 
     reason: str
     retry_after_s: int
+
+
+@lru_cache(maxsize=256)  # one for all sessions there, of which each would have its own otherwise
+def _known_at(address: IpAddress) -> Peer:
+    return Peer(address)
 
 
 class Bounds(NamedTuple):
@@ -114,7 +120,9 @@ class Places:
         peer = find_peer()
         share = self.shares.of_peer(peer)
         is_hidden = self.hiding_proxies.brought(peer, has_share=share is not None)
-        return self._judge(peer, share, f"{what} over the limit") or SessionPlace(self, share, is_hidden=is_hidden)
+        known = None if share or is_hidden or peer.address is None else _known_at(peer.address)
+        refused = self._judge(peer, share, f"{what} over the limit")
+        return refused or SessionPlace(self, share, known, is_hidden=is_hidden)
 
     def take_listener(self, find_peer: FindPeer, what: str) -> "SessionPlace | NoPlace":
         """Let a session begin that listens from the start; the arguments are those of `take`."""
@@ -198,7 +206,8 @@ class SessionPlace:
 
     Attributes:
         share: what counts for its address; None: nothing is shared out there, or the right key was shown.
-        address: the share of its address, also when it does not count there any more; for notes.
+        address: whose it is, for notes: the share of its address, also when it does not count there any more; or who
+            may have all there is. None: it came by a proxy that may not have said for whom.
         is_poster: the right key was shown.
         paid_until: the time when all that the session asked for will be paid for (`Worker`).
     """
@@ -207,10 +216,13 @@ class SessionPlace:
         "_is_hidden", "_is_listener", "_is_open", "_places", "address", "is_poster", "paid_until", "share",
     )  # fmt: skip
 
-    def __init__(self, places: Places, share: Share | None, *, is_hidden: bool = False) -> None:
+    def __init__(
+        self, places: Places, share: Share | None, known: Noted | None = None, *, is_hidden: bool = False
+    ) -> None:
         self._places = places
         self._is_hidden = is_hidden  # perhaps: behind a proxy that names nobody
-        self.address = self.share = share
+        self.share = share
+        self.address = share or known
         self._is_listener = False
         self._is_open = True
         self.is_poster = False
@@ -219,13 +231,14 @@ class SessionPlace:
         if share is not None:
             share.sessions += 1
 
-    def charge(self, cost: float) -> float:
+    def charge(self, cost: float, who: Who | None = None) -> float:
         """Count what was done for the session; return for how many seconds nothing more is to be done for it.
 
         Args:
             cost: as `access.work` weighs it.
+            who: finds out whose session it is, where nothing is shared out.
         """
-        return 0.0 if self.is_poster else self._places.work.charge(self, cost)
+        return 0.0 if self.is_poster else self._places.work.charge(self, cost, who)
 
     def add_work(self, cost: float) -> None:
         """Count something more that was done for the session, beside what it is charged for in a moment."""
@@ -277,7 +290,7 @@ class SessionPlace:
     def stop_posting(self) -> None:
         """Count again, as one who has not shown the key."""
         self.is_poster = False
-        if self._is_open and self.share is None and self.address is not None:
+        if self._is_open and self.share is None and isinstance(self.address, Share):
             self.share = self.address
             self.share.sessions += 1
 

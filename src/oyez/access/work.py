@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from oyez.access.enforcement import Enforcement
+from oyez.access.peer import Who
 from oyez.access.shares import Rates, Share
 
 CONNECTION_COMMANDS = "connection-commands"
@@ -75,10 +76,15 @@ class Work:
         self._burst_s = rates.connection_commands.burst / rates.connection_commands.per_second
         self._address_burst = rates.commands.burst
 
-    def charge(self, worker: Worker, cost: float) -> float:
+    def charge(self, worker: Worker, cost: float, who: Who | None = None) -> float:
         """Count what was done for a session; return for how many seconds nothing more is to be done for it.
 
         The session's own bucket is one number, the time when it will be full again: an idle session has nothing beside.
+
+        Args:
+            worker: the session.
+            cost: of what was done.
+            who: finds out who it is, where no share tells.
         """
         now = self._clock()
         paid_until = worker.paid_until
@@ -88,7 +94,9 @@ class Work:
         share_s = 0.0 if share is None else share.ask(now, cost)
         if own_s < _LEAST_WAIT_S and share_s < _LEAST_WAIT_S:
             return 0.0
-        if own_s >= _LEAST_WAIT_S and not self._refuses(CONNECTION_COMMANDS, "a session that asks for too much", share):
+        if own_s >= _LEAST_WAIT_S and not self._refuses(
+            CONNECTION_COMMANDS, "a session that asks for too much", share, who
+        ):
             own_s = worker.paid_until = 0.0
         if share is not None and share_s >= _LEAST_WAIT_S:
             share_s = self._hold(share, share_s)
@@ -112,6 +120,6 @@ class Work:
         share.commands.give_back(self._address_burst * 2)  # as if nothing had been asked for, so that all is served
         return 0.0
 
-    def _refuses(self, reason: str, detail: str, share: Share | None) -> bool:
+    def _refuses(self, reason: str, detail: str, share: Share | None, who: Who | None = None) -> bool:
         """Count that somebody has to wait, once for each wait; False: that is only observed."""
-        return self._enforcement.refuses(reason, detail, share)
+        return self._enforcement.refuses(reason, detail, share, share or who)

@@ -176,7 +176,7 @@ class PacedSocket(SocketConnection):
         """
         if self.place is None or self.closing:
             return
-        wait_s = self.place.charge(cost)
+        wait_s = self.place.charge(cost, self._name)
         if self._callbacks.turns.clock() >= self._slice_end:
             self._stops = True
         if wait_s > 0 and not self.held:

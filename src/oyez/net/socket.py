@@ -12,7 +12,6 @@ import sys
 from typing import cast
 
 from oyez.access.peer import FarEnd, Noted, peer_at
-from oyez.access.shares import Share
 from oyez.net.callbacks import Receiver, SocketCallbacks
 
 logger = logging.getLogger(__name__)
@@ -107,9 +106,9 @@ class SocketConnection(asyncio.Protocol):
         """Ask who is at the socket's other end, which costs a call of the system; None: it is closed already."""
         return far_end_of(self._transport)
 
-    def name_peer(self, share: Share | None) -> Noted:
-        """Return who it is, for a note: the address that has the share; None: as far as the socket tells."""
-        return share or peer_at(self.find_far_end())
+    def name_peer(self, known: Noted | None) -> Noted:
+        """Return who it is, for a note: who is known to be, such as `SessionPlace.address`, or who the socket tells."""
+        return known or peer_at(self.find_far_end())
 
     def write(self, data: bytes) -> bool:
         """Send what a fan-out brings, now, and behind all that was sent before.

@@ -49,7 +49,7 @@ async def carry_out(session: EngineSession, polling: PollingTransport, body: byt
 
 async def _wait_until_paid(session: EngineSession, polling: PollingTransport, cost: float) -> None:
     """Charge the session for a packet, and wait if it has asked for too much."""
-    wait_s = session.place.charge(cost)
+    wait_s = session.place.charge(cost, session.find_peer)
     if wait_s > 0:
         polling.held = True
         try:
