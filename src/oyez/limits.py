@@ -6,7 +6,7 @@ Knows numbers and rates. Must not know what is counted, nor where.
 from dataclasses import dataclass
 from typing import Annotated
 
-from oyez.access.ip_addresses import NETWORKS, is_network
+from oyez.access.ip_addresses import networks
 from oyez.setting import Setting, rate, seconds
 
 OBSERVABLE = {
@@ -43,9 +43,7 @@ class LimitSettings:
     ] = "4194304 burst 33554432"
     exempt_networks: Annotated[
         tuple[str, ...],
-        Setting(
-            "Addresses that may have all there is, such as a site's own machines.", valid=is_network, form=NETWORKS
-        ),
+        networks("Addresses that may have all there is, such as a site's own machines."),
     ] = ()
     observe: Annotated[
         tuple[str, ...],

@@ -57,7 +57,7 @@ class Setting:
         if self.problem is not None:
             texts = value if isinstance(value, tuple) else (value,)
             problems = [self.problem(text) for text in texts if isinstance(text, str)]
-            if any(problems) or isinstance(value, str):
+            if any(problems) or (isinstance(value, str) and isinstance(default, str)):
                 return next(filter(None, problems), self.form)
         if self.choices:
             return "one of " + ", ".join(self.choices)

@@ -88,6 +88,11 @@ def test_wrong_flags_end_with_2(flags: list[str], named: str) -> None:
         ("socketio.ping_timeout_s = 0", "socketio.ping_timeout_s"),
         ("limits.max_sender_message_bytes = 100", "limits.max_receiver_message_bytes"),
         ('http.trusted_proxies = ["proxy"]', "http.trusted_proxies"),
+        *(
+            (f'{name} = ["fe80::1%eth0"]', f"{name} = ['fe80::1%eth0'] is wrong: expected fe80::1, without a zone")
+            for name in ("http.trusted_proxies", "limits.exempt_networks", "auth.sender_addresses")
+        ),
+        ('keys = [{name = "x", key = "y", from = ["fe80::1%eth0"]}]', "keys[1].from = ['fe80::1%eth0']"),
         ("= 1", "oyez.toml"),
     ],
 )

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from oyez.access.ip_addresses import is_loopback, is_within, parse_address, parse_networks
+from oyez.access.ip_addresses import is_loopback, is_within, networks, parse_address, parse_networks
 
 TRUSTED = parse_networks(["127.0.0.1", "::1", "10.0.0.0/8"])
 
@@ -60,6 +60,25 @@ def test_networks(address: str, within: bool) -> None:
 def test_networks_are_folded_as_addresses_are() -> None:
     folded = parse_networks(["::ffff:10.0.0.0/104", "::ffff:203.0.113.9"])
     assert folded == parse_networks(["10.0.0.0/8", "203.0.113.9"])
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("10.0.0.0/8", None),
+        ("fe80::1", None),
+        ("fe80::1%eth0", "fe80::1, without a zone: those of clients are not known"),
+        ("fe80::%2/64", "fe80::/64, without a zone: those of clients are not known"),
+        ("fe80::1%", "fe80::1, without a zone: those of clients are not known"),
+        ("proxy", "a list of addresses or networks, such as 10.0.0.0/8"),
+        ("proxy%eth0", "a list of addresses or networks, such as 10.0.0.0/8"),
+    ],
+)
+def test_a_list_of_networks_says_what_would_be_right(text: str, right: str | None) -> None:
+    setting = networks("Whose they are.")
+    value = ("192.0.2.1", text)
+    assert setting.accepts((), value) is (right is None)
+    assert right is None or setting.expected((), value) == right
 
 
 def test_what_is_no_network_is_refused() -> None:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+from oyez.setting import Setting
+
 IpAddress = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
@@ -44,16 +46,27 @@ def is_loopback(host: str) -> bool:
     return name in _LOOPBACK_NAMES or name.endswith(".localhost") or (address is not None and address.is_loopback)
 
 
-NETWORKS = "addresses or networks, such as 10.0.0.0/8"
+def networks(doc: str) -> Setting:
+    """Declare a setting: a list of addresses and of networks in CIDR notation, whose meaning is a sentence."""
+    return Setting(doc, valid=_is_network, problem=_problem_of_zone, form="addresses or networks, such as 10.0.0.0/8")
 
 
-def is_network(text: str) -> bool:
-    """Accept an IP address, or a network in CIDR notation."""
+def _is_network(text: str) -> bool:
     try:
         ip_network(text, strict=False)
     except ValueError:
         return False
     return True
+
+
+def _problem_of_zone(text: str) -> str:
+    """Return what would be right instead of ``fe80::1%eth0``; nothing if there is no zone.
+
+    To pass over it would let in who has the same address on another interface: of clients no zone is known.
+    """
+    address, mark, rest = text.partition("%")
+    without = address + "".join(rest.partition("/")[1:])
+    return f"{without}, without a zone: those of clients are not known" if mark and _is_network(without) else ""
 
 
 def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated
 
-from oyez.access.ip_addresses import NETWORKS, is_network
+from oyez.access.ip_addresses import networks
 from oyez.setting import MASK, Setting
 
 KEY_FORM = "printable characters in one line, without a space at either end"
@@ -39,7 +39,7 @@ class AuthSettings:
 
     sender_addresses: Annotated[
         tuple[str, ...],
-        Setting("Addresses that back ends may post from; none named: any.", valid=is_network, form=NETWORKS),
+        networks("Addresses that back ends may post from; none named: any."),
     ] = ()
     local_hosts: Annotated[
         tuple[str, ...],
@@ -73,5 +73,5 @@ class KeySettings:
     ] = ()
     from_: Annotated[
         tuple[str, ...],
-        Setting("Addresses that it may be used from; none named: any.", valid=is_network, form=NETWORKS),
+        networks("Addresses that it may be used from; none named: any."),
     ] = ()

@@ -6,7 +6,7 @@ Knows what values are right. Must not know sockets.
 from dataclasses import dataclass
 from typing import Annotated
 
-from oyez.access.ip_addresses import NETWORKS, is_network
+from oyez.access.ip_addresses import networks
 from oyez.access.origins import problem_of_pattern
 from oyez.setting import Setting, seconds
 
@@ -25,7 +25,7 @@ class HttpSettings:
     ] = ("*",)
     trusted_proxies: Annotated[
         tuple[str, ...],
-        Setting("Proxies whose word on a peer's address is taken.", valid=is_network, form=NETWORKS),
+        networks("Proxies whose word on a peer's address is taken."),
     ] = ("127.0.0.1", "::1")
     keep_alive_s: Annotated[float, seconds("How long a connection without a request is kept.", low=1)] = 75.0
     long_poll_timeout_s: Annotated[float, seconds("How long a long poll waits before it is told to ask again.")] = 29.0
