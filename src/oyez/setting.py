@@ -117,6 +117,10 @@ class Rate(NamedTuple):
     per_second: float
     burst: float
 
+    def __str__(self) -> str:
+        """Write it for the log: ``50/s burst 60,000``."""
+        return f"{self.per_second:,.15g}/s burst {self.burst:,.15g}"
+
 
 _RATE_FORM = 'a rate and what may come at once, such as "50 burst 500"; a number alone is both'
 _RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(?: +burst +([0-9]+(?:\.[0-9]+)?))?", re.ASCII)

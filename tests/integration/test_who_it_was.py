@@ -45,6 +45,24 @@ def listen_from(daemon: Daemon, stack: ExitStack, address: str = VISITOR) -> Web
 
 # --- limits of one address --------------------------------------------------------------------------------------------
 
+
+def test_the_start_says_what_one_address_may_have_and_what_only_counts(start_daemon: StartDaemon) -> None:
+    settings: dict[str, object] = {
+        "limits.max_connections_per_address": 70,
+        "limits.connects_per_second_per_address": "0.5 burst 20",
+        "limits.auth_failures_per_minute": 4,
+    }
+    observe = ["auth_failures_per_minute", "max_connections_per_address"]
+    said = (
+        "one address: up to 70 listeners; connects 0.5/s burst 20; commands 2,000/s burst 60,000"
+        " (one listener 50/s burst 300); bytes of old events 4,194,304/s burst 33,554,432;"
+        " a wait after 4 wrong keys in a minute"
+    )
+    assert f"{said}\n" in start_daemon(settings=settings).stderr
+    observing = start_daemon(settings=settings | {"limits.observe": observe})
+    assert f"{said}; only observed: {', '.join(observe)}\n" in observing.stderr
+
+
 LIMITS = [
     ({"limits.max_connections_per_address": 2}, "address-connections", "max_connections_per_address"),
     ({"limits.connects_per_second_per_address": "1 burst 2"}, "address-connects", "connects_per_second_per_address"),

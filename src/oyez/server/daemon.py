@@ -171,6 +171,7 @@ class Daemon:
         logger.info(
             "up to %d listeners, %d sessions, %d sockets (derived from the limit of open files)", *reversed(capacity)
         )
+        self._log_share()
         history = settings.history
         logger.info(
             "history: %d events per channel, %g s, %d MiB in all", history.size, history.ttl_s, history.max_bytes >> 20
@@ -207,6 +208,21 @@ class Daemon:
                 " site's settings",
                 key,
             )
+
+    def _log_share(self) -> None:
+        limits, places = self._settings.limits, self._assembly.places
+        rates = places.shares.rates
+        logger.info(
+            "one address: up to %d listeners; connects %s; commands %s (one listener %s); bytes of old events %s;"
+            " a wait after %d wrong keys in a minute%s",
+            places.bounds.listeners,
+            rates.connects,
+            rates.commands,
+            rates.connection_commands,
+            rates.replay,
+            limits.auth_failures_per_minute,
+            f"; only observed: {', '.join(limits.observe)}" if limits.observe else "",
+        )
 
 
 def _end(end: Callable[[], None]) -> None:
