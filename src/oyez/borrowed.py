@@ -11,18 +11,18 @@ BORROWED: Mapping[str, tuple[str, ...]] = {
     "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol": (
         "client", "connection_lost", "connections", "cycle", "data_received", "flow", "headers", "on_body", "on_header",
         "on_headers_complete", "on_message_begin", "on_message_complete", "on_response_complete", "parser",
-        "pause_writing", "pipeline", "resume_writing", "scheme", "scope", "shutdown", "transport", "url",
-        "_unset_keepalive_if_required",
+        "pause_writing", "pipeline", "resume_writing", "scheme", "scope", "server_state", "shutdown", "transport",
+        "url", "_unset_keepalive_if_required",
     ),
     "uvicorn.protocols.http.httptools_impl:RequestResponseCycle": (
-        "disconnected", "keep_alive", "message_event", "more_body", "response_complete", "response_started",
+        "body", "disconnected", "keep_alive", "message_event", "more_body", "response_complete", "response_started",
     ),
     "uvicorn.protocols.http.flow_control:FlowControl": ("resume_reading", "write_paused"),
     "uvicorn.protocols.utils": ("is_ssl",),
     # It is started and stopped by us, on sockets that we have bound (net/http/server).
     "uvicorn.config:Config": ("lifespan_class", "load"),
     "uvicorn.server:Server": ("lifespan", "main_loop", "server_state", "servers", "should_exit", "startup"),
-    "uvicorn.server:ServerState": ("connections",),
+    "uvicorn.server:ServerState": ("connections", "default_headers", "total_requests"),
     # Frames are read by the library's protocol without its connection (net/websocket), handshakes are judged by its
     # server's (net/http/handshake).
     "websockets.protocol:Protocol": (

@@ -10,6 +10,7 @@
 
 import argparse
 import asyncio
+import math
 import signal
 import time
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from oyez.net.engineio.http import EngineHttp
 from oyez.net.engineio.session import EngineServer, EngineSession
 from oyez.net.engineio.session_id import new_session_id
 from oyez.net.engineio.settings import SocketioSettings
+from oyez.net.http.direct import DirectDoor
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.server import HttpServer, bind_tcp
 from oyez.net.http.settings import HttpSettings
@@ -147,6 +149,8 @@ class Callbacks:
     turns: Turns = field(default_factory=Turns)
     late_answers: LateAnswers = field(default_factory=LateAnswers)
     apps: dict[str, EngineHttp] = field(default_factory=dict)
+    direct: dict[tuple[bytes, bytes], DirectDoor] = field(default_factory=dict)
+    compressed_from: float = math.inf
 
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
         for path, app in self.apps.items():

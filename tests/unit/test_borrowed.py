@@ -15,6 +15,10 @@ SOURCES = Path(oyez.__file__).parent
 # Our classes that are made of a library's, which hands them its own state.
 HEIRS = {
     "net/http/connection.py": ("HttpConnection", "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol"),
+    "net/http/direct_connection.py": (
+        "DirectConnection",
+        "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol",
+    ),
     "client/sockets.py": ("_PoolConnection", "urllib3.connection:HTTPConnection"),
 }
 

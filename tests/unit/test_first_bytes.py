@@ -109,7 +109,7 @@ def test_all_else_goes_to_the_http_side_as_it_came(data: bytes, monkeypatch: pyt
         def data_received(self, data: bytes) -> None:
             passed_on.append(data)
 
-    monkeypatch.setattr("oyez.net.http.first_bytes.HttpConnection", HttpSide)
+    monkeypatch.setattr("oyez.net.http.first_bytes.DirectConnection", HttpSide)
     side = Side()
     first, _ = side.connect()
     first.data_received(data)

@@ -173,6 +173,13 @@ class PosterCheck:
             return Denial(cut_off=True, wait_s=wait_s, judged=False)
         return self._hold(attempt, who, wait_s)
 
+    def recognize(self, token: str, peer: Peer) -> KeyHolder | None:
+        """Return whose key is shown, if it is right and its poster has to wait for nothing; else it is to be judged."""
+        verdict, holder = judge_poster(self._policy, token, peer)
+        if verdict is not Verdict.ALLOWED or self._failures.wait_s(peer.counted_as):
+            return None
+        return holder
+
     def is_right(self, token: str, peer: Peer) -> bool:
         """Return whether a key is the right one where it is shown; a wrong one is not counted."""
         return judge_poster(self._policy, token, peer)[0] is Verdict.ALLOWED

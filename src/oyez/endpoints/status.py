@@ -9,7 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from oyez.access.peer import Peers
+from oyez.access.shares import Shares
 from oyez.metrics import CONTENT_TYPE, Metrics
+from oyez.net.http.direct import AnswerBody, DirectDoor, DirectRequest, Respond
 
 
 class StatusEndpoint:
@@ -24,14 +27,41 @@ class StatusEndpoint:
         self._is_serving = is_serving
         self._metrics = metrics
 
+    def direct_doors(self, peers: Peers, shares: Shares) -> dict[tuple[bytes, bytes], DirectDoor]:
+        """Return who answers ``/healthz`` directly; the arguments say whose requests are paced, which those are not."""
+        return {(b"GET", b"/healthz"): _DirectHealth(self._tell_health, peers, shares)}
+
     def routes(self) -> list[Route]:
         """Return a route for each of the two."""
         return [Route("/healthz", self._health), Route("/metrics", self._numbers)]
 
     async def _health(self, _: Request) -> Response:
-        if self._is_serving():
-            return Response(b'{"status":"ok"}', media_type="application/json")
-        return Response(b'{"status":"stopping"}', 503, media_type="application/json")
+        status, body = self._tell_health()
+        return Response(body, status, media_type="application/json")
+
+    def _tell_health(self) -> tuple[int, bytes]:
+        return (200, b'{"status":"ok"}') if self._is_serving() else (503, b'{"status":"stopping"}')
 
     async def _numbers(self, _: Request) -> Response:
         return Response(self._metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+
+
+class _DirectHealth:
+    """Answers whether the daemon serves to whoever is held to no pace, as proxies on this machine are."""
+
+    max_bytes = 0
+
+    def __init__(self, tell: Callable[[], tuple[int, bytes]], peers: Peers, shares: Shares) -> None:
+        self._tell = tell
+        self._peers = peers
+        self._shares = shares
+
+    def judge(self, request: DirectRequest) -> AnswerBody | None:
+        """Return what answers, unless the address is one whose requests are counted."""
+        peer = self._peers.finder(request.headers, lambda: request.far_end)()
+        return self._answer if self._shares.of_peer(peer) is None else None
+
+    def _answer(self, _: bytes, respond: Respond) -> bool:
+        status, body = self._tell()
+        respond(status, b"content-type: application/json\r\n", body)
+        return True

@@ -4,6 +4,7 @@ Knows every part by name. Must not know when they are started, nor what they do 
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -45,6 +46,7 @@ from oyez.hub.hub import Hub
 from oyez.metrics import Metrics
 from oyez.net.engineio.http import EngineHttp
 from oyez.net.engineio.session import EngineServer
+from oyez.net.http.direct import DirectDoor
 from oyez.net.http.pacing import PacedRequests
 from oyez.net.late_answers import LateAnswers
 from oyez.net.ticker import Ticker
@@ -194,6 +196,8 @@ class Assembly:
             self._late_answers,
             below={settings.socketio.path: socketio_http.admit},
             streams=dict.fromkeys(self.streams.paths, self.streams.admit),
+            direct=self.api.direct_doors() | self._direct_status(),
+            compressed_from=_GZIP_FROM,
         )
         for path in (*settings.websocket.paths, self._below_socketio(_LISTEN_PATH)):
             routes.at[path.rstrip("/") or "/"] = self.websocket.admit
@@ -219,14 +223,25 @@ class Assembly:
             trusted: whether only this machine reaches the address.
         """
         admit = self.posting.admit_trusted if trusted else self.posting.admit
-        routes = replace(main.routes, at={}, below={}, elsewhere=admit, streams={})
+        routes = replace(
+            main.routes,
+            at={},
+            below={},
+            elsewhere=admit,
+            streams={},
+            direct=self.api.direct_doors(trusted=trusted) | self._direct_status(),
+            compressed_from=math.inf,
+        )
         app = Starlette(routes=[*self.api.routes(trusted=trusted), *self.status.routes()])
         return Doors(self._pace(app, trusted=trusted), routes)
 
     def poll_doors(self, main: Doors) -> Doors:
         """Make the door of the long polls' address; ``main``: the doors whose sockets it shares."""
-        routes = replace(main.routes, at={}, below={}, streams={})
+        routes = replace(main.routes, at={}, below={}, streams={}, direct=self._direct_status())
         return Doors(self._build_app(self.status.routes(), {404: _not_found, 405: _not_found}), routes)
+
+    def _direct_status(self) -> dict[tuple[bytes, bytes], DirectDoor]:
+        return self.status.direct_doors(self.context.peers, self.places.shares)
 
     def _build_app(self, routes: Sequence[BaseRoute], on_errors: ErrorAnswers | None = None) -> ASGIApp:
         routed = Starlette(routes=routes, exception_handlers=on_errors)

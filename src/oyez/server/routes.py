@@ -3,6 +3,7 @@
 Knows paths. Must not know what is behind them.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from oyez.access.peer import Peers
 from oyez.access.places import Places
 from oyez.limits import LimitSettings
 from oyez.net.callbacks import OpenSocket
+from oyez.net.http.direct import DirectDoor
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.settings import HttpSettings
 from oyez.net.late_answers import LateAnswers
@@ -53,6 +55,8 @@ class Routes:
         below: who decides on WebSockets at all paths with this beginning.
         elsewhere: who decides on WebSockets at all other paths; None: they are refused.
         streams: who decides on streams at a path.
+        direct: who answers plain requests directly, by method and target.
+        compressed_from: from how many bytes on an answer is compressed for who likes it so.
     """
 
     ticker: Ticker
@@ -72,6 +76,8 @@ class Routes:
     below: dict[str, Admit] = field(default_factory=dict)
     elsewhere: Admit | None = None
     streams: dict[str, AdmitStream] = field(default_factory=dict)
+    direct: dict[tuple[bytes, bytes], DirectDoor] = field(default_factory=dict)
+    compressed_from: float = math.inf
 
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
         """Have whoever is at the handshake's path decide on it."""

@@ -44,6 +44,11 @@ def encode_ids(ids: Sequence[int]) -> bytes:
     return b'{"ids":%b}' % msgspec.json.encode(ids)
 
 
+def encode_published(ids: Sequence[int], *, many: bool) -> bytes:
+    """Return the answer to a request to publish: ``{"ids":[7,8]}``, or ``{"id":7}`` where it was one event."""
+    return encode_ids(ids) if many else encode_id(ids[0])
+
+
 def encode_channels(channels: Iterable[tuple[str, int, int | None]], after: str | None) -> bytes:
     """Return a page of channels: ``{"channels":[{"name":"a","listeners":2,"last_id":7},…],"next":"b"}``.
 

@@ -14,6 +14,7 @@ from oyez.access.peer import Peer, Peers
 from oyez.access.places import Places
 from oyez.access.poster_check import Denial, HeldAttempt, PosterCheck
 from oyez.access.work import GUESS
+from oyez.net.http.direct import DirectRequest
 from oyez.wire import raw_commands
 from oyez.wire.api_answers import ApiError
 
@@ -55,6 +56,23 @@ class Authorization:
             raise ApiError(429, "too-many-failures", "Too many requests with a wrong key", headers)
         raise ApiError(401, "unauthorized", _why_refused(key, peer, trusted=trusted), {"WWW-Authenticate": "Bearer"})
 
+    def recognize(self, request: DirectRequest, *, trusted: bool) -> KeyHolder | None:
+        """Return who asks, if that is plain: `authorize` would let it in at once, and no other rule hold it up.
+
+        Args:
+            request: its head.
+            trusted: as for `authorize`.
+        """
+        header, key = _split_header(request.fields.get(b"authorization", b""))
+        far_end = request.far_end
+        peer = self._peers.finder(request.headers, lambda: far_end)()
+        if trusted and peer.local and not header:
+            return self._check.keyless
+        holder = None if key is None else self._check.recognize(key, peer)
+        if holder is not None:
+            self._places.remember_poster(peer)
+        return holder
+
     def may_post(self, headers: Headers, peer: Peer, *, trusted: bool) -> bool:
         """Return whether a request shows the right key or needs none, without counting it if not."""
         header, key = _read_key(headers)
@@ -66,7 +84,11 @@ class Authorization:
 def _read_key(headers: Headers) -> tuple[str, str | None]:
     """Return the header Authorization, and the key in it, if there is one."""
     # HTTP gives bytes; Starlette reads them as Latin-1, posters write keys in UTF-8.
-    header = headers.get("Authorization", "").encode("latin-1").decode("utf-8", "replace")
+    return _split_header(headers.get("Authorization", "").encode("latin-1"))
+
+
+def _split_header(line: bytes) -> tuple[str, str | None]:
+    header = line.decode("utf-8", "replace")
     scheme, _, token = header.partition(" ")
     return header, token.strip() if scheme.lower() == "bearer" else None
 

@@ -14,6 +14,10 @@ from oyez.hub.publication import Channel, EventId, Post
 from oyez.wire.api_answers import ApiError
 from oyez.wire.api_requests import Publish
 
+SettleRequest = Callable[[list[EventId] | Exception], None]
+"""Called once for each request that is acted on: with its ids in their order, with a BrokerError when nothing was
+posted or the broker does not know, or with an error of ours."""
+
 
 class Publisher:
     """Publishes what requests ask for.
@@ -44,77 +48,115 @@ class Publisher:
             ApiError: a key was used for something else, and nothing was posted.
             BrokerError: nothing was posted, or the broker does not know.
         """
-        whole = _whole_keys(request, header)
-        contents = whole | _single_keys(request)
-        try:
-            found = await self._find(contents)
-        except KeyReused as error:
-            where = request.place_of(error.key) if isinstance(error.key, str) else "Idempotency-Key"
-            message = f"The key of {where} has been used for something else"
-            raise ApiError(422, "key-reused", message) from error
-        known = next((found[key] for key in whole if key in found), None)
-        ids = known if known is not None else await self._post(request, contents, found, holder)
-        return [ids[place] for place in request.places]
+        settled: asyncio.Future[list[EventId] | Exception] = asyncio.get_running_loop().create_future()
 
-    async def _find(self, contents: Mapping[Key, Content]) -> dict[Key, Sequence[EventId]]:
-        """Look all keys up, once nobody else is acting on any of them. From then on there is no wait until `begin`."""
-        while True:
-            now = self._clock()
-            found: dict[Key, Sequence[EventId]] = {}
-            under_way: Attempt | None = None
-            for key, content in contents.items():
-                answer = self._known.find(key, content, now)
-                if isinstance(answer, Attempt):
-                    under_way = answer
-                elif answer is not None:
-                    found[key] = answer
-            if under_way is None:
-                return found
-            await _end_of(under_way)
-
-    async def _post(
-        self,
-        request: Publish,
-        contents: Mapping[Key, Content],
-        found: Mapping[Key, Sequence[EventId]],
-        holder: KeyHolder,
-    ) -> Sequence[EventId]:
-        """Post what is new, and return the ids of all."""
-        settled: asyncio.Future[Sequence[EventId] | BrokerError] = asyncio.get_running_loop().create_future()
-        attempt = self._known.begin({key: content for key, content in contents.items() if key not in found})
-
-        def settle(outcome: list[EventId] | BrokerError) -> None:
-            answers: dict[Key, Sequence[EventId]] = {}
-            result: Sequence[EventId] | BrokerError = outcome
-            try:
-                if not isinstance(outcome, BrokerError):
-                    holder.posts += len(outcome)
-                    result = ids = _ids_of_all(request, found, outcome)
-                    answers = _answers(attempt, request, ids)
-                self._known.finish(attempt, answers, self._clock())
-            except Exception as error:  # noqa: BLE001 - of ours, and raised by whoever waits: not for ever
-                self._known.give_up(attempt)
-                if not settled.done():
-                    settled.set_exception(error)
+        def settle(outcome: list[EventId] | Exception) -> None:
             if not settled.done():  # the request may have been given up
-                settled.set_result(result)
+                settled.set_result(outcome)
 
-        posts = [Post(Channel(post.channel), post.message) for post in request.posts if post.key not in found]
-        try:
-            if posts:
-                self._hub.publish(posts, settle)
-            else:
-                settle([])
-        except BaseException:
-            if not settled.done():  # an error of ours; whoever waits for these keys must not wait for ever
-                self._known.give_up(attempt)
-            raise
+        while (under_way := self.begin(request, header, holder, settle)) is not None:
+            await _end_of(under_way)
         result = await settled
         if isinstance(result, BrokerError):
             # Another one: a raised error knows this frame, and the frame knows what was settled. Such a ring, with the
             # posts in it, would stay until the collector comes, which is seldom.
             raise BrokerError(str(result), temporary=result.temporary)
+        if isinstance(result, Exception):
+            raise result
         return result
+
+    def begin(
+        self, request: Publish, header: tuple[bytes, Content] | None, holder: KeyHolder, settle: SettleRequest
+    ) -> Attempt | None:
+        """Publish; or do nothing, and return the attempt of whoever is acting on one of the keys.
+
+        Args:
+            request: what to publish.
+            header: a key for the request as a whole, and what stands for its content.
+            holder: for whom; its posts are counted.
+            settle: called when it is known what came of it, before or after this returns.
+
+        Raises:
+            ApiError: a key was used for something else; nothing was posted, and nothing will be settled.
+        """
+        whole = _whole_keys(request, header)
+        contents = whole | _single_keys(request)
+        try:
+            found = self._find(contents)
+        except KeyReused as error:
+            where = request.place_of(error.key) if isinstance(error.key, str) else "Idempotency-Key"
+            message = f"The key of {where} has been used for something else"
+            raise ApiError(422, "key-reused", message) from error
+        if isinstance(found, Attempt):
+            return found
+        known = next((found[key] for key in whole if key in found), None)
+        if known is None:
+            self._post(request, contents, found, holder, settle)
+        else:
+            settle(_in_places(request, known))
+        return None
+
+    def _find(self, contents: Mapping[Key, Content]) -> dict[Key, Sequence[EventId]] | Attempt:
+        """Look all keys up, unless somebody is acting on one of them. There must be no wait until `KnownKeys.begin`.
+
+        Raises:
+            KeyReused: one of them was used for something else.
+        """
+        now = self._clock()
+        found: dict[Key, Sequence[EventId]] = {}
+        under_way: Attempt | None = None
+        for key, content in contents.items():
+            answer = self._known.find(key, content, now)
+            if isinstance(answer, Attempt):
+                under_way = answer
+            elif answer is not None:
+                found[key] = answer
+        return under_way or found
+
+    def _post(
+        self,
+        request: Publish,
+        contents: Mapping[Key, Content],
+        found: Mapping[Key, Sequence[EventId]],
+        holder: KeyHolder,
+        settle: SettleRequest,
+    ) -> None:
+        """Post what is new, and settle with the ids of all."""
+        attempt = self._known.begin({key: content for key, content in contents.items() if key not in found})
+        is_settled = False
+
+        def finish(outcome: list[EventId] | BrokerError) -> None:
+            nonlocal is_settled
+            is_settled = True
+            answers: dict[Key, Sequence[EventId]] = {}
+            result: list[EventId] | Exception = outcome
+            try:
+                if not isinstance(outcome, BrokerError):
+                    holder.posts += len(outcome)
+                    ids = _ids_of_all(request, found, outcome)
+                    answers = _answers(attempt, request, ids)
+                    result = _in_places(request, ids)
+                self._known.finish(attempt, answers, self._clock())
+            except Exception as error:  # noqa: BLE001 - of ours, and raised by whoever waits: not for ever
+                self._known.give_up(attempt)
+                result = error
+            settle(result)
+
+        posts = [Post(Channel(post.channel), post.message) for post in request.posts if post.key not in found]
+        try:
+            if posts:
+                self._hub.publish(posts, finish)
+            else:
+                finish([])
+        except BaseException:
+            if not is_settled:  # an error of ours; whoever waits for these keys must not wait for ever
+                self._known.give_up(attempt)
+            raise
+
+
+def explain_outage(error: BrokerError) -> ApiError:
+    """Return what a poster is told while the broker takes nothing."""
+    return ApiError(503, "unavailable", str(error), {"Retry-After": "1"})
 
 
 def _whole_keys(request: Publish, header: tuple[bytes, Content] | None) -> dict[Key, Content]:
@@ -139,6 +181,11 @@ def _ids_of_all(request: Publish, found: Mapping[Key, Sequence[EventId]], new: S
         return new
     rest = iter(new)
     return [found[post.key][0] if post.key is not None and post.key in found else next(rest) for post in request.posts]
+
+
+def _in_places(request: Publish, ids: Sequence[EventId]) -> list[EventId]:
+    """Return the ids in the order of the answer."""
+    return [ids[place] for place in request.places]
 
 
 def _answers(attempt: Attempt, request: Publish, ids: Sequence[EventId]) -> dict[Key, Sequence[EventId]]:

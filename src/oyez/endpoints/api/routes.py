@@ -20,14 +20,16 @@ from oyez.access.poster_check import PosterCheck
 from oyez.endpoints.api import document
 from oyez.endpoints.api.addresses import make_row, select_top
 from oyez.endpoints.api.authorization import Authorization
+from oyez.endpoints.api.direct import DirectPublish
 from oyez.endpoints.api.idempotency import Content, KnownKeys, content_of_body
 from oyez.endpoints.api.listing import select_page
-from oyez.endpoints.api.publish import Publisher
+from oyez.endpoints.api.publish import Publisher, explain_outage
 from oyez.endpoints.api.slices import Slices
 from oyez.endpoints.context import DoorContext
 from oyez.errors import BrokerError
 from oyez.hub.publication import Channel, EventId
 from oyez.net.http.body import TooLarge, read_body
+from oyez.net.http.direct import DirectDoor
 from oyez.wire import api_answers, api_queries, api_requests, commands
 from oyez.wire.api_answers import ApiError, ProxyRow
 from oyez.wire.api_requests import Publish
@@ -94,6 +96,11 @@ class ApiEndpoint:
         """
         return [_Below(self, trusted=trusted)]
 
+    def direct_doors(self, *, trusted: bool = False) -> dict[tuple[bytes, bytes], DirectDoor]:
+        """Return who answers plain requests directly; ``trusted`` as for `routes`."""
+        door = DirectPublish(self._authorization, self._publisher, self._limits, trusted=trusted)
+        return {(b"POST", b"/api/publish"): door}
+
     def may_post(self, scope: Scope, peer: Peer, *, trusted: bool = False) -> bool:
         """Return whether a request below the prefix shows the right key, or needs none."""
         if not scope["path"].startswith(f"{PREFIX}/"):
@@ -141,8 +148,8 @@ class ApiEndpoint:
         try:
             ids = await self._publisher.publish(wanted, header, holder)
         except BrokerError as error:
-            raise ApiError(503, "unavailable", str(error), {"Retry-After": "1"}) from error
-        return api_answers.encode_ids(ids) if wanted.many else api_answers.encode_id(ids[0])
+            raise explain_outage(error) from error
+        return api_answers.encode_published(ids, many=wanted.many)
 
     async def _check_channels(self, request: Request, wanted: Publish, holder: KeyHolder) -> None:
         for place, post in enumerate(wanted.posts):

@@ -9,6 +9,7 @@ from oyez.access.origins import Origins
 from oyez.access.peer import Peers
 from oyez.access.places import Places
 from oyez.net.callbacks import SocketCallbacks
+from oyez.net.http.direct import DirectDoors
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.settings import HttpSettings
 from oyez.net.stream import StreamReceiver
@@ -41,6 +42,16 @@ class HttpCallbacks(SocketCallbacks, Protocol):
     @property
     def peers(self) -> Peers:
         """How clients are told apart."""
+        ...
+
+    @property
+    def direct(self) -> DirectDoors:
+        """Who answers plain requests directly."""
+        ...
+
+    @property
+    def compressed_from(self) -> float:
+        """From how many bytes on an answer is compressed for who likes it so."""
         ...
 
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:

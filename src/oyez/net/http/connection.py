@@ -314,14 +314,18 @@ class HttpConnection(HttpToolsProtocol):
         if self.parser.should_upgrade():
             return
         self._stream_asked = self._is_stream
-        self._header_bytes = 0
-        self._in_headers = self._in_body = False
-        self._callbacks.ticker.clear(self)
+        self._end_request()
         if self._is_stream:
             return
         super().on_message_complete()
         if self.cycle.response_complete:  # it did not wait for the body
             self._wait_for_request()
+
+    def _end_request(self) -> None:
+        """Stop counting, and waiting for the end of its body."""
+        self._header_bytes = 0
+        self._in_headers = self._in_body = False
+        self._callbacks.ticker.clear(self)
 
     # Answers
 

@@ -19,7 +19,7 @@ from oyez.access.places import AT_CAPACITY, NoPlace
 from oyez.access.shares import Share
 from oyez.errors import ProtocolError
 from oyez.net.http.callbacks import HttpCallbacks
-from oyez.net.http.connection import HttpConnection
+from oyez.net.http.direct_connection import DirectConnection
 from oyez.net.http.takeover import take_websocket
 from oyez.net.socket import far_end_of
 from oyez.wire.http_target import check_host
@@ -100,7 +100,7 @@ class FirstBytes(asyncio.Protocol):
         self._leave()
         request = _read_plain_request(data) if len(data) <= self._callbacks.limits.max_header_bytes else None
         if request is None:
-            http = HttpConnection(self._callbacks, self._share, **self._of_uvicorn)
+            http = DirectConnection(self._callbacks, self._share, **self._of_uvicorn)
             http.connection_made(self.transport)
             self.transport.set_protocol(http)
             http.data_received(data)

@@ -1,0 +1,83 @@
+"""Plain requests to publish, answered without a task; and the plainest of all, whether the daemon serves.
+
+Knows what is plain. Must not know the rules: those of keys, bodies and posts stand elsewhere, and whoever breaks one is
+left to `routes`, which tells what is wrong.
+"""
+
+import logging
+from functools import partial
+
+from oyez.access.keys import KeyHolder
+from oyez.endpoints.api.authorization import Authorization
+from oyez.endpoints.api.idempotency import content_of_body
+from oyez.endpoints.api.publish import Publisher, explain_outage
+from oyez.errors import BrokerError
+from oyez.hub.publication import EventId
+from oyez.limits import LimitSettings
+from oyez.net.http.direct import INTERNAL_ERROR, AnswerBody, DirectRequest, Respond
+from oyez.wire import api_answers, api_requests
+from oyez.wire.api_answers import ApiError
+from oyez.wire.api_requests import Publish
+from oyez.wire.json_text import run_through
+
+logger = logging.getLogger(__name__)
+
+# What is read and posted in one go: a millisecond at most. More is done in slices, with rests for others.
+_MAX_BYTES = 32 * 1024
+_MAX_POSTS = 200
+
+_JSON_LINES = b"cache-control: no-store\r\ncontent-type: application/json\r\n"
+
+
+class DirectPublish:
+    """Answers a short request to publish of whoever shows the right key and has to wait for nothing.
+
+    Args:
+        authorization: finds out who asks.
+        publisher: publishes.
+        limits: how much one request may ask for.
+        trusted: whether only this machine reaches the address: then requests from it need no key.
+    """
+
+    max_bytes = _MAX_BYTES
+
+    def __init__(
+        self, authorization: Authorization, publisher: Publisher, limits: LimitSettings, *, trusted: bool
+    ) -> None:
+        self._authorization = authorization
+        self._publisher = publisher
+        self._limits = limits
+        self._trusted = trusted
+
+    def judge(self, request: DirectRequest) -> AnswerBody | None:
+        """Return what answers a request of whoever is known by its head; None: it has to be judged."""
+        holder = self._authorization.recognize(request, trusted=self._trusted)
+        return None if holder is None else partial(self._answer, request, holder)
+
+    def _answer(self, request: DirectRequest, holder: KeyHolder, body: bytes, respond: Respond) -> bool:
+        key = request.fields.get(b"idempotency-key")
+        try:
+            if key is not None:
+                api_requests.check_header_key(key)
+            wanted = run_through(api_requests.parse_publish(body, self._limits))
+            if len(wanted.posts) > _MAX_POSTS or (wanted.many and request.wants_gzip):
+                return False
+            if not all(holder.may_post(post.channel) for post in wanted.posts):
+                return False
+            header = None if key is None else (key, content_of_body(body))
+            return self._publisher.begin(wanted, header, holder, partial(_settle, wanted, respond)) is None
+        except ApiError:
+            return False
+
+
+def _settle(wanted: Publish, respond: Respond, outcome: list[EventId] | Exception) -> None:
+    """Write the answer."""
+    if isinstance(outcome, list):
+        respond(200, _JSON_LINES, api_answers.encode_published(outcome, many=wanted.many))
+    elif isinstance(outcome, BrokerError):
+        error = explain_outage(outcome)
+        lines = "".join([f"{name.lower()}: {value}\r\n" for name, value in error.headers.items()])
+        respond(error.status, _JSON_LINES + lines.encode(), error.encode())
+    else:
+        logger.error("a request to publish was answered with the status 500 after an error of ours", exc_info=outcome)
+        respond(*INTERNAL_ERROR)

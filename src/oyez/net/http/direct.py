@@ -1,0 +1,71 @@
+"""Plain requests that are answered as soon as they are complete: no task, no ASGI, one write.
+
+Knows what such a request and its answer are made of. Must not know who answers, nor what is asked.
+
+Whoever answers directly may decline, at the head of a request or when its body is there: then it goes the usual way, as
+if nothing had been. So each rule stands in one place, and what is seldom is told there.
+"""
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import NamedTuple, Protocol
+
+from oyez.access.locality import RawHeaders
+from oyez.access.peer import FarEnd
+
+Respond = Callable[[int, bytes, bytes], None]
+"""Writes the whole answer: status, header lines (``name: value`` and a line break each; the length is added), body."""
+
+AnswerBody = Callable[[bytes, Respond], bool]
+"""Answers a request by its body: now, or later. False: it has done nothing, and the usual way is to be gone."""
+
+
+INTERNAL_ERROR = (500, b"content-type: text/plain; charset=utf-8\r\n", b"Internal Server Error")
+"""What is answered after an error of ours; the connection ends with it."""
+
+
+class DirectRequest(NamedTuple):
+    """The head of a plain request.
+
+    Attributes:
+        fields: its headers, names in lower case; each comes once.
+        headers: the same, as they came.
+        far_end: the other end of its socket; None: it is closed already.
+        wants_gzip: whether a long answer would be compressed.
+    """
+
+    fields: Mapping[bytes, bytes]
+    headers: RawHeaders
+    far_end: FarEnd | None
+    wants_gzip: bool
+
+
+class DirectDoor(Protocol):
+    """Who answers a method at a path directly."""
+
+    @property
+    def max_bytes(self) -> int:
+        """The longest body that is read in one go."""
+        ...
+
+    def judge(self, request: DirectRequest) -> AnswerBody | None:
+        """Decide by the head alone; None: the usual way is to be gone, which decides on whatever is in doubt."""
+        ...
+
+
+DirectDoors = Mapping[tuple[bytes, bytes], DirectDoor]
+"""By method and target, both as they are on the wire."""
+
+
+def write_answer(status: int, default_lines: bytes, lines: bytes, body: bytes) -> bytes:
+    """Return an answer as bytes; ``lines`` are headers as `Respond` takes them."""
+    return b"HTTP/1.1 %b\r\n%b%bcontent-length: %d\r\n\r\n%b" % (
+        _STATUS_LINES[status],
+        default_lines,
+        lines,
+        len(body),
+        body,
+    )
+
+
+_STATUS_LINES = {status.value: b"%d %b" % (status.value, status.phrase.encode()) for status in HTTPStatus}

@@ -1,0 +1,218 @@
+"""The same bytes to a daemon that answers plain requests directly, and to one that answers none so."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple
+
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from oyez.access.settings import KeySettings
+from oyez.config.tree import Settings
+from oyez.hub.broker import Settle
+from oyez.hub.publication import Channel, EventId, Post
+from oyez.net.http.direct import AnswerBody, DirectDoor, DirectRequest
+from oyez.net.http.direct_connection import DirectConnection
+from oyez.net.http.middleware import HttpMiddleware
+from oyez.server.assembly import Assembly
+from tests.fake_sockets import Socket
+from tests.fakes import Clock
+
+KEY = "right-key"
+SETTINGS = Settings(
+    key=KEY,
+    broker="memory://",
+    keys=(
+        KeySettings(name="some", key="some-key", may_post=("a*",)),
+        KeySettings(name="far", key="far-key", from_=("10.0.0.9",)),
+    ),
+)
+LOOPBACK = ("127.0.0.1", 40_000)
+
+_DATE = [(b"date", b"Fri, 27 Nov 2026 12:00:00 GMT")]
+
+
+class Outcome(NamedTuple):
+    """What came of some bytes, as far as anybody outside can tell."""
+
+    answers: tuple[tuple[str, ...], ...]
+    """Of each answer the status line, the header lines in the order of the alphabet, and the body."""
+    closed: bool
+    refusals: dict[str, int]
+    posts: dict[str, int]
+    channels: tuple[str, ...]
+
+
+class CountedDoor:
+    """A door that counts what is answered directly."""
+
+    def __init__(self, door: DirectDoor) -> None:
+        self._door = door
+        self.max_bytes = door.max_bytes
+        self.judged = self.taken = 0
+
+    def judge(self, request: DirectRequest) -> AnswerBody | None:
+        answer = self._door.judge(request)
+        self.judged += 1
+        return None if answer is None else lambda body, respond: self._count(answer(body, respond))
+
+    def _count(self, is_taken: bool) -> bool:
+        self.taken += is_taken
+        return is_taken
+
+
+class Road:
+    """One daemon without sockets of its own; its events have the ids 1001, 1002 …
+
+    Args:
+        direct: whether plain requests are answered directly.
+        trusted: whether it is the posters' own address.
+        settings: of the daemon.
+        hold: whether what is posted waits in the store until `Client.settle`.
+    """
+
+    def __init__(
+        self, *, direct: bool, trusted: bool = False, settings: Settings = SETTINGS, hold: bool = False
+    ) -> None:
+        self.assembly = assembly = Assembly(settings, lambda: True, lambda: 0)
+        self.doors: list[CountedDoor] = []
+        self.held: list[Callable[[], None]] = []
+        main = assembly.main_doors()
+        self._doors = assembly.post_doors(main, trusted=True) if trusted else main
+        routes = self._doors.routes
+        if direct:
+            self.doors = [CountedDoor(door) for door in routes.direct.values()]
+            routes.direct = dict(zip(routes.direct, self.doors, strict=True))
+        else:
+            routes.direct = {}
+        config = Config(
+            HttpMiddleware(self._doors.app, 75.0, assembly.context.origins), lifespan="off", log_config=None
+        )
+        config.load()
+        self.state = ServerState()
+        self.state.default_headers = _DATE
+        self._of_uvicorn: dict[str, Any] = {"config": config, "server_state": self.state, "app_state": {}}
+        broker: Any = assembly._broker
+        broker._wall_clock = Clock(1.0)
+        broker._last = EventId(1000)
+        if hold:
+            publish = broker.publish
+            broker.publish = lambda posts, settle: self.held.append(lambda: publish(posts, settle))
+
+    @property
+    def taken(self) -> int:
+        """How many requests were answered directly."""
+        return sum(door.taken for door in self.doors)
+
+    async def connect(self, far_end: tuple[str, int] = LOOPBACK) -> "Client":
+        """Start the daemon, and connect."""
+        await self.assembly.hub.start()
+        return Client(self, far_end)
+
+    def break_broker(self, publish: Callable[[Sequence[Post], Settle], None]) -> None:
+        """Have another function take what is posted."""
+        broker: Any = self.assembly._broker
+        broker.publish = publish
+
+
+class Client:
+    """One connection to one of the two."""
+
+    def __init__(self, road: Road, far_end: tuple[str, int]) -> None:
+        self.road = road
+        self.socket = Socket()
+        self.socket.get_extra_info = {"peername": far_end}.get  # type: ignore[method-assign, assignment]
+        self.connection = DirectConnection(road._doors.routes, None, **road._of_uvicorn)
+        self.connection.connection_made(self.socket)
+        self._has_left = self._was_closed = False
+
+    async def send(self, *segments: bytes) -> None:
+        """Send segments, each read by itself."""
+        for segment in segments:
+            if not self.socket.ended:
+                self.connection.data_received(segment)
+            await self.work()
+
+    async def settle(self) -> None:
+        """Let what waits in the store be posted."""
+        held, self.road.held[:] = self.road.held[:], []
+        for post in held:
+            post()
+        await self.work()
+
+    async def work(self) -> None:
+        """Let the daemon do what it can do now: a request that is complete has its answer then, unless it is held."""
+        for _ in range(30):
+            await asyncio.sleep(0)
+        connection = self.connection
+        if not (connection._in_headers or connection._in_body or self.road.held):
+            await asyncio.gather(*self.road.state.tasks)  # long work is done in slices, with rests
+
+    def leave(self) -> None:
+        """Go away, unless the daemon has closed already."""
+        if self._has_left:
+            return
+        self._has_left, self._was_closed = True, self.socket.ended
+        if not self.socket.ended:
+            self.connection.connection_lost(None)
+
+    def outcome(self) -> Outcome:
+        assembly = self.road.assembly
+        history = assembly.hub
+        found = {name: [event.id for event in history.recent(Channel(name), None)[0]] for name in history.channels()}
+        return Outcome(
+            tuple(_split_answers(self.socket.written)),
+            self._was_closed,
+            dict(assembly.notes.counts),
+            assembly.check.count_posts(),
+            tuple(f"{name}: {ids}" for name, ids in sorted(found.items())),
+        )
+
+
+def _split_answers(data: bytes) -> list[tuple[str, ...]]:
+    """Take answers apart, so that the order of header lines is of no matter."""
+    answers = []
+    while data:
+        head, _, data = data.partition(b"\r\n\r\n")
+        status, *lines = head.decode("latin-1").split("\r\n")
+        length = re.search(rb"content-length: ([0-9]+)", head.lower())
+        size = int(length[1]) if length and b"HTTP/1.1 1" not in head else 0
+        answers.append((status, *sorted(line.lower() for line in lines), data[:size].decode("latin-1")))
+        data = data[size:]
+    return answers
+
+
+def play_on(
+    play: Callable[[Client], Awaitable[None]],
+    *,
+    direct: bool,
+    trusted: bool = False,
+    hold: bool = False,
+    far_end: tuple[str, int] = LOOPBACK,
+) -> tuple[Outcome, int]:
+    """Play a scene with one of the two; return how it ends, and how many requests were answered directly."""
+    road = Road(direct=direct, trusted=trusted, hold=hold)
+
+    async def run() -> Outcome:
+        client = await road.connect(far_end)
+        await play(client)
+        client.leave()
+        await client.work()
+        return client.outcome()
+
+    return asyncio.run(run()), road.taken
+
+
+def compare(
+    play: Callable[[Client], Awaitable[None]],
+    *,
+    trusted: bool = False,
+    hold: bool = False,
+    far_end: tuple[str, int] = LOOPBACK,
+) -> tuple[Outcome, int]:
+    """Play a scene with both, and require that it ends in the same way; return what `play_on` does."""
+    usual, _ = play_on(play, direct=False, trusted=trusted, hold=hold, far_end=far_end)
+    outcome, taken = play_on(play, direct=True, trusted=trusted, hold=hold, far_end=far_end)
+    assert outcome == usual
+    return outcome, taken
