@@ -57,7 +57,7 @@ def shake_hands(foe: Foe) -> None:
 
 
 def take_seats(foe: Foe) -> None:
-    foe.crowd(8, lambda: foe.hold(foe.listen("siege")))
+    foe.crowd(8, lambda: foe.hold(foe.listen("siege")), until_refused=True)
 
 
 def be_silent(foe: Foe) -> None:
