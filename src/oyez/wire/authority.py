@@ -4,6 +4,7 @@ Knows the grammar. Must not know which hosts there are, nor where a name leads t
 """
 
 import re
+from functools import lru_cache
 
 # §3.2.2 and §3.2.3, without what may stand before an "@" (RFC 9110 §4.2.4).
 _ON_THE_WIRE = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::[0-9]*)?", re.ASCII)
@@ -12,8 +13,19 @@ _ON_THE_WIRE = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::[0-9
 _WRITTEN = re.compile(r"(\[[^\[\]/?#@]*\]|[^:\[\]/?#@]*)(?::([0-9]*))?")
 
 
+# Visitors of one site name the same host. Longer ones than a name may be (RFC 1035 §2.3.4) are made up, and would take
+# memory.
+_REMEMBERED = 256
+_LONGEST_REMEMBERED = 262
+
+
 def is_authority(data: bytes) -> bool:
     """Return whether bytes may stand in a header or target as a host, with a port or without one. It may be empty."""
+    return _is_known(data) if len(data) <= _LONGEST_REMEMBERED else _ON_THE_WIRE.fullmatch(data) is not None
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _is_known(data: bytes) -> bool:
     return _ON_THE_WIRE.fullmatch(data) is not None
 
 

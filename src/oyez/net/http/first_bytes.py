@@ -17,12 +17,11 @@ from uvicorn.server import ServerState
 from oyez.access.peer import FarEnd, peer_at
 from oyez.access.places import AT_CAPACITY, NoPlace
 from oyez.access.shares import Share
-from oyez.errors import ProtocolError
 from oyez.net.http.callbacks import HttpCallbacks
 from oyez.net.http.direct_connection import DirectConnection
 from oyez.net.http.takeover import take_websocket
 from oyez.net.socket import far_end_of
-from oyez.wire.http_target import check_host
+from oyez.wire.authority import is_authority
 
 # RFC 9112 §3 and §5, without anything that two parsers could read in two ways.
 _PLAIN_REQUEST = re.compile(rb"GET (/[!-~]*) HTTP/1\.1\r\n((?:[A-Za-z0-9-]+: [ -~]*\r\n)+)\r\n")
@@ -134,14 +133,12 @@ def _read_plain_request(data: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]] 
     if request is None or b"%" in request[1] or b"#" in request[1]:
         return None
     headers = [(name.lower(), value.strip(b" ")) for name, value in _HEADER.findall(request[2])]
-    if (b"upgrade", b"websocket") not in headers or not _asks_to_upgrade(headers):
-        return None
-    try:
-        check_host(headers)
-    except ProtocolError:
+    values = dict(headers)
+    if (
+        len(values) < len(headers)  # one of them comes twice
+        or values.get(b"upgrade") != b"websocket"
+        or values.get(b"connection", b"").lower() not in _CONNECTION
+        or not is_authority(values.get(b"host", b""))
+    ):
         return None
     return request[1], headers
-
-
-def _asks_to_upgrade(headers: list[tuple[bytes, bytes]]) -> bool:
-    return any(name == b"connection" and value.lower() in _CONNECTION for name, value in headers)
