@@ -12,7 +12,7 @@ from oyez.access.peer import Peers
 from oyez.access.places import unlimited
 from oyez.access.poster_check import PosterCheck
 from oyez.access.shares import Shares
-from oyez.access.work import GUESS
+from oyez.access.work import GUESS, REQUEST
 from oyez.endpoints.api.authorization import Authorization
 from oyez.limits import LimitSettings
 from oyez.notes import Notes
@@ -101,6 +101,16 @@ async def test_a_wrong_key_is_told_when_to_come_back(world: World) -> None:
     share = world.shares.of_host(AFAR)
     assert share is not None
     assert share.asked == GUESS
+
+
+@in_loop
+async def test_a_wrong_key_for_free_is_charged_as_a_request(world: World) -> None:
+    world.waits.pass_by(61)
+    with pytest.raises(ApiError) as caught:
+        await world.begin("wrong")
+    share = world.shares.of_host(AFAR)
+    assert share is not None
+    assert (caught.value.status, share.asked) == (401, REQUEST)
 
 
 @in_loop

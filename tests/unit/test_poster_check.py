@@ -1,5 +1,7 @@
 """Is a poster judged, noted and counted in the same way, whatever door it comes by, and does guessing take time?"""
 
+import random
+from collections.abc import Callable
 from ipaddress import ip_address
 
 import pytest
@@ -33,7 +35,15 @@ OTHERS = (
 class Gate:
     """A check of two free failures, whose time is in the test's hands."""
 
-    def __init__(self, *, key: str = "key", senders: Names = (), exempt: Names = (), observe: Names = ()) -> None:
+    def __init__(
+        self,
+        *,
+        key: str = "key",
+        senders: Names = (),
+        exempt: Names = (),
+        observe: Names = (),
+        draw: Callable[[int], int] = lambda number: number - 1,  # who comes too late draws no place
+    ) -> None:
         self.clock = Clock()
         self.notes = Notes(self.clock)
         self.waits = Waits(self.clock)
@@ -46,6 +56,7 @@ class Gate:
             self.waits,
             find_share=self.shares.of_peer,
             exempt_networks=parse_networks(exempt),
+            draw=draw,
         )
 
     def guess(self, peer: Peer = HERE, count: int = 3) -> list[object]:
@@ -163,6 +174,33 @@ def test_parallel_guesses_are_put_off_without_a_look_at_them(gate: Gate) -> None
     assert all(len(answers) == 1 for answers in waiting)
     assert gate.failures.wait_s(HERE.counted_as) == 2.0  # one wait for all of them
     gate.hold("key")
+
+
+def test_whoever_draws_the_place_of_another_waits_instead_of_that_one() -> None:
+    gate = Gate(draw=lambda number: 3)
+    gate.guess()
+    waiting = [gate.hold("wrong") for _ in range(10)]
+    gate.waits.pass_by(0.25)
+    right = gate.hold("key")
+    assert [answers for answers in waiting if answers] == [[Denial(cut_off=True, wait_s=0.75, judged=False)]]
+    gate.waits.pass_by(0.75)
+    assert isinstance(right[0], KeyHolder)
+    assert gate.notes.counts == {"auth-failed": 12, "auth-wait": 11}
+
+
+def test_no_guesser_keeps_the_right_key_out_for_ever() -> None:
+    gate = Gate(draw=random.Random(5).randrange)
+    gate.guess()
+    let_in = 0
+    for _ in range(200):
+        right: list[object] = []
+        for number in range(40):
+            held = gate.check.judge("key" if number == 30 else "wrong", HERE)
+            if isinstance(held, HeldAttempt):
+                held.then(right.append if number == 30 else lambda _: None)
+        gate.waits.pass_by(30)
+        let_in += any(isinstance(answer, KeyHolder) for answer in right)
+    assert 30 <= let_in <= 70  # ten of forty, of which each has the same chance
 
 
 def test_who_gives_up_makes_room_and_gets_no_answer(gate: Gate) -> None:

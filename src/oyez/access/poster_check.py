@@ -4,6 +4,7 @@ Knows who may post and who has failed. Must not know how a door is asked, nor ho
 """
 
 import math
+import random
 from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple, Protocol
 
@@ -14,7 +15,8 @@ from oyez.access.keys import KeyHolder, PostPolicy, Verdict, explain_refusal, is
 from oyez.access.peer import Peer
 from oyez.access.shares import Share
 
-# Of one address; whoever comes while so many wait is put off without a look at what he shows.
+# Of one address: so many wait for their answer. Who they are is decided by lot among all who come during the wait, and
+# the others are put off without a look at what they show. Else whoever guesses could keep all others out for ever.
 _MOST_HELD = 10
 
 # In a known place: sites' posters and the doctor wait for five seconds, and have to learn that their key is wrong.
@@ -79,9 +81,13 @@ class HeldAttempt:
         """Answer: the wait is over."""
         self._end(self._finish)
 
-    def put_off(self) -> None:
-        """Answer at once, without a word on the key: the daemon stops."""
-        self._end(lambda: Denial(cut_off=True, judged=False))
+    def put_off(self, wait_s: float = 0.0) -> None:
+        """Answer at once, without a word on the key: the daemon stops, or another has the place.
+
+        Args:
+            wait_s: after how many seconds to come back.
+        """
+        self._end(lambda: Denial(cut_off=True, wait_s=wait_s, judged=False))
 
     def _end(self, find_answer: Callable[[], "KeyHolder | Denial"]) -> None:
         answer = self._answer
@@ -98,6 +104,28 @@ class _Judgement(NamedTuple):
     local_need_none: bool
 
 
+class _Crowd:
+    """All of one address who wait, and how many have come since the first of them."""
+
+    __slots__ = ("came", "held")
+
+    def __init__(self) -> None:
+        self.held: list[HeldAttempt] = []
+        self.came = 0
+
+    def find_place(self, draw: Callable[[int], int]) -> int | None:
+        """Return the place of one more, which may be taken; None: it has drawn none.
+
+        Whoever comes, each has the same chance to be among those who wait at the end (Vitter's algorithm R, "Random
+        sampling with a reservoir", 1985).
+        """
+        self.came += 1
+        if len(self.held) < _MOST_HELD:
+            return len(self.held)
+        place = draw(self.came)
+        return place if place < _MOST_HELD else None
+
+
 class PosterCheck:
     """The check of keys, one for all doors.
 
@@ -108,6 +136,7 @@ class PosterCheck:
         find_share: finds the share of the address that a poster has, where failures count too.
         deadlines: the clock by which attempts are held, the same as that of ``failures``.
         exempt_networks: where nobody with the right key waits for the failures of others, besides those of the policy.
+        draw: returns a number below another one, by lot.
 
     Attributes:
         keyless: stands for all who are let in without a key.
@@ -122,6 +151,7 @@ class PosterCheck:
         *,
         find_share: Callable[[Peer], Share | None] = lambda _: None,
         exempt_networks: Sequence[Network] = (),
+        draw: Callable[[int], int] = random.randrange,
     ) -> None:
         self._policy = policy
         self._failures = failures
@@ -131,7 +161,8 @@ class PosterCheck:
         self._find_share = find_share
         of_keys = [network for key in policy.keys for network in key.networks]
         self._known_networks = (*policy.sender_networks, *of_keys, *exempt_networks)
-        self._held: dict[Hashable, set[HeldAttempt]] = {}
+        self._draw = draw
+        self._crowds: dict[Hashable, _Crowd] = {}
         self._is_stopping = False
         self.keyless = KeyHolder()
 
@@ -153,7 +184,8 @@ class PosterCheck:
         """Judge a poster by the key that it shows.
 
         The right key from where no stranger is never waits. From elsewhere it does while its address has to, since
-        whoever guesses would know it by that; it is not refused for it, unless too many wait already.
+        whoever guesses would know it by that; it is not refused for it, unless too many wait, and it has drawn no place
+        among them.
 
         Args:
             token: what it shows; None: nothing.
@@ -169,9 +201,8 @@ class PosterCheck:
         share = self._find_share(peer)
         if not self._refuses("auth-wait", "a key is shown while its address has to wait", share, peer):
             return self._decide(attempt)
-        if self._is_stopping or len(self._held.get(who, ())) >= _MOST_HELD:
-            return Denial(cut_off=True, wait_s=wait_s, judged=False)
-        return self._hold(attempt, who, wait_s)
+        held = None if self._is_stopping else self._hold(attempt, who, wait_s)
+        return held or Denial(cut_off=True, wait_s=wait_s, judged=False)
 
     def recognize(self, token: str, peer: Peer) -> KeyHolder | None:
         """Return whose key is shown, if it is right and its poster has to wait for nothing; else it is to be judged."""
@@ -180,26 +211,31 @@ class PosterCheck:
             return None
         return holder
 
-    def is_right(self, token: str, peer: Peer) -> bool:
-        """Return whether a key is the right one where it is shown; a wrong one is not counted."""
-        return judge_poster(self._policy, token, peer)[0] is Verdict.ALLOWED
-
     def stop(self) -> None:
         """Put off all who wait, and who would have to wait from now on: the daemon stops."""
         self._is_stopping = True
-        for held in [held for of_one in self._held.values() for held in of_one]:
+        for held in [held for crowd in self._crowds.values() for held in crowd.held]:
             held.put_off()
 
-    def _hold(self, attempt: _Judgement, who: Hashable, wait_s: float) -> HeldAttempt:
+    def _hold(self, attempt: _Judgement, who: Hashable, wait_s: float) -> HeldAttempt | None:
+        """Let somebody wait, in place of another one if it has to be; None: it has drawn no place."""
+        crowd = self._crowds.setdefault(who, _Crowd())
+        place = crowd.find_place(self._draw)
+        if place is None:
+            return None
+
         def give_up(held: HeldAttempt) -> None:
             self._deadlines.clear(held)
-            self._held[who].discard(held)
-            if not self._held[who]:
-                del self._held[who]
+            crowd.held.remove(held)
+            if not crowd.held and self._crowds.get(who) is crowd:
+                del self._crowds[who]
 
         held = HeldAttempt(lambda: self._decide(attempt), give_up)
-        self._held.setdefault(who, set()).add(held)
+        before = crowd.held[place : place + 1]
+        crowd.held.append(held)
         self._deadlines.set(held, self._deadlines.clock() + wait_s)
+        for one in before:
+            one.put_off(wait_s)
         return held
 
     def _decide(self, attempt: _Judgement) -> KeyHolder | Denial:

@@ -256,14 +256,13 @@ class Assembly:
         return self._pace(GZipMiddleware(choose, minimum_size=_GZIP_FROM, compresslevel=_GZIP_LEVEL))
 
     def _pace(self, app: ASGIApp, *, trusted: bool = False) -> ASGIApp:
-        may_post = partial(self.api.may_post, trusted=trusted)
         return PacedRequests(
             app,
             peers=self.context.peers,
             places=self.places,
             turns=self.turns,
             origins=self.context.origins,
-            shows_key=may_post,
+            shows_key=partial(self.api.shows_key, trusted=trusted),
         )
 
 

@@ -13,7 +13,7 @@ from oyez.access.keys import WELL_KNOWN_KEYS, KeyHolder
 from oyez.access.peer import Peer, Peers
 from oyez.access.places import Places
 from oyez.access.poster_check import Denial, HeldAttempt, PosterCheck
-from oyez.access.work import GUESS
+from oyez.access.work import GUESS, REQUEST
 from oyez.net.http.direct import DirectRequest
 from oyez.wire import raw_commands
 from oyez.wire.api_answers import ApiError
@@ -47,9 +47,9 @@ class Authorization:
         if isinstance(outcome, KeyHolder):
             self._places.remember_poster(peer)
             return outcome, request
+        self._places.charge_address(peer, GUESS if outcome.cut_off else REQUEST)
         if outcome.cut_off:
             # Its connection ends, as at the other doors: each further guess costs a new one.
-            self._places.charge_address(peer, GUESS)
             headers = {"Retry-After": str(outcome.retry_after_s), "Connection": "close"}
             if not outcome.judged:  # the key may be right
                 raise ApiError(429, "address-waits", raw_commands.ADDRESS_WAITS.message, headers)
@@ -73,12 +73,10 @@ class Authorization:
             self._places.remember_poster(peer)
         return holder
 
-    def may_post(self, headers: Headers, peer: Peer, *, trusted: bool) -> bool:
-        """Return whether a request shows the right key or needs none, without counting it if not."""
+    def shows_key(self, headers: Headers, peer: Peer, *, trusted: bool) -> bool:
+        """Return whether a request shows a key, which may be wrong, or needs none."""
         header, key = _read_key(headers)
-        if trusted and peer.local and not header:
-            return True
-        return key is not None and self._check.is_right(key, peer)
+        return key is not None or (trusted and peer.local and not header)
 
 
 def _read_key(headers: Headers) -> tuple[str, str | None]:

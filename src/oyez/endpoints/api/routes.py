@@ -101,11 +101,17 @@ class ApiEndpoint:
         door = DirectPublish(self._authorization, self._publisher, self._limits, trusted=trusted)
         return {(b"POST", b"/api/publish"): door}
 
-    def may_post(self, scope: Scope, peer: Peer, *, trusted: bool = False) -> bool:
-        """Return whether a request below the prefix shows the right key, or needs none."""
+    def shows_key(self, scope: Scope, peer: Peer, *, trusted: bool = False) -> bool:
+        """Return whether a request shows a key that will be judged, or needs none where others do."""
         if not scope["path"].startswith(f"{PREFIX}/"):
             return False
-        return self._authorization.may_post(Headers(scope=scope), peer, trusted=trusted)
+        try:
+            resource = self._find(api_queries.parse_path(scope["raw_path"]))
+        except ApiError:
+            return False
+        if not resource.needs_key or scope["method"] not in resource.methods:
+            return False
+        return self._authorization.shows_key(Headers(scope=scope), peer, trusted=trusted)
 
     async def answer(self, request: Request, *, trusted: bool = False) -> Response:
         """Answer any request below the prefix; whatever is wrong with it becomes ``{"code":"…","message":"…"}``."""

@@ -36,7 +36,8 @@ class PacedRequests:
         places: what each address may have.
         turns: of the loop, shared over addresses.
         origins: whose pages may read that they asked too often.
-        shows_key: whether a request has the right key, and so is held to nothing.
+        shows_key: whether a request has a key that will be judged. It is held to nothing here, right or wrong: who was
+            put off for a wrong key only, before it was counted, could tell the right one by that.
     """
 
     def __init__(
