@@ -1,7 +1,9 @@
 """Who asks for too much waits, and nobody else does."""
 
 import contextlib
+import socket
 import statistics
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,7 +15,7 @@ from tests.daemon import Daemon
 from tests.inbox import PATIENCE_S
 from tests.integration.bystanders import refusals
 from tests.integration.dialects import RawLink, RawPoster
-from tests.integration.links import Poller, Sender, cpu_s, eventually, listen
+from tests.integration.links import Poller, Sender, cpu_s, eventually, listen, metrics
 from tests.raw import PING, Answer, Call, WebSocket, dial, frame, request, text_frame
 
 FLOODER, REQUESTER, CROWD = "203.0.113.7", "203.0.113.8", "203.0.113.9"  # as the proxy here names them: the tests
@@ -71,6 +73,23 @@ def test_who_is_held_gets_events_and_its_commands_are_done_in_time(strict: Daemo
         assert sum('"last-response"' in packet for packet in heard) == 60
         assert sum('"message"' in packet or f"{event['id']}" in packet for packet in heard) >= 1
         assert not any("last-response" not in packet for packet in heard[-3:])  # the event did not wait for them
+
+
+@pytest.mark.parametrize("is_reset", [True, False], ids=["reset", "closed"])
+def test_the_place_of_who_is_held_is_free_soon_after_it_has_gone(strict: Daemon, is_reset: bool) -> None:
+    def listeners() -> float:
+        return metrics(strict.port)["oyez_listeners"]
+
+    before, held_before = listeners(), refusals(strict, "connection-commands")
+    flood = flooder(strict)
+    silent = text_frame('{"command":"start-msg","start":1}')  # an answer would find out that nobody is there
+    flood.raw(silent * 400)  # twenty seconds' worth
+    eventually(lambda: refusals(strict, "connection-commands") > held_before, "flood that is held")
+    assert listeners() == before + 1
+    if is_reset:
+        flood.link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    flood.link.close()
+    eventually(lambda: listeners() == before, "free place", within_s=5)
 
 
 def test_a_poster_is_not_held(strict: Daemon) -> None:

@@ -311,7 +311,7 @@ def test_what_was_left_is_read_once_it_is_paid_for(site: Site) -> None:
     heard = [len(peer.messages.got)]
     for _ in range(9):
         site.wait(1.1)
-        peer.connection.tick(0)
+        peer.connection.tick(site.callbacks.ticker.clock())
         site.loop.run()
         heard.append(len(peer.messages.got))
     assert heard[:5] == [6, 7, 8, 9, 9]

@@ -15,7 +15,7 @@ from abc import abstractmethod
 from oyez.access.peer import Noted
 from oyez.access.places import SessionPlace
 from oyez.net.callbacks import SocketCallbacks
-from oyez.net.socket import SocketConnection, bound_receive_buffer
+from oyez.net.socket import SocketConnection, bound_receive_buffer, is_peer_gone
 from oyez.net.turns import SLICE_S
 
 logger = logging.getLogger(__name__)
@@ -29,6 +29,9 @@ _MOST_SLICE_BYTES = 64 * 1024
 # What the system may hold of what a peer sends that is not read for a while, unless it is a poster. Left to itself,
 # Linux lets it grow to megabytes, and one read brings all of it. To set it costs a connect a twentieth of its time.
 _RECEIVE_BUFFER_BYTES = 16 * 1024
+
+# A socket that is not read does not show its end: it is looked for once in this time, which takes two microseconds.
+_LOOK_EVERY_S = 1.0
 
 
 class PacedSocket(SocketConnection):
@@ -44,6 +47,8 @@ class PacedSocket(SocketConnection):
 
     __slots__ = (
         "_is_narrow",
+        "_looked_at",
+        "_paid_at",
         "_slice_bytes",
         "_slice_end",
         "_stops",
@@ -63,6 +68,8 @@ class PacedSocket(SocketConnection):
         self._slice_end = 0.0
         self._slice_bytes = _FIRST_SLICE_BYTES
         self._is_narrow = False  # the system holds little of what comes
+        self._paid_at = 0.0  # until then it is held
+        self._looked_at = 0.0  # for its end
         self.heard = False
         self.held = False
         self.place: SessionPlace | None = None
@@ -128,9 +135,20 @@ class PacedSocket(SocketConnection):
         self._resume_reading()
 
     def tick(self, now: float) -> None:
-        """The session has paid: go on."""
-        self.held = False
-        self._resume_reading()
+        """Go on if the session has paid. End it if its peer is gone, so that nobody waits for its place."""
+        if now - self._looked_at >= _LOOK_EVERY_S:
+            self._looked_at = now
+            if is_peer_gone(self._transport):
+                self.abort()
+                return
+        if now < self._paid_at:
+            self._plan_tick(now)
+        else:
+            self.held = False
+            self._resume_reading()
+
+    def _plan_tick(self, now: float) -> None:
+        self._callbacks.ticker.set(self, min(self._paid_at, now + _LOOK_EVERY_S))
 
     # What may come now
 
@@ -183,7 +201,9 @@ class PacedSocket(SocketConnection):
             self.held = self._stops = True
             self._slice_bytes = _LEAST_SLICE_BYTES  # not more than may be asked for is looked at then
             self._pause()
-            self._callbacks.ticker.set(self, self._callbacks.ticker.clock() + wait_s)
+            now = self._callbacks.ticker.clock()
+            self._paid_at = now + wait_s
+            self._plan_tick(now)
 
     def _put_back(self, data: bytes) -> None:
         """Leave for later what came behind that at which the session has to stop."""

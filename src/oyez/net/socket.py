@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import select
 import socket
 import sys
 from typing import cast
@@ -21,6 +22,9 @@ _UNSENT_ANSWERS_BYTES = 16 * 1024
 
 # socket(7), since Linux 5.14: a size that was set counts no more, and the buffer grows and shrinks by itself again.
 _SO_BUF_LOCK = 72
+
+# That the other end has closed its side; poll(2) of Linux alone tells it apart from bytes that came before.
+_PEER_CLOSED = getattr(select, "POLLRDHUP", 0)
 
 # What a buffer is set to where that is not known; the system may take less.
 _LARGE_BUFFER_BYTES = 4 * 1024 * 1024
@@ -235,6 +239,19 @@ def bound_receive_buffer(transport: asyncio.BaseTransport, size: int) -> None:
                 own.setsockopt(socket.SOL_SOCKET, _SO_BUF_LOCK, 0)
             else:
                 own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _LARGE_BUFFER_BYTES)
+
+
+def is_peer_gone(transport: asyncio.BaseTransport) -> bool:
+    """Ask the system whether the other end has closed or reset a socket, or is not reached any more.
+
+    For sockets that are not read: of others the event loop tells. What was sent before the end does not hide it.
+    """
+    own = transport.get_extra_info("socket")
+    if own is None:
+        return False
+    look = select.poll()
+    look.register(own.fileno(), _PEER_CLOSED)  # errors are told unasked
+    return bool(look.poll(0))
 
 
 def far_end_of(transport: asyncio.BaseTransport) -> FarEnd | None:
