@@ -7,6 +7,7 @@ Which files there are and who may import what is written in ARCHITECTURE.md. A p
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,10 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
 
 
-MODULES = {module_name(path): ast.parse(path.read_text("utf-8")) for path in FILES}
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Return all modules, parsed: by whoever runs a test of them, not by all who only look which tests there are."""
+    return {module_name(path): ast.parse(path.read_text("utf-8")) for path in FILES}
 
 
 def imported(node: ast.AST, module: str) -> list[str]:
@@ -70,14 +74,14 @@ def imported(node: ast.AST, module: str) -> list[str]:
 
 def imports(module: str) -> Iterator[str]:
     """Return what a module imports from `oyez`, by its name below it."""
-    for node in ast.walk(MODULES[module]):
+    for node in ast.walk(modules()[module]):
         for name in imported(node, module):
             if name == "oyez" or name.startswith("oyez."):
                 yield name.removeprefix("oyez.")
 
 
 def late_imports(module: str) -> Iterator[str]:
-    for function in ast.walk(MODULES[module]):
+    for function in ast.walk(modules()[module]):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             for node in ast.walk(function):
                 for name in imported(node, module):
@@ -85,11 +89,11 @@ def late_imports(module: str) -> Iterator[str]:
 
 
 def test_there_is_something_to_look_at() -> None:
-    assert {"wire.socketio", "hub.hub", "server", "cli"} <= MODULES.keys()
+    assert {"wire.socketio", "hub.hub", "server", "cli"} <= modules().keys()
 
 
 def test_every_part_has_a_row() -> None:
-    parts = {module.partition(".")[0] for module in MODULES}
+    parts = {module.partition(".")[0] for module in modules()}
     rows = {row for row in MAY_IMPORT if "." not in row}
     missing = "\n".join(f"| `{part}` | nothing |" for part in sorted(parts - rows))
     assert not missing, f"the import table of ARCHITECTURE.md has no row for a part; write:\n{missing}"
@@ -99,7 +103,7 @@ def test_every_part_has_a_row() -> None:
 def test_rows_name_what_is_there() -> None:
     """A row may name a part, a module, or a name that a module has; a module has a row of its own if it may more."""
     named = {row for row in MAY_IMPORT if "." in row} | {name for names in MAY_IMPORT.values() for name in names}
-    known = MODULES.keys() | {"__version__"}
+    known = modules().keys() | {"__version__"}
     gone = {name for name in named if name not in known and name.rpartition(".")[0] not in known}
     assert not gone, f"the import table of ARCHITECTURE.md names what is not there: {gone}"
 
@@ -144,9 +148,12 @@ def is_left_over(path: Path) -> bool:
     return path.is_dir() and not [file for file in path.rglob("*") if file.is_file() and file.suffix != ".pyc"]
 
 
-@pytest.mark.parametrize("folder", LAYOUT)
-def test_the_layout_names_what_is_there(folder: str) -> None:
-    named = LAYOUT[folder]
+def test_the_layout_names_what_is_there() -> None:
+    wrong = [fault for folder, named in LAYOUT.items() for fault in faults_of_layout(folder, named)]
+    assert not wrong, "\n".join(wrong)
+
+
+def faults_of_layout(folder: str, named: set[str]) -> Iterator[str]:
     inside = [path for path in (SOURCES / folder).iterdir() if path.name not in UNNAMED and not is_left_over(path)]
     found = {path.name + "/" * path.is_dir() for path in inside}
 
@@ -155,18 +162,23 @@ def test_the_layout_names_what_is_there(folder: str) -> None:
 
     missing = sorted(name.removesuffix(".py") for name in found if not names_of(name) & named)
     where = f"the layout in ARCHITECTURE.md, below `{folder or 'src/oyez/'}`"
-    assert not missing, f"{where}, lacks: {'  '.join(missing)}   (a folder is a line of its own: `name/  what it is`)"
-    gone = sorted(named - {name for each in found for name in names_of(each)})
-    assert not gone, f"{where}, names what is not there: {'  '.join(gone)}"
+    if missing:
+        yield f"{where}, lacks: {'  '.join(missing)}   (a folder is a line of its own: `name/  what it is`)"
+    if gone := sorted(named - {name for each in found for name in names_of(each)}):
+        yield f"{where}, names what is not there: {'  '.join(gone)}"
 
 
 CONTRIBUTING = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text("utf-8")
-CLASSES = {
-    node.name: ast.unparse(node)
-    for tree in MODULES.values()
-    for node in ast.walk(tree)
-    if isinstance(node, ast.ClassDef)
-}
+
+
+@cache
+def classes() -> dict[str, str]:
+    return {
+        node.name: ast.unparse(node)
+        for tree in modules().values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    }
 
 
 @pytest.mark.parametrize("document", [ARCHITECTURE, CONTRIBUTING], ids=["ARCHITECTURE.md", "CONTRIBUTING.md"])
@@ -178,18 +190,23 @@ def test_what_the_prose_names_is_there(document: str) -> None:
     lost = {path for path in paths if not any((root / (path + end)).exists() for root in roots for end in ("", ".py"))}
     assert not lost, f"the prose names what is not there: {lost}"
     members = set(re.findall(r"`([A-Z]\w+)\.(\w+)`", prose))
-    unknown = {f"{name}.{member}" for name, member in members if not re.search(rf"\b{member}\b", CLASSES.get(name, ""))}
+    unknown = {
+        f"{name}.{member}" for name, member in members if not re.search(rf"\b{member}\b", classes().get(name, ""))
+    }
     assert not unknown, f"the prose names members that no class has: {unknown}"
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_keep_the_direction(module: str) -> None:
+def test_imports_keep_the_direction() -> None:
+    strangers = [f"`{module}` imports `{name}`" for module in modules() for name in imports_against_the_table(module)]
+    assert not strangers, "its part's row in ARCHITECTURE.md does not allow:\n" + "\n".join(strangers)
+
+
+def imports_against_the_table(module: str) -> list[str]:
     part = module.partition(".")[0]
     allowed = MAY_IMPORT[part] | MAY_IMPORT.get(module, set()) | {part}
-    strangers = [
+    return [
         name for name in imports(module) if not any(name == each or name.startswith(each + ".") for each in allowed)
     ]
-    assert not strangers, f"the row of `{part}` in ARCHITECTURE.md does not allow {module} to import {strangers}"
 
 
 def circle(graph: dict[str, set[str]]) -> list[str]:
@@ -212,11 +229,13 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
     """Also not for its types alone: what is under `TYPE_CHECKING` counts, and so do imports inside a function."""
 
     def module_of(name: str) -> str:
-        while name and name not in MODULES:
+        while name and name not in modules():
             name = name.rpartition(".")[0]
         return name
 
-    graph = {module: {module_of(name) for name in imports(module)} & MODULES.keys() - {module} for module in MODULES}
+    graph = {
+        module: {module_of(name) for name in imports(module)} & modules().keys() - {module} for module in modules()
+    }
     assert circle(graph) == []
 
 
@@ -225,28 +244,23 @@ def test_a_circle_is_found() -> None:
     assert circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_stand_at_the_top(module: str) -> None:
-    assert set(late_imports(module)) == MAY_IMPORT_LATE.get(module, set())
+def test_imports_stand_at_the_top() -> None:
+    late = {module: set(late_imports(module)) for module in modules()}
+    assert {module: names for module, names in late.items() if names} == MAY_IMPORT_LATE
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCES)))
-def test_files_can_be_read_in_one_sitting(path: Path) -> None:
-    assert len(path.read_text("utf-8").splitlines()) <= MAX_FILE_LINES
-
-
-@pytest.mark.parametrize("folder", ["tests", "bench", "examples"])
-def test_files_beside_the_sources_can_be_too(folder: str) -> None:
-    files = [path for path in (ROOT / folder).rglob("*.py") if "node_modules" not in path.parts]
+def test_files_can_be_read_in_one_sitting() -> None:
+    beside = [path for folder in ("tests", "bench", "examples") for path in (ROOT / folder).rglob("*.py")]
+    files = [*FILES, *(path for path in beside if "node_modules" not in path.parts)]
     long = [str(path) for path in files if len(path.read_text("utf-8").splitlines()) > MAX_FILE_LINES]
     assert long == [], "split them by subject"
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_functions_can_be_read_at_a_glance(module: str) -> None:
+def test_functions_can_be_read_at_a_glance() -> None:
     long = {
-        node.name: node.end_lineno - node.lineno + 1
-        for node in ast.walk(MODULES[module])
+        f"{module}: {node.name}": node.end_lineno - node.lineno + 1
+        for module, tree in modules().items()
+        for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None
         if node.end_lineno - node.lineno + 1 > MAX_FUNCTION_LINES
     }
@@ -257,16 +271,22 @@ def test_functions_can_be_read_at_a_glance(module: str) -> None:
 _WAYS_OUT = {"cli.output", "cli.colours"}
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("cli") and name not in _WAYS_OUT])
-def test_nothing_is_printed_past_the_escaping(module: str) -> None:
-    called = [ast.unparse(node.func) for node in ast.walk(MODULES[module]) if isinstance(node, ast.Call)]
+def test_nothing_is_printed_past_the_escaping() -> None:
+    called = [
+        (module, ast.unparse(node.func))
+        for module, tree in modules().items()
+        if module.startswith("cli") and module not in _WAYS_OUT
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+    ]
+    assert called
     past = ("print", "Text", "Console", "typer.echo", "typer.secho", "sys.stdout.write", "sys.stderr.write")
-    assert [name for name in called if name in past or name.startswith("Text.")] == []
+    assert [(module, name) for module, name in called if name in past or name.startswith("Text.")] == []
 
 
 def test_the_name_of_a_class_means_one_thing() -> None:
     modules_of: dict[str, list[str]] = {}
-    for module, tree in MODULES.items():
+    for module, tree in modules().items():
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef):
                 modules_of.setdefault(node.name.lstrip("_"), []).append(module)

@@ -5,6 +5,7 @@ import json
 import re
 import urllib.request
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,11 @@ PACKAGE = Path(oyez.__file__).parent
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0] not in {"cli", "client"})
 
 
+@cache
+def parsed() -> list[ast.Module]:
+    return [ast.parse(source.read_text("utf-8")) for source in SOURCES]
+
+
 def table(first_heading: str) -> set[str]:
     """Return what the first cells hold, between backquotes, of the tables whose first column has this heading."""
     found: set[str] = set()
@@ -128,8 +134,8 @@ def table(first_heading: str) -> set[str]:
 
 def calls(*names: str) -> Iterator[ast.Call]:
     """Find every call of a function or method with one of these names, in all of the sources."""
-    for source in SOURCES:
-        for node in ast.walk(ast.parse(source.read_text("utf-8"))):
+    for module in parsed():
+        for node in ast.walk(module):
             if isinstance(node, ast.Call):
                 called = node.func
                 name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
@@ -137,12 +143,13 @@ def calls(*names: str) -> Iterator[ast.Call]:
                     yield node
 
 
+@cache
 def constants() -> dict[str, object]:
     """Return the texts that modules give a name in capitals."""
     return {
         target.id: node.value.value
-        for source in SOURCES
-        for node in ast.parse(source.read_text("utf-8")).body
+        for module in parsed()
+        for node in module.body
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
         for target in node.targets
         if isinstance(target, ast.Name)
