@@ -4,14 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 NODE_CLIENTS := tests/clients/node
 BROWSER := src/oyez/browser/event
-OLDEST_DJANGO := $(VENV)/django-oldest
 .DEFAULT_GOAL := help
 
-# What is tried with other versions of the dependencies: all that needs no process, and one real daemon with its clients.
-VERSION_TESTS := tests/unit tests/fuzz tests/conformance tests/integration/test_socketio_js.py tests/integration/test_contract.py
+# Tests wait more than they work: twice as many at once as there are cores, of a machine like those of CI.
+PYTEST := -m pytest -n 4 --dist worksteal
 
 # What shows the parts at work within the tests' own process. Any other tests may be named: make coverage COVERAGE_TESTS=tests
 COVERAGE_TESTS := tests/unit tests/conformance tests/django
+
+# What is tried beside these with other versions of the dependencies: odd input, and one real daemon with its clients.
+VERSION_TESTS := tests/fuzz tests/integration/test_socketio_js.py tests/integration/test_contract.py
 
 # The tests start hundreds of processes, each of which would compile all of Oyez anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -20,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 upper = $(shell echo $(1) | tr a-z A-Z)
 flag = $(if $($(call upper,$(1))),--$(1) $($(call upper,$(1))))
 
-.PHONY: help run example check format event.js test test-fast test-slow coverage fuzz test-oldest-django test-versions test-lowest test-newest test-pythons matrix faults siege dist bench clean
+.PHONY: help run example check format event.js test test-fast test-slow coverage fuzz test-versions test-lowest test-newest test-pythons matrix faults siege dist bench clean
 help: ## show this list
 	@grep -hE '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -74,12 +76,8 @@ event.js: $(NODE_CLIENTS)/node_modules/.done ## build event.js and its extras fr
 	@$(ESBUILD) $(BROWSER)/extras.js --outfile=$(SERVED)/event-extras.js
 	@cp $(addprefix $(SERVED)/,event.js event-extras.js) $(addprefix $(BROWSER).,mjs d.ts d.mts) $(COLLECTED)
 
-# The oldest Django that is supported, in a folder that goes before the newest on Python's path.
-$(OLDEST_DJANGO)/.done: requirements/django-oldest.txt | $(VENV)/.dev
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(OLDEST_DJANGO) -r $<
-	@touch $@
-
-# The same for the oldest and the newest versions of all dependencies that users may have.
+# The oldest and the newest versions of all dependencies that users may have, in folders that go before the usual ones on
+# Python's path.
 $(VENV)/lowest/.done: requirements/lowest.txt | $(VENV)/.dev
 	@rm -rf $(@D)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(@D) -r $<
@@ -98,30 +96,32 @@ test: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## install what the tests 
 
 test-fast: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## what takes five minutes of it
 	@$(BIN)/python tests/system_packages.py
-	@$(BIN)/python -m pytest -n 3 --dist worksteal -m 'not slow'
+	@$(BIN)/python $(PYTEST) -m 'not slow'
 
 test-slow: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## the rest: whole sites and tools, faults, a fresh clone, coverage, other versions
 	@$(BIN)/python tests/system_packages.py
-	@$(BIN)/python -m pytest -n 3 --dist worksteal -m slow tests/test_fresh_clone.py tests  # the longest begins first
-	@$(MAKE) --no-print-directory --jobs=1 coverage test-oldest-django test-lowest
+	@$(BIN)/python $(PYTEST) -m slow tests/test_fresh_clone.py tests  # the longest begins first
+	@$(MAKE) --no-print-directory test-lowest
 
+# Memory is not counted while coverage is, which would take most of the time and has a share in it.
 coverage: $(VENV)/.dev ## which lines and branches the tests of the parts reach; each package is held to its floor
 	@rm -f .coverage .coverage.*
-	@FUZZ_EXAMPLES=20 $(BIN)/python -m coverage run -m pytest -n 3 --dist worksteal -m 'not slow' $(COVERAGE_TESTS)
+	@FUZZ_EXAMPLES=20 $(BIN)/python -m coverage run $(PYTEST) -m 'not slow' --ignore-glob='*_memory.py' $(COVERAGE_TESTS)
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python tests/coverage_floors.py
 
 fuzz: $(VENV)/.dev ## look for input that anything fails at, for longer than the tests do: make fuzz EXAMPLES=100000
 	@FUZZ_EXAMPLES=$(or $(EXAMPLES),10000) $(BIN)/python -m pytest -n 2 --dist worksteal --timeout 3600 tests/fuzz tests/unit/test_hub_machine.py
 
-test-oldest-django: $(VENV)/.dev $(OLDEST_DJANGO)/.done
-	@DJANGO=4.2 PYTHONPATH=$(CURDIR)/$(OLDEST_DJANGO) $(BIN)/python -m pytest $(addprefix tests/django/test_,$(addsuffix .py,checks events site tag testing))
-
 test-versions: test-lowest test-newest
 
+# Coverage is of the parts' tests, which are not run again for it alone.
+test-lowest test-newest: export FUZZ_EXAMPLES := 20
+test-lowest test-newest: export PYTEST_ADDOPTS := -W ignore::DeprecationWarning
 test-lowest test-newest: test-%: $(VENV)/%/.done $(NODE_CLIENTS)/node_modules/.done
 	@echo "A part of the tests, with the $* versions of all dependencies ..."
-	@FUZZ_EXAMPLES=20 DEPENDENCIES=$* PYTHONPATH=$(CURDIR)/$(VENV)/$* $(BIN)/python -m pytest -n 3 --dist worksteal -W ignore::DeprecationWarning $(VERSION_TESTS)
+	@DEPENDENCIES=$* PYTHONPATH=$(CURDIR)/$(VENV)/$* $(MAKE) --no-print-directory coverage
+	@DEPENDENCIES=$* PYTHONPATH=$(CURDIR)/$(VENV)/$* $(BIN)/python $(PYTEST) $(VERSION_TESTS)
 
 matrix: $(VENV)/.dev ## oyez.django on every Django and Python that are supported and here; SHORT=1: the newest Django only
 	@$(BIN)/nox $(if $(SHORT),--session short)
