@@ -100,7 +100,7 @@ test-fast: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## what takes five mi
 
 test-slow: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## the rest: whole sites and tools, faults, a fresh clone, coverage, other versions
 	@$(BIN)/python tests/system_packages.py
-	@$(BIN)/python $(PYTEST) -m slow tests/test_fresh_clone.py tests  # the longest begins first
+	@$(BIN)/python $(PYTEST) -m slow
 	@$(MAKE) --no-print-directory test-lowest
 
 # Memory is not counted while coverage is, which would take most of the time and has a share in it.

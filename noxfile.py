@@ -25,6 +25,18 @@ OTHER_PYTHONS = ("3.12", "3.13")  # than that of .venv, for which all tests run
 NEEDS_NO_PROCESS = ("tests/unit", "tests/fuzz", "tests/conformance")
 ONE_DAEMON = ("tests/integration/test_contract.py", "tests/integration/test_socketio_js.py")
 
+# What a few tests need of the developers' tools, all of which take half a minute to install.
+FEW_TOOLS = (
+    "jinja2",
+    "pika",
+    "pytest",
+    "pytest-timeout",
+    "pytest-xdist",
+    "python-socketio",
+    "requests",
+    "websocket-client",
+)
+
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["tests"]
@@ -42,7 +54,7 @@ def tests(session: nox.Session, django: str) -> None:
 def short(session: nox.Session) -> None:
     """Run those that need no daemon, on the newest Django for this Python: does the matrix work at all?"""
     django = [django for python, django in ALL if python == session.python][-1]
-    _install(session, django)
+    _install(session, django, few=True)
     modules = [f"tests/django/test_{name}.py" for name in ("checks", "site", "tag", "testing")]
     session.run("python", "-m", "pytest", *modules, env={"DJANGO": django})
 
@@ -50,13 +62,19 @@ def short(session: nox.Session) -> None:
 @nox.session(python=OTHER_PYTHONS, reuse_venv=True)
 def pythons(session: nox.Session) -> None:
     """Run what needs no process, and one real daemon with its clients; with --short only the latter."""
-    _install(session)
-    tests = ONE_DAEMON if session.posargs == ["--short"] else (*NEEDS_NO_PROCESS, *ONE_DAEMON)
+    short = session.posargs == ["--short"]
+    _install(session, few=short)
+    tests = ONE_DAEMON if short else (*NEEDS_NO_PROCESS, *ONE_DAEMON)
     session.run("python", "-m", "pytest", "-n", "3", "--dist", "worksteal", *tests)
 
 
-def _install(session: nox.Session, django: str | None = None) -> None:
-    session.install("--no-compile", "-r", "requirements/dev.txt")
+def _install(session: nox.Session, django: str | None = None, *, few: bool = False) -> None:
+    tools = (
+        ("-r", "requirements/run.txt", "-c", "requirements/dev.txt", *FEW_TOOLS)
+        if few
+        else ("-r", "requirements/dev.txt")
+    )
+    session.install("--no-compile", *tools)
     session.install("--no-deps", "-e", ".")
     if django:
         session.install(f"django=={django}.*")

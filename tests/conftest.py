@@ -13,6 +13,7 @@ from tests.certificate import make_certificate
 from tests.clients.javascript import Driver
 from tests.console import Console, StartConsole
 from tests.daemon import Daemon
+from tests.order import longest_first
 from tests.peer import StartPeer, peers
 from tests.proxy import Proxy
 from tests.rabbitmq import RabbitMQ
@@ -32,6 +33,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Move into a sandbox; workers of a parallel run are in that of the process that started them."""
     if not hasattr(config, "workerinput"):
         config.add_cleanup(Sandbox().close)
+
+
+@pytest.hookimpl(trylast=True)  # of those that are to run
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    items[:] = longest_first(items, lambda item: item.get_closest_marker("longest") is not None, workers)
 
 
 numbers = itertools.count(1)

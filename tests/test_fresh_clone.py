@@ -73,6 +73,7 @@ def answers(url: str) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.longest
 @pytest.mark.timeout(1800)  # two minutes, and many more when others want the cores too
 def test_a_newcomers_targets_work_in_a_fresh_clone(clone: Path) -> None:
     port, site_port, daemon_port = free_ports(3)
@@ -89,6 +90,7 @@ def test_a_newcomers_targets_work_in_a_fresh_clone(clone: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.longest
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("target", IN_PLACE)
 def test_developers_targets_work(target: str) -> None:
