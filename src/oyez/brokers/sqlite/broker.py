@@ -12,8 +12,8 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
-from itertools import islice
+from collections.abc import Callable, Generator, Iterator, Sequence
+from itertools import count, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 
 # Events of one transaction, so that a burst does not make the first of it wait for the last.
 _MOST_IN_A_BATCH = 10_000
+
+# Of those, so many are got ready, or delivered, in a turn of the loop: all at once take 15 milliseconds, twice.
+_AT_ONCE = 500
 
 _TRIM_INTERVAL_S = 5.0
 _TRIM_PAUSE_S = 0.02  # between two rounds while there is more to drop, so that posts need not wait for all of it
@@ -166,32 +169,50 @@ class SqliteBroker:
             calls.append(call)
             events += len(call.posts)
         del self._waiting[: len(calls)]
+        self._go_on(self._get_ready(calls))
+
+    def _go_on(self, slices: Iterator[None]) -> None:
+        """Do one slice of what takes long; the next one has its turn of the loop behind others."""
+        for _ in slices:
+            self._loop.call_soon(self._go_on, slices)
+            return
+
+    def _get_ready(self, calls: list[_Call]) -> Iterator[None]:
+        """Hand the calls to the writer, as a transaction."""
         now = self._now()
         try:
-            transaction = self._make_transaction(calls, now)
+            transaction = yield from self._make_transaction(calls, now)
         except Exception:
             logger.exception("a post is refused after an error of ours")
-            transaction = self._make_transaction(self._refuse_unwritable(calls, now), now)
+            others = yield from self._refuse_unwritable(calls, now)
+            transaction = yield from self._make_transaction(others, now)
         if transaction.publications:
             self._given = transaction.publications[-1].id
         self._transactions.put(transaction)
 
-    def _make_transaction(self, calls: list[_Call], now: Moment) -> _Transaction:
+    def _make_transaction(self, calls: list[_Call], now: Moment) -> Generator[None, None, _Transaction]:
         """Assign ids to posts, and make the rows of the file."""
-        first = max(self._given + 1, as_id(now.wall_s, 1000))
-        publications = [
-            Publication(EventId(first + offset), post.channel, post.message, post.attachments, now.steady_s)
-            for offset, post in enumerate(post for call in calls for post in call.posts)
-        ]
-        now_ms = now.wall_ms
-        return _Transaction(calls, publications, [as_row(publication, now_ms) for publication in publications], now)
+        transaction = _Transaction(calls, [], [], now)
+        ids = count(max(self._given + 1, as_id(now.wall_s, 1000)))
+        posts = (post for call in calls for post in call.posts)
+        now_s, now_ms = now.steady_s, now.wall_ms
+        while publications := [
+            Publication(EventId(event_id), post.channel, post.message, post.attachments, now_s)
+            for post, event_id in zip(islice(posts, _AT_ONCE), ids)  # noqa: B905 - the ids have no end
+        ]:
+            transaction.publications.extend(publications)
+            transaction.rows.extend([as_row(publication, now_ms) for publication in publications])
+            if len(publications) < _AT_ONCE:
+                break
+            yield
+        return transaction
 
-    def _refuse_unwritable(self, calls: list[_Call], now: Moment) -> list[_Call]:
+    def _refuse_unwritable(self, calls: list[_Call], now: Moment) -> Generator[None, None, list[_Call]]:
         """Refuse the calls that cannot be written down, and return the others."""
         others = []
         for call in calls:
             try:
-                self._make_transaction([call], now)
+                yield from self._make_transaction([call], now)
                 others.append(call)
             except Exception as error:  # noqa: BLE001 - it was logged
                 _settle(call.settle, BrokerError(f"an error of ours: {error}", temporary=False))
@@ -199,10 +220,16 @@ class SqliteBroker:
 
     def _written(self, transaction: _Transaction, errors: Errors) -> None:
         """Deliver and settle what was written; called in the event loop when its transaction is over."""
+        self._go_on(self._finish(transaction, errors))
+
+    def _finish(self, transaction: _Transaction, errors: Errors) -> Iterator[None]:
         kept = transaction.publications if errors is None else _find_kept(transaction, errors)
-        if kept:  # else nothing was written, and nothing was learnt
-            self._last = kept[-1].id
-            self._hand_over(kept)
+        for begin in range(0, len(kept), _AT_ONCE):  # of nothing that was written, nothing was learnt
+            if begin:
+                yield
+            publications = kept[begin : begin + _AT_ONCE] if len(kept) > _AT_ONCE else kept
+            self._last = publications[-1].id
+            self._hand_over(publications)
             self._welcome()
         ids = [publication.id for publication in transaction.publications]
         begin = 0
