@@ -64,6 +64,13 @@ def daemon(shared_daemon: Daemon) -> Iterator[Daemon]:
     shared_daemon.check_log()
 
 
+@pytest.fixture(scope="module")
+def module_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """A daemon with no other tests than those of the module, one of which may restart it."""
+    with Daemon(tmp_path_factory.mktemp("daemon")) as daemon:
+        yield daemon
+
+
 @pytest.fixture
 def start_daemon(tmp_path: Path) -> Iterator[StartDaemon]:
     with ExitStack() as stack:

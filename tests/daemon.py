@@ -126,8 +126,8 @@ class Daemon:
 
     @property
     def back_end(self) -> "BackEnd":
-        """A back end with the key, connected at the first use."""
-        if self._back_end is None:
+        """A back end with the key, connected at the first use, and anew if the machine stalled and cost it its link."""
+        if self._back_end is None or not self._back_end.is_connected:
             self._back_end = BackEnd(self.url, self.key)
         return self._back_end
 
@@ -170,6 +170,10 @@ class BackEnd:
     def __init__(self, url: str, key: str) -> None:
         self._client = socketio.Client(reconnection=False, handle_sigint=False)
         self._client.connect(url, auth={"role": "sender", "token": key}, transports=["websocket"])
+
+    @property
+    def is_connected(self) -> bool:
+        return bool(self._client.connected)
 
     def post(self, posts: Iterable[tuple[str, object]]) -> list[dict[str, Any]]:
         """Post all without waiting in between, then wait for every answer; returns the events with their ids."""

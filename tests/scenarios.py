@@ -109,19 +109,19 @@ class ListenerScenarios:
                 names = [heard.name for heard in session.inbox.heard() if heard.name in {"status", "gap", "message"}]
                 assert names[-260:-256] == ["status", "status", "gap", "message"]
 
-    def test_comes_back_by_itself_after_a_restart(self, client: Client, own_daemon: Daemon) -> None:
+    def test_comes_back_by_itself_after_a_restart(self, client: Client, module_daemon: Daemon) -> None:
         one, two = new_channel(), new_channel()
-        with client.open(own_daemon.url, channels=[one, two], start=own_daemon.last()) as session:
+        with client.open(module_daemon.url, channels=[one, two], start=module_daemon.last()) as session:
             session.inbox.wait("status", 2)
-            expected = own_daemon.post(one, "before") + own_daemon.post(two, "before")
+            expected = module_daemon.post(one, "before") + module_daemon.post(two, "before")
             session.inbox.wait("message", 2)
-            own_daemon.restart()
+            module_daemon.restart()
             session.inbox.wait("status", 4)
             session.inbox.wait("gap", 2)
             assert session.inbox.of("status")[-1] == SUCCESS | {"recovered": False}  # the memory was the process's
             gaps = {gap["channel"]: gap["from"] for gap in session.inbox.of("gap")}
             assert gaps == dict.fromkeys([one, two], expected[-1]["id"])
-            expected += own_daemon.post(one, "after")
+            expected += module_daemon.post(one, "after")
             assert received(client, session, 3) == expected
 
 

@@ -73,11 +73,11 @@ def test_a_receiver_is_told_once_when_its_channels_change(page: Page, inbox: Pag
     assert inbox.wait("onmessage", 4) == ["live", "missed", "one", "two"]
 
 
-def test_a_receiver_comes_back_after_a_restart(page: Page, inbox: PageInbox, own_daemon: Daemon) -> None:
+def test_a_receiver_comes_back_after_a_restart(page: Page, inbox: PageInbox, module_daemon: Daemon) -> None:
     channel = new_channel()
-    page.evaluate(RECEIVE, [own_daemon.url, [channel], own_daemon.last()])
-    own_daemon.post(channel, "before")
+    page.evaluate(RECEIVE, [module_daemon.url, [channel], module_daemon.last()])
+    module_daemon.post(channel, "before")
     assert inbox.wait("onmessage") == ["before"]
-    own_daemon.restart()
-    own_daemon.post(channel, "while it was away")
+    module_daemon.restart()
+    module_daemon.post(channel, "while it was away")
     assert inbox.wait("onmessage", 2) == ["before", "while it was away"]

@@ -19,7 +19,7 @@ EXAMPLES = [
 
 
 @pytest.mark.parametrize("code", EXAMPLES)
-def test_example_runs(own_daemon: Daemon, code: str) -> None:
-    own_daemon.post("news", "so that there is something to hear")
-    code = code.replace("http://127.0.0.1:15100", own_daemon.url).replace('"oyez-development"', repr(KEY))
+def test_example_runs(module_daemon: Daemon, code: str) -> None:
+    module_daemon.post("news", "so that there is something to hear")
+    code = code.replace("http://127.0.0.1:15100", module_daemon.url).replace('"oyez-development"', repr(KEY))
     exec(compile(code, "example", "exec"), {"__name__": "example"})

@@ -19,7 +19,7 @@ from oyez.net.ticker import Ticker
 from tests.fakes import Clock, Listener, World
 
 MOST_BYTES = 400_000
-TRIES = 5000
+TRIES = 3000  # enough for what is remembered of each to show, were it 140 bytes
 
 
 def grown(do: Callable[[int], object]) -> int:
