@@ -20,7 +20,7 @@ from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId, Post, Publication
 from oyez.hub.settings import HistorySettings
 from oyez.hub.subscriber import Subscription
-from oyez.wire import commands, socketio
+from oyez.wire import commands, plain_posts, socketio
 from oyez.wire.websocket import take_text_frames, text_frame
 
 MESSAGE = b'{"t":"123.123456789","p":"' + b"x" * 200 + b'"}'
@@ -78,10 +78,9 @@ def main() -> None:
         "frame in, short cut": lambda: take_text_frames(frame, 10_000),
         "Socket.IO packet": lambda: socketio.decode(PACKET),
         "post command": lambda: commands.parse_post(argument),
+        "both of a plain post, in one step": lambda: plain_posts.read_packet(PACKET),
         "event's frame out": lambda: SOCKETIO_FRAMES.encode(publication),
-        "acknowledgement's frame out": lambda: text_frame(
-            socketio.encode_ack(12345, (commands.success_with_id(publication.id),))
-        ),
+        "acknowledgement's frame out": lambda: text_frame(plain_posts.encode_ack(b"12345", publication.id)),
     }
     for name, stage in stages.items():
         print(f"{name:36} {_best(stage):6.2f}")

@@ -84,6 +84,36 @@ def test_posts_between_slices_wait_for_the_next_batch() -> None:
     assert all(listener.writes == [[ids[0]], [ids[1]]] for listener in listeners)
 
 
+def test_who_takes_the_place_of_an_only_listener_in_the_middle_gets_the_event_once() -> None:
+    world = World()
+    listeners = crowd(world, "a")
+    lone = world.follow(Listener(), "b")
+    world.post("a")
+    ids = world.post("b")
+    begin(world, listeners)
+    newcomer = world.follow(Listener(), "b", start=1000)
+    world.hub.leave(lone.subscription)
+    world.run()
+    assert (newcomer.got, lone.got) == (ids, [])
+
+
+def test_many_channels_of_one_listener_each_are_served_in_several_turns() -> None:
+    world = World()
+    listeners = [world.follow(Listener(), str(number)) for number in range(CROWD)]
+
+    def take_long() -> None:
+        world.clock.now += 1
+
+    for listener in listeners:
+        listener.on_write = take_long
+    ids = world.post(*map(str, range(CROWD)))
+    turns = 0
+    while world.turn():
+        turns += 1
+    assert turns == 1 + CROWD // 32
+    assert [listener.writes for listener in listeners] == [[[event]] for event in ids]
+
+
 def test_who_joins_in_the_middle_gets_each_event_once() -> None:
     world = World()
     listeners = crowd(world, "a")
@@ -222,6 +252,20 @@ def test_what_one_encoding_cannot_write_costs_those_who_use_it_that_event(caplog
         assert not listener.cut
     assert sound.gaps == []
     assert caplog.text.count("RuntimeError: a bug") == 1, "it is logged once for all"
+
+
+def test_an_only_event_that_cannot_be_written_to_an_only_listener_is_a_gap() -> None:
+    world = World()
+    listener = Listener()
+    listener.subscription.encoding = Picky(1001)
+    world.follow(listener, "a")
+    world.post("a")
+    world.run()
+    assert (listener.writes, listener.gaps, listener.cut) == (
+        [],
+        [Gap(Channel("a"), EventId(1000), EventId(1002))],
+        False,
+    )
 
 
 class Breaking(Audience):

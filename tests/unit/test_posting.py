@@ -242,6 +242,7 @@ def test_during_a_wait_the_key_is_answered_at_its_end_and_what_is_asked_meanwhil
 def test_a_wrong_key_after_a_wait_ends_the_link(guessed: Door) -> None:
     guessed.ask(GUESS)
     guessed.waits.pass_by(1)
+    guessed.callbacks.late_answers.send()
     assert guessed.socket.written.endswith(b"\x88\x02" + (1008).to_bytes(2, "big"))
     assert guessed.connection.closing
 

@@ -19,7 +19,7 @@ from oyez.errors import BrokerError, ProtocolError
 from oyez.hub.publication import Channel, EventId, Post
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.websocket.connection import FrameReceiver, WebSocketConnection
-from oyez.wire import commands, raw_commands
+from oyez.wire import commands, plain_posts, raw_commands
 from oyez.wire.commands import CommandError
 from oyez.wire.raw_commands import RawCommand
 from oyez.wire.websocket import text_frame
@@ -111,6 +111,8 @@ class RawPoster:
 
     def receive_text(self, data: bytes) -> None:
         """Carry out a command that came as text."""
+        if self._holder is not None and self._take_plain_post(self._holder, data):
+            return
         self._take(raw_commands.parse_command(data))
 
     def receive_binary(self, data: bytes) -> None:
@@ -183,10 +185,29 @@ class RawPoster:
         post = Post(Channel(posted.channel), posted.message)
         self._endpoint.context.hub.publish((post,), partial(self._settle, slot, holder))
 
+    def _take_plain_post(self, holder: KeyHolder, data: bytes) -> bool:
+        """Publish a post of the plainest form, as `_take` would; False: it is for `_take`."""
+        if len(self._unanswered) >= _MOST_UNANSWERED:
+            return False
+        try:
+            post = plain_posts.read_command(data)
+        except ProtocolError:
+            return False
+        if post is None:
+            return False
+        channel, message = post
+        if not (
+            commands.is_channel(channel, self._endpoint.context.limits.max_channel_length)
+            and (holder.channels is None or holder.may_post(channel))
+        ):
+            return False
+        slot: list[bytes] = []
+        self._unanswered.append(slot)
+        self._endpoint.context.hub.publish((Post(Channel(channel), message),), partial(self._settle, slot, holder))
+        return True
+
     def _settle(self, slot: list[bytes], holder: KeyHolder, outcome: list[EventId] | BrokerError) -> None:
         try:
-            if self._connection is not None:
-                self._connection.cork_for_turn()
             if isinstance(outcome, BrokerError):
                 self._reply(slot, commands.UNAVAILABLE.encode())
             else:
@@ -267,7 +288,7 @@ class RawPoster:
         while self._unanswered and self._unanswered[0]:
             reply = self._unanswered.popleft()[0]
             if self._connection is not None:
-                self._connection.send(text_frame(reply))
+                self._connection.answer(text_frame(reply))
         if self._leaving:
             self.leave()
 

@@ -22,7 +22,7 @@ from oyez.hub.subscriber import Subscription
 from oyez.net.engineio.session import EngineSession
 from oyez.net.engineio.session_id import new_session_id
 from oyez.net.engineio.settings import SocketioSettings
-from oyez.wire import commands, engineio, json_text, raw_commands, socketio
+from oyez.wire import commands, engineio, json_text, plain_posts, raw_commands, socketio
 from oyez.wire.commands import CommandError
 from oyez.wire.json_text import Json
 from oyez.wire.socketio import Packet, PacketType
@@ -93,6 +93,11 @@ class SocketIOApp:
         Raises:
             ProtocolError: it is none, or none is due.
         """
+        holder = self._holder
+        if holder is not None and self._packets.pending is None:
+            post = plain_posts.read_packet(data)
+            if post is not None and self._take_plain_post(holder, *post):
+                return
         packet = self._packets.receive_text(data)
         if packet is not None:
             self._take(packet)
@@ -258,16 +263,29 @@ class SocketIOApp:
             self._answer(packet.ack_id, "error", commands.MAY_NOT_POST.encode())
             return
         post = Post(Channel(command.channel), command.message, packet.attachments)
-        self._endpoint.hub.publish((post,), partial(self._settle, packet.ack_id, holder))
+        ack_id = None if packet.ack_id is None else b"%d" % packet.ack_id
+        self._endpoint.hub.publish((post,), partial(self._settle, ack_id, holder))
 
-    def _settle(self, ack_id: int | None, holder: KeyHolder, outcome: list[EventId] | BrokerError) -> None:
+    def _take_plain_post(self, holder: KeyHolder, ack_id: bytes, channel: str, message: bytes) -> bool:
+        """Publish a post of the plainest form, as `_post` would; False: there is something to be said against it."""
+        endpoint = self._endpoint
+        if not (channel.isascii() and 0 < len(channel) <= endpoint.limits.max_channel_length):
+            return False  # or it has to be counted in another way
+        if holder.channels is not None and not holder.may_post(channel):
+            return False
+        endpoint.hub.publish((Post(Channel(channel), message),), partial(self._settle, ack_id, holder))
+        return True
+
+    def _settle(self, ack_id: bytes | None, holder: KeyHolder, outcome: list[EventId] | BrokerError) -> None:
         try:
-            self._engine.join_answers()
             if isinstance(outcome, BrokerError):
-                self._answer(ack_id, "error", commands.UNAVAILABLE.encode())
+                self._answer(None if ack_id is None else int(ack_id), "error", commands.UNAVAILABLE.encode())
+                return
+            holder.posts += 1
+            if ack_id is not None:
+                self._engine.answer(plain_posts.encode_ack(ack_id, outcome[0]))
             else:
-                holder.posts += 1
-                self._answer(ack_id, "post-response", commands.success_with_id(outcome[0]))
+                self._answer(None, "post-response", commands.success_with_id(outcome[0]))
         except Exception:  # it would wait for its answer for ever
             logger.exception("a poster is cut off, since it cannot be answered, after an error of ours")
             self._engine.abort()
@@ -285,9 +303,9 @@ class SocketIOApp:
     def _answer(self, ack_id: int | None, event: str, answer: bytes) -> None:
         """Acknowledge if that was asked for, else emit an event."""
         if ack_id is None:
-            self._emit(event, answer)
+            self._engine.answer(socketio.encode_event(event, answer))
         else:
-            self._engine.send_text(socketio.encode_ack(ack_id, (answer,)))
+            self._engine.answer(socketio.encode_ack(ack_id, (answer,)))
 
     # Events of a listener: answered by events, never acknowledged
 

@@ -68,5 +68,9 @@ class Audience:
         by_group: dict[Group, list[Publication]] = {}
         for publication in batch:
             for group in self.by_channel.get(publication.channel, ()):
-                by_group.setdefault(group, []).append(publication)
+                due = by_group.get(group)
+                if due is None:
+                    by_group[group] = [publication]
+                else:
+                    due.append(publication)
         yield from by_group.items()

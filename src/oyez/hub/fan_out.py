@@ -16,6 +16,7 @@ from oyez.hub.history import History
 from oyez.hub.publication import EventId, Publication
 from oyez.hub.replay import Replay
 from oyez.hub.sparse_log import SparseLog
+from oyez.hub.subscriber import Group
 
 # Small enough that pings, posts and connects wait a few milliseconds at most, large enough that the turns of the loop
 # in between cost nothing to speak of.
@@ -75,6 +76,7 @@ class FanOut:
         self.deliveries = 0
         self._in_flight: Sequence[Publication] = ()  # the batch that is being written
         self._slices: Iterator[None] | None = None  # what is left of the fan-out under way, one step a slice
+        self._slice_end = 0.0
         self._turn_due = False
         self._loss_unsent = False  # events may have been lost or left undelivered, and listeners were sent no gaps
         self._behind: EventId | None = None  # while that is so: the id up to which all that keep up were served
@@ -158,37 +160,71 @@ class FanOut:
                 slice_end = self._clock() + _SLICE_S
 
     def _deliver_batch(self, batch: Sequence[Publication]) -> Iterator[None]:
-        """Write a batch to its listeners, the same bytes to all of a group; yield when a slice is used up.
+        """Write a batch to its listeners; yield when a slice is used up.
 
-        The inner loop runs once per listener and event: names are local, and nothing in it is a call but the write.
         Between two slices anybody may join, leave, move or change its filter. Comparing positions and groups makes that
         come out right, so there is no lock and no copy of the audience beyond one group's members.
         """
-        clock, replay = self._clock, self._replay
-        slice_end = clock() + _SLICE_S
-        until_clock = self._members_per_clock_read
+        clock, until_clock = self._clock, self._members_per_clock_read
+        self._slice_end = clock() + _SLICE_S
         for group, publications in self._audience.due(batch):
-            for chunk, data in cut_into_chunks(publications, group.encoding, self._write_bytes):
-                first, last, count = chunk[0].id, chunk[-1].id, len(chunk)
-                if data is None:  # an event that cannot be written: all take the second branch
-                    first, data = EventId(0), b""  # noqa: PLW2901 - no third name in the inner loop
-                for member in tuple(group.members):
-                    if member.lagging or member.group is not group:
-                        continue  # it resumes from history, or it has left meanwhile
-                    try:
-                        if member.position < first:
-                            member.position = last
-                            self.deliveries += count
-                            if not member.write(data):
-                                member.lagging = True
-                        elif member.position < last:
-                            rest = [publication for publication in chunk if publication.id > member.position]
-                            replay.write(member, rest)
-                    except Exception:
-                        replay.cut_off(member)
-                    until_clock -= 1
-                    if not until_clock:
-                        until_clock = self._members_per_clock_read
-                        if clock() >= slice_end:
-                            yield
-                            slice_end = clock() + _SLICE_S
+            if len(publications) == 1 and len(group.members) == 1 and self._write_alone(group, publications[0]):
+                until_clock -= 1
+                if until_clock:
+                    continue
+                until_clock = self._members_per_clock_read
+            else:
+                yield from self._write_to_group(group, publications)
+            if clock() >= self._slice_end:
+                yield
+                self._slice_end = clock() + _SLICE_S
+
+    def _write_alone(self, group: Group, publication: Publication) -> bool:
+        """Write one event to the only member of a group, as `_write_to_group` would; False: there is more to it.
+
+        Where each channel has one listener, that takes half of the time.
+        """
+        (member,) = group.members
+        data, event_id = publication.encoded(group.encoding), publication.id
+        if data is None or member.lagging or member.position >= event_id:
+            return False
+        try:
+            member.position = event_id
+            self.deliveries += 1
+            if not member.write(data):
+                member.lagging = True
+        except Exception:
+            self._replay.cut_off(member)
+        return True
+
+    def _write_to_group(self, group: Group, publications: Sequence[Publication]) -> Iterator[None]:
+        """Write what is due to a group, the same bytes to all members; yield when a slice is used up.
+
+        The inner loop runs once per listener and event: names are local, and nothing in it is a call but the write.
+        """
+        clock, replay = self._clock, self._replay
+        until_clock = self._members_per_clock_read
+        for chunk, data in cut_into_chunks(publications, group.encoding, self._write_bytes):
+            first, last, count = chunk[0].id, chunk[-1].id, len(chunk)
+            if data is None:  # an event that cannot be written: all take the second branch
+                first, data = EventId(0), b""  # noqa: PLW2901 - no third name in the inner loop
+            for member in tuple(group.members):
+                if member.lagging or member.group is not group:
+                    continue  # it resumes from history, or it has left meanwhile
+                try:
+                    if member.position < first:
+                        member.position = last
+                        self.deliveries += count
+                        if not member.write(data):
+                            member.lagging = True
+                    elif member.position < last:
+                        rest = [publication for publication in chunk if publication.id > member.position]
+                        replay.write(member, rest)
+                except Exception:
+                    replay.cut_off(member)
+                until_clock -= 1
+                if not until_clock:
+                    until_clock = self._members_per_clock_read
+                    if clock() >= self._slice_end:
+                        yield
+                        self._slice_end = clock() + _SLICE_S

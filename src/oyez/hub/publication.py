@@ -102,8 +102,8 @@ class Publication(msgspec.Struct, gc=False, eq=False):
             return self._bytes
         if self._encoding is None:
             self._encoding = encoding
-            self._bytes = self._encode(encoding)
-            return self._bytes
+            self._bytes = data = self._encode(encoding)
+            return data
         if self._others is None:
             self._others = {}
             self._count(_OTHERS_BYTES)

@@ -139,11 +139,14 @@ class SocketConnection(asyncio.Protocol):
         if self._held is None:
             self._held = []
 
-    def cork_for_turn(self) -> None:
-        """Hold answers back until this turn of the loop is over, or the read that is under way."""
+    def answer(self, data: bytes) -> None:
+        """Send an answer in one write with the others to this read; outside a read, with the others of this turn."""
+        if self.closing:
+            return
         if self._held is None:
             self._held = []
             self._callbacks.late_answers.add(self)
+        self._held.append(data)
 
     def uncork(self) -> None:
         """Send what was held back; what was sent before the end began goes out even when it has begun."""

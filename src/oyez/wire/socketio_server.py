@@ -17,13 +17,14 @@ class PacketReader:
     Attributes:
         joined: namespaces, with the id of the client's session there. The application enters one once it has accepted a
             CONNECT, and takes it out after a DISCONNECT.
+        pending: the packet whose attachments are due now, if there is one.
     """
 
-    __slots__ = ("_attachments", "_pending", "joined")
+    __slots__ = ("_attachments", "joined", "pending")
 
     def __init__(self) -> None:
         self.joined: dict[str, str] = {}
-        self._pending: Packet | None = None
+        self.pending: Packet | None = None
         self._attachments: list[bytes] | None = None
 
     def receive_text(self, data: bytes) -> Packet | None:
@@ -35,13 +36,13 @@ class PacketReader:
         Raises:
             ProtocolError: it is no packet, or out of order; the session has to be closed.
         """
-        if self._pending is not None:
+        if self.pending is not None:
             raise ProtocolError("text where an attachment is due")
         packet = socketio.decode(data)
         if packet.type is PacketType.EVENT and packet.namespace in self.joined:
             return packet  # nearly all of them
         if packet.expected_attachments:
-            self._pending = packet
+            self.pending = packet
             self._attachments = []
             return None
         return self._check_order(packet)
@@ -55,13 +56,13 @@ class PacketReader:
         Raises:
             ProtocolError: no attachment is due, or the packet is out of order; the session has to be closed.
         """
-        if self._pending is None or self._attachments is None:
+        if self.pending is None or self._attachments is None:
             raise ProtocolError("an attachment that no packet announced")
         self._attachments.append(data)
-        if len(self._attachments) < self._pending.expected_attachments:
+        if len(self._attachments) < self.pending.expected_attachments:
             return None
-        packet = msgspec.structs.replace(self._pending, attachments=tuple(self._attachments))
-        self._pending = self._attachments = None
+        packet = msgspec.structs.replace(self.pending, attachments=tuple(self._attachments))
+        self.pending = self._attachments = None
         return self._check_order(packet)
 
     def _check_order(self, packet: Packet) -> Packet:

@@ -148,10 +148,12 @@ class EngineSession:
                 self._server.note("unread-answers", "a client that never polls", self.find_peer)
                 self.close()
 
-    def join_answers(self) -> None:
-        """Let what is sent in this turn of the loop leave in one write; on polling that is so in any case."""
-        if self._connection is not None:
-            self._connection.cork_for_turn()
+    def answer(self, packet: bytes) -> None:
+        """Send one text packet, in one write with all that is answered in this turn of the loop."""
+        if self._connection is None or self._ended:
+            self.send_text(packet)
+        else:
+            self._connection.answer(text_frame(packet))
 
     def send_binary(self, data: bytes) -> None:
         """Send one binary message: a frame of its own on a WebSocket, ``b`` and base64 on polling."""
