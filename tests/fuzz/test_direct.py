@@ -7,6 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oyez.limits import LimitSettings
 from tests.fuzz import fuzz
 from tests.unit.two_roads import KEY, Client, play_on
 
@@ -98,21 +99,28 @@ texts = bodies | bodies | bodies | st.sampled_from([b"", b"{", b"[]", b"{}", b'{
 
 
 @st.composite
-def requests(draw: st.DrawFn) -> bytes:
-    body = draw(texts)
+def repetitions(draw: st.DrawFn) -> list[bytes]:
+    """Requests with the same head, but for the length of the body."""
     lines = [draw(request_lines), draw(keys), *draw(st.lists(fields, max_size=4))]
+    length_at = draw(st.integers(1, len(lines)))
+    return [draw(requests(lines, length_at)) for _ in range(draw(st.integers(1, 4)))]
+
+
+@st.composite
+def requests(draw: st.DrawFn, lines: list[bytes], length_at: int) -> bytes:
+    body, lines = draw(texts), lines[:]
     if b"Transfer-Encoding: chunked" in lines:
         body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
     elif not (lines[0].startswith((b"GET", b"HEAD")) and draw(st.booleans())):
         wrong = draw(st.sampled_from([0] * 20 + [1, -1]))
-        lines.insert(draw(st.integers(1, len(lines))), b"Content-Length: %d" % max(len(body) + wrong, 0))
+        lines.insert(length_at, b"Content-Length: %d" % max(len(body) + wrong, 0))
     else:
         body = b""
     return b"".join(line + b"\r\n" for line in lines) + b"\r\n" + body
 
 
 @given(
-    st.lists(requests(), min_size=1, max_size=4),
+    st.lists(repetitions(), min_size=1, max_size=3).map(lambda lists: [one for some in lists for one in some]),
     st.lists(st.integers(0, 2**15), max_size=4),
     st.booleans(),
     st.booleans(),
@@ -133,7 +141,8 @@ def test_both_ways_answer_the_same(
     usual, _ = play_on(play(*asked), direct=False, trusted=trusted, far_end=far_end)
     answered, _ = play_on(play(*asked), direct=True, trusted=trusted, far_end=far_end)
     assert answered == usual
-    if pipelined and not usual.closed:  # what is broken, or the last one, ends a connection sooner where answers wait
+    # What is broken, or the last one, ends a connection sooner where answers wait; and not too much may wait.
+    if pipelined and not usual.closed and sum(map(len, asked)) < LimitSettings().max_header_bytes / 2:
         answered, _ = play_on(play(b"".join(asked)), direct=True, trusted=trusted, far_end=far_end)
         assert answered == usual
 

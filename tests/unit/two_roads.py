@@ -145,9 +145,8 @@ class Client:
         """Let the daemon do what it can do now: a request that is complete has its answer then, unless it is held."""
         for _ in range(30):
             await asyncio.sleep(0)
-        connection = self.connection
-        if not (connection._in_headers or connection._in_body or self.road.held):
-            await asyncio.gather(*self.road.state.tasks)  # long work is done in slices, with rests
+        while self.connection._is_busy and not self.road.held:  # noqa: ASYNC110 - nobody says so
+            await asyncio.sleep(0.0005)  # long work is done in slices, with rests
 
     def leave(self) -> None:
         """Go away, unless the daemon has closed already."""

@@ -204,12 +204,14 @@ class PosterCheck:
         held = None if self._is_stopping else self._hold(attempt, who, wait_s)
         return held or Denial(cut_off=True, wait_s=wait_s, judged=False)
 
-    def recognize(self, token: str, peer: Peer) -> KeyHolder | None:
-        """Return whose key is shown, if it is right and its poster has to wait for nothing; else it is to be judged."""
+    def find_holder(self, token: str, peer: Peer) -> KeyHolder | None:
+        """Return whose key is shown, if it is right where it is shown; a wrong one is not counted."""
         verdict, holder = judge_poster(self._policy, token, peer)
-        if verdict is not Verdict.ALLOWED or self._failures.wait_s(peer.counted_as):
-            return None
-        return holder
+        return holder if verdict is Verdict.ALLOWED else None
+
+    def has_to_wait(self, who: Hashable) -> bool:
+        """Return whether there were too many wrong keys of somebody (`Peer.counted_as`): then `judge` has to decide."""
+        return self._failures.wait_s(who) > 0
 
     def stop(self) -> None:
         """Put off all who wait, and who would have to wait from now on: the daemon stops."""

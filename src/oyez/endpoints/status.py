@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from oyez.access.peer import Peers
 from oyez.access.shares import Shares
 from oyez.metrics import CONTENT_TYPE, Metrics
 from oyez.net.http.direct import AnswerBody, DirectDoor, DirectRequest, Respond
@@ -27,9 +26,9 @@ class StatusEndpoint:
         self._is_serving = is_serving
         self._metrics = metrics
 
-    def direct_doors(self, peers: Peers, shares: Shares) -> dict[tuple[bytes, bytes], DirectDoor]:
-        """Return who answers ``/healthz`` directly; the arguments say whose requests are paced, which those are not."""
-        return {(b"GET", b"/healthz"): _DirectHealth(self._tell_health, peers, shares)}
+    def direct_doors(self, shares: Shares) -> dict[tuple[bytes, bytes], DirectDoor]:
+        """Return who answers ``/healthz`` directly: requests that are not paced, since they are of no share."""
+        return {(b"GET", b"/healthz"): _DirectHealth(self._tell_health, shares)}
 
     def routes(self) -> list[Route]:
         """Return a route for each of the two."""
@@ -51,15 +50,13 @@ class _DirectHealth:
 
     max_bytes = 0
 
-    def __init__(self, tell: Callable[[], tuple[int, bytes]], peers: Peers, shares: Shares) -> None:
+    def __init__(self, tell: Callable[[], tuple[int, bytes]], shares: Shares) -> None:
         self._tell = tell
-        self._peers = peers
         self._shares = shares
 
     def judge(self, request: DirectRequest) -> AnswerBody | None:
         """Return what answers, unless the address is one whose requests are counted."""
-        peer = self._peers.finder(request.headers, lambda: request.far_end)()
-        return self._answer if self._shares.of_peer(peer) is None else None
+        return self._answer if self._shares.of_peer(request.peer) is None else None
 
     def _answer(self, _: bytes, respond: Respond) -> bool:
         status, body = self._tell()

@@ -241,7 +241,7 @@ class Assembly:
         return Doors(self._build_app(self.status.routes(), {404: _not_found, 405: _not_found}), routes)
 
     def _direct_status(self) -> dict[tuple[bytes, bytes], DirectDoor]:
-        return self.status.direct_doors(self.context.peers, self.places.shares)
+        return self.status.direct_doors(self.places.shares)
 
     def _build_app(self, routes: Sequence[BaseRoute], on_errors: ErrorAnswers | None = None) -> ASGIApp:
         routed = Starlette(routes=routes, exception_handlers=on_errors)

@@ -110,8 +110,13 @@ def check_header_key(key: bytes) -> None:
     Raises:
         ApiError: it is empty or too long.
     """
-    if not 1 <= len(key) <= MAX_KEY_LENGTH:
+    if not is_key(key):
         raise _bad_key("Idempotency-Key")
+
+
+def is_key(key: str | bytes) -> bool:
+    """Return whether a key has a length that it may have."""
+    return 1 <= len(key) <= MAX_KEY_LENGTH
 
 
 def _parse_events(elements: list[Json], limits: LimitSettings) -> Generator[None, None, Publish]:
@@ -152,7 +157,7 @@ def _read_event(data: Json, limits: LimitSettings, index: int) -> KeyedPost:
     if (
         not commands.is_channel(event.channel, limits.max_channel_length)
         or (message is not None and len(message) > limits.max_sender_message_bytes)
-        or (key is not None and not 1 <= len(key) <= MAX_KEY_LENGTH)
+        or (key is not None and not is_key(key))
     ):
         return _read_event_slowly(data, limits, f"events[{index}]")
     if message is not None:
@@ -239,7 +244,7 @@ def _read_key(members: dict[str, Json], where: str) -> str | None:
     if "key" not in members:
         return None
     key = json_text.decode_string(members["key"])
-    if key is None or not 1 <= len(key) <= MAX_KEY_LENGTH:
+    if key is None or not is_key(key):
         raise _bad_key(f"The key of {where}" if where else "'key'")
     return key
 

@@ -4,6 +4,9 @@ Knows the header and the answers. Must not know what is asked for.
 """
 
 import asyncio
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import NamedTuple
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -17,6 +20,14 @@ from oyez.access.work import GUESS, REQUEST
 from oyez.net.http.direct import DirectRequest
 from oyez.wire import raw_commands
 from oyez.wire.api_answers import ApiError
+
+
+class Caller(NamedTuple):
+    """Somebody who is known by the head of a request."""
+
+    holder: KeyHolder
+    is_let_in: Callable[[], bool]
+    """Asked for each request: whether it is let in at once, as `Authorization.authorize` would do; else ask that."""
 
 
 class Authorization:
@@ -56,22 +67,25 @@ class Authorization:
             raise ApiError(429, "too-many-failures", "Too many requests with a wrong key", headers)
         raise ApiError(401, "unauthorized", _why_refused(key, peer, trusted=trusted), {"WWW-Authenticate": "Bearer"})
 
-    def recognize(self, request: DirectRequest, *, trusted: bool) -> KeyHolder | None:
-        """Return who asks, if that is plain: `authorize` would let it in at once, and no other rule hold it up.
+    def recognize(self, request: DirectRequest, *, trusted: bool) -> "Caller | None":
+        """Find out who asks, where that is plain: by the right key, or where none is needed. Nothing is counted.
 
         Args:
             request: its head.
             trusted: as for `authorize`.
         """
         header, key = _split_header(request.fields.get(b"authorization", b""))
-        far_end = request.far_end
-        peer = self._peers.finder(request.headers, lambda: far_end)()
+        peer = request.peer
         if trusted and peer.local and not header:
-            return self._check.keyless
-        holder = None if key is None else self._check.recognize(key, peer)
-        if holder is not None:
-            self._places.remember_poster(peer)
-        return holder
+            return Caller(self._check.keyless, lambda: True)
+        holder = None if key is None else self._check.find_holder(key, peer)
+        return None if holder is None else Caller(holder, partial(self._let_in, peer, peer.counted_as))
+
+    def _let_in(self, peer: Peer, who: Hashable) -> bool:
+        if self._check.has_to_wait(who):
+            return False
+        self._places.remember_poster(peer)
+        return True
 
     def shows_key(self, headers: Headers, peer: Peer, *, trusted: bool) -> bool:
         """Return whether a request shows a key, which may be wrong, or needs none."""

@@ -7,8 +7,7 @@ left to `routes`, which tells what is wrong.
 import logging
 from functools import partial
 
-from oyez.access.keys import KeyHolder
-from oyez.endpoints.api.authorization import Authorization
+from oyez.endpoints.api.authorization import Authorization, Caller
 from oyez.endpoints.api.idempotency import content_of_body
 from oyez.endpoints.api.publish import Publisher, explain_outage
 from oyez.errors import BrokerError
@@ -51,16 +50,26 @@ class DirectPublish:
 
     def judge(self, request: DirectRequest) -> AnswerBody | None:
         """Return what answers a request of whoever is known by its head; None: it has to be judged."""
-        holder = self._authorization.recognize(request, trusted=self._trusted)
-        return None if holder is None else partial(self._answer, request, holder)
-
-    def _answer(self, request: DirectRequest, holder: KeyHolder, body: bytes, respond: Respond) -> bool:
+        caller = self._authorization.recognize(request, trusted=self._trusted)
         key = request.fields.get(b"idempotency-key")
+        if caller is None or not (key is None or api_requests.is_key(key)):
+            return None
+        return partial(self._answer, caller, key, request.wants_gzip)
+
+    def _answer(
+        self,
+        caller: Caller,
+        key: bytes | None,
+        wants_gzip: bool,
+        body: bytes,
+        respond: Respond,
+    ) -> bool:
+        if not caller.is_let_in():
+            return False
+        holder = caller.holder
         try:
-            if key is not None:
-                api_requests.check_header_key(key)
             wanted = run_through(api_requests.parse_publish(body, self._limits))
-            if len(wanted.posts) > _MAX_POSTS or (wanted.many and request.wants_gzip):
+            if len(wanted.posts) > _MAX_POSTS or (wanted.many and wants_gzip):
                 return False
             if not all(holder.may_post(post.channel) for post in wanted.posts):
                 return False

@@ -10,14 +10,15 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import NamedTuple, Protocol
 
-from oyez.access.locality import RawHeaders
-from oyez.access.peer import FarEnd
+from oyez.access.peer import Peer
 
 Respond = Callable[[int, bytes, bytes], None]
 """Writes the whole answer: status, header lines (``name: value`` and a line break each; the length is added), body."""
 
 AnswerBody = Callable[[bytes, Respond], bool]
-"""Answers a request by its body: now, or later. False: it has done nothing, and the usual way is to be gone."""
+"""Answers a request by its body: now, or later. False: it has done nothing, and the usual way is to be gone.
+
+It is called for each request of a connection that has the same head, but for its length."""
 
 
 INTERNAL_ERROR = (500, b"content-type: text/plain; charset=utf-8\r\n", b"Internal Server Error")
@@ -29,14 +30,12 @@ class DirectRequest(NamedTuple):
 
     Attributes:
         fields: its headers, names in lower case; each comes once.
-        headers: the same, as they came.
-        far_end: the other end of its socket; None: it is closed already.
+        peer: who asks.
         wants_gzip: whether a long answer would be compressed.
     """
 
     fields: Mapping[bytes, bytes]
-    headers: RawHeaders
-    far_end: FarEnd | None
+    peer: Peer
     wants_gzip: bool
 
 

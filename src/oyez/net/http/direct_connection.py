@@ -3,20 +3,23 @@
 Knows when a request is plain, and when its answer is due. Must not know what is asked, nor who answers (`direct`).
 
 ASGI's way of a request (a task, a scope, an event, four wrappers and two writes) is two thirds of what a post by HTTP
-costs: with this one it costs a third (`tests/unit/test_direct_answers.py` holds both to the same answers).
+costs. A request of which all but the length is as in the one before is not even parsed: that is another third.
+`tests/fuzz/test_direct.py` holds all ways to the same answers.
 """
 
 import logging
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from oyez.access.peer import FarEnd
 from oyez.access.shares import Share
 from oyez.errors import ProtocolError
 from oyez.net.http.callbacks import HttpCallbacks
 from oyez.net.http.connection import HttpConnection
 from oyez.net.http.direct import INTERNAL_ERROR, AnswerBody, DirectRequest, write_answer
+from oyez.net.http.repeated_head import RepeatedHead, read_head
 from oyez.net.socket import far_end_of
 from oyez.wire import http_fields
 
@@ -38,13 +41,23 @@ class _Awaited:
 
 
 class _DirectCycle(RequestResponseCycle):
-    """A request that is complete and waits for its answer, as far as the connection looks at it."""
+    """A request that is complete, and its answer, as far as the connection looks at them."""
+
+    disconnected = more_body = response_started = response_complete = False
+    body = b""  # type: ignore[assignment]  # it is nowhere kept
+    message_event = _Awaited()  # type: ignore[assignment]
 
     def __init__(self, *, keep_alive: bool) -> None:
         self.keep_alive = keep_alive
-        self.disconnected = self.more_body = self.response_started = self.response_complete = False
-        self.body = bytearray()
-        self.message_event = _Awaited()  # type: ignore[assignment]  # of an event it has what is called
+
+
+class _Known(NamedTuple):
+    """The head that came last, and who answers what has it."""
+
+    head: RepeatedHead
+    answer_body: AnswerBody
+    max_bytes: int
+    """How long a body may be."""
 
 
 class DirectConnection(HttpConnection):
@@ -58,8 +71,50 @@ class DirectConnection(HttpConnection):
         self._answer_body: AnswerBody | None = None  # to the request that is being read
         self._direct_body = b""
         self._is_over = False  # the last answer was given
+        self._known: _Known | None = None
+        self._held = b""  # a request with the known head, whose body is under way
+        self._is_between = True  # the parser is at the beginning of a request
+        self._heads = 0  # that were begun in what is being read
+        self._may_come_again: tuple[AnswerBody, int] | None = None  # what is `_Known` of the last one
 
-    # The request
+    # Requests with the head of the one before
+
+    def data_received(self, data: bytes) -> None:
+        """Answer a request whose head is known, or parse."""
+        if self._held:
+            data, self._held = self._held + data, b""
+        known = self._known
+        if known is None or self._unanswered or self.flow.write_paused or not self._take_known(known, data):
+            self._read(data)
+
+    def _take_known(self, known: _Known, data: bytes) -> bool:
+        """Answer what has the known head, or hold it until its body is there; False: it is to be parsed."""
+        found = known.head.match(data)
+        if found is None or not self._is_between or self._ends_with_answer or self._is_over:
+            return False
+        begin, length = found
+        end = begin + length
+        if length > known.max_bytes or len(data) > end:
+            return False
+        self._callbacks.spare.keep(self)
+        if len(data) == end:
+            return self._answer(known.answer_body, data[begin:], keep_alive=True)
+        self._held = data
+        self._callbacks.spare.offer(self, self._share)
+        self._set_deadline(_PATIENCE_S)
+        return True
+
+    def _read(self, data: bytes) -> None:
+        """Parse, and remember a head that may come again."""
+        was_between, self._heads, self._may_come_again = self._is_between, 0, None
+        super().data_received(data)
+        self._is_between = not (self._in_headers or self._in_body)
+        if self._may_come_again is not None and was_between and self._heads == 1:
+            head = read_head(data)
+            if head is not None and len(head) <= self._callbacks.limits.max_header_bytes:
+                self._known = _Known(head, *self._may_come_again)
+
+    # Requests that are parsed
 
     def on_message_begin(self) -> None:
         """Begin another request.
@@ -69,6 +124,7 @@ class DirectConnection(HttpConnection):
         """
         if self._is_over:
             raise ProtocolError("a request behind the last one")
+        self._heads += 1
         super().on_message_begin()
 
     def _begin_answer(self) -> None:
@@ -92,10 +148,14 @@ class DirectConnection(HttpConnection):
         codings = fields.get(b"accept-encoding", b"identity")
         wants_gzip = codings != b"identity" and http_fields.prefers_gzip(codings.decode("latin-1"))
         try:
-            return door.judge(DirectRequest(fields, self.headers, self.client, wants_gzip))
+            peer = self._callbacks.peers.finder(self.headers, partial(_known_end, self.client))()
+            answer_body = door.judge(DirectRequest(fields, peer, wants_gzip))
         except Exception:
             logger.exception("a request goes the usual way after an error of ours")
             return None
+        if answer_body is not None and self.parser.should_keep_alive():
+            self._may_come_again = answer_body, door.max_bytes
+        return answer_body
 
     def on_body(self, body: bytes) -> None:
         """Keep a piece of the body."""
@@ -108,40 +168,44 @@ class DirectConnection(HttpConnection):
         """Answer, now that all is there."""
         if self._answer_body is None:
             super().on_message_complete()
-            return
-        answer_body, body = self._answer_body, self._direct_body
-        cycle = _DirectCycle(keep_alive=self.parser.should_keep_alive())
-        respond = partial(self._respond, cycle)
-        try:
-            is_taken = answer_body(body, respond)
-        except Exception:
-            logger.exception("a request is answered with the status 500 after an error of ours")
-            is_taken = True
-            respond(*INTERNAL_ERROR)
-        if not is_taken:
+        elif self._answer(self._answer_body, self._direct_body, keep_alive=self.parser.should_keep_alive()):
+            self._answer_body, self._direct_body = None, b""
+        else:
             self._begin_usual_answer()
             super().on_message_complete()
-            return
-        self._answer_body, self._direct_body = None, b""
-        self._end_request()
-        if cycle.response_complete:
-            self.server_state.total_requests += 1
-            if not self._is_over:
-                self._wait_for_request()
-        else:
-            self.cycle = cycle
-            self._unanswered.append(cycle)
 
     def _begin_usual_answer(self) -> None:
         """Go the usual way after all, with as much of the body as has come."""
-        if self._answer_body is None:
-            return
-        body, self._direct_body, self._answer_body = self._direct_body, b"", None
-        super()._begin_answer()
-        if body:
-            super().on_body(body)
+        if self._held:
+            data, self._held = self._held, b""
+            self._read(data)
+        if self._answer_body is not None:
+            body, self._direct_body, self._answer_body = self._direct_body, b"", None
+            super()._begin_answer()
+            if body:
+                super().on_body(body)
 
-    # The answer
+    # Answers
+
+    def _answer(self, answer_body: AnswerBody, body: bytes, *, keep_alive: bool) -> bool:
+        """Have a request answered; False: it is to go the usual way."""
+        cycle = _DirectCycle(keep_alive=keep_alive)
+        respond = partial(self._respond, cycle)
+        try:
+            if not answer_body(body, respond):
+                return False
+        except Exception:
+            logger.exception("a request is answered with the status 500 after an error of ours")
+            respond(*INTERNAL_ERROR)
+        self._end_request()
+        if not cycle.response_complete:
+            self.cycle = cycle
+            self._unanswered.append(cycle)
+            return True
+        self.server_state.total_requests += 1
+        if not self._is_over:
+            self._wait_for_request()
+        return True
 
     def _respond(self, cycle: _DirectCycle, status: int, lines: bytes, body: bytes) -> None:
         if cycle.disconnected or cycle.response_complete:
@@ -172,10 +236,10 @@ class DirectConnection(HttpConnection):
 
     def tick(self, now: float) -> None:
         """The body takes its time, or what else there is a time for is over."""
-        if self._answer_body is None:
-            super().tick(now)
-        else:
+        if self._held or self._answer_body is not None:
             self._begin_usual_answer()
+        else:
+            super().tick(now)
 
     def shutdown(self) -> None:
         """The daemon stops."""
@@ -185,3 +249,7 @@ class DirectConnection(HttpConnection):
     def _refuse_broken(self, reason: BaseException | None) -> None:
         if not self._is_over:  # what comes behind the last request is nothing to anybody
             super()._refuse_broken(reason)
+
+
+def _known_end(far_end: FarEnd | None) -> FarEnd | None:
+    return far_end
