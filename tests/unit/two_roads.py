@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -145,7 +146,12 @@ class Client:
         """Let the daemon do what it can do now: a request that is complete has its answer then, unless it is held."""
         for _ in range(30):
             await asyncio.sleep(0)
-        while self.connection._is_busy and not self.road.held:  # noqa: ASYNC110 - nobody says so
+        if self.road.held:
+            return
+        if self._has_left and self.road.state.tasks:
+            await asyncio.wait(self.road.state.tasks, timeout=2)
+        deadline = time.monotonic() + 2
+        while self.connection._is_busy and not self._has_left and time.monotonic() < deadline:  # noqa: ASYNC110 - nobody says so
             await asyncio.sleep(0.0005)  # long work is done in slices, with rests
 
     def leave(self) -> None:
