@@ -49,16 +49,16 @@ def break_write() -> None:
 
 def break_answers() -> None:
     """Let some acknowledgements raise."""
-    from oyez.wire import socketio  # noqa: PLC0415
+    from oyez.wire import plain_posts  # noqa: PLC0415
 
-    encode = socketio.encode_ack
+    encode = plain_posts.encode_ack
 
-    def encode_or_fail(ack_id: int, *arguments: Any, **options: Any) -> bytes:
-        if ack_id == BREAK_ANSWER:
+    def encode_or_fail(ack_id: bytes, event_id: int) -> bytes:
+        if ack_id == b"%d" % BREAK_ANSWER:
             raise RuntimeError("sabotage of an answer")
-        return encode(ack_id, *arguments, **options)
+        return encode(ack_id, event_id)
 
-    socketio.encode_ack = encode_or_fail
+    plain_posts.encode_ack = encode_or_fail
 
 
 if __name__ == "__main__":
