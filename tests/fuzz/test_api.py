@@ -3,6 +3,7 @@
 import json
 from urllib.parse import quote_from_bytes
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -63,6 +64,24 @@ def test_bodies(data: bytes) -> None:
         assert (post.message is None) == ("message" not in event)
         if post.message is not None:
             assert strictly(post.message) == strictly(json.dumps(event["message"]).encode())
+
+
+@given(written | any_json)
+@fuzz
+def test_what_is_decoded_in_one_go_is_what_is_read_member_by_member(data: bytes) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        fast = read(data)
+        patch.setattr(api_requests, "_SHORT_BYTES", -1)
+        assert read(data) == fast
+
+
+def read(data: bytes) -> object:
+    """Return what a body asks for, or why it is refused."""
+    try:
+        wanted = run_through(api_requests.parse_publish(data, LIMITS))
+    except ApiError as error:
+        return error.status, error.message
+    return wanted._replace(posts=list(wanted.posts), places=list(wanted.places))
 
 
 def check_refusal(error: ApiError) -> None:

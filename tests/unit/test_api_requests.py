@@ -42,7 +42,7 @@ def test_a_batch() -> None:
     wanted = parse({"events": [{"channel": "a"}, {"channel": "b", "message": "x", "key": "k"}, {"channel": "a"}]})
     assert wanted == Publish(
         [KeyedPost("a", None, None), KeyedPost("b", b'"x"', "k"), KeyedPost("a", None, None)],
-        [0, 1, 2],
+        range(3),
         None,
         "events",
     )

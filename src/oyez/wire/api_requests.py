@@ -26,6 +26,9 @@ _FORMS = {
 
 _LISTS = ("channels", "events")
 
+# A body of so many bytes is decoded in one go, in less than a millisecond.
+_SHORT_BYTES = 32 * 1024
+
 # How much is done between two times that the others may go on: a millisecond or two.
 _EVENTS_PER_SLICE = 200
 
@@ -74,7 +77,12 @@ class _BatchEvent(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     key: str | msgspec.UnsetType = msgspec.UNSET
 
 
-_decode_event: Callable[[Json], _BatchEvent] = msgspec.json.Decoder(_BatchEvent).decode
+class _EventList(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    events: list[_BatchEvent]
+
+
+_decode_event: Callable[[Json | bytes | bytearray], _BatchEvent] = msgspec.json.Decoder(_BatchEvent).decode
+_decode_batch: Callable[[bytes | bytearray], _EventList] = msgspec.json.Decoder(_EventList).decode
 
 
 def parse_publish(body: bytes | bytearray, limits: LimitSettings) -> Generator[None, None, Publish]:
@@ -88,6 +96,9 @@ def parse_publish(body: bytes | bytearray, limits: LimitSettings) -> Generator[N
     if not body.isascii():
         _check_utf8(body)
         yield
+    plain = _read_plain(body, limits) if len(body) <= _SHORT_BYTES else None
+    if plain is not None:
+        return plain
     members, lists = yield from _split_body(body)
     form = _find_form(members)
     if form == "events":
@@ -102,6 +113,39 @@ def parse_publish(body: bytes | bytearray, limits: LimitSettings) -> Generator[N
         raise _too_large(f"The message, once for each channel, may have {limits.max_batch_bytes} bytes at most")
     posts = [KeyedPost(name, message, None) for name in place_of]
     return Publish(posts, [place_of[name] for name in names], key, form)
+
+
+def _read_plain(body: bytes | bytearray, limits: LimitSettings) -> Publish | None:
+    """Read one event, or a batch, in one typed decoding; None: whatever is not plain, or not right, is to be told.
+
+    It takes half of the time that it takes to read member by member.
+    """
+    try:
+        post = _make_plain(_decode_event(body), limits)
+        return None if post is None else Publish((KeyedPost(post.channel, post.message, None),), (0,), post.key, "")
+    except (msgspec.DecodeError, RecursionError):  # a batch, most probably
+        pass
+    try:
+        events = _decode_batch(body).events
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    posts = [post for event in events if (post := _make_plain(event, limits)) is not None]
+    keys = [post.key for post in posts if post.key is not None]
+    if len(posts) < len(events) or len(events) > limits.max_batch_events or len(set(keys)) < len(keys):
+        return None
+    return Publish(posts, range(len(posts)), None, "events")
+
+
+def _make_plain(event: _BatchEvent, limits: LimitSettings) -> KeyedPost | None:
+    channel, message, key = event.channel, event.message, event.key
+    if not (channel.isascii() and 0 < len(channel) <= limits.max_channel_length):
+        return None
+    text = None if isinstance(message, msgspec.UnsetType) else bytes(message)
+    if text is not None and (len(text) > limits.max_sender_message_bytes or len(text) > json_text.SHALLOW_BYTES):
+        return None
+    if isinstance(key, msgspec.UnsetType):
+        return KeyedPost(channel, text, None)
+    return KeyedPost(channel, text, key) if is_key(key) else None
 
 
 def check_header_key(key: bytes) -> None:

@@ -185,11 +185,13 @@ def _ids_of_all(request: Publish, found: Mapping[Key, Sequence[EventId]], new: S
 
 def _in_places(request: Publish, ids: Sequence[EventId]) -> list[EventId]:
     """Return the ids in the order of the answer."""
-    return [ids[place] for place in request.places]
+    return list(ids) if isinstance(request.places, range) else [ids[place] for place in request.places]
 
 
 def _answers(attempt: Attempt, request: Publish, ids: Sequence[EventId]) -> dict[Key, Sequence[EventId]]:
     """Return what is to be remembered for each key of an attempt."""
+    if not attempt.contents:
+        return {}
     answers: dict[Key, Sequence[EventId]] = {
         post.key: (event_id,) for post, event_id in zip(request.posts, ids, strict=True) if post.key is not None
     }
