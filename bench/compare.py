@@ -1,8 +1,9 @@
-"""Measure Oyez beside a Node peer and the floor, all in one run: ``python -m bench.compare``.
+"""Measure Oyez beside its peers and the floor, all in one run: ``python -m bench.compare``.
 
-Servers run on the first core, the load generator on the second. Each scenario is run several times in turn against
-every server; the table shows medians, and the ratios between them, which are what can be compared between machines.
-With ``--short`` each scenario is run once and small, which shows that all of it works, and measures nothing.
+Servers run on the first core, the load generator on the second. Each scenario is run in rounds, in each of which
+every server has its turn, started anew; the tables show medians. With ``--short`` each scenario is run once and small,
+with what is installed already: that shows that all of it works, and measures nothing. Exit code 1: a bar was missed, or
+Oyez failed.
 """
 
 import argparse
@@ -10,262 +11,206 @@ import json
 import os
 import platform
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
-ROOT = Path(__file__).parent
-SERVER_CORE, LOAD_CORE = 0, 1
-KEY = "bench"
+from bench.machine import Witness, wait_for_quiet
+from bench.mix import write_mix
+from bench.report import Document, missed_bars, render
+from bench.running import LOAD_CORE, RunFailedError, put_load_on, running
+from bench.scenarios import MIX_S, SCENARIOS, SHORT_CROWD, SHORT_MIX_S, Scenario, shortened
+from bench.servers import SERVERS, Options, Server
+from bench.setup import BUILT, build_tools, set_up
 
-Result = dict[str, float]
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """One way to load a server, and what is wanted of it."""
-
-    name: str
-    arguments: tuple[str, ...]
-    servers: tuple[str, ...]
-    figures: tuple[str, ...]
+STARTS_A_ROUND = 3
+ALWAYS = ("generator_busy",)  # figures that are kept of every run
 
 
-@dataclass(frozen=True)
-class Target:
-    """A ratio that is wanted."""
+@dataclass
+class Plan:
+    """What is to be run, and what has come of it."""
 
-    text: str
-    scenario: str
-    ratio: Callable[[dict[str, Result]], float]
-    bound: float
-    at_most: bool
-
-
-SCENARIOS = (
-    Scenario(
-        "burst",
-        ("--listeners", "5000", "--posts", "200", "--in-flight", "32"),
-        ("floor", "node", "oyez"),
-        ("connect_s", "kb_per_connection", "deliveries_per_s", "us_cpu_per_delivery"),
-    ),
-    Scenario(
-        "paced",
-        ("--listeners", "5000", "--posts", "100", "--in-flight", "1", "--rate", "20"),
-        ("floor", "node", "oyez"),
-        ("us_cpu_per_delivery", "p50_ms", "p99_ms"),
-    ),
-    Scenario(
-        "many channels",
-        ("--listeners", "1000", "--channels", "1000", "--posts", "20000", "--in-flight", "64"),
-        ("node", "oyez", "oyez-sqlite"),
-        ("deliveries_per_s", "us_cpu_per_delivery", "p99_ms"),
-    ),
-    Scenario(
-        "raw burst",
-        ("--raw", "--listeners", "5000", "--posts", "200", "--in-flight", "32"),
-        ("node-raw", "oyez"),
-        ("connect_s", "kb_per_connection", "deliveries_per_s", "us_cpu_per_delivery"),
-    ),
-    Scenario(
-        "raw, many channels",
-        ("--raw", "--listeners", "1000", "--channels", "1000", "--posts", "20000", "--in-flight", "64"),
-        ("node-raw", "oyez"),
-        ("deliveries_per_s", "us_cpu_per_delivery", "p99_ms"),
-    ),
-)
-
-
-def _over(figure: str, above: str, below: str) -> Callable[[dict[str, Result]], float]:
-    return lambda results: results[above][figure] / results[below][figure]
-
-
-TARGETS = (
-    Target("CPU per delivery, Oyez / floor", "burst", _over("us_cpu_per_delivery", "oyez", "floor"), 0.1, True),
-    Target("deliveries a second, Oyez / Node", "burst", _over("deliveries_per_s", "oyez", "node"), 20, False),
-    Target("speed of connecting, Oyez / Node", "burst", _over("connect_s", "node", "oyez"), 2.5, False),
-    Target("KB per idle connection, Oyez", "burst", lambda results: results["oyez"]["kb_per_connection"], 8, True),
-    Target("CPU per delivery, Oyez / floor", "paced", _over("us_cpu_per_delivery", "oyez", "floor"), 1.6, True),
-    Target("p99 latency, Oyez / Node", "paced", _over("p99_ms", "oyez", "node"), 1, True),
-    Target("posts a second, Oyez / Node", "many channels", _over("deliveries_per_s", "oyez", "node"), 2, False),
-    Target(
-        "CPU per post, sqlite:// / memory://",
-        "many channels",
-        _over("us_cpu_per_delivery", "oyez-sqlite", "oyez"),
-        1.5,
-        True,
-    ),
-    Target("deliveries a second, Oyez / Node", "raw burst", _over("deliveries_per_s", "oyez", "node-raw"), 10, False),
-    Target("speed of connecting, Oyez / Node", "raw burst", _over("connect_s", "node-raw", "oyez"), 1, False),
-    Target(
-        "posts a second, Oyez / Node", "raw, many channels", _over("deliveries_per_s", "oyez", "node-raw"), 1, False
-    ),
-)
+    rounds: int
+    lighter: int
+    short: bool
+    patience_s: float
+    servers: dict[str, Server]
+    left_out: dict[str, str] = field(default_factory=dict)
+    had_a_turn: set[str] = field(default_factory=set)
+    witness: Witness = field(default_factory=Witness)
 
 
 def main() -> int:
-    """Run everything and print the tables."""
+    """Run everything, print the tables, and keep the figures."""
     arguments = _parse_arguments()
     _require_programs()
+    os.sched_setaffinity(0, {LOAD_CORE})  # so that nothing of ours runs beside a server
+    scenarios = [each for each in SCENARIOS if not arguments.only or each.name in arguments.only]
     rounds = 1 if arguments.short else arguments.rounds
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        _compile(folder)
-        print(
-            f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-            + ("a short run: the figures say nothing" if arguments.short else f"median of {rounds} rounds")
-        )
-        missed = 0
-        for scenario in SCENARIOS:
-            if arguments.only and scenario.name not in arguments.only:
-                continue
-            wanted = _shortened(scenario) if arguments.short else scenario
-            results = _measure(wanted, folder, rounds)
-            _print_results(wanted, results)
-            if not arguments.short:
-                missed += _print_targets(scenario, results)
-    return 1 if missed else 0
+    plan = Plan(rounds, arguments.lighter, arguments.short, arguments.patience, {})
+    with tempfile.TemporaryDirectory() as folder:
+        _choose_servers(plan, scenarios, arguments.servers)
+        build_tools()
+        kept: Path = arguments.write or BUILT / ("short.json" if plan.short else "run.json")
+        document = _measure_all(plan, scenarios, Path(folder), kept)
+    print(render(document))
+    return 1 if _failed_itself(document) or (not plan.short and missed_bars(document)) else 0
 
 
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="how often each scenario is run (default: 3)")
     parser.add_argument(
-        "--only", action="append", choices=[scenario.name for scenario in SCENARIOS], help="one scenario; repeatable"
+        "--only", action="append", choices=[each.name for each in SCENARIOS], help="one scenario; repeatable"
     )
+    parser.add_argument("--servers", action="append", choices=list(SERVERS), help="one server; repeatable")
     parser.add_argument("--short", action="store_true", help="once and small: does it work at all?")
+    parser.add_argument("--lighter", type=int, default=1, help="divide all posts by this, for a quick look")
+    parser.add_argument("--patience", type=float, default=60, help="seconds to wait for a quiet machine (default: 60)")
+    parser.add_argument(
+        "--write", type=Path, help="file for the figures (default: .venv/peers/run.json, or short.json)"
+    )
     return parser.parse_args()
 
 
 def _require_programs() -> None:
     """End with a word on what to install, before the first minute has gone by."""
-    missing = [program for program in ("gcc", "node", "npm", "taskset") if not shutil.which(program)]
+    missing = [program for program in ("gcc", "taskset") if not shutil.which(program)]
     if missing:
         raise SystemExit(
-            f"The benchmarks need {', '.join(missing)}; on Debian: apt-get install gcc nodejs npm util-linux"
+            f"The benchmarks need {', '.join(missing)}; on Debian: apt-get install gcc libc6-dev util-linux"
         )
     if (os.cpu_count() or 1) < 2:
         raise SystemExit("The benchmarks need two cores: one for the server, one for the load generator.")
 
 
-def _shortened(scenario: Scenario) -> Scenario:
-    """Give a hundredth of the load."""
-    small = {"--listeners": "50", "--channels": "50", "--posts": "20"}
-    names = scenario.arguments
-    return replace(scenario, arguments=tuple(small.get(names[place - 1], word) for place, word in enumerate(names)))
+def _say(text: str) -> None:
+    print(f"\r{text:78}", end="", file=sys.stderr, flush=True)
 
 
-def _compile(folder: Path) -> None:
-    """Build the load generator and the floor."""
-    for program, parts in (("load", ("load", "peers", "frames", "usage")), ("floor", ("floor", "frames"))):
-        sources = [str(ROOT / "load" / f"{part}.c") for part in parts]
-        subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-o", str(folder / program), *sources], check=True)
-
-
-def _measure(scenario: Scenario, folder: Path, rounds: int) -> dict[str, Result]:
-    """Run a scenario in turn against fresh servers, and take the medians."""
-    runs: dict[str, list[Result]] = {server: [] for server in scenario.servers}
-    for round_number in range(rounds):
-        for server in scenario.servers:
-            print(f"\r{scenario.name}: round {round_number + 1} of {rounds}, {server}      ", end="", file=sys.stderr)
-            with _server(server, folder) as (ports, pid):
-                runs[server].append(_load(folder / "load", ports, pid, scenario.arguments))
-    print(file=sys.stderr)
-    return {
-        server: {figure: statistics.median(run[figure] for run in results) for figure in scenario.figures}
-        for server, results in runs.items()
-    }
-
-
-def _load(load: Path, ports: tuple[int, int], pid: int, arguments: tuple[str, ...]) -> Result:
-    command = ["taskset", "-c", str(LOAD_CORE), str(load), "--port", str(ports[0]), "--key", KEY, "--pid", str(pid)]
-    command += arguments
-    if "--raw" in arguments:
-        command += ["--post-port", str(ports[1])]
-    ended = subprocess.run(command, check=False, capture_output=True, text=True)
-    if ended.returncode:
-        raise SystemExit(f"{' '.join(command)}: not all was delivered: {ended.stdout}{ended.stderr}")
-    result: Result = json.loads(ended.stdout)
-    return result
-
-
-@contextmanager
-def _server(name: str, folder: Path) -> Iterator[tuple[tuple[int, int], int]]:
-    """Run a server on its core; gives its ports, the second for raw posters, and its process id."""
-    port, post_port = _free_port(), _free_port()
-    node = ["node", str(ROOT / "peers" / "node")]
-    oyez = [sys.executable, "-m", "oyez", "serve", "--port", str(port), "--key", KEY, "--broker"]
-    commands = {
-        "floor": [str(folder / "floor"), str(port)],
-        "node": [node[0], f"{node[1]}/server.js", str(port), KEY],
-        "node-raw": [node[0], f"{node[1]}/raw.js", str(port), str(post_port)],
-        "oyez": [*oyez, "memory://"],
-        "oyez-sqlite": [*oyez, f"sqlite://{folder}/events-{port}.sqlite3"],
-    }
-    posting = {"OYEZ_POST_LISTENER_HOST": "127.0.0.1", "OYEZ_POST_LISTENER_PORT": str(post_port)}
-    if name.startswith("node") and not (ROOT / "peers" / "node" / "node_modules").exists():
-        npm = shutil.which("npm") or "npm"
-        subprocess.run([npm, "ci", "--silent", "--prefix", str(ROOT / "peers" / "node")], check=True)
-    process = subprocess.Popen(
-        ["taskset", "-c", str(SERVER_CORE), *commands[name]],
-        env=os.environ | posting,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        _wait_for(port)
-        yield (port, post_port), process.pid
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 15
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.05)
+def _choose_servers(plan: Plan, scenarios: list[Scenario], wanted: list[str] | None) -> None:
+    """Set up what the scenarios need. A short run downloads the Node peer at most."""
+    names = dict.fromkeys(name for scenario in scenarios for name in scenario.servers if not wanted or name in wanted)
+    answers: dict[str, str] = {"": ""}
+    for name in names:
+        peer = SERVERS[name].peer
+        if peer not in answers:
+            _say(f"setting up {peer} (the first time takes minutes)")
+            answers[peer] = set_up(peer, fetch=not plan.short or peer == "node")
+        if answers[peer]:
+            plan.left_out[name] = answers[peer]
         else:
-            return
-    raise SystemExit(f"nothing listens on port {port}")
+            plan.servers[name] = SERVERS[name]
 
 
-def _print_results(scenario: Scenario, results: dict[str, Result]) -> None:
-    print(f"\n### {scenario.name}: `load {' '.join(scenario.arguments)}`\n")
-    print("| server | " + " | ".join(scenario.figures) + " |")
-    print("|---|" + "---|" * len(scenario.figures))
-    for server, result in results.items():
-        print(f"| {server} | " + " | ".join(f"{result[figure]:,.2f}" for figure in scenario.figures) + " |")
+def _measure_all(plan: Plan, scenarios: list[Scenario], folder: Path, kept: Path) -> Document:
+    """Run the scenarios; what has been measured is kept after each, as an hour is long."""
+    _say("waiting for a quiet machine")
+    document: Document = {
+        "when": datetime.now(UTC).date().isoformat(),
+        "commit": _commit(),
+        "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "rounds": plan.rounds,
+        "lighter": plan.lighter,
+        "short": plan.short,
+        "quiet": wait_for_quiet(0 if plan.short else plan.patience_s),
+        "left_out": plan.left_out,
+        "scenarios": {},
+    }
+    for scenario in scenarios:
+        document["scenarios"][scenario.name] = _measure(plan, scenario, folder)
+        document["others"] = plan.witness.others()
+        kept.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+    print(file=sys.stderr)
+    return document
 
 
-def _print_targets(scenario: Scenario, results: dict[str, Result]) -> int:
-    missed = 0
-    print("\n| ratio | measured | wanted | |\n|---|---|---|---|")
-    for target in TARGETS:
-        if target.scenario != scenario.name:
-            continue
-        ratio = target.ratio(results)
-        met = ratio <= target.bound if target.at_most else ratio >= target.bound
-        missed += not met
-        wanted = f"{'at most' if target.at_most else 'at least'} {target.bound:g}"
-        print(f"| {target.text} | {ratio:.3g} | {wanted} | {'met' if met else 'MISSED'} |")
-    return missed
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _commit() -> str:
+    git = shutil.which("git")
+    if not git:
+        return "unknown"
+    ended = subprocess.run([git, "rev-parse", "--short", "HEAD"], check=False, capture_output=True, text=True)
+    return ended.stdout.strip() or "unknown"
+
+
+def _measure(plan: Plan, scenario: Scenario, folder: Path) -> dict[str, dict[str, dict[str, float]] | dict[str, str]]:
+    """Run a scenario in turn against fresh servers, and take the medians."""
+    servers = _whose_turn(plan, scenario)
+    options = _options(plan, scenario, folder)
+    runs: dict[str, list[dict[str, float]]] = {}
+    failed: dict[str, str] = {}
+    for number in range(plan.rounds):
+        for server in servers:
+            _say(f"{scenario.name}: round {number + 1} of {plan.rounds}, {server.name}")
+            plan.witness.begin()
+            try:
+                runs.setdefault(server.name, []).append(_run_once(server, scenario, options, folder, plan.lighter))
+            except RunFailedError as error:
+                failed[server.name] = str(error)
+            plan.witness.end()
+    results = {
+        server: {figure: statistics.median(run[figure] for run in each) for figure in (*scenario.figures, *ALWAYS)}
+        for server, each in runs.items()
+        if each
+    }
+    return {"results": results, "failed": failed}
+
+
+def _whose_turn(plan: Plan, scenario: Scenario) -> list[Server]:
+    """Return all that were chosen; in a short run Oyez, and those that had no turn yet."""
+    servers = [plan.servers[name] for name in scenario.servers if name in plan.servers]
+    if plan.short:
+        ours = next((server for server in servers if server.name.startswith("Oyez")), None)
+        servers = [server for server in servers if server is ours or server.name not in plan.had_a_turn]
+        plan.had_a_turn.update(server.name for server in servers)
+    return servers
+
+
+def _options(plan: Plan, scenario: Scenario, folder: Path) -> Options:
+    options = (shortened(scenario) if plan.short else scenario).options
+    if not scenario.kind.startswith("mix"):
+        return options
+    seconds, crowd = (SHORT_MIX_S, SHORT_CROWD) if plan.short else (MIX_S / plan.lighter, 1.0)
+    mix = write_mix(folder, seconds, public=scenario.kind == "mix-public", crowd=crowd)
+    return (*options, "--listeners", str(mix.listeners), "--follow", str(mix.follow), "--plan", str(mix.plan))
+
+
+def _run_once(server: Server, scenario: Scenario, options: Options, folder: Path, lighter: int) -> dict[str, float]:
+    if scenario.kind == "start":
+        starts = list(_starts(server, folder))
+        return {"start_ms": statistics.median(starts) * 1e3, "generator_busy": 0.0}
+    with running(server, _folder_of(server, folder)) as target:
+        return put_load_on(server, target, options, BUILT / "tools" / "load", lighter)
+
+
+def _starts(server: Server, folder: Path) -> Iterator[float]:
+    for _ in range(STARTS_A_ROUND):
+        with running(server, _folder_of(server, folder)) as target:
+            yield target.start_s
+
+
+def _folder_of(server: Server, folder: Path) -> Path:
+    """Return where a server finds what was built for it; Oyez, its events."""
+    return folder if server.name.startswith("Oyez") else BUILT / (server.peer or "tools")
+
+
+def _failed_itself(document: Document) -> bool:
+    """Tell whether Oyez failed anywhere; of a peer it is no fault of ours."""
+    return any(name.startswith("Oyez") for each in document["scenarios"].values() for name in each["failed"])
 
 
 if __name__ == "__main__":

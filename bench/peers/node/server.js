@@ -91,4 +91,4 @@ io.on("connection", (socket) => {
   if (socket.handshake.auth.role === "sender") serveSender(socket);
   else serveClient(socket);
 });
-server.listen(port, "127.0.0.1", () => console.log(`node peer on ${port}`));
+server.listen({ port, host: "127.0.0.1", backlog: 4096 }, () => console.log(`node peer on ${port}`));

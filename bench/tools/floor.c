@@ -1,5 +1,5 @@
 /* The floor that Oyez is compared with: a server that makes one send(2) for each listener and event, and does nothing
-   else: no history, no filter, no check of anything. It reads just enough Socket.IO for `load`.
+   else: no history, no check of anything. It reads just enough Socket.IO for `load`, whose channels are ch0, ch1 and so on.
 
    usage: floor PORT */
 #define _GNU_SOURCE
@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MOST_SOCKETS = 20000, ROOM = 8192, MOST_EVENTS = 256 };
+enum { MOST_SOCKETS = 20000, MOST_CHANNELS = 10000, ROOM = 8192, MOST_EVENTS = 256 };
 
 /* The answer to the one key that `load` sends, the example of RFC 6455 section 1.3. */
 static const char UPGRADED[] =
@@ -24,31 +24,56 @@ static const char UPGRADED[] =
 static struct client {
     unsigned char bytes[ROOM];
     size_t held;
-    int upgraded;
+    int upgraded, channel; /* a poster's channel is -1 */
+    int next;              /* the next listener of its channel, 0 behind the last: no socket has that number here */
 } *clients[MOST_SOCKETS]; /* by descriptor */
 
-static int listeners[MOST_SOCKETS], listening;
+static int first[MOST_CHANNELS]; /* the first listener of each */
 static long last_id = 1000;
+
+/* Returns the number behind the first `"ch`, -1 if there is none. */
+static int channel_in(const char *packet) {
+    const char *found = strstr(packet, "\"ch");
+    while (found && (found[3] < '0' || found[3] > '9')) found = strstr(found + 1, "\"ch");
+    int channel = found ? atoi(found + 3) : -1;
+    return channel < MOST_CHANNELS ? channel : -1;
+}
+
+static void join(int socket, int channel) {
+    if (channel < 0) return;
+    clients[socket]->channel = channel;
+    clients[socket]->next = first[channel];
+    first[channel] = socket;
+}
+
+static void leave(int socket) {
+    struct client *client = clients[socket];
+    if (client->channel < 0) return;
+    int *place = &first[client->channel];
+    while (*place != socket) place = &clients[*place]->next;
+    *place = client->next;
+}
 
 static void send_text(int socket, const char *text, size_t length) {
     unsigned char frame[ROOM + MAX_HEADER];
     send(socket, frame, write_frame(frame, TEXT, text, length, 0), MSG_NOSIGNAL);
 }
 
-/* `42N["post",{"channel":…,"message":M}]`: M goes to every listener, then the acknowledgement N to the poster. */
+/* `42N["post",{"channel":C,"message":M}]`: M goes to every listener of C, then the acknowledgement N to the poster. */
 static void publish(int poster, char *packet, size_t length) {
     static const char MESSAGE[] = "\"message\":";
     char text[ROOM];
     char *event = strchr(packet, '[');
     char *message = event ? strstr(event, MESSAGE) : NULL;
-    if (!message) return;
+    int channel = event ? channel_in(event) : -1;
+    if (!message || channel < 0) return;
     message += sizeof MESSAGE - 1;
     int message_length = packet + length - 2 - message; /* less what closes the object and the list */
-    int size = snprintf(text, sizeof text, "42[\"message\",{\"id\":%ld,\"channel\":\"ch0\",\"message\":%.*s}]", ++last_id,
+    int size = snprintf(text, sizeof text, "42[\"message\",{\"id\":%ld,\"channel\":\"ch%d\",\"message\":%.*s}]", ++last_id, channel,
                         message_length, message);
     unsigned char frame[ROOM + MAX_HEADER];
     size_t frame_size = write_frame(frame, TEXT, text, size, 0);
-    for (int i = 0; i < listening; i++) send(listeners[i], frame, frame_size, MSG_NOSIGNAL);
+    for (int listener = first[channel]; listener; listener = clients[listener]->next) send(listener, frame, frame_size, MSG_NOSIGNAL);
     size = snprintf(text, sizeof text, "43%.*s[{\"status\":\"success\",\"id\":%ld}]", (int)(event - packet - 2), packet + 2,
                     last_id);
     send_text(poster, text, size);
@@ -58,7 +83,7 @@ static void take_packet(int socket, char *packet, size_t length) {
     if (!strncmp(packet, "40", 2)) {
         send_text(socket, "40{\"sid\":\"x\"}", 12);
     } else if (!strncmp(packet, "42[\"set-filter\"", 15)) {
-        listeners[listening++] = socket;
+        join(socket, channel_in(packet));
         send_text(socket, "42[\"status\",{\"status\":\"success\"}]", 33);
     } else if (!strncmp(packet, "42", 2)) {
         publish(socket, packet, length);
@@ -66,8 +91,7 @@ static void take_packet(int socket, char *packet, size_t length) {
 }
 
 static void forget(int socket) {
-    for (int i = 0; i < listening; i++)
-        if (listeners[i] == socket) listeners[i--] = listeners[--listening];
+    leave(socket);
     free(clients[socket]);
     clients[socket] = NULL;
     close(socket);
@@ -108,6 +132,7 @@ static void admit(int epoll, int listener) {
     if (socket < 0 || socket >= MOST_SOCKETS) return;
     setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     clients[socket] = calloc(1, sizeof *clients[socket]);
+    clients[socket]->channel = -1;
     struct epoll_event interest = {.events = EPOLLIN, .data.fd = socket};
     epoll_ctl(epoll, EPOLL_CTL_ADD, socket, &interest);
 }

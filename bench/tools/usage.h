@@ -6,9 +6,12 @@
 /* A clock that only goes forward, in seconds. */
 double now_s(void);
 
-/* Remember a process and its children of this moment; the next two calls are about them. */
+/* The next two are about this process and those that it started. */
 void watch_processes(int pid);
 double cpu_s(void);
 double resident_kb(void);
+
+/* Of this program itself. */
+double own_cpu_s(void);
 
 #endif
