@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 upper = $(shell echo $(1) | tr a-z A-Z)
 flag = $(if $($(call upper,$(1))),--$(1) $($(call upper,$(1))))
 
-.PHONY: help run example check format event.js test test-fast test-slow coverage fuzz test-versions test-lowest test-newest test-pythons matrix faults siege dist bench clean
+.PHONY: help run example check format event.js test test-fast test-slow coverage fuzz test-versions test-lowest test-newest test-pythons matrix faults siege dist bench bench-diff clean
 help: ## show this list
 	@grep -hE '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -143,8 +143,11 @@ $(VENV)/release/.done: requirements/release.txt
 dist: $(VENV)/.dev $(VENV)/release/.done ## build what is published into dist/, install and try it (docs/how-to/release.md)
 	@$(BIN)/python -m tests.dist
 
-bench: $(VENV)/.run ## compare with the Node peer and the floor: make bench ROUNDS=5, SHORT=1 (see bench/README.md)
+bench: $(VENV)/.run ## compare with peers and the floor: make bench ROUNDS=5, SHORT=1 only tries it (see bench/README.md)
 	@$(BIN)/python -m bench.compare $(if $(SHORT),--short) $(call flag,rounds)
 
+bench-diff: $(VENV)/.run ## what moved since the last release, in the newest run of make bench or RUN=FILE
+	@$(BIN)/python -m bench.diff $(RUN)
+
 clean: ## remove what make installed and cached; var/, the events, stays
-	rm -rf $(VENV) $(NODE_CLIENTS)/node_modules bench/peers/node/node_modules .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*
+	rm -rf $(VENV) $(NODE_CLIENTS)/node_modules .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*

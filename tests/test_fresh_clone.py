@@ -25,7 +25,7 @@ VENV = ROOT / ".venv"
 START_S = 300.0  # it installs all that it needs first
 
 # Those that end by themselves, in an order that shows what each needs of its own.
-IN_THE_CLONE = ("help", "bench SHORT=1", "format", "clean")
+IN_THE_CLONE = ("help", "bench SHORT=1", "bench-diff RUN=.venv/peers/short.json", "format", "clean")
 IN_PLACE = ("faults SHORT=1 SEED=3", "matrix SHORT=1", "test-pythons SHORT=1", "dist", "fuzz EXAMPLES=2")
 # What CI calls in a fresh clone anyway; the tests run this.
 OF_CI = ("check", "test", "test-fast", "test-slow", "coverage")
