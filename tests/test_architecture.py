@@ -38,6 +38,7 @@ MAY_IMPORT_LATE = {
     "server.process": {"uvloop"},
     "brokers.rabbitmq": {"oyez.brokers.rabbitmq.broker"},
     "cli.exits": {"oyez.client"},
+    "endpoints.status": {"oyez.metrics_text"},
     "cli.post": {"oyez.cli.colours", "rich.progress"},
     "cli.serve": {"oyez.cli", "oyez.server"},
     "cli.connect.command": {"oyez.cli.connect"},

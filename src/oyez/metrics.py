@@ -1,21 +1,27 @@
-"""The parts' own numbers as Prometheus text.
+"""The parts' own numbers, read when somebody asks.
 
-Knows names, functions to call, and the format. Must not know the parts: they count for themselves, whether anyone asks
-or not.
-
-The format is written here, not by Prometheus' library: that is made for programs that count with it, and to load it
-took a twentieth of the time of a start.
+Knows names and functions to call. Must not know the parts: they count for themselves, whether anyone asks or not.
 """
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 logger = logging.getLogger(__name__)
 
-CONTENT_TYPE = "text/plain; version=1.0.0; charset=utf-8"
-
 Read = Callable[[], float]
 ReadByLabel = Callable[[], Mapping[str, int]]
+
+
+class Reading(NamedTuple):
+    """A metric as it is now."""
+
+    name: str
+    meaning: str
+    rises_only: bool
+    label: str
+    """What the values are told apart by; empty: there is one value, of the empty text."""
+    values: Mapping[str, float]
 
 
 class Metrics:
@@ -43,34 +49,26 @@ class Metrics:
         """Add numbers that only rise, one for each value of a label; an empty value is written as no label.
 
         To Prometheus the two are the same, and whoever reads the text by itself finds the number where it was before
-        there were others beside it. Values have no quotes, backslashes or line breaks.
+        there were others beside it.
         """
         self._by_label.append((name, meaning, label, read))
 
-    def render(self) -> bytes:
-        """Read all numbers and return them as text, in the format of `CONTENT_TYPE`; who cannot be read is left out."""
-        return "".join(self._write_all()).encode()
-
-    def _write_all(self) -> Iterator[str]:
+    def read(self) -> Iterator[Reading]:
+        """Read all of them. One that cannot be read is left out."""
         for name, meaning, read in self._gauges:
-            yield self._write(name, "gauge", meaning, lambda read=read: {"": read()})  # type: ignore[misc]
+            yield from self._try(name, lambda: Reading(name, meaning, False, "", {"": read()}))  # noqa: B023 - called now
         for name, meaning, read in self._counters:
-            yield self._write(f"{name}_total", "counter", meaning, lambda read=read: {"": read()})  # type: ignore[misc]
+            yield from self._try(name, lambda: Reading(name, meaning, True, "", {"": read()}))  # noqa: B023
         for name, meaning, label, read_all in self._by_label:
-            yield self._write(f"{name}_total", "counter", meaning, read_all, label)
+            yield from self._try(name, lambda: Reading(name, meaning, True, label, read_all()))  # noqa: B023
 
-    def _write(
-        self, name: str, kind: str, meaning: str, read: Callable[[], Mapping[str, float]], label: str = ""
-    ) -> str:
-        """Write the lines of one metric: ``name{label="value"} 1.0``, for an empty value ``name 1.0``."""
+    def _try(self, name: str, read: Callable[[], Reading]) -> Iterator[Reading]:
         try:
-            samples = sorted(read().items())
+            reading = read()
         except Exception:
             if name not in self._unreadable:  # it is read every few seconds
                 logger.exception("%s is left out of the metrics after an error of ours", name)
             self._unreadable.add(name)
-            return ""
+            return
         self._unreadable.discard(name)
-        labels = [(f'{{{label}="{value}"}}' if value else "", number) for value, number in samples]
-        lines = "".join([f"{name}{written} {float(number)}\n" for written, number in labels])
-        return f"# HELP {name} {meaning}\n# TYPE {name} {kind}\n{lines}"
+        yield reading
