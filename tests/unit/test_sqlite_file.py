@@ -50,6 +50,16 @@ def test_only_the_daemons_user_may_read_what_is_new(tmp_path: Path) -> None:
         assert [each.name for each in made if each.stat().st_mode & 0o077] == []
 
 
+def test_a_transaction_of_any_length_is_written_as_it_is(path: Path) -> None:
+    first, written = NOW_MS + 1, []
+    with opened(path) as file:
+        for length in (*range(1, 36), 127, 128, 129, 700):
+            written += rows(length, first)
+            file.insert(rows(length, first))
+            first += length
+    assert query(path, "SELECT * FROM events ORDER BY id") == written
+
+
 @pytest.mark.parametrize("how", ["moved", "deleted", "replaced"])
 def test_nothing_is_written_where_no_later_start_would_find_it(path: Path, how: str) -> None:
     away = path.with_name("away.sqlite3")

@@ -17,6 +17,8 @@ from itertools import count, islice
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from oyez.brokers.clocks import Moment, StepWatch, as_id, read_clocks
 from oyez.brokers.sqlite.contents import ReplayBounds
 from oyez.brokers.sqlite.file import BUSY_TIMEOUT_S, SqliteFile
@@ -40,7 +42,7 @@ _TRIM_PAUSE_S = 0.02  # between two rounds while there is more to drop, so that 
 _COMPLAINT_INTERVAL_S = 20.0
 
 
-class _Call(NamedTuple):
+class _Call(msgspec.Struct, eq=False, frozen=True):
     """One call of `publish`, not settled yet."""
 
     posts: Sequence[Post]

@@ -69,6 +69,8 @@ def _is_name(stored: bytes) -> bool:
 
 def channel_as_stored(channel: str) -> str | bytes:
     """Return a channel's name as it is stored: with a lone surrogate as bytes, since that cannot be text in SQLite."""
+    if channel.isascii():  # nearly all
+        return channel
     try:
         channel.encode()
     except UnicodeEncodeError:
