@@ -7,7 +7,7 @@ import json
 import socket
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from tests.raw import Polling, frame, text_frame
@@ -28,6 +28,18 @@ _BATCH_EVENTS = 10_000
 _BATCH_BYTES = 16 * 2**20
 
 
+class Share(NamedTuple):
+    """What one address may do, by the default limits: count, at once, and in each second more."""
+
+    what: str
+    at_once: int
+    a_second: int
+
+
+_CONNECTS = Share("done", 4000, 200)
+_REQUESTS = Share("requests", 12_000, 400)  # which weigh five units each
+
+
 class Attack(NamedTuple):
     """One kind.
 
@@ -36,6 +48,7 @@ class Attack(NamedTuple):
         named: whether the daemon's log has to name the address.
         poster: whether it shows the key, and is so no stranger.
         forwarded: whether it comes through a proxy of the daemon's own machine, which names its address.
+        share: what is done so many times is what one address may do: who does no more is nobody to be named.
     """
 
     what: str
@@ -43,6 +56,11 @@ class Attack(NamedTuple):
     named: bool = True
     poster: bool = False
     forwarded: bool = False
+    share: Share | None = None
+
+    def exceeds_share(self, counts: Mapping[str, int], seconds: float) -> bool:
+        """Return whether more was done than one address may do."""
+        return self.share is None or counts.get(self.share.what, 0) > self.share.at_once + self.share.a_second * seconds
 
 
 # Connections
@@ -250,24 +268,24 @@ def post_batches(foe: Foe) -> None:
 
 # Between two that meet the same limit are others: every 20 s the log names whoever met it most.
 ATTACKS = {
-    "connects": Attack("plain TCP connects, closed at once", connect),
+    "connects": Attack("plain TCP connects, closed at once", connect, share=_CONNECTS),
     "seats": Attack("Socket.IO listeners, as many as get in", take_seats),
     "last-msg": Attack("questions for the newest id, 20 links", flood_questions),
     "keys": Attack("wrong keys at three doors, 20 links", guess_keys),
     "silent": Attack("sockets that say nothing, as many as get in", be_silent),
-    "handshakes": Attack("WebSocket handshakes, closed at once", shake_hands),
+    "handshakes": Attack("WebSocket handshakes, closed at once", shake_hands, share=_CONNECTS),
     "filters": Attack("filters that replay 2,560 events, 20 links", flood_filters),
     "unfetched-one": Attack("polling sessions that never fetch, through one link", leave_sessions_of_one_link),
     "replays": Attack("come, replay all, go, come again; 20 links", replay),
     "slow-heads": Attack(f"{_SLOW_LINKS} heads, a byte at a time", send_slow_heads),
     "errors": Attack("commands answered by errors, 20 links", flood_errors),
-    "handshakes-proxied": Attack("the same, as behind nginx", shake_hands, forwarded=True),
+    "handshakes-proxied": Attack("the same, as behind nginx", shake_hands, forwarded=True, share=_CONNECTS),
     "batches": Attack("10,000 events in 16 MiB, with the key", post_batches, named=False, poster=True),
     "seats-proxied": Attack("the same, as behind nginx", take_seats, forwarded=True),
-    "long-polls": Attack("long polls that are answered at once, 20 links", flood_polls),
+    "long-polls": Attack("long polls that are answered at once, 20 links", flood_polls, share=_REQUESTS),
     "stalled": Attack(f"{_STALLED_READERS} readers of a busy channel that do not read", stall, named=False),
     "slow-bodies": Attack(f"{_SLOW_LINKS} bodies, a byte at a time", send_slow_bodies),
-    "streams": Attack("event streams that come and go, 20 at once", flood_streams),
+    "streams": Attack("event streams that come and go, 20 at once", flood_streams, share=_CONNECTS),
     "fragments": Attack("messages in fragments of a byte or none", send_fragments),
     "unfetched-many": Attack("the same through a link each", leave_sessions_of_many_links),
 }

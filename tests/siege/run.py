@@ -169,7 +169,7 @@ class Siege:
                 many=name == ALL_AT_ONCE,
                 floor_ms=self._order.floor_ms,
                 counts=dict(sum(map(Counter, counted), Counter())),
-                addresses=[a.address for a in self._attackers if ATTACKS[a.command.attack].named],
+                addresses=_addresses_to_name(self._attackers, counted, over - attacked),
             )
         )  # fmt: skip
         self._attackers = []
@@ -274,6 +274,15 @@ class Siege:
             if row.addresses:
                 row.named = not words.isdisjoint(row.addresses)
         return any(row.named is False for row in self.rows)
+
+
+def _addresses_to_name(attackers: Sequence[Attacker], counted: Sequence[dict[str, int]], seconds: float) -> list[str]:
+    """Return whom the log has to name: all who did more than an address may do."""
+    return [
+        attacker.address
+        for attacker, counts in zip(attackers, counted, strict=True)
+        if (attack := ATTACKS[attacker.command.attack]).named and attack.exceeds_share(counts, seconds)
+    ]
 
 
 async def _eventually(holds: Callable[[], bool], within_s: float) -> bool:

@@ -15,6 +15,7 @@ from tests.fakes import Clock, places_with
 from tests.unit.asgi import Answer, ask
 
 PAGE = "https://judge.example"
+GUESSER = "192.0.2.66"
 
 
 class Site:
@@ -26,13 +27,15 @@ class Site:
         monkeypatch.setattr(pacing, "sleep", self._sleep)
         limits = LimitSettings(commands_per_second_per_address="10 burst 10")
         self.places: Places = places_with(limits, self.clock)
+        self.turns = Turns(self.clock)
         self.app = PacedRequests(
             PlainTextResponse("served"),
             peers=Peers(parse_networks(("127.0.0.1",))),
             places=self.places,
-            turns=Turns(self.clock),
+            turns=self.turns,
             origins=Origins([PAGE]),
             shows_key=lambda scope, peer: scope["path"] == "/with-key",
+            keys_wait=lambda peer: str(peer.address) == GUESSER,
         )
 
     async def _sleep(self, seconds: float) -> None:
@@ -66,3 +69,28 @@ def test_posters_and_who_is_not_shared_out_never_wait(monkeypatch: pytest.Monkey
     site = Site(monkeypatch)
     assert {site.ask(path, address).status for _ in range(100)} == {200}
     assert not site.slept
+
+
+def test_who_shows_a_key_where_keys_have_to_wait_has_its_turn_of_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    site, taken = Site(monkeypatch), []
+
+    async def take(payer: object, busy_s: float) -> None:
+        taken.append(str(payer))
+
+    monkeypatch.setattr(site.turns, "take", take)
+    assert {site.ask("/with-key", address).status for address in (GUESSER, "192.0.2.1") for _ in range(20)} == {200}
+    assert taken == [GUESSER] * 20
+    assert not site.slept
+
+
+def test_who_shows_a_key_there_waits_for_the_debt_of_its_address_and_is_never_put_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    site = Site(monkeypatch)
+    share = site.places.shares.of_host(GUESSER)
+    assert share is not None
+    site.places.work.charge_address(share, 15)
+    assert site.ask("/with-key", GUESSER).status == 200
+    site.places.work.charge_address(share, 1000)
+    assert site.ask("/with-key", GUESSER).status == 200
+    assert site.slept == [pytest.approx(0.5), 1.0], "the right key may be among them"

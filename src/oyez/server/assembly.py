@@ -263,6 +263,7 @@ class Assembly:
             turns=self.turns,
             origins=self.context.origins,
             shows_key=partial(self.api.shows_key, trusted=trusted),
+            keys_wait=lambda peer: self.check.has_to_wait(peer.counted_as),
         )
 
 

@@ -23,6 +23,9 @@ from oyez.net.turns import Turns
 _LONGEST_WAIT_S = 5.0
 _MOST_WAITING = 64
 
+# Twenty connections that guess are twenty guesses a second then.
+_LONGEST_WAIT_WITH_KEY_S = 1.0
+
 # How long the loop is busy with a request at the doors that are asked most, from its head to its answer.
 _REQUEST_S = 0.0003
 
@@ -38,6 +41,8 @@ class PacedRequests:
         origins: whose pages may read that they asked too often.
         shows_key: whether a request has a key that will be judged. It is held to nothing here, right or wrong: who was
             put off for a wrong key only, before it was counted, could tell the right one by that.
+        keys_wait: whether too many wrong keys came from there. Then who shows one, right or wrong, is slowed down, and
+            not put off.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class PacedRequests:
         turns: Turns,
         origins: Origins,
         shows_key: Callable[[Scope, Peer], bool],
+        keys_wait: Callable[[Peer], bool],
     ) -> None:
         self._app = app
         self._peers = peers
@@ -56,6 +62,7 @@ class PacedRequests:
         self._turns = turns
         self._origins = origins
         self._shows_key = shows_key
+        self._keys_wait = keys_wait
         self._waiting: Counter[int] = Counter()  # requests, by the key of their share
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,8 +70,11 @@ class PacedRequests:
         peer = self._peers.of_scope(scope)
         share = self._places.shares.of_peer(peer)
         app = self._app
-        if share is not None and not self._shows_key(scope, peer):
-            app = await self._pace(share, scope) or app
+        if share is not None:
+            if not self._shows_key(scope, peer):
+                app = await self._pace(share, scope) or app
+            elif self._keys_wait(peer):
+                await self._slow_down(share)
         await app(scope, receive, send)
 
     async def _pace(self, share: Share, scope: Scope) -> Response | None:
@@ -73,6 +83,20 @@ class PacedRequests:
         if wait_s > _LONGEST_WAIT_S or (wait_s and self._waiting[share.key] >= _MOST_WAITING):
             share.commands.give_back(REQUEST)
             return self._put_off(wait_s, scope)
+        await self._wait(share, wait_s)
+        return None
+
+    async def _slow_down(self, share: Share) -> None:
+        """Wait until the debt of the address is paid, but not for long: it may be that of others who guess.
+
+        What is asked for is charged once the key was judged.
+        """
+        wait_s = self._places.work.charge_address(share, 0)
+        is_crowded = self._waiting[share.key] >= _MOST_WAITING
+        await self._wait(share, 0 if is_crowded else min(wait_s, _LONGEST_WAIT_WITH_KEY_S))
+
+    async def _wait(self, share: Share, wait_s: float) -> None:
+        """Wait for that long, and then for the turn of the address."""
         if wait_s:
             self._waiting[share.key] += 1
             try:
@@ -82,7 +106,6 @@ class PacedRequests:
                 if not self._waiting[share.key]:
                     del self._waiting[share.key]
         await self._turns.take(share, _REQUEST_S)
-        return None
 
     def _put_off(self, wait_s: float, scope: Scope) -> Response:
         """Answer ``{"code":"too-many-requests","message":…}``, and close: this costs as much as the answer it saves."""
