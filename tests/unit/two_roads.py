@@ -22,6 +22,7 @@ from tests.fake_sockets import Socket
 from tests.fakes import Clock
 
 KEY = "right-key"
+ONE = b'{"channel":"a","message":{"type":"update"}}'
 SETTINGS = Settings(
     key=KEY,
     broker="memory://",
@@ -233,3 +234,25 @@ def compare(
     outcome, taken = play_on(play, direct=True, trusted=trusted, hold=hold, far_end=far_end)
     assert _as_of_the_newest_uvicorn(outcome) == _as_of_the_newest_uvicorn(usual)
     return outcome, taken
+
+
+def publish(body: bytes, *lines: str, key: str = KEY) -> bytes:
+    head = ["POST /api/publish HTTP/1.1", "Host: judge.example", f"Content-Length: {len(body)}"]
+    if key:
+        head.append(f"Authorization: Bearer {key}")
+    return "".join(f"{line}\r\n" for line in [*head, *lines]).encode() + b"\r\n" + body
+
+
+def statuses(outcome: Outcome) -> list[int]:
+    return [int(answer[0].split()[1]) for answer in outcome.answers]
+
+
+def bodies(outcome: Outcome) -> list[str]:
+    return [answer[-1] for answer in outcome.answers]
+
+
+def send(*segments: bytes, trusted: bool = False, far_end: tuple[str, int] = ("127.0.0.1", 5)) -> tuple[Outcome, int]:
+    async def play(client: Client) -> None:
+        await client.send(*segments)
+
+    return compare(play, trusted=trusted, far_end=far_end)

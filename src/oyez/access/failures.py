@@ -52,6 +52,10 @@ class FailedAttempts:
         self._remembered = remembered
         self._records: OrderedDict[Hashable, _Count] = OrderedDict()
 
+    def __len__(self) -> int:
+        """Of how many addresses failures are kept."""
+        return len(self._records)
+
     def wait_s(self, who: Hashable) -> float:
         """Return for how many seconds an address has to wait; 0: it need not."""
         record = self._records.get(who)

@@ -211,7 +211,7 @@ class PosterCheck:
 
     def has_to_wait(self, who: Hashable) -> bool:
         """Return whether there were too many wrong keys of somebody (`Peer.counted_as`): then `judge` has to decide."""
-        return self._failures.wait_s(who) > 0
+        return bool(self._failures) and self._failures.wait_s(who) > 0
 
     def stop(self) -> None:
         """Put off all who wait, and who would have to wait from now on: the daemon stops."""

@@ -96,7 +96,7 @@ def parse_publish(body: bytes | bytearray, limits: LimitSettings) -> Generator[N
     if not body.isascii():
         _check_utf8(body)
         yield
-    plain = _read_plain(body, limits) if len(body) <= _SHORT_BYTES else None
+    plain = read_plain(body, limits)
     if plain is not None:
         return plain
     members, lists = yield from _split_body(body)
@@ -115,11 +115,17 @@ def parse_publish(body: bytes | bytearray, limits: LimitSettings) -> Generator[N
     return Publish(posts, [place_of[name] for name in names], key, form)
 
 
-def _read_plain(body: bytes | bytearray, limits: LimitSettings) -> Publish | None:
-    """Read one event, or a batch, in one typed decoding; None: whatever is not plain, or not right, is to be told.
+def read_plain(body: bytes | bytearray, limits: LimitSettings) -> Publish | None:
+    """Read one event, or a batch, in one typed decoding; None: `parse_publish` has to read it.
 
     It takes half of the time that it takes to read member by member.
+
+    Args:
+        body: known to be UTF-8.
+        limits: how much one request may ask for.
     """
+    if len(body) > _SHORT_BYTES:
+        return None
     try:
         post = _make_plain(_decode_event(body), limits)
         return None if post is None else Publish((KeyedPost(post.channel, post.message, None),), (0,), post.key, "")

@@ -4,8 +4,7 @@ Knows the header and the answers. Must not know what is asked for.
 """
 
 import asyncio
-from collections.abc import Callable, Hashable
-from functools import partial
+from collections.abc import Callable
 from typing import NamedTuple
 
 from starlette.datastructures import Headers
@@ -21,13 +20,42 @@ from oyez.net.http.direct import DirectRequest
 from oyez.wire import raw_commands
 from oyez.wire.api_answers import ApiError
 
+# Far less than the time for which it is remembered.
+_NOTED_EVERY_S = 5.0
+
 
 class Caller(NamedTuple):
-    """Somebody who is known by the head of a request."""
+    """Somebody who is known by the head of a request, and asks again and again."""
 
     holder: KeyHolder
     is_let_in: Callable[[], bool]
     """Asked for each request: whether it is let in at once, as `Authorization.authorize` would do; else ask that."""
+
+
+class _KnownPoster:
+    """Whoever has shown the right key on a connection.
+
+    That it was shown is noted now and then, not for each request: to find the share of an address took a twentieth of
+    what a post costs.
+    """
+
+    __slots__ = ("_check", "_note_at", "_peer", "_places", "_who")
+
+    def __init__(self, check: PosterCheck, places: Places, peer: Peer) -> None:
+        self._check = check
+        self._places = places
+        self._peer = peer
+        self._who = peer.counted_as
+        self._note_at = float("-inf")
+
+    def is_let_in(self) -> bool:
+        if self._check.has_to_wait(self._who):
+            return False
+        now = self._places.shares.clock()
+        if now >= self._note_at:
+            self._note_at = now + _NOTED_EVERY_S
+            self._places.remember_poster(self._peer)
+        return True
 
 
 class Authorization:
@@ -79,13 +107,7 @@ class Authorization:
         if trusted and peer.local and not header:
             return Caller(self._check.keyless, lambda: True)
         holder = None if key is None else self._check.find_holder(key, peer)
-        return None if holder is None else Caller(holder, partial(self._let_in, peer, peer.counted_as))
-
-    def _let_in(self, peer: Peer, who: Hashable) -> bool:
-        if self._check.has_to_wait(who):
-            return False
-        self._places.remember_poster(peer)
-        return True
+        return None if holder is None else Caller(holder, _KnownPoster(self._check, self._places, peer).is_let_in)
 
     def shows_key(self, headers: Headers, peer: Peer, *, trusted: bool) -> bool:
         """Return whether a request shows a key, which may be wrong, or needs none."""

@@ -81,6 +81,9 @@ class Publisher:
         """
         whole = _whole_keys(request, header)
         contents = whole | _single_keys(request)
+        if not contents:
+            self._post_unkeyed(request, holder, settle)
+            return None
         try:
             found = self._find(contents)
         except KeyReused as error:
@@ -112,6 +115,25 @@ class Publisher:
             elif answer is not None:
                 found[key] = answer
         return under_way or found
+
+    def _post_unkeyed(self, request: Publish, holder: KeyHolder, settle: SettleRequest) -> None:
+        """Post all, with no key to look up or to remember: that saves a tenth of a post."""
+
+        def finish(outcome: list[EventId] | BrokerError) -> None:
+            result: list[EventId] | Exception = outcome
+            try:
+                if not isinstance(outcome, BrokerError):
+                    holder.posts += len(outcome)
+                    result = _in_places(request, outcome)
+            except Exception as error:  # noqa: BLE001 - of ours, and raised by whoever waits
+                result = error
+            settle(result)
+
+        posts = [Post(Channel(post.channel), post.message) for post in request.posts]
+        if posts:
+            self._hub.publish(posts, finish)
+        else:
+            finish([])
 
     def _post(
         self,
@@ -190,8 +212,6 @@ def _in_places(request: Publish, ids: Sequence[EventId]) -> list[EventId]:
 
 def _answers(attempt: Attempt, request: Publish, ids: Sequence[EventId]) -> dict[Key, Sequence[EventId]]:
     """Return what is to be remembered for each key of an attempt."""
-    if not attempt.contents:
-        return {}
     answers: dict[Key, Sequence[EventId]] = {
         post.key: (event_id,) for post, event_id in zip(request.posts, ids, strict=True) if post.key is not None
     }

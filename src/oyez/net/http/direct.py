@@ -56,11 +56,11 @@ DirectDoors = Mapping[tuple[bytes, bytes], DirectDoor]
 """By method and target, both as they are on the wire."""
 
 
-def write_answer(status: int, default_lines: bytes, lines: bytes, body: bytes) -> bytes:
-    """Return an answer as bytes; ``lines`` are headers as `Respond` takes them."""
+def write_answer(status: int, common_lines: bytes, lines: bytes, body: bytes) -> bytes:
+    """Return an answer as bytes; both kinds of lines are headers as `Respond` takes them."""
     return b"HTTP/1.1 %b\r\n%b%bcontent-length: %d\r\n\r\n%b" % (
         _STATUS_LINES[status],
-        default_lines,
+        common_lines,
         lines,
         len(body),
         body,

@@ -75,6 +75,8 @@ class DirectConnection(HttpConnection):
         self._held = b""  # a request with the known head, whose body is under way
         self._is_between = True  # the parser is at the beginning of a request
         self._heads = 0  # that were begun in what is being read
+        self._lines_of: list[tuple[bytes, bytes]] | None = None
+        self._kept_lines = self._last_lines = b""  # of every answer: of one that goes on, and of the last
         self._may_come_again: tuple[AnswerBody, int] | None = None  # what is `_Known` of the last one
 
     # Requests with the head of the one before
@@ -168,7 +170,9 @@ class DirectConnection(HttpConnection):
         """Answer, now that all is there."""
         if self._answer_body is None:
             super().on_message_complete()
-        elif self._answer(self._answer_body, self._direct_body, keep_alive=self.parser.should_keep_alive()):
+            return
+        self._end_request()
+        if self._answer(self._answer_body, self._direct_body, keep_alive=self.parser.should_keep_alive()):
             self._answer_body, self._direct_body = None, b""
         else:
             self._begin_usual_answer()
@@ -197,8 +201,8 @@ class DirectConnection(HttpConnection):
         except Exception:
             logger.exception("a request is answered with the status 500 after an error of ours")
             respond(*INTERNAL_ERROR)
-        self._end_request()
         if not cycle.response_complete:
+            self._callbacks.ticker.clear(self)
             self.cycle = cycle
             self._unanswered.append(cycle)
             return True
@@ -214,18 +218,22 @@ class DirectConnection(HttpConnection):
         cycle.keep_alive = cycle.keep_alive and status != INTERNAL_ERROR[0]
         if len(body) >= self._callbacks.compressed_from:
             lines += b"vary: Accept-Encoding\r\n"
-        lines += self._kept_line if cycle.keep_alive else b"connection: close\r\n"
-        default_lines = b"".join([b"%b: %b\r\n" % line for line in self.server_state.default_headers])
-        self.transport.write(write_answer(status, default_lines, lines, body))
+        if self._lines_of is not self.server_state.default_headers:  # once a second, with the date
+            self._write_lines()
+        own_lines = self._kept_lines if cycle.keep_alive else self._last_lines
+        self.transport.write(write_answer(status, own_lines, lines, body))
         if not cycle.keep_alive:
             self._is_over = True
             self.transport.close()
         if self._unanswered:  # it was waited for
             self.on_response_complete()
 
-    @property
-    def _kept_line(self) -> bytes:
-        return b"keep-alive: timeout=%d\r\n" % self._callbacks.settings.keep_alive_s
+    def _write_lines(self) -> None:
+        """Write the header lines that all answers have."""
+        self._lines_of = self.server_state.default_headers
+        default_lines = b"".join([b"%b: %b\r\n" % line for line in self._lines_of])
+        self._kept_lines = b"%bkeep-alive: timeout=%d\r\n" % (default_lines, self._callbacks.settings.keep_alive_s)
+        self._last_lines = b"%bconnection: close\r\n" % default_lines
 
     # Whatever is not plain any more
 
