@@ -101,8 +101,9 @@ def _choose_servers(plan: Plan, scenarios: list[Scenario], wanted: list[str] | N
     for name in names:
         peer = SERVERS[name].peer
         if peer not in answers:
-            _say(f"setting up {peer} (the first time takes minutes)")
-            answers[peer] = set_up(peer, fetch=not plan.short or peer == "node")
+            fetch = not plan.short or peer == "node"
+            _say(f"setting up {peer} (the first time takes minutes)" if fetch else f"looking for {peer}")
+            answers[peer] = set_up(peer, fetch=fetch)
         if answers[peer]:
             plan.left_out[name] = answers[peer]
         else:
