@@ -63,4 +63,5 @@ Server(
     application=ProtocolTypeRouter({"websocket": Consumer.as_asgi()}),
     endpoints=[f"tcp:port={PORT}:interface=127.0.0.1:backlog=4096"],
     signal_handlers=False,
+    websocket_handshake_timeout=60,
 ).run()
