@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 from httptools import HttpRequestParser
 
+from tests.fakes import Clock
 from tests.unit.two_roads import ONE, Client, bodies, compare, play_on, publish, send, statuses
 
 LONGER = b'{"channel":"ab","message":{"type":"grading-end","id":12}}'
@@ -83,3 +84,19 @@ def test_a_body_that_does_not_come_behind_a_known_head_is_waited_for_the_usual_w
     outcome, taken = compare(play)
     assert (statuses(outcome), taken) == ([200] if end == "leave" else [200, 200], 1)
     assert outcome.refusals == ({"bad-request": 1} if end == "leave" else {})
+
+
+def test_a_body_that_trickles_behind_a_known_head_has_no_more_time_for_each_piece() -> None:
+    clock, slots = Clock(1e9), []
+
+    async def play(client: Client) -> None:
+        client.road.assembly.ticker.clock = clock
+        await client.send(publish(ONE))
+        for begin, end in pairwise([0, -len(LONGER), -9, -5, -2]):
+            await client.send(publish(LONGER)[begin:end])
+            slots.append(client.connection.tick_slot)
+            clock.now += 0.1
+
+    play_on(play, direct=True)
+    assert len(slots) == 4
+    assert len(set(slots)) == 1

@@ -83,14 +83,26 @@ class DirectConnection(HttpConnection):
 
     def data_received(self, data: bytes) -> None:
         """Answer a request whose head is known, or parse."""
-        if self._held:
+        is_more = bool(self._held)
+        if is_more:
             data, self._held = self._held + data, b""
         known = self._known
-        if known is None or self._unanswered or self.flow.write_paused or not self._take_known(known, data):
+        if (
+            known is None
+            or self._unanswered
+            or self.flow.write_paused
+            or not self._take_known(known, data, is_more=is_more)
+        ):
             self._read(data)
 
-    def _take_known(self, known: _Known, data: bytes) -> bool:
-        """Answer what has the known head, or hold it until its body is there; False: it is to be parsed."""
+    def _take_known(self, known: _Known, data: bytes, *, is_more: bool) -> bool:
+        """Answer what has the known head, or hold it until its body is there; False: it is to be parsed.
+
+        Args:
+            known: the head.
+            data: of one request, from its first byte on.
+            is_more: whether its beginning was held: its time runs already.
+        """
         found = known.head.match(data)
         if found is None or not self._is_between or self._ends_with_answer or self._is_over:
             return False
@@ -103,7 +115,8 @@ class DirectConnection(HttpConnection):
             return self._answer(known.answer_body, data[begin:], keep_alive=True)
         self._held = data
         self._callbacks.spare.offer(self, self._share)
-        self._set_deadline(_PATIENCE_S)
+        if not is_more:
+            self._set_deadline(_PATIENCE_S)
         return True
 
     def _read(self, data: bytes) -> None:
