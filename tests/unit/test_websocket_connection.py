@@ -331,6 +331,23 @@ def test_a_poster_is_never_held(site: Site) -> None:
     assert not peer.connection.held
 
 
+def test_who_is_a_poster_no_more_is_read_to_the_end_in_slices(site: Site) -> None:
+    clock = site.callbacks.ticker.clock
+    assert isinstance(clock, Clock)
+    peer = site.connect()
+    assert peer.connection.place is not None
+    peer.connection.place.become_poster()
+    peer.send(frame(b"x"))
+    peer.connection.place.stop_posting()
+    slow = Slow(clock, 0.002)
+    peer.connection.hand_over(slow)
+    peer.send(frame(b"y") * 3)
+    assert slow.got == ["y"]
+    site.loop.run()
+    assert slow.got == ["y"] * 3
+    assert peer.socket.reading
+
+
 def test_who_is_held_is_closed_like_everybody(site: Site) -> None:
     peer = site.connect()
     peer.send(frame(b"x") * 20)

@@ -101,12 +101,18 @@ class PacedSocket(SocketConnection):
     def data_received(self, data: bytes) -> None:
         """Take what came: feed it, collect the answers to it, and send them in one write."""
         self.heard = True
-        if self._is_narrow:
-            if self._is_poster:
-                self._fit_buffer()  # with the small one a post costs a tenth more
-        elif len(data) <= self._slice_bytes and not self._unread and not self.held:
+        if len(data) <= self._slice_bytes and not (self._is_narrow or self._unread or self.held):
             self._handle(data)  # of a poster, whose slice is its own: counting it would cost a fortieth of a post
-            return
+        else:
+            self._take_in_turn(data)
+        if self._unread:
+            self._pause()
+            self._resume_reading()
+
+    def _take_in_turn(self, data: bytes) -> None:
+        """Handle a slice of what came, if it is the turn of this socket's address."""
+        if self._is_narrow and self._is_poster:
+            self._fit_buffer()  # with the small one a post costs a tenth more
         turns, payer = self._callbacks.turns, self._payer
         began = None if self._unread or self.held else turns.begin(payer)
         if began is None:
@@ -114,9 +120,6 @@ class PacedSocket(SocketConnection):
         else:
             self._handle(data)
             turns.end(payer, began)
-        if self._unread:
-            self._pause()
-            self._resume_reading()
 
     def read_on(self) -> None:
         """Go on with what is unread: it is this socket's turn."""
