@@ -180,14 +180,15 @@ class Client:
 
 
 def _split_answers(data: bytes) -> list[tuple[str, ...]]:
-    """Take answers apart, so that the order of header lines is of no matter."""
+    """Take answers apart, so that the order of header lines is of no matter, nor the second of a compression."""
     answers = []
     while data:
         head, _, data = data.partition(b"\r\n\r\n")
         status, *lines = head.decode("latin-1").split("\r\n")
         length = re.search(rb"content-length: ([0-9]+)", head.lower())
         size = int(length[1]) if length and b"HTTP/1.1 1" not in head else 0
-        answers.append((status, *sorted(line.lower() for line in lines), data[:size].decode("latin-1")))
+        body = re.sub(rb"^(\x1f\x8b\x08.)....", rb"\1", data[:size], flags=re.DOTALL)  # RFC 1952 §2.3: MTIME
+        answers.append((status, *sorted(line.lower() for line in lines), body.decode("latin-1")))
         data = data[size:]
     return answers
 
