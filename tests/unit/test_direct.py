@@ -292,3 +292,16 @@ def test_a_judge_that_fails_leaves_the_request_to_the_usual_way(monkeypatch: pyt
 def test_the_roads_differ() -> None:
     """The other tests compare something: one side answers directly, the other never does."""
     assert (len(Road(direct=True).doors), Road(direct=False)._doors.routes.direct) == (2, {})
+
+
+def test_who_waits_for_an_answer_behind_one_that_was_direct_keeps_the_socket() -> None:
+    found = []
+
+    async def play(client: Client) -> None:
+        await client.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" + publish(ONE))
+        found.append(client.connection in client.road._doors.routes.spare)
+        await client.settle()
+        found.append(client.connection in client.road._doors.routes.spare)
+
+    compare(play, hold=True)
+    assert found == [False, True] * 2

@@ -139,6 +139,8 @@ class DirectConnection(HttpConnection):
         """
         if self._is_over:
             raise ProtocolError("a request behind the last one")
+        if self._heads and not self.flow.write_paused:
+            self._callbacks.spare.keep(self)  # with the answer to the one before, others were offered the socket
         self._heads += 1
         super().on_message_begin()
 
