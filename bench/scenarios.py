@@ -132,8 +132,8 @@ SCENARIOS = (
     ),
     Scenario(
         "idle",
-        "1,000 listeners without any event, for a ping interval of Oyez and Node",
-        _options("--listeners 1000 --idle 26"),
+        "1,000 listeners without any event, from the middle of one ping interval of Oyez to the middle of the next",
+        _options("--listeners 1000 --settle 13 --idle 26"),
         ("Oyez", "Oyez, sqlite://", "NATS", "Centrifugo", "Nchan", "Node socket.io"),
         ("cpu_ms_per_s",),
         about="cpu_ms_per_s",
@@ -172,7 +172,15 @@ SCENARIOS = (
 
 MIX_S = 10.0
 
-_SMALL = {"--listeners": "50", "--channels": "50", "--posts": "20", "--posters": "4", "--rate": "100", "--idle": "0.2"}
+_SMALL = {
+    "--listeners": "50",
+    "--channels": "50",
+    "--posts": "20",
+    "--posters": "4",
+    "--rate": "100",
+    "--idle": "0.2",
+    "--settle": "0.1",
+}
 SHORT_MIX_S, SHORT_CROWD = 0.2, 0.02
 
 

@@ -57,6 +57,11 @@ static double storm(void) {
     return connect_all(wish.listeners);
 }
 
+static void settle(void) {
+    double until = now_s() + wish.settle_s;
+    while (now_s() < until) take_what_comes(100);
+}
+
 static void stall_some(void) {
     int every = 100 / wish.stalled_percent;
     for (struct peer *peer = listeners; peer < posters; peer += every) {
@@ -172,6 +177,7 @@ int main(int count, char **arguments) {
     int subscribed = ready;
     if (wish.stalled_percent) stall_some();
     if (!wish.idle_s) open_posters();
+    settle();
 
     long wanted = count_wanted();
     delivered = arrivals.count = 0; /* what a listener got when it came is nothing that was posted now */

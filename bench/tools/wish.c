@@ -33,7 +33,7 @@ static const struct option_of_wish {
     {"opening", NUMBER, &wish.opening}, {"in-flight", NUMBER, &wish.in_flight}, {"batch", NUMBER, &wish.batch},
     {"payload", NUMBER, &wish.payload}, {"stalled-percent", NUMBER, &wish.stalled_percent}, {"storm", NUMBER, &wish.storm},
     {"posts", LONG, &wish.posts}, {"rate", RATE, &wish.rate}, {"ask-rate", RATE, &wish.ask_rate},
-    {"visit-rate", RATE, &wish.visit_rate}, {"idle", RATE, &wish.idle_s}, {"listen", DIALECT, &wish.listen},
+    {"visit-rate", RATE, &wish.visit_rate}, {"idle", RATE, &wish.idle_s}, {"settle", RATE, &wish.settle_s}, {"listen", DIALECT, &wish.listen},
     {"post", DIALECT, &wish.post}, {"key", TEXT, &wish.key}, {"path", TEXT, &wish.path}, {"post-path", TEXT, &wish.post_path},
     {"header", TEXT, &wish.header}, {"event", TEXT, &wish.event}, {"frame", TEXT, &wish.frame}, {"follow", TEXT, &wish.follow},
     {"plan", TEXT, &wish.plan},

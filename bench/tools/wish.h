@@ -15,6 +15,7 @@ struct wish {
     long posts;
     double rate, ask_rate, visit_rate; /* a second; 0: as fast as it goes, none, none */
     double idle_s;                     /* only sit there for so long, and post nothing */
+    double settle_s;                   /* after connecting, before anything is measured */
     const struct dialect *listen, *post;
     const char *key;
     /* For dialects over HTTP; %c stands for a channel's number, %m for the message, %e for the events of a batch. */
