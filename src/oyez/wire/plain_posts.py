@@ -28,7 +28,7 @@ class _RawPost(msgspec.Struct, gc=False):
 _decode_event = msgspec.json.Decoder(tuple[Literal["post"], _Post]).decode
 _decode_command = msgspec.json.Decoder(_RawPost).decode
 
-_EVENT, _ZERO = b"20"
+_EVENT, _ZERO = ord("2"), ord("0")
 _BEGIN = b'["post",'
 _LONGEST_HEAD = 41  # the type, and an ack id of 40 digits, which is as many as `socketio.decode` takes
 

@@ -226,7 +226,7 @@ class SqliteBroker:
 
     def _finish(self, transaction: _Transaction, errors: Errors) -> Iterator[None]:
         kept = transaction.publications if errors is None else _find_kept(transaction, errors)
-        for begin in range(0, len(kept), _AT_ONCE):  # of nothing that was written, nothing was learnt
+        for begin in range(0, len(kept), _AT_ONCE):  # if nothing was written, posts may still be refused
             if begin:
                 yield
             publications = kept[begin : begin + _AT_ONCE] if len(kept) > _AT_ONCE else kept

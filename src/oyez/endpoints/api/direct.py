@@ -1,4 +1,4 @@
-"""Plain requests to publish, answered without a task; and the plainest of all, whether the daemon serves.
+"""Plain requests to publish, answered without a task.
 
 Knows what is plain. Must not know the rules: those of keys, bodies and posts stand elsewhere, and whoever breaks one is
 left to `routes`, which tells what is wrong.

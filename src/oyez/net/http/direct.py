@@ -16,7 +16,7 @@ Respond = Callable[[int, bytes, bytes], None]
 """Writes the whole answer: status, header lines (``name: value`` and a line break each; the length is added), body."""
 
 AnswerBody = Callable[[bytes, Respond], bool]
-"""Answers a request by its body: now, or later. False: it has done nothing, and the usual way is to be gone.
+"""Answers a request by its body: now, or later. False: it has done nothing, and the request is to go the usual way.
 
 It is called for each request of a connection that has the same head, but for its length."""
 
@@ -48,7 +48,7 @@ class DirectDoor(Protocol):
         ...
 
     def judge(self, request: DirectRequest) -> AnswerBody | None:
-        """Decide by the head alone; None: the usual way is to be gone, which decides on whatever is in doubt."""
+        """Decide by the head alone; None: the request is to go the usual way, which decides on whatever is in doubt."""
         ...
 
 

@@ -25,7 +25,7 @@ from oyez.wire import http_fields
 
 logger = logging.getLogger(__name__)
 
-# What a plain request does not have: a body that is not as it is meant, or that waits for a word before it comes.
+# What a plain request does not have: they say that the body is coded, or waits for a word before it comes.
 _NOT_PLAIN = frozenset((b"transfer-encoding", b"content-encoding", b"expect", b"upgrade"))
 
 # How long a body may be under way until it is read the usual way, which has a time for it. Nearly all clients send it
@@ -34,7 +34,7 @@ _PATIENCE_S = 0.25
 
 
 class _Awaited:
-    """What of a cycle's event is called: nobody waits for it."""
+    """Stands in for the event that tells the task of a request: there is no task."""
 
     def set(self) -> None:
         """Wake nobody."""
@@ -44,7 +44,7 @@ class _DirectCycle(RequestResponseCycle):
     """A request that is complete, and its answer, as far as the connection looks at them."""
 
     disconnected = more_body = response_started = response_complete = False
-    body = b""  # type: ignore[assignment]  # it is nowhere kept
+    body = b""  # type: ignore[assignment]  # the answer is written without it
     message_event = _Awaited()  # type: ignore[assignment]
 
     def __init__(self, *, keep_alive: bool) -> None:
