@@ -126,3 +126,27 @@ def test_an_error_in_the_middle_is_told() -> None:
 def test_nothing_is_taken_before_the_start() -> None:
     with pytest.raises(RuntimeError, match="publish before start"):
         MemoryBroker().publish(SHORT, lambda _: None)
+
+
+def test_an_error_during_the_stop_costs_one_batch(caplog: pytest.LogCaptureFixture) -> None:
+    async def steps() -> None:
+        broker, one, other = MemoryBroker(), Outcomes(), Outcomes()
+        calls = 0
+
+        def deliver(_: Sequence[Publication]) -> None:
+            nonlocal calls
+            calls += 1
+            if calls == 3:
+                raise ValueError("a mistake")
+
+        await broker.start(deliver, lambda _: None)
+        broker.publish(LONG, one.append)
+        broker.publish(LONG, other.append)
+        await broker.stop()
+        (error,) = one
+        assert isinstance(error, BrokerError)
+        assert not error.temporary
+        assert len(settled(other)) == len(LONG)
+
+    asyncio.run(steps())
+    assert "a batch breaks off after an error of ours" in caplog.text

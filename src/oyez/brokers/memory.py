@@ -4,6 +4,7 @@ Knows how ids are assigned. Keeps nothing: after a restart, whoever names an old
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 
@@ -11,6 +12,8 @@ from oyez.brokers.clocks import as_id
 from oyez.errors import BrokerError
 from oyez.hub.broker import Deliver, Lose, Settle
 from oyez.hub.publication import EventId, Post, Publication
+
+logger = logging.getLogger(__name__)
 
 # A batch of 10,000 at once would keep everybody waiting for 13 to 29 milliseconds.
 _AT_ONCE = 500
@@ -105,7 +108,10 @@ class MemoryBroker:
         """Take what is left of long batches, and refuse posts from now on; there is nothing to close."""
         self._stopped = True
         while self._under_way:
-            self._go_on(self._under_way[0])
+            try:
+                self._go_on(self._under_way[0])
+            except Exception:  # its poster was told; no other batch is to lose its answer
+                logger.exception("a batch breaks off after an error of ours")
 
 
 class _LongBatch:
