@@ -18,6 +18,18 @@ from oyez.net.websocket.parser import FrameParser
 from tests.fakes import Clock
 
 
+class Timer:
+    """What `Loop` has planned."""
+
+    def __init__(self, loop: "Loop", planned: tuple[float, Callable[[], object]]) -> None:
+        self._loop = loop
+        self._planned = planned
+
+    def cancel(self) -> None:
+        if self._planned in self._loop.later:
+            self._loop.later.remove(self._planned)
+
+
 class Loop:
     """An event loop of which nothing runs by itself."""
 
@@ -30,9 +42,9 @@ class Loop:
         self.ready.append(function)
         return None
 
-    def call_later(self, delay: float, function: Callable[[], object]) -> asyncio.Handle | None:
+    def call_later(self, delay: float, function: Callable[[], object]) -> Timer:
         self.later.append((delay, function))
-        return None
+        return Timer(self, (delay, function))
 
     def run(self) -> None:
         """Call what is ready, until nothing is."""

@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 from oyez.brokers.clocks import StepWatch, read_clocks
 from oyez.hub.hub import Hub
+from oyez.net.ticker import until_next_second
 
 logger = logging.getLogger(__name__)
 
-_INTERVAL_S = 1.0
 _LOGGED_EVERY_S = 20.0  # what a clock does that is set all the time is logged as one
 _DAY_S = 86_400
 
@@ -28,7 +28,7 @@ async def run_housekeeping(hub: Hub, tell_what_is_due: Callable[[], None]) -> No
     now = read_clocks(time.monotonic, time.time)
     watch, logged_at = StepWatch(now), float("-inf")
     while True:
-        await asyncio.sleep(_INTERVAL_S)
+        await asyncio.sleep(until_next_second(now.steady_s))
         hub.expire()
         tell_what_is_due()
         now = read_clocks(time.monotonic, time.time)

@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import stat
+import time
 from functools import partial
 from typing import cast
 
@@ -19,7 +20,7 @@ from oyez.net.callbacks import OpenSocket
 from oyez.net.http.callbacks import HttpCallbacks
 from oyez.net.http.first_bytes import FirstBytes
 from oyez.net.http.middleware import HttpMiddleware
-from oyez.net.ticker import Ticker
+from oyez.net.ticker import Ticker, until_next_second
 from oyez.net.websocket.connection import WebSocketConnection
 
 BACKLOG = 4096
@@ -48,7 +49,7 @@ class HttpServer:
         self._ticker = ticker
         self._state = ServerState()
         self._servers: list[uvicorn.Server] = []
-        self._mains: list[asyncio.Task[None]] = []
+        self._dates: list[asyncio.Task[None]] = []
         self._upgraded: set[OpenSocket] = set()
 
     async def listen(self, listener: socket.socket, app: ASGIApp, callbacks: HttpCallbacks) -> None:
@@ -83,12 +84,11 @@ class HttpServer:
         server.lifespan = config.lifespan_class(config)
         await server.startup(sockets=[listener, *(listener.dup() for _ in range(_ACCEPTS_A_TURN - 1))])
         self._servers.append(server)
-        self._mains.append(asyncio.create_task(server.main_loop()))
+        self._dates.append(asyncio.create_task(_keep_date(server)))
 
     def stop_listening(self) -> None:
         """Close the listening sockets; connections that are open stay."""
         for server in self._servers:
-            server.should_exit = True
             for listener in server.servers:
                 listener.close()
 
@@ -113,9 +113,16 @@ class HttpServer:
         cut_off = len(left) + len(self._upgraded)
         for upgraded in list(self._upgraded):
             upgraded.abort()
-        for main in self._mains:
-            await main
+        for date in self._dates:
+            date.cancel()
         return cut_off
+
+
+async def _keep_date(server: uvicorn.Server) -> None:
+    """Have the header Date written once a second; uvicorn's own loop would wake an idle process ten times for that."""
+    while True:
+        await server.on_tick(0)
+        await asyncio.sleep(until_next_second(time.monotonic()))
 
 
 def bind_tcp(host: str, port: int) -> socket.socket:
