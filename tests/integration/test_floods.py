@@ -89,7 +89,7 @@ def test_the_place_of_who_is_held_is_free_soon_after_it_has_gone(strict: Daemon,
     if is_reset:
         flood.link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     flood.link.close()
-    eventually(lambda: listeners() == before, "free place", within_s=5)
+    eventually(lambda: listeners() <= before, "free place", within_s=5)  # another may have been about to leave
 
 
 def test_a_poster_is_not_held(strict: Daemon) -> None:

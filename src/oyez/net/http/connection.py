@@ -269,7 +269,7 @@ class HttpConnection(HttpToolsProtocol):
         self._read_target()
         if self.parser.should_upgrade():
             return  # `_parse` decides what becomes of it
-        self._set_deadline(self._callbacks.limits.body_timeout_s + _GRACE_S)
+        self._wait_for_body()
         self._is_stream = self.parser.get_method() == b"GET" and self._callbacks.is_stream(self.url)
         if self._is_stream:
             if self._is_busy:
@@ -349,6 +349,9 @@ class HttpConnection(HttpToolsProtocol):
         """Wait for the next one: whoever needs a socket may have this one."""
         self._callbacks.spare.offer(self, self._share)
         self._set_deadline(self._callbacks.settings.keep_alive_s + _KEPT_LONGER_S)
+
+    def _wait_for_body(self) -> None:
+        self._set_deadline(self._callbacks.limits.body_timeout_s + _GRACE_S)
 
     def _set_deadline(self, delay_s: float) -> None:
         ticker = self._callbacks.ticker

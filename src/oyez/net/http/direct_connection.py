@@ -201,6 +201,7 @@ class DirectConnection(HttpConnection):
         if self._answer_body is not None:
             body, self._direct_body, self._answer_body = self._direct_body, b"", None
             super()._begin_answer()
+            self._wait_for_body()
             if body:
                 super().on_body(body)
 
