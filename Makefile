@@ -6,8 +6,8 @@ NODE_CLIENTS := tests/clients/node
 BROWSER := src/oyez/browser/event
 .DEFAULT_GOAL := help
 
-# Tests wait more than they work: twice as many at once as there are cores, of a machine like those of CI.
-PYTEST := -m pytest -n 4 --dist worksteal
+# Tests wait more than they work: two or three times as many at once as there are cores, of a machine like those of CI.
+PYTEST := -m pytest -n 5 --dist worksteal
 
 # What shows the parts at work within the tests' own process. Any other tests may be named: make coverage COVERAGE_TESTS=tests
 COVERAGE_TESTS := tests/unit tests/conformance tests/django

@@ -17,10 +17,6 @@ def besiege(folder: Path, *arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_who_takes_all_seats_that_it_can_get_keeps_nobody_out(tmp_path: Path) -> None:
-    besiege(tmp_path, "--attack", "seats")
-
-
 @pytest.mark.slow
 def test_one_visitor_does_not_spoil_it_for_the_others(tmp_path: Path) -> None:
     besiege(tmp_path, "--broker", "sqlite")

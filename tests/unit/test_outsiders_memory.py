@@ -72,7 +72,7 @@ def ask_with_origins() -> Callable[[int], object]:
     "do",
     [
         ask_with_queries(64),
-        ask_with_queries(500),
+        pytest.param(ask_with_queries(500), marks=pytest.mark.slow),
         ask_for_addresses,
         ask_for_short_chains,
         ask_with_pages,
