@@ -100,7 +100,8 @@ test-fast: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## what takes five mi
 
 test-slow: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## the rest: whole sites and tools, faults, a fresh clone, coverage, other versions
 	@$(BIN)/python tests/system_packages.py
-	@$(BIN)/python $(PYTEST) -m slow
+	@$(BIN)/python $(PYTEST) -m 'slow and not alone'
+	@$(BIN)/python -m pytest -m alone
 	@$(MAKE) --no-print-directory test-lowest
 
 # Memory is not counted while coverage is, which would take most of the time and has a share in it.

@@ -173,6 +173,7 @@ _FLOOR_S = 0.01
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", ["filters", "posts without a key"])  # make siege has the others
 def test_twenty_flooding_links_of_an_address_delay_nobody_else(own_daemon: Daemon, kind: str) -> None:
     target, command = FLOODS[kind]

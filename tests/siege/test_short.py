@@ -18,5 +18,6 @@ def besiege(folder: Path, *arguments: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_one_visitor_does_not_spoil_it_for_the_others(tmp_path: Path) -> None:
     besiege(tmp_path, "--broker", "sqlite")
