@@ -39,6 +39,17 @@ def test_due_gives_each_group_its_part_in_order() -> None:
     assert due == {both.subscription.group: [1, 3, 4], one.subscription.group: [3]}
 
 
+def test_crowds_come_last_the_largest_at_the_end() -> None:
+    audience = Audience()
+    sizes = {frozenset((A, Channel(f"of {size}"))): size for size in (300, 2, 101, 1, 200)}
+    for channels, size in sizes.items():
+        for _ in range(size):
+            join(audience, *channels)
+    due = [sizes[frozenset(group.channels)] for group, _ in audience.due([publication(1, A)])]
+    assert set(due[:2]) == {1, 2}
+    assert due[2:] == [101, 200, 300]
+
+
 def test_the_last_to_leave_takes_the_group_along() -> None:
     audience = Audience()
     one, other = join(audience, A, B), join(audience, A, B)

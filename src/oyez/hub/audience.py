@@ -11,6 +11,9 @@ from collections.abc import Iterator, Sequence
 from oyez.hub.publication import Channel, Encoding, Publication
 from oyez.hub.subscriber import Group, Subscription
 
+# Listeners of a group that take about a millisecond to be written to.
+_CROWD = 100
+
 
 class Audience:
     """All groups, found by channel.
@@ -63,7 +66,8 @@ class Audience:
         """Find who gets what of a batch.
 
         Yields:
-            Each group that follows any of the channels, with the publications for it in the order of the batch.
+            Each group that follows any of the channels, with the publications for it in the order of the batch. Crowds
+            come last, so that nobody of another kind waits until thousands are served.
         """
         by_group: dict[Group, list[Publication]] = {}
         for publication in batch:
@@ -73,4 +77,14 @@ class Audience:
                     by_group[group] = [publication]
                 else:
                     due.append(publication)
-        yield from by_group.items()
+        crowds = []
+        for group, publications in by_group.items():
+            if len(group.members) > _CROWD:
+                crowds.append((group, publications))
+            else:
+                yield group, publications
+        yield from sorted(crowds, key=_size_of)
+
+
+def _size_of(due: tuple[Group, list[Publication]]) -> int:
+    return len(due[0].members)
