@@ -30,7 +30,8 @@ examples:
 bars: 99 of a hundred acknowledgements and deliveries take at most twice as long as in the calm before (which counts
 as 10 ms if it was less), and what a process that nobody attacks was slower by ("machine"); no bystander is cut off or
 lacks an event; no newcomer is refused, unless all attack at once, who fill the daemon together; memory grows by 16 MB
-and 96 KiB for each of the attacker's links at most; it is calm 1 s after the attack; the log names the address.
+and 96 KiB for each of the attacker's links at most; it is calm 1 s after the attack; the log names the
+address, if it did more than one may do.
 
 Ctrl-C ends a run with the report so far. Exit status: 0 when no bar was missed, 1 otherwise."""
 
