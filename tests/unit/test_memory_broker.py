@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
+from itertools import count
 
 import pytest
 
 from oyez.brokers.memory import MemoryBroker
 from oyez.errors import BrokerError
-from oyez.hub.broker import Settle
+from oyez.hub.broker import Deliver, Settle
 from oyez.hub.publication import Channel, EventId, Post, Publication
 
 LONG = [Post(Channel("long"), b"%d" % number) for number in range(10_000)]
@@ -29,6 +30,17 @@ class Store:
     @property
     def delivered(self) -> list[Publication]:
         return [publication for publications in self.slices for publication in publications]
+
+
+def failing_third() -> Deliver:
+    """Return what takes events, but for the third time."""
+    calls = count(1)
+
+    def deliver(_: Sequence[Publication]) -> None:
+        if next(calls) == 3:
+            raise ValueError("a mistake")
+
+    return deliver
 
 
 def settled(outcomes: Outcomes) -> list[EventId]:
@@ -100,13 +112,12 @@ def test_an_error_in_the_middle_is_told() -> None:
     async def steps() -> None:
         broker, outcomes = MemoryBroker(), Outcomes()
         settle: Settle = outcomes.append
-        calls = 0
+        fail, calls = failing_third(), 0
 
-        def deliver(_: Sequence[Publication]) -> None:
+        def deliver(publications: Sequence[Publication]) -> None:
             nonlocal calls
             calls += 1
-            if calls == 3:
-                raise ValueError("a mistake")
+            fail(publications)
 
         raised: list[object] = []
         asyncio.get_running_loop().set_exception_handler(lambda _, context: raised.append(context["exception"]))
@@ -131,15 +142,7 @@ def test_nothing_is_taken_before_the_start() -> None:
 def test_an_error_during_the_stop_costs_one_batch(caplog: pytest.LogCaptureFixture) -> None:
     async def steps() -> None:
         broker, one, other = MemoryBroker(), Outcomes(), Outcomes()
-        calls = 0
-
-        def deliver(_: Sequence[Publication]) -> None:
-            nonlocal calls
-            calls += 1
-            if calls == 3:
-                raise ValueError("a mistake")
-
-        await broker.start(deliver, lambda _: None)
+        await broker.start(failing_third(), lambda _: None)
         broker.publish(LONG, one.append)
         broker.publish(LONG, other.append)
         await broker.stop()

@@ -96,7 +96,7 @@ def parse_publish(body: bytes | bytearray, limits: LimitSettings) -> Generator[N
     if not body.isascii():
         _check_utf8(body)
         yield
-    plain = read_plain(body, limits)
+    plain = _read_plain(body, limits)
     if plain is not None:
         return plain
     members, lists = yield from _split_body(body)
@@ -115,7 +115,7 @@ def parse_publish(body: bytes | bytearray, limits: LimitSettings) -> Generator[N
     return Publish(posts, [place_of[name] for name in names], key, form)
 
 
-def read_plain(body: bytes | bytearray, limits: LimitSettings) -> Publish | None:
+def _read_plain(body: bytes | bytearray, limits: LimitSettings) -> Publish | None:
     """Read one event, or a batch, in one typed decoding; None: `parse_publish` has to read it.
 
     It takes half of the time that it takes to read member by member.

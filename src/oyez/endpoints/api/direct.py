@@ -68,9 +68,7 @@ class DirectPublish:
             return False
         holder = caller.holder
         try:
-            wanted = api_requests.read_plain(body, self._limits) if body.isascii() else None
-            if wanted is None:
-                wanted = run_through(api_requests.parse_publish(body, self._limits))
+            wanted = run_through(api_requests.parse_publish(body, self._limits))
             if len(wanted.posts) > _MAX_POSTS or (wanted.many and wants_gzip):
                 return False
             if holder.channels is not None and not all(holder.may_post(post.channel) for post in wanted.posts):
