@@ -70,7 +70,9 @@ class Site:
             call_later=lambda delay_s, function: asyncio.get_running_loop().call_later(delay_s, function),
             clock=time.monotonic,
         )
+        self._outages: asyncio.Queue[None] = asyncio.Queue()
         self._watch_hub()
+        self._watch_connection()
 
     def _watch_hub(self) -> None:
         deliver, lose = self.hub.deliver, self.hub.lose
@@ -86,6 +88,15 @@ class Site:
             self.tell()
 
         self.hub.deliver, self.hub.lose = delivered, lost  # type: ignore[method-assign]
+
+    def _watch_connection(self) -> None:
+        went_away = self.broker._went_away
+
+        def lost(connection: "asyncio.Future[BrokerError]") -> None:
+            went_away(connection)
+            self._outages.put_nowait(None)
+
+        self.broker._went_away = lost  # type: ignore[method-assign, assignment]
 
     async def __aenter__(self) -> Self:
         await self.hub.start()
@@ -149,6 +160,11 @@ class Site:
             outcome = await self.post(*messages)
         assert isinstance(outcome, BrokerError), outcome
         return outcome
+
+    async def went_away(self) -> None:
+        """Wait for the loss of a connection, also of one that was made anew before anybody could look."""
+        async with asyncio.timeout(PATIENCE_S):
+            await self._outages.get()
 
     async def recovered(self, *, within_s: float = PATIENCE_S) -> None:
         await self.until(lambda: self.broker.available, "recovery", within_s=within_s)

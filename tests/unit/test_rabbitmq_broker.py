@@ -163,7 +163,7 @@ def test_whatever_ends_the_reading_is_noticed_without_a_post(end: Callable[[Amqp
     async def scene() -> None:
         async with AmqpServer() as server, site_of(server) as site:
             end(server)
-            await site.until(lambda: not site.broker.available, "notice")
+            await site.went_away()
             server.exchanges.setdefault("site", set())
             await site.recovered()
             await site.taken("after")

@@ -33,7 +33,7 @@ def body(event_id: int, message: object) -> bytes:
 
 async def cut(server: AmqpServer, site: Site) -> None:
     server.cut()
-    await site.until(lambda: not site.broker.available, "notice of the cut")
+    await site.went_away()
 
 
 def test_a_restart_brings_everything_back_under_its_id() -> None:
