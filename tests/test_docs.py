@@ -12,7 +12,7 @@ import pytest
 import typer.main
 
 import oyez
-from oyez.cli import build_app
+from oyez.cli.app import build_app
 from oyez.cli.doctor.findings import KINDS
 from oyez.cli.exits import ExitCode
 from oyez.config.tree import Entry, Settings, fields_of, members_of, tables_of_tree

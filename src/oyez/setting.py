@@ -6,7 +6,6 @@ setting by name, nor where values come from.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 MASK = "***"
@@ -22,8 +21,7 @@ _PASSWORD = re.compile(r"^((?:\w+:/{1,2})?[^/@:]*:(?!//)).*@", re.DOTALL)
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """What a setting means and which values it takes: the metadata of a field, ``Annotated[int, Setting(...)]``.
 
     Attributes:
@@ -93,8 +91,7 @@ class Setting:
         return _PASSWORD.sub(rf"\1{MASK}@", value) if isinstance(value, str) else value
 
 
-@dataclass(frozen=True, slots=True)
-class Tables:
+class Tables(NamedTuple):
     """A setting that is a list of tables, each with members of its own: ``Annotated[tuple[X, ...], Tables(X, ...)]``.
 
     Attributes:

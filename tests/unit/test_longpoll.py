@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -73,7 +72,7 @@ class PollDoor:
             self.world.hub, lambda reason, *_: self.noted.append(reason), ticker=self.ticker, limits=limits,
             places=self.places,
         )  # fmt: skip
-        self.endpoint = LongPollEndpoint(replace(context, origins=origins or Origins()), HttpSettings())
+        self.endpoint = LongPollEndpoint(context._replace(origins=origins or Origins()), HttpSettings())
 
     async def ask(
         self, target: str, fields: Fields = (), *, method: str = "GET", meanwhile: Callable[[], object] | None = None,

@@ -1,77 +1,27 @@
-"""The `oyez` command: one file per subcommand, and here how they hang together."""
+"""The `oyez` command: one file per subcommand, and here what becomes of their errors."""
 
-import importlib
+import gc
 import sys
-from collections.abc import Sequence
-from typing import Annotated
 
-import typer
-from typer.core import TyperCommand
-
-from oyez import __version__
 from oyez.cli import output
-from oyez.cli.exits import ExitCode, describe_endings, exit_code_of, explain
+from oyez.cli.exits import ExitCode, exit_code_of, explain
 from oyez.errors import OyezError
-
-COMMANDS = ("serve", "check-config", "post", "last", "listen", "connect", "doctor", "selftest")
-"""Each is a function in the file of its name, with an underscore for the hyphen, or in `command` in its folder."""
-
-_FOLDERS = {"connect", "doctor", "selftest"}
-
-
-class _PlainCommand(TyperCommand):
-    """A command whose usage names arguments as its help and the documentation do: CHANNEL, not {CHANNEL}."""
-
-    def collect_usage_pieces(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # what it gets is one
-        return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        output.print_line(f"oyez {__version__}")
-        raise typer.Exit
-
-
-def _common(
-    version: Annotated[
-        bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
-    ] = False,
-) -> None:
-    pass
-
-
-def build_app(commands: Sequence[str] = COMMANDS) -> typer.Typer:
-    """Make the command line. Only the files of the commands named are loaded: all of them take as long as a daemon."""
-    app = typer.Typer(
-        name="oyez",
-        help="A real-time event daemon: back ends post events to channels, browsers get every one of them.",
-        no_args_is_help=True,
-        rich_markup_mode="rich",
-        pretty_exceptions_enable=False,
-    )
-    app.callback()(_common)
-    for name in commands:
-        function = name.replace("-", "_")
-        file = f"{function}.command" if function in _FOLDERS else function
-        command = getattr(importlib.import_module(f"oyez.cli.{file}"), function)
-        app.command(name, cls=_PlainCommand, epilog=describe_endings(name))(command)
-    return app
 
 
 def main() -> None:
     """Run the command line; ends the process with one of the documented exit codes."""
     output.set_up()
     try:
-        app = build_app(sys.argv[1:2] if set(sys.argv[1:2]) & set(COMMANDS) else COMMANDS)
-        sys.exit(app(prog_name="oyez", standalone_mode=False))
+        if sys.argv[1:2] == ["serve"]:
+            gc.disable()  # until it serves: what is loaded stays, and to look through it took a tenth of a start
+            from oyez.cli import plain_serve  # noqa: PLC0415 - only a daemon needs its settings
+
+            plain_serve.serve_if_plain(sys.argv[2:])
+        from oyez.cli.app import run_app  # noqa: PLC0415 - it and its library took a fifth of a daemon's start
+
+        run_app(sys.argv[1:])
     except KeyboardInterrupt:  # while it was put together; later the library sees to it
         sys.exit(ExitCode.INTERRUPTED)
-    except typer.TyperException as error:  # as a line of ours, not the library's box: it may quote what it likes
-        command = " ".join(["oyez", *(name for name in sys.argv[1:2] if name in COMMANDS)])
-        if words := error.format_message().rstrip("."):  # without any argument, the help has been shown
-            words = words.replace("a valid int range", "a whole number").replace("a valid float range", "a number")
-            output.complain(f"{words}; see {command} --help")
-        sys.exit(error.exit_code)
     except OyezError as error:
         output.complain(explain(error))
         sys.exit(exit_code_of(error))

@@ -12,8 +12,6 @@ import sys
 import traceback
 from types import TracebackType
 
-import typer
-
 from oyez.cli.exits import ExitCode
 from oyez.terminal_text import printable
 
@@ -56,8 +54,9 @@ def print_line(*columns: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
             complain(f"the output cannot be written: {error.strerror}")
-            raise typer.Exit(ExitCode.REFUSED) from error
-        raise typer.Exit(ExitCode.OK) from error
+        from typer import Exit  # noqa: PLC0415 - a daemon that writes no lines need not load the library
+
+        raise Exit(ExitCode.OK if isinstance(error, BrokenPipeError) else ExitCode.REFUSED) from error
 
 
 def complain(line: str) -> None:

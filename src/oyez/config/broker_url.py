@@ -5,14 +5,17 @@ Knows the URLs. Must not know the stores.
 
 import os
 from dataclasses import dataclass
-from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from oyez.brokers.rabbitmq import url as rabbitmq_url
 from oyez.brokers.rabbitmq.url import AmqpUrl, parse_amqp_url
 from oyez.config import state_folder
 from oyez.setting import MASK
+
+if TYPE_CHECKING:  # only who names another package's broker waits for it, see `plugins`
+    from importlib.metadata import EntryPoints
 
 FORMS = f"memory://, sqlite://, sqlite:///path, sqlite:///path?durability=disk or {rabbitmq_url.FORM}"
 
@@ -27,8 +30,7 @@ class MemoryUrl:
     """``memory://``: nothing outlives the process."""
 
 
-@dataclass(frozen=True, slots=True)
-class SqliteUrl:
+class SqliteUrl(NamedTuple):
     """``sqlite:///path``: a file.
 
     ``synced``: what is acknowledged outlives the loss of power too.
@@ -38,8 +40,7 @@ class SqliteUrl:
     synced: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PluginUrl:
+class PluginUrl(NamedTuple):
     """A URL with the scheme of an installed package: it says itself what the rest means."""
 
     scheme: str
@@ -80,8 +81,10 @@ def problem_of_broker(url: str) -> str:
     return ""
 
 
-def plugins() -> EntryPoints:
+def plugins() -> "EntryPoints":
     """Find the brokers of other packages: the entry points' names are schemes, their values make a broker of a URL."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 - it takes a twentieth of a start
+
     return entry_points(group=PLUGINS)
 
 

@@ -4,7 +4,6 @@ It must not know any setting by name but the few that have to do with each other
 """
 
 import dataclasses
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -84,6 +83,8 @@ def load_with_sources(file: Path | None, environ: Mapping[str, str], flags: Mapp
 
 
 def _from_file(path: Path) -> Layer:
+    import tomllib  # noqa: PLC0415 - not every daemon has a file
+
     try:
         document = tomllib.loads(read_text(path, "config"))
     except (ValueError, RecursionError) as error:  # TOML's own is the former; so is that of a number without end

@@ -8,7 +8,7 @@ import dataclasses
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
 
 from oyez.access.settings import KEY_FORM, AuthSettings, KeySettings, problem_of_key
 from oyez.brokers.sqlite.settings import SqliteSettings
@@ -112,8 +112,7 @@ class Settings:
         return (*((self.key,) if self.key else ()), *(other.key for other in self.keys))
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One setting as documentation and `check-config` show it; `value` is masked where it is secret (`is_masked`)."""
 
     key: str

@@ -3,7 +3,7 @@
 Knows the parts that doors share. Must not know any door, nor a wire format.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from oyez.access.origins import Origins
 from oyez.access.peer import Note, Peers
@@ -13,8 +13,7 @@ from oyez.limits import LimitSettings
 from oyez.net.ticker import Ticker
 
 
-@dataclass(frozen=True, slots=True)
-class DoorContext:
+class DoorContext(NamedTuple):
     """The parts of the daemon that a door works with: one object for all doors, of posters too.
 
     Attributes:

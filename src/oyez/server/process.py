@@ -63,6 +63,7 @@ async def _serve(
     gc.set_threshold(*_GC_THRESHOLDS)
     gc.collect()
     gc.freeze()
+    gc.enable()  # whoever started this may have done without it until now
     watchdog = Watchdog(settings.stall_deadline_s, ending) if settings.stall_deadline_s else None
     if watchdog is not None:
         watchdog.start()

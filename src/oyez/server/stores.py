@@ -7,9 +7,7 @@ from collections.abc import Callable
 
 from oyez.brokers.memory import MemoryBroker
 from oyez.brokers.rabbitmq import open_amqp
-from oyez.brokers.rabbitmq.intake import IntakeContext
 from oyez.brokers.rabbitmq.url import AmqpUrl
-from oyez.brokers.sqlite.broker import SqliteBroker
 from oyez.config.broker_url import MemoryUrl, PluginUrl, parse_broker_url, plugins
 from oyez.config.tree import Settings, fields_of
 from oyez.errors import UnusableError
@@ -37,7 +35,11 @@ def open_store(settings: Settings, note: Callable[[str, str], None]) -> Broker:
     if isinstance(url, PluginUrl):
         return _open_plugin(url)
     if isinstance(url, AmqpUrl):
+        from oyez.brokers.rabbitmq.intake import IntakeContext  # noqa: PLC0415 - what is not used is not loaded
+
         return open_amqp(url, IntakeContext(settings.limits, settings.history, note))
+    from oyez.brokers.sqlite.broker import SqliteBroker  # noqa: PLC0415 - what is not used is not loaded
+
     return SqliteBroker(url.path, synced=url.synced, settings=settings.sqlite, history=settings.history)
 
 

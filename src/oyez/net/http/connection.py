@@ -10,9 +10,6 @@ from typing import Any
 from weakref import ref
 
 import httptools
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.protocols.utils import is_ssl
 
 from oyez.access.locality import RawHeaders
 from oyez.access.peer import Peer
@@ -21,6 +18,7 @@ from oyez.errors import ProtocolError
 from oyez.net.http.callbacks import HttpCallbacks
 from oyez.net.http.middleware import IS_KEPT
 from oyez.net.http.takeover import take_stream, take_websocket
+from oyez.net.http.uvicorn_parts import FlowControl, HttpToolsProtocol, RequestResponseCycle, is_ssl
 from oyez.net.socket import far_end_of
 from oyez.wire import http_fields
 from oyez.wire.http_target import ASTERISK, check_host, read_target

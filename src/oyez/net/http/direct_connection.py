@@ -11,8 +11,6 @@ import logging
 from functools import partial
 from typing import Any, NamedTuple
 
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
-
 from oyez.access.peer import FarEnd
 from oyez.access.shares import Share
 from oyez.errors import ProtocolError
@@ -20,6 +18,7 @@ from oyez.net.http.callbacks import HttpCallbacks
 from oyez.net.http.connection import HttpConnection
 from oyez.net.http.direct import INTERNAL_ERROR, AnswerBody, DirectRequest, write_answer
 from oyez.net.http.repeated_head import RepeatedHead, read_head
+from oyez.net.http.uvicorn_parts import RequestResponseCycle
 from oyez.net.socket import far_end_of
 from oyez.wire import http_fields
 

@@ -12,14 +12,13 @@ import asyncio
 import re
 from typing import Any, cast
 
-from uvicorn.server import ServerState
-
 from oyez.access.peer import FarEnd, peer_at
 from oyez.access.places import AT_CAPACITY, NoPlace
 from oyez.access.shares import Share
 from oyez.net.http.callbacks import HttpCallbacks
 from oyez.net.http.direct_connection import DirectConnection
 from oyez.net.http.takeover import take_websocket
+from oyez.net.http.uvicorn_parts import ServerState
 from oyez.net.socket import far_end_of
 from oyez.wire.authority import is_authority
 

@@ -12,14 +12,13 @@ import time
 from functools import partial
 from typing import cast
 
-import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.server import ServerState
 
 from oyez.net.callbacks import OpenSocket
 from oyez.net.http.callbacks import HttpCallbacks
 from oyez.net.http.first_bytes import FirstBytes
 from oyez.net.http.middleware import HttpMiddleware
+from oyez.net.http.uvicorn_parts import Config, Server, ServerState
 from oyez.net.ticker import Ticker, until_next_second
 from oyez.net.websocket.connection import WebSocketConnection
 
@@ -48,7 +47,7 @@ class HttpServer:
     def __init__(self, ticker: Ticker) -> None:
         self._ticker = ticker
         self._state = ServerState()
-        self._servers: list[uvicorn.Server] = []
+        self._servers: list[Server] = []
         self._dates: list[asyncio.Task[None]] = []
         self._upgraded: set[OpenSocket] = set()
 
@@ -66,7 +65,7 @@ class HttpServer:
         listener.listen(BACKLOG)  # uvloop would close the socket instead of telling that it cannot
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)  # accepted ones inherit it
         self._upgraded = callbacks.connections
-        config = uvicorn.Config(
+        config = Config(
             HttpMiddleware(app, callbacks.settings.keep_alive_s, callbacks.origins),
             http=cast(type[asyncio.Protocol], partial(FirstBytes, callbacks)),
             ws=cast(type[asyncio.Protocol], WebSocketConnection),  # never made by uvicorn, see `FirstBytes`
@@ -79,7 +78,7 @@ class HttpServer:
             backlog=BACKLOG,
         )
         config.load()
-        server = uvicorn.Server(config)
+        server = Server(config)
         server.server_state = self._state
         server.lifespan = config.lifespan_class(config)
         await server.startup(sockets=[listener, *(listener.dup() for _ in range(_ACCEPTS_A_TURN - 1))])
@@ -118,7 +117,7 @@ class HttpServer:
         return cut_off
 
 
-async def _keep_date(server: uvicorn.Server) -> None:
+async def _keep_date(server: Server) -> None:
     """Have the header Date written once a second; uvicorn's own loop would wake an idle process ten times for that."""
     while True:
         await server.on_tick(0)
