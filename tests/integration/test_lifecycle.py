@@ -216,7 +216,8 @@ def test_stops_in_time_and_everyone_may_come_back(start_daemon: StartDaemon, num
         for link in crowd.stalled:
             assert b"\x81\x0241" not in link.rest()  # a DISCONNECT would keep clients from coming back
         for half_open in crowd.raw:
-            assert read_to_end(half_open) in (b"", b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n")
+            answer = read_to_end(half_open)  # of a head that ends in the middle, if it had its time meanwhile
+            assert not answer or answer.startswith(b"HTTP/1.1 408 ")
     with pytest.raises(ConnectionRefusedError):
         dial(daemon.port)
 

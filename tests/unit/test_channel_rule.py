@@ -48,4 +48,4 @@ def test_no_pattern_is_slow() -> None:
     rule = ChannelRule(["*a" * 50 + "b"])
     began = time.perf_counter()
     assert not rule.allows("a" * 10_000)
-    assert time.perf_counter() - began < 0.1
+    assert time.perf_counter() - began < 5  # backtracking would not end
