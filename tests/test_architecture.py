@@ -36,6 +36,7 @@ MAY_IMPORT["__init__"] = set()
 # module -> what it imports inside a function, each with a reason beside it there
 MAY_IMPORT_LATE = {
     "server.process": {"uvloop"},
+    "server.assembly": {"oyez.access.listen_policy", "oyez.endpoints.gate"},
     "brokers.rabbitmq": {"oyez.brokers.rabbitmq.broker"},
     "cli.exits": {"oyez.client"},
     "config.broker_url": {"importlib.metadata"},

@@ -8,6 +8,7 @@ from tests.sandbox import environment
 # What other commands, other settings or rare requests need, and what our libraries offer besides.
 FOR_OTHERS = {
     *("typer", "rich", "click", "prompt_toolkit", "urllib3", "prometheus_client", "aiormq", "uvicorn.main"),
+    *("oyez.access.listen_policy", "oyez.endpoints.gate", "oyez.grants"),
     *("oyez.cli.app", "oyez.client", "oyez.metrics_text", "oyez.brokers.sqlite.broker", "oyez.brokers.rabbitmq.intake"),
 }
 

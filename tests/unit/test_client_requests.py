@@ -144,5 +144,6 @@ def test_web_worker_loads_nothing_more_than_urllib3() -> None:
     assert {name for name in ours.split() if not name.startswith("oyez.client")} == {
         "oyez.backoff",
         "oyez.errors",
+        "oyez.grants",
         "oyez.json_scan",
     }

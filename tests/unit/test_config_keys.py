@@ -138,6 +138,7 @@ def test_check_config_shows_all_but_the_secrets(file: Path) -> None:
 def test_check_config_shows_how_a_key_would_be_written() -> None:
     lines = list(as_toml(Settings(), {}, show_all=True))
     begin = lines.index("# [[keys]]")
-    assert [line for line in lines[begin:] if " = " in line] == [
+    end = lines.index("", begin)
+    assert [line for line in lines[begin:end] if " = " in line] == [
         '# name = ""', '# key = ""', '# key_file = ""', "# may_post = []", "# from = []",
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The settings of who may post: where back ends are, and the keys that they show.
+"""The settings of who may post and who may listen: where back ends are, the keys that they show, rules for channels.
 
 Knows what each may be. Must not know what a key is compared with, nor where settings come from.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from oyez.access.ip_addresses import networks
-from oyez.setting import MASK, Setting
+from oyez.setting import DAY_S, MASK, Setting, seconds
 
 KEY_FORM = "printable characters in one line, without a space at either end"
 
@@ -75,3 +75,30 @@ class KeySettings:
         tuple[str, ...],
         networks("Addresses that it may be used from; none named: any."),
     ] = ()
+
+
+OPEN = "open"
+GRANT = "grant"
+OBSERVE = "observe"
+NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSettings:
+    """A rule for channels: a table of ``[[channels]]``."""
+
+    match: Annotated[
+        str,
+        Setting(
+            "Channels that it is for; * stands for any text.",
+            valid=bool,
+            form="the name of a channel, such as tickets or contest_*",
+        ),
+    ] = ""
+    listen: Annotated[
+        str,
+        Setting("Who may listen.", choices=(OPEN, GRANT, OBSERVE, NOBODY)),
+    ] = OPEN
+    grant_ttl_s: Annotated[float, seconds("How long a grant is good after its issue.", low=1, high=365 * DAY_S)] = (
+        DAY_S / 2
+    )

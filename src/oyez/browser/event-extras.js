@@ -1,15 +1,15 @@
 var WORDS={live:"live",reconnecting:"reconnecting…",stale:"out of date, reconnecting…"},LOOKS="position:fixed;right:0;bottom:0;padding:4px 8px;background:#2\
 22;color:#fff;font:12px sans-serif;z-index:9999";function badge(receiver,element){element||(element=(document.body||document.documentElement).appendChild(document.
 createElement("div")),element.style.cssText=LOOKS);let words={...WORDS,...receiver.words},show=()=>element.textContent=words[element.dataset.state=receiver.state];
-return element.setAttribute("role","status"),show(),show}function lead(feed,group){let leader=crypto.randomUUID(),tabs=new BroadcastChannel(group),members=new Map,wants=new Map,most=10,tell=message=>tabs.postMessage({
-leader,...message}),tellCovered=lost=>tell({members,covered:feed.link?feed.link.covered:[],lost}),fits=([channel,start])=>start&&channel&&channel.length<=100,namesOf=(...lists)=>[
-...new Set([].concat(...lists).map(([channel])=>channel))].sort();function forget(tab){members.delete(tab),wants.delete(tab)}function refuse(tab){forget(tab),tell(
-{refused:tab})}function shrink(){most=Math.max(1,feed.channels.length-1),refuse([...members.keys()].pop()),feed.follow(namesOf(...wants.values()),[])}async function forgetCrashed(){
-let{held}=await navigator.locks.query(),names=held.map(({name})=>name);[...members.keys()].filter(tab=>!names.includes(tab)).forEach(forget)}return feed.leads=!0,
-feed.report=(kind,data)=>{kind==="lose"?tellCovered({code:data.code,reason:data.reason}):kind==="cover"?tellCovered():kind!=="error"?tell({frame:data}):data.code!==
-"server-capacity"&&shrink()},tabs.onmessage=({data:{tab,asked,want}})=>{if(!want)return;forget(tab);let channels=namesOf(want,...wants.values());if(forgetCrashed(),
-channels.length>most||!want.every(fits))return tell({refused:tab});want.length&&(members.set(tab,asked),wants.set(tab,want)),feed.follow(channels,want),tellCovered(),
-feed.wake()},feed.begin(),tellCovered(),()=>{feed.end(),tabs.close()}}var MOST_GROUPS=3;async function openShare(feed,link,ways,Feed){if(feed.link===link)for(let number=1;number<=MOST_GROUPS;number++){if(!knowsPositions(feed))return findPositions(
+return element.setAttribute("role","status"),show(),show}var channelOf=name=>name.replace(/(.)![\w-]{0,32}\.[0-9a-z]{1,8}\.[\w-]{22}$/s,"$1");var MOST_CHANNELS=10,LONGEST_NAME=100;function lead(feed,group){let leader=crypto.randomUUID(),tabs=new BroadcastChannel(group),members=new Map,wants=new Map,most=MOST_CHANNELS,
+tell=message=>tabs.postMessage({leader,...message}),tellCovered=lost=>tell({members,covered:feed.link?feed.link.covered:[],lost}),fits=([name,start])=>start&&name&&
+channelOf(name).length<=LONGEST_NAME,namesOf=(...lists)=>[...new Set([].concat(...lists).map(([channel])=>channel))].sort();function forget(tab){members.delete(
+tab),wants.delete(tab)}function refuse(tab){forget(tab),tell({refused:tab})}function shrink(){most=Math.max(1,feed.channels.length-1),refuse([...members.keys()].
+pop()),feed.follow(namesOf(...wants.values()),[])}async function forgetCrashed(){let{held}=await navigator.locks.query(),names=held.map(({name})=>name);[...members.
+keys()].filter(tab=>!names.includes(tab)).forEach(forget)}return feed.leads=!0,feed.report=(kind,data)=>{kind==="lose"?tellCovered({code:data.code,reason:data.reason}):
+kind==="cover"?tellCovered():kind!=="error"?tell({frame:data}):data.code!=="server-capacity"&&shrink()},tabs.onmessage=({data:{tab,asked,want}})=>{if(!want)return;
+forget(tab);let channels=namesOf(want,...wants.values());if(forgetCrashed(),channels.length>most||!want.every(fits))return tell({refused:tab});want.length&&(members.
+set(tab,asked),wants.set(tab,want)),feed.follow(channels,want),tellCovered(),feed.wake()},feed.begin(),tellCovered(),()=>{feed.end(),tabs.close()}}var MOST_GROUPS=3;async function openShare(feed,link,ways,Feed){if(feed.link===link)for(let number=1;number<=MOST_GROUPS;number++){if(!knowsPositions(feed))return findPositions(
 feed,link,ways[0]);if(await join(feed,link,ways,Feed,`oyez ${number} ${ways[0][1]}`),feed.link!==link)return;link.covered=[],feed.report("cover")}}var knowsPositions=feed=>feed.
 channels.every(channel=>feed.position(channel));async function findPositions(feed,link,[open,url]){let looking=setInterval(()=>feed.link===link&&knowsPositions(
 feed)&&feed.connect(),200);try{await open(feed,link,url)}finally{clearInterval(looking)}}function join(feed,link,ways,Feed,group){let me=crypto.randomUUID(),tabs=new BroadcastChannel(

@@ -11,6 +11,7 @@ import typer
 
 from oyez.access.keys import Verdict
 from oyez.cli import options
+from oyez.cli.channel_check import explain_channel
 from oyez.cli.output import complain, print_line
 from oyez.config.load import Sources, load_with_sources
 from oyez.config.tree import Entry, Settings, fields_of, members_of, tables_of_tree
@@ -25,6 +26,9 @@ def check_config(
     show_all: Annotated[
         bool, typer.Option("--all", help="Print the defaults too, and what each setting means.")
     ] = False,
+    channel: Annotated[
+        str, typer.Option(metavar="NAME", help="Say which rule of [[channels]] a name meets, and what follows.")
+    ] = "",
     **flags: object,
 ) -> None:
     """Check the settings, and print those that you have set as TOML, each with its source. Secrets are not shown.
@@ -32,13 +36,16 @@ def check_config(
     Before a restart: [bold]oyez check-config --config /etc/oyez.toml[/bold]
 
     A file to begin with: [bold]oyez check-config --all > oyez.toml[/bold]
+
+    Who may listen to a channel: [bold]oyez check-config --config /etc/oyez.toml --channel tickets[/bold]
     """
     settings, sources, warnings = load_with_sources(config, os.environ, flags)
     for warning in warnings:
         complain(f"warning: {warning}")
     if not settings.all_keys and not (settings.post_listener.host or settings.post_listener.uds):
         complain(f"warning: {Verdict.NO_KEY.value}")
-    for line in as_toml(settings, sources, show_all=show_all):
+    lines = explain_channel(settings, channel) if channel else as_toml(settings, sources, show_all=show_all)
+    for line in lines:
         print_line(line)
 
 

@@ -55,6 +55,7 @@ ENDINGS: dict[str, dict[ExitCode, str]] = {
         ExitCode.UNREACHABLE: "the first connection could not be made",
         **_INTERRUPTED,
     },
+    "grant": {ExitCode.OK: "made", **_USAGE, ExitCode.INTERRUPTED: "interrupted (Ctrl-C)"},
     "connect": {
         ExitCode.OK: "ended by us, or closed by the other side with 1000, 1001 or no code",
         ExitCode.REFUSED: "Socket.IO's CONNECT was refused",

@@ -20,6 +20,7 @@ from oyez.client.events import (
 )
 from oyez.client.listener import Listener, listen
 from oyez.client.poster import BATCH_TIMEOUT_S, CALL_TIMEOUT_S, Poster
+from oyez.client.private_names import grant
 from oyez.client.sockets import CONNECT_TIMEOUT_S
 from oyez.client.target import parse_target
 
@@ -49,6 +50,7 @@ __all__ = [
     "Unreachable",
     "Unreadable",
     "alisten",
+    "grant",
     "listen",
     "parse_target",
 ]

@@ -10,6 +10,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from oyez import grants
 from oyez.backoff import Backoff
 from oyez.client.errors import PosterError, Refused
 from oyez.client.events import Event, Gap, check_channel
@@ -80,6 +81,7 @@ class Listener:
         self._target = Target(url)
         names = [channels] if isinstance(channels, str) else list(channels)
         self._channels = [check_channel(name) for name in names]
+        self._followed = {grants.strip(name) for name in self._channels}
         self._position = since or None
         self._gaps: dict[str, Gap] = {}  # the newest of each channel
         self._was_ready = patient
@@ -183,7 +185,7 @@ class Listener:
     def _is_new(self, arrival: Event | Gap) -> bool:
         if isinstance(arrival, Gap):  # a stream that ended before the first event behind a gap is told of it again
             is_new = self._gaps.get(arrival.channel) != arrival
-            if arrival.channel in self._channels:
+            if arrival.channel in self._followed:
                 self._gaps[arrival.channel] = arrival
             return is_new
         if self._position is not None and arrival.id <= self._position:

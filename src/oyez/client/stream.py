@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
-from oyez.client.errors import BadAnswer, TimedOut, Unreachable
+from oyez.client.errors import BadAnswer, Refused, TimedOut, Unreachable
 from oyez.client.event_stream import EventStream, Record, TooLong
 from oyez.client.events import NO_MESSAGE, Event, Gap, Unreadable
 from oyez.client.failures import explain, refusal
@@ -28,6 +28,9 @@ _CHUNK_BYTES = 65_536
 _MAX_REFUSAL_BYTES = 65_536
 _MOST_DIGITS = 16  # of an id, which is below 2^53
 _MAX_RECORD_BYTES = 2**26  # far above what back ends may post
+
+_FORBIDDEN = 403  # as a poll would be answered; a stream always begins with 200
+_NOT_ALLOWED = "not-allowed"
 
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 # An event as the daemon writes it: where the message stands can be told without reading it.
@@ -146,6 +149,8 @@ class ClientStream:
             if record.type == "gap":
                 return Gap(_text(body["channel"]), _number(body["from"]), _number(body["oldest"]))
             is_ready = body["status"] == "success"
+            if body.get("code") == _NOT_ALLOWED:  # it stays so, however often one asks with these names
+                raise Refused(_FORBIDDEN, _NOT_ALLOWED, _text(body["message"]))
         except _UNREADABLE as error:
             raise BadRecord(f"a record of the stream cannot be read ({error}): {record.data[:80]}") from error
         if is_ready:

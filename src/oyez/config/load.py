@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from oyez.config.broker_url import problem_of_broker
+from oyez.config.channels import check_channels
 from oyez.config.environment import is_from_platform
 from oyez.config.key import check_keys, find_key, make_development_key
 from oyez.config.tables import read_tables
@@ -78,6 +79,7 @@ def load_with_sources(file: Path | None, environ: Mapping[str, str], flags: Mapp
     settings = _with_values(Settings(), values, "")
     _cross_check(settings)
     check_keys(settings.key, settings.keys, tables.get("keys", (None, ""))[1])
+    check_channels(settings, tables.get("channels", (None, ""))[1])
     sources = {key: where for key, (_, where) in values.items() if where}
     return Loaded(settings, sources, (*_unknown_variables(environ), *_ports_without_host(sources)))
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple, TypeVar
 
-from oyez.access.settings import KEY_FORM, AuthSettings, KeySettings, problem_of_key
+from oyez.access.settings import KEY_FORM, AuthSettings, ChannelSettings, KeySettings, problem_of_key
 from oyez.brokers.sqlite.settings import SqliteSettings
 from oyez.config.broker_url import FORMS, problem_of_broker
 from oyez.endpoints.settings import WebsocketSettings
@@ -104,6 +104,10 @@ class Settings:
     keys: Annotated[
         tuple[KeySettings, ...],
         Tables(KeySettings, "One more key, with a name, and perhaps for some channels or from some places only."),
+    ] = ()
+    channels: Annotated[
+        tuple[ChannelSettings, ...],
+        Tables(ChannelSettings, "A rule for channels; the first that fits a channel counts for it."),
     ] = ()
 
     @property

@@ -3,7 +3,8 @@
 Knows the parts that doors share. Must not know any door, nor a wire format.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from oyez.access.origins import Origins
 from oyez.access.peer import Note, Peers
@@ -11,6 +12,24 @@ from oyez.access.places import Places
 from oyez.hub.hub import Hub
 from oyez.limits import LimitSettings
 from oyez.net.ticker import Ticker
+from oyez.wire.commands import CommandError
+
+
+class ListenGate(Protocol):
+    """Who may listen to what; see `endpoints.gate`, which a daemon without rules does not load."""
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many names were judged, by what came of it."""
+        ...
+
+    def measure(self, name: str) -> str:
+        """Return that of a name which limits count."""
+        ...
+
+    def admit(self, names: Sequence[str]) -> list[str] | CommandError:
+        """Return the channels that the names stand for, or why one of them is not let in."""
+        ...
 
 
 class DoorContext(NamedTuple):
@@ -24,6 +43,7 @@ class DoorContext(NamedTuple):
         limits: how much one client may ask for.
         origins: whose pages may listen.
         peers: how clients are told apart.
+        gate: who may listen to what; None: everybody to everything, and a name is a channel.
     """
 
     hub: Hub
@@ -33,3 +53,4 @@ class DoorContext(NamedTuple):
     limits: LimitSettings
     origins: Origins
     peers: Peers
+    gate: ListenGate | None = None

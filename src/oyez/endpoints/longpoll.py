@@ -28,6 +28,7 @@ from oyez.net.http.body import until_disconnected
 from oyez.net.http.preflight import answer_preflight
 from oyez.net.http.settings import HttpSettings
 from oyez.wire import listen_query
+from oyez.wire.commands import CommandError
 from oyez.wire.listen_query import ListenQuery, WordedError
 
 PREFIX = "/channels/"
@@ -81,7 +82,7 @@ class LongPollEndpoint:
             return Response("403 Forbidden", 403, media_type="text/plain")
         if request.method == "OPTIONS":  # a page that adds a header asks before
             return answer_preflight(request, self._context.origins, "GET,HEAD,POST")
-        limits = self._context.limits
+        limits, gate = self._context.limits, self._context.gate
         try:
             query = listen_query.parse_poll(
                 request.scope["raw_path"].partition(PREFIX.encode())[2],
@@ -89,11 +90,18 @@ class LongPollEndpoint:
                 request.headers.get("Last-Event-ID"),
                 max_channels=limits.max_subscriptions,
                 max_length=limits.max_channel_length,
+                measure=None if gate is None else gate.measure,
             )
         except ProtocolError as error:
             self._context.note("bad-request", f"a long poll: {error}", find_peer)
             words = f"400 Bad Request: {error}" if isinstance(error, WordedError) else "400 Bad Request"
             return Response(words, 400, media_type="text/plain")
+        if gate is not None:
+            channels = gate.admit(query.channels)
+            if isinstance(channels, CommandError):
+                self._context.note("refused-command", channels.code, find_peer)
+                return Response(channels.encode(), 403, media_type="application/json")
+            query = query._replace(channels=channels)
         peer = self._context.peers.of_scope(request.scope)
         held = self._held.take(peer.key)
         if held is not None:

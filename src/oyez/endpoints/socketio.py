@@ -57,6 +57,7 @@ class SocketIOEndpoint:
         self.hub = context.hub
         self.limits = context.limits
         self.note = context.note
+        self.gate = context.gate
         self.settings = settings
         self.check = check
         self.senders = 0
@@ -316,10 +317,15 @@ class SocketIOApp:
 
     def _set_filter(self, packet: Packet) -> None:
         if self._listener is not None:
-            limits = self._endpoint.limits
+            limits, gate = self._endpoint.limits, self._endpoint.gate
             channels = commands.parse_filter(
-                _argument(packet), max_channels=limits.max_subscriptions, max_length=limits.max_channel_length
+                _argument(packet),
+                max_channels=limits.max_subscriptions,
+                max_length=limits.max_channel_length,
+                measure=None if gate is None else gate.measure,
             )
+            if gate is not None and not isinstance(channels, CommandError):
+                channels = gate.admit(channels)
             if isinstance(channels, CommandError):
                 self._refuse(channels)
             else:

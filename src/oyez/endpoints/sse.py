@@ -23,6 +23,7 @@ from oyez.net.http.preflight import answer_preflight
 from oyez.net.http.settings import HttpSettings
 from oyez.net.stream import StreamConnection, StreamReceiver
 from oyez.wire import commands, listen_query
+from oyez.wire.commands import CommandError
 from oyez.wire.eventsource import encode_heartbeat, encode_record
 from oyez.wire.listen_query import ListenQuery
 
@@ -31,7 +32,8 @@ PATH = "/sse"
 # A browser comes back after this time, in milliseconds. It is another for each, or all would come at once.
 _RETRY_MS = (1_000, 3_000)
 
-# EventSource gives up for good on any status but 200. So who finds no room gets a stream, which ends with these words.
+# EventSource gives up for good on any status but 200. So who finds no room, or is not let in, gets a stream, which ends
+# with these words.
 _RETRY_AT_CAPACITY_MS = (15_000, 45_000)
 
 # A reader that has taken nothing while so many heartbeats were due is cut off. It can come back and name its position.
@@ -70,28 +72,37 @@ class EventStreamEndpoint:
     def admit(self, request: Handshake) -> StreamReceiver | Refusal:
         """Decide on a request: by the origin of its page, its query, and whether there is room for a listener.
 
-        Who finds no room gets a stream all the same, with a word of when to come back: a browser gives up for good on a
-        refusal.
+        Who finds no room, or may not listen to a channel, gets a stream all the same, with a word of when to come back:
+        a browser gives up for good on a refusal.
         """
         origin = request.first(b"origin")
         find_peer = self.context.peers.of_handshake_at_need(request)
         if not self.context.origins.allows(origin):
             self.context.note("bad-request", "a stream for a page of an origin that may not listen", find_peer)
             return Refusal(403, "Forbidden", _error("forbidden", "Pages of this origin may not listen"))
-        limits = self.context.limits
+        limits, gate = self.context.limits, self.context.gate
         try:
             query = listen_query.parse_stream(
                 request.query.encode("latin-1"),
                 request.first(b"last-event-id"),
                 max_channels=limits.max_subscriptions,
                 max_length=limits.max_channel_length,
+                measure=None if gate is None else gate.measure,
             )
         except ProtocolError as error:
             self.context.note("bad-request", f"a stream: {error}", find_peer)
             return Refusal(400, "Bad Request", _error(commands.INVALID_FILTER.code, str(error)))
         head = _head(self.context.origins.headers(origin))
+        if gate is not None:
+            channels = gate.admit(query.channels)
+            if isinstance(channels, CommandError):
+                self.context.note("refused-command", channels.code, find_peer)
+                return _PutOff(head, channels)
+            query = query._replace(channels=channels)
         place = self.context.places.take_listener(self.context.peers.of_handshake_at_need(request), "a stream")
-        return _PutOff(head) if isinstance(place, NoPlace) else StreamListener(self, place, head, query)
+        if isinstance(place, NoPlace):
+            return _PutOff(head, commands.AT_CAPACITY)
+        return StreamListener(self, place, head, query)
 
 
 class StreamListener:
@@ -200,14 +211,15 @@ class StreamListener:
 
 
 class _PutOff:
-    """The receiver of a stream that finds no room: it is told so, and when to come back."""
+    """The receiver of a stream that finds no room, or is not let in: it is told so, and when to come back."""
 
-    def __init__(self, head: bytes) -> None:
+    def __init__(self, head: bytes, reason: CommandError) -> None:
         self._head = head
+        self._reason = reason
 
     def opened(self, connection: StreamConnection) -> None:
         retry_ms = randint(*_RETRY_AT_CAPACITY_MS)  # noqa: S311 - spread, not secret
-        connection.send(self._head + encode_record(commands.AT_CAPACITY.encode(), event="status", retry_ms=retry_ms))
+        connection.send(self._head + encode_record(self._reason.encode(), event="status", retry_ms=retry_ms))
         connection.close()
 
     def drained(self) -> None:

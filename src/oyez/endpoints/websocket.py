@@ -148,10 +148,15 @@ class RawListener:
     # Commands
 
     def _set_filter(self, command: RawCommand) -> None:
-        limits = self._endpoint.context.limits
+        limits, gate = self._endpoint.context.limits, self._endpoint.context.gate
         channels = raw_commands.parse_filter(
-            command, max_channels=limits.max_subscriptions, max_length=limits.max_channel_length
+            command,
+            max_channels=limits.max_subscriptions,
+            max_length=limits.max_channel_length,
+            measure=None if gate is None else gate.measure,
         )
+        if gate is not None and not isinstance(channels, CommandError):
+            channels = gate.admit(channels)
         if isinstance(channels, CommandError):
             self._refuse(channels)
         elif self._listener is not None:

@@ -29,10 +29,11 @@ from oyez.access.origins import Origins
 from oyez.access.peer import Peers
 from oyez.access.places import Places
 from oyez.access.poster_check import PosterCheck
+from oyez.access.settings import OPEN
 from oyez.access.shares import Shares
 from oyez.config.tree import Settings
 from oyez.endpoints.api.routes import ApiEndpoint
-from oyez.endpoints.context import DoorContext
+from oyez.endpoints.context import DoorContext, ListenGate
 from oyez.endpoints.longpoll import PREFIX, LongPollEndpoint
 from oyez.endpoints.playground import PlaygroundEndpoint
 from oyez.endpoints.posting import PostingEndpoint
@@ -121,6 +122,7 @@ class Assembly:
             settings.limits,
             Origins(settings.http.allowed_origins),
             Peers(proxies, settings.auth.local_hosts),
+            self._make_gate(),
         )
         self.check = check = PosterCheck(
             PostPolicy(make_keys(settings.key, settings.keys), parse_networks(settings.auth.sender_addresses)),
@@ -147,6 +149,20 @@ class Assembly:
 
     # Parts
 
+    def _make_gate(self) -> ListenGate | None:
+        """Make what decides who may listen; None where the settings let everybody."""
+        settings = self._settings
+        if all(rule.listen == OPEN for rule in settings.channels):
+            return None
+        from oyez.access.listen_policy import ListenPolicy, make_signers  # noqa: PLC0415 - most daemons have no rules
+        from oyez.endpoints.gate import Gate  # noqa: PLC0415 - and their start is not to wait for it
+
+        return Gate(ListenPolicy(settings.channels, make_signers(settings.key, settings.keys)), time.time)
+
+    def _count_grants(self) -> Mapping[str, int]:
+        gate = self.context.gate
+        return {} if gate is None else gate.counts
+
     def _build_metrics(self, count_lost_lines: Callable[[], int]) -> Metrics:
         metrics = Metrics()
         metrics.gauge("oyez_sessions", "Sessions that are open.", self.count_sessions)
@@ -159,6 +175,9 @@ class Assembly:
         metrics.counter_by("oyez_posts", "Events posted, by the name of the key.", "key", self.check.count_posts)
         metrics.counter("oyez_deliveries", "Events given to listeners.", lambda: self.hub.deliveries)
         metrics.counter("oyez_gaps", "Gaps that listeners were told of.", lambda: self.hub.gaps)
+        metrics.counter_by(
+            "oyez_grants", "Names of channels that need a grant, by what came of it.", "outcome", self._count_grants
+        )
         metrics.counter("oyez_log_lines_dropped", "Lines of the log that nobody read in time.", count_lost_lines)
         metrics.counter_by_reason(
             "oyez_refusals", "What peers did wrong, or were refused, by reason.", lambda: self.notes.counts

@@ -5,6 +5,7 @@ not know which transport carries them, or what they do.
 """
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
@@ -17,6 +18,9 @@ MAX_SAFE_INTEGER = 2**53 - 1
 
 # Room for the JSON around a message that is as long as a message may be.
 ENVELOPE_BYTES = 4096
+
+Measure = Callable[[str], str]
+"""Returns the part of a listener's name for a channel that limits count: there may be more at its end."""
 
 SUCCESS = b'{"status":"success"}'
 
@@ -40,12 +44,16 @@ class CommandError(NamedTuple):
 
     code: str
     message: str
+    channel: str | None = None
+    """Which one it is about, where that is said."""
 
     def encode(self) -> bytes:
-        """Return ``{"status":"error","code":"invalid-filter","message":"Invalid filter"}``."""
-        return b'{"status":"error","code":%s,"message":%s}' % (
+        """Return ``{"status":"error","code":"invalid-filter","message":"Invalid filter"}``, and its channel, if any."""
+        channel = b"" if self.channel is None else b',"channel":%s' % json_text.encode_string(self.channel)
+        return b'{"status":"error","code":%s,"message":%s%s}' % (
             json_text.encode_string(self.code),
             json_text.encode_string(self.message),
+            channel,
         )
 
 
@@ -66,6 +74,12 @@ def invalid_channel_in_filter(max_length: int) -> CommandError:
 def too_many_subscriptions(maximum: int) -> CommandError:
     """Refuse a filter that is too long."""
     return CommandError("too-many-subscriptions", f"Maximum {maximum} subscriptions per connection")
+
+
+def not_allowed(channel: str, *, by_grant: bool) -> CommandError:
+    """Refuse a listener a channel: for want of a good grant, or for good."""
+    words = "This channel needs a grant" if by_grant else "Nobody may listen to this channel"
+    return CommandError("not-allowed", words, channel)
 
 
 def is_channel(name: str, max_length: int) -> bool:
@@ -154,8 +168,17 @@ def read_position(text: str) -> int | None:
     return int(min(number, MAX_SAFE_INTEGER)) if number >= 1 else None
 
 
-def parse_filter(data: Json | None, *, max_channels: int, max_length: int) -> list[str] | CommandError:
-    """Read the argument of set-filter, checked in the order of the contract: array, count, entries."""
+def parse_filter(
+    data: Json | None, *, max_channels: int, max_length: int, measure: Measure | None = None
+) -> list[str] | CommandError:
+    """Read the argument of set-filter, checked in the order of the contract: array, count, entries.
+
+    Args:
+        data: ``{"filter":["a","b"]}``.
+        max_channels: how many entries there may be.
+        max_length: of a name, in UTF-16 units.
+        measure: returns that part of a name whose length counts; None: all of it.
+    """
     try:
         wanted = json_text.split_object(data).get("filter") if data is not None else None
         entries = json_text.split_array(bytes(wanted)) if wanted is not None else []
@@ -168,7 +191,7 @@ def parse_filter(data: Json | None, *, max_channels: int, max_length: int) -> li
     channels: list[str] = []
     for entry in entries:
         name = json_text.decode_string(entry)
-        if name is None or not is_channel(name, max_length):
+        if name is None or not is_channel(name if measure is None else measure(name), max_length):
             return invalid_channel_in_filter(max_length)
         channels.append(name)
     return channels

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 from oyez.errors import ProtocolError
 from oyez.wire import commands
+from oyez.wire.commands import Measure
 
 SEPARATOR = "|"
 
@@ -42,7 +43,13 @@ class ListenQuery(NamedTuple):
 
 
 def parse_poll(
-    path: bytes, query: bytes, last_event_id: str | None, *, max_channels: int, max_length: int
+    path: bytes,
+    query: bytes,
+    last_event_id: str | None,
+    *,
+    max_channels: int,
+    max_length: int,
+    measure: Measure | None = None,
 ) -> ListenQuery:
     """Read ``a|b`` and ``last=N&notify=1&nowait=1&max=N``.
 
@@ -52,6 +59,7 @@ def parse_poll(
         last_event_id: the header.
         max_channels: how many may be named.
         max_length: of a name, in UTF-16 units.
+        measure: returns that part of a name whose length counts; None: all of it.
 
     Raises:
         ProtocolError: there is no channel, one too many, or one that cannot be; the escapes cannot be read; or ``max``
@@ -60,12 +68,14 @@ def parse_poll(
     pairs = _parse_fields(query)
     fields = dict(pairs)
     names = _unescape(path).split(SEPARATOR)
-    checked = _checked(names, max_channels, max_length)
+    checked = _checked(names, max_channels, max_length, measure)
     start = _start(pairs, last_event_id)
     return ListenQuery(checked, start, _is_set(fields, "notify"), _is_set(fields, "nowait"), _at_most(fields))
 
 
-def parse_stream(query: bytes, last_event_id: str | None, *, max_channels: int, max_length: int) -> ListenQuery:
+def parse_stream(
+    query: bytes, last_event_id: str | None, *, max_channels: int, max_length: int, measure: Measure | None = None
+) -> ListenQuery:
     """Read ``channel=a&channel=b`` or ``channels=a|b``, and ``last=N``.
 
     Raises:
@@ -75,7 +85,7 @@ def parse_stream(query: bytes, last_event_id: str | None, *, max_channels: int, 
     names = [value for name, value in pairs if name == "channel"]
     names += [part for name, value in pairs if name == "channels" for part in value.split(SEPARATOR)]
     start = _start(pairs, last_event_id)
-    return ListenQuery(_checked(names, max_channels, max_length), start, notify=True, nowait=False)
+    return ListenQuery(_checked(names, max_channels, max_length, measure), start, notify=True, nowait=False)
 
 
 def _parse_fields(query: bytes) -> list[tuple[str, str]]:
@@ -101,14 +111,14 @@ def _unescape(path: bytes) -> str:
         raise ProtocolError("the path is not UTF-8") from error
 
 
-def _checked(names: list[str], max_channels: int, max_length: int) -> list[str]:
+def _checked(names: list[str], max_channels: int, max_length: int, measure: Measure | None) -> list[str]:
     names = [name for name in dict.fromkeys(names) if name]
     if not names:
         raise ProtocolError("no channel is named")
     if len(names) > max_channels:
         raise ProtocolError(commands.too_many_subscriptions(max_channels).message)
     for name in names:
-        if not commands.is_channel(name, max_length):
+        if not commands.is_channel(name if measure is None else measure(name), max_length):
             raise ProtocolError(commands.invalid_channel_in_filter(max_length).message)
     return names
 

@@ -10,7 +10,7 @@ import msgspec
 
 from oyez.errors import ProtocolError
 from oyez.wire import commands, json_text
-from oyez.wire.commands import CommandError
+from oyez.wire.commands import CommandError, Measure
 from oyez.wire.json_text import Json
 
 INVALID_CHANNEL = b'{"status":"error","code":"invalid-channel"}'
@@ -78,9 +78,11 @@ def bad_command(name: str) -> CommandError:
     return CommandError("bad-command", f"bad command: {name[:_LONGEST_QUOTE]}")
 
 
-def parse_filter(command: RawCommand, *, max_channels: int, max_length: int) -> list[str] | CommandError:
+def parse_filter(
+    command: RawCommand, *, max_channels: int, max_length: int, measure: Measure | None = None
+) -> list[str] | CommandError:
     """Read set-filter: the channels, or what is wrong with them in the words of this dialect."""
-    channels = commands.parse_filter(command.members, max_channels=max_channels, max_length=max_length)
+    channels = commands.parse_filter(command.members, max_channels=max_channels, max_length=max_length, measure=measure)
     if not isinstance(channels, CommandError):
         return channels
     if channels.code == commands.INVALID_FILTER.code:

@@ -7,7 +7,7 @@
 // extras that it loads later: names stay, and so do what is in a way and what a feed reports.
 
 import { running } from "./page.js";
-import { Positions } from "./positions.js";
+import { channelOf, Positions } from "./positions.js";
 import { openPoll } from "./ways/poll.js";
 import { openSocket, tryToOpen } from "./ways/socket.js";
 import { openStream } from "./ways/stream.js";
@@ -266,10 +266,13 @@ export class Feed extends Positions {
     link.id = frame.id || link.id;
     if (frame.status === "error") this.takeRefusal(link, frame);
     if (frame.status === "success") this.cover(link, link.asked.shift());
-    if (frame.channel && !link.covered.includes(frame.channel)) return;
+    const isOf = (name) => channelOf(name) === channelOf(frame.channel);
+    const names = frame.channel ? link.covered.filter(isOf) : []; // several, if tabs have a grant each
+    if (frame.channel && !names.length) return;
     if (frame.status === "gap") {
-      if (this.skipGap(frame, link.id)) this.report("gap", { ...frame, id: link.id });
-    } else if (frame.id) this.takeEvent(link, frame);
+      const news = names.filter((name) => this.skipGap({ ...frame, channel: name }, link.id));
+      if (news.length) this.report("gap", { ...frame, id: link.id });
+    } else if (frame.id) this.takeEvent(link, frame, names);
   }
 
   takeRefusal(link, frame) {
@@ -279,9 +282,10 @@ export class Feed extends Positions {
     this.report("error", frame);
   }
 
-  takeEvent(link, frame) {
+  takeEvent(link, frame, names) {
     const { id, channel } = frame;
-    const isNew = id > (this.at.get(channel) || 0); // a link that began for another channel's sake repeats some
+    // A link that began for another channel's sake repeats some.
+    const isNew = names.some((name) => id > (this.at.get(name) || 0));
     this.moveTo(id, link.covered);
     if (!channel) this.report("move", { id });
     else if (isNew) this.report("event", frame);

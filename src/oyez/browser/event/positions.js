@@ -3,6 +3,10 @@
 // An id is a place in time: who is at 7 in a channel has everything of it up to 7. Ids rise over all channels together.
 // 0 stands for "unknown": then the daemon begins with the newest few events.
 
+// A name without the grant at its end (docs/reference/protocol.md). Pages follow names with their grants; events and gaps come
+// with the channel alone.
+export const channelOf = (name) => name.replace(/(.)![\w-]{0,32}\.[0-9a-z]{1,8}\.[\w-]{22}$/s, "$1");
+
 export class Positions {
   constructor() {
     // channel -> the id at which its follower wants to begin. An entry outlives the following, so that a channel which is

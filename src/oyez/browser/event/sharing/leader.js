@@ -1,5 +1,7 @@
 // The tab that has the connection of a group of tabs. What they say to each other is in ./tab.js.
 
+import { channelOf } from "../positions.js";
+
 // Of one connection, as daemons have it. One tab's mistake must not be the filter of all.
 const MOST_CHANNELS = 10;
 const LONGEST_NAME = 100;
@@ -13,7 +15,7 @@ export function lead(feed, group) {
   let most = MOST_CHANNELS;
   const tell = (message) => tabs.postMessage({ leader, ...message });
   const tellCovered = (lost) => tell({ members, covered: feed.link ? feed.link.covered : [], lost });
-  const fits = ([channel, start]) => start && channel && channel.length <= LONGEST_NAME;
+  const fits = ([name, start]) => start && name && channelOf(name).length <= LONGEST_NAME;
   const namesOf = (...lists) => [...new Set([].concat(...lists).map(([channel]) => channel))].sort();
 
   function forget(tab) {

@@ -1,12 +1,12 @@
 /* Oyez in a page: built from src/oyez/browser/event. */(()=>{"use strict";
 var running=new Set;function watchPage(){let wake=()=>running.forEach(feed=>feed.wake());addEventListener("online",wake),addEventListener("pageshow",wake),document.
 addEventListener("visibilitychange",()=>running.forEach(feed=>document.hidden?feed.hide():feed.wake())),addEventListener("pagehide",()=>running.forEach(feed=>feed.
-report("cover",feed.drop()))),setInterval(()=>running.forEach(feed=>feed.beat()),5e3)}var Positions=class{constructor(){this.starts=new Map,this.at=new Map}position(channel){return Math.max(this.at.get(channel)||0,this.starts.get(channel))}start(channels){
-let known=channels.map(channel=>this.position(channel)).filter(Boolean);for(let channel of channels)this.at.set(channel,this.position(channel));return known.length?
-Math.min(...known):0}beginAt(starts){let back=!1;for(let[channel,start]of starts){let known=this.starts.has(channel);known&&start>=this.position(channel)||(this.
-starts.set(channel,start),this.at.delete(channel),back=back||known)}return back}moveTo(id,channels){for(let channel of channels)this.at.set(channel,Math.max(id,
-this.at.get(channel)||0))}skipGap({channel,from,oldest},newest){let idsBeganAnew=from>=oldest;if(!idsBeganAnew&&oldest<=(this.at.get(channel)||0)+1)return!1;let position=idsBeganAnew?
-newest:oldest-1;return this.at.set(channel,position),this.starts.set(channel,position),!0}};async function get(feed,link,url){let aborter=new AbortController;link.close=()=>aborter.abort();let answer=await fetch(url,{cache:"no-store",signal:aborter.signal});
+report("cover",feed.drop()))),setInterval(()=>running.forEach(feed=>feed.beat()),5e3)}var channelOf=name=>name.replace(/(.)![\w-]{0,32}\.[0-9a-z]{1,8}\.[\w-]{22}$/s,"$1"),Positions=class{constructor(){this.starts=new Map,this.at=new Map}position(channel){
+return Math.max(this.at.get(channel)||0,this.starts.get(channel))}start(channels){let known=channels.map(channel=>this.position(channel)).filter(Boolean);for(let channel of channels)
+this.at.set(channel,this.position(channel));return known.length?Math.min(...known):0}beginAt(starts){let back=!1;for(let[channel,start]of starts){let known=this.
+starts.has(channel);known&&start>=this.position(channel)||(this.starts.set(channel,start),this.at.delete(channel),back=back||known)}return back}moveTo(id,channels){
+for(let channel of channels)this.at.set(channel,Math.max(id,this.at.get(channel)||0))}skipGap({channel,from,oldest},newest){let idsBeganAnew=from>=oldest;if(!idsBeganAnew&&
+oldest<=(this.at.get(channel)||0)+1)return!1;let position=idsBeganAnew?newest:oldest-1;return this.at.set(channel,position),this.starts.set(channel,position),!0}};async function get(feed,link,url){let aborter=new AbortController;link.close=()=>aborter.abort();let answer=await fetch(url,{cache:"no-store",signal:aborter.signal});
 return answer.status===400&&feed.take(link,{status:"error",message:await answer.text()}),answer}var BRIEF_PAUSE_MS=1e4;async function openPoll(feed,link,url){let channels=feed.channels,path=[url,...channels.map(encodeURIComponent)].join("|");if(!path.includes(
 "%7C"))for(;feed.link===link;){let nowait=+(link.brief||!link.since),answer=await get(feed,link,`${path}?notify=1&nowait=${nowait}&max=256&last=${feed.start(channels)}`),
 data=await answer.json();if(feed.link!==link||!answer.ok&&answer.status!==504)return;feed.cover(link,channels);let gaps=data.gaps||JSON.parse(answer.headers.get(
@@ -36,11 +36,12 @@ proven&&!link.waits?MORE_CHANCES:0;!link.brief&&++this.tries>chances&&(this.trie
 end)}check(quietMs,silentMs){let link=this.link,asked=Date.now();!link||asked-this.heard<quietMs||(link.ask?(link.ask(),setTimeout(()=>this.heard<asked&&this.lose(
 link),ANSWER_MS)):asked-this.heard>silentMs&&this.connect())}retry(){let way=this.ways.slice(0,this.way).findIndex(([open])=>open===openSocket);way<0||tryToOpen(
 this.ways[way][1],()=>{this.way=way,this.connect()})}cover(link,channels){let wasLive=this.isLive();link.covered=channels,!wasLive&&this.isLive()&&(this.way>this.
-proven&&this.retry(),this.proven=this.way),link.since=link.since||Date.now(),this.report("cover")}take(link,frame){link===this.link&&(this.heard=Date.now(),link.
-id=frame.id||link.id,frame.status==="error"&&this.takeRefusal(link,frame),frame.status==="success"&&this.cover(link,link.asked.shift()),!(frame.channel&&!link.covered.
-includes(frame.channel))&&(frame.status==="gap"?this.skipGap(frame,link.id)&&this.report("gap",{...frame,id:link.id}):frame.id&&this.takeEvent(link,frame)))}takeRefusal(link,frame){
-console.error("EventReceiver:",frame.message),link.asked.shift(),link.since||(this.fails=FAILS_WITHOUT_ROOM),this.report("error",frame)}takeEvent(link,frame){let{
-id,channel}=frame,isNew=id>(this.at.get(channel)||0);this.moveTo(id,link.covered),channel?isNew&&this.report("event",frame):this.report("move",{id})}};var script=document.currentScript;var home;function haveFilesAt(url){home=url}function importExtras(){return script?.src===""&&home?import(`${home}event-extras.js`):import("./event-extras.js")}async function openShare(feed,link,ways){return(await importExtras()).openShare(feed,link,ways,Feed)}function findWays(url,poller,share){let base=poller?url:`${String(url||"").replace(/\/+$/,"")}/socket.io/`,socket=new URL(base,location.href).href.replace(/^http/,
+proven&&this.retry(),this.proven=this.way),link.since=link.since||Date.now(),this.report("cover")}take(link,frame){if(link!==this.link)return;this.heard=Date.now(),
+link.id=frame.id||link.id,frame.status==="error"&&this.takeRefusal(link,frame),frame.status==="success"&&this.cover(link,link.asked.shift());let isOf=name=>channelOf(
+name)===channelOf(frame.channel),names=frame.channel?link.covered.filter(isOf):[];frame.channel&&!names.length||(frame.status==="gap"?names.filter(name=>this.skipGap(
+{...frame,channel:name},link.id)).length&&this.report("gap",{...frame,id:link.id}):frame.id&&this.takeEvent(link,frame,names))}takeRefusal(link,frame){console.error(
+"EventReceiver:",frame.message),link.asked.shift(),link.since||(this.fails=FAILS_WITHOUT_ROOM),this.report("error",frame)}takeEvent(link,frame,names){let{id,channel}=frame,
+isNew=names.some(name=>id>(this.at.get(name)||0));this.moveTo(id,link.covered),channel?isNew&&this.report("event",frame):this.report("move",{id})}};var script=document.currentScript;var home;function haveFilesAt(url){home=url}function importExtras(){return script?.src===""&&home?import(`${home}event-extras.js`):import("./event-extras.js")}async function openShare(feed,link,ways){return(await importExtras()).openShare(feed,link,ways,Feed)}function findWays(url,poller,share){let base=poller?url:`${String(url||"").replace(/\/+$/,"")}/socket.io/`,socket=new URL(base,location.href).href.replace(/^http/,
 "ws"),http=socket.replace("ws","http");poller||haveFilesAt(http);let ways=poller?[[openSocket,socket],[openPoll,poller[0]]].filter(([,url2])=>url2):[[openSocket,
 `${socket}event/`],[openStream,`${http}sse`],[openPoll,`${http}channels/`]],shared=share?[...ways]:ways.slice(1);return share!==!1&&shared[0]&&navigator.locks&&
 ways.splice(+!share,0,[openShare,shared]),ways}var STALE_MS=1e4,GAPS_MS=50,EventReceiver=class{constructor(...args){let poller=Array.isArray(args[1])?null:args.splice(1,1),[socketUrl,channels,last,onmessage,

@@ -1,0 +1,110 @@
+"""Who may listen to which channel: what the rules say of a name, and of the grant at its end.
+
+Knows rules, keys and times. Must not know sockets, requests, words or logs.
+"""
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from oyez import grants
+from oyez.access.channel_rule import ChannelRule
+from oyez.access.rules import Rules
+from oyez.access.settings import NOBODY, OBSERVE, OPEN, ChannelSettings, KeySettings
+
+MOST_AHEAD_S = 60
+"""How far in the future a grant's issue may be: the clocks of two machines differ."""
+
+
+class GrantOutcome(StrEnum):
+    """What becomes of a name that meets a rule."""
+
+    OPEN = "open"
+    OK = "ok"
+    NONE = "none"
+    BAD = "bad"
+    EXPIRED = "expired"
+    NOBODY = "nobody"
+
+
+class Admission(NamedTuple):
+    """The channel that a name stands for, the rule that it meets, and whether it is let in by that."""
+
+    channel: str
+    rule: ChannelSettings
+    outcome: GrantOutcome
+
+    @property
+    def is_let_in(self) -> bool:
+        """Whether it may be listened to."""
+        return self.outcome in (GrantOutcome.OPEN, GrantOutcome.OK) or self.rule.listen == OBSERVE
+
+
+class Signer:
+    """A key that may sign grants: for the channels that it may be used for."""
+
+    __slots__ = ("channels", "derived_key")
+
+    def __init__(self, settings: KeySettings) -> None:
+        self.derived_key = grants.derive_key(settings.key)
+        self.channels = ChannelRule(settings.may_post) if settings.may_post else None
+
+    def has_signed(self, grant: grants.Grant) -> bool:
+        """Return whether a grant is one of this key, for a channel of this key."""
+        is_right = grants.is_signed_by(grant, self.derived_key)
+        return is_right and (self.channels is None or self.channels.allows(grant.channel))
+
+
+def needs_policy(rules: Iterable[ChannelSettings]) -> bool:
+    """Return whether a rule closes a channel to anybody: else names are taken as they are."""
+    return any(rule.listen != OPEN for rule in rules)
+
+
+def make_signers(key: str, others: Iterable[KeySettings]) -> list[Signer]:
+    """Return all keys of the settings, each of which may sign."""
+    unnamed = (KeySettings(key=key),) if key else ()
+    return [Signer(settings) for settings in (*unnamed, *others)]
+
+
+class ListenPolicy:
+    """What the rules say of names.
+
+    Args:
+        rules: in their order.
+        signers: whose grants count.
+    """
+
+    def __init__(self, rules: Sequence[ChannelSettings], signers: Sequence[Signer]) -> None:
+        self._rules = Rules(rules)
+        self._signers = signers
+
+    def judge(self, name: str, now_s: float) -> Admission:
+        """Find the channel that a name stands for, and decide on it.
+
+        Args:
+            name: as a listener wrote it.
+            now_s: seconds since 1970.
+        """
+        grant = grants.parse(name)
+        channel = self._channel_of(name) if grant is None else grant.channel
+        rule = self._rules.find(channel)
+        if rule.listen in (OPEN, NOBODY):
+            return Admission(channel, rule, GrantOutcome(rule.listen))
+        if grant is None:
+            return Admission(channel, rule, GrantOutcome.NONE if channel == name else GrantOutcome.BAD)
+        return Admission(channel, rule, self._judge_grant(grant, rule, now_s))
+
+    def _channel_of(self, name: str) -> str:
+        """Return the channel of a name without a grant: what is before the last ``!`` if that needs one.
+
+        So whoever has a spoilt grant is told of it, and does not follow a channel that nothing is posted to.
+        """
+        beginning = name.rpartition("!")[0]
+        return beginning if beginning and self._rules.find(beginning).listen != OPEN else name
+
+    def _judge_grant(self, grant: grants.Grant, rule: ChannelSettings, now_s: float) -> GrantOutcome:
+        age_s = now_s - grant.issued_s
+        signed = [signer.has_signed(grant) for signer in self._signers]  # all: the time does not tell which it was
+        if not any(signed) or age_s < -MOST_AHEAD_S:
+            return GrantOutcome.BAD
+        return GrantOutcome.OK if age_s <= rule.grant_ttl_s else GrantOutcome.EXPIRED

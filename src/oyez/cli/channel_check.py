@@ -1,0 +1,51 @@
+"""What `oyez check-config --channel NAME` says: which rule a name meets, and what follows from it.
+
+It must not know where settings come from.
+"""
+
+import time
+from collections.abc import Iterator
+
+from oyez import grants
+from oyez.access.listen_policy import MOST_AHEAD_S, Admission, GrantOutcome, ListenPolicy, make_signers, needs_policy
+from oyez.access.settings import GRANT, NOBODY, OBSERVE, OPEN
+from oyez.config.tree import Settings
+
+_LISTEN = {
+    OPEN: "everybody who knows the name may listen",
+    GRANT: "who has a grant may listen, for {ttl:g} s after its issue",
+    OBSERVE: "everybody may listen, and who has no good grant is counted",
+    NOBODY: "nobody may listen",
+}
+_OUTCOMES = {
+    GrantOutcome.OK: "the grant in it is good",
+    GrantOutcome.NONE: "there is no grant in it",
+    GrantOutcome.BAD: f"its grant is not signed with a key that is for the channel, or over {MOST_AHEAD_S} s ahead",
+    GrantOutcome.EXPIRED: "the grant in it has expired",
+}
+
+
+def explain_channel(settings: Settings, name: str) -> Iterator[str]:
+    """Write what follows for a name, a comment in each line."""
+    if not needs_policy(settings.channels):
+        yield f"# {name}: everybody who knows the name may listen, since no rule of [[channels]] closes any channel."
+        return
+    policy = ListenPolicy(settings.channels, make_signers(settings.key, settings.keys))
+    judged = policy.judge(name, time.time())
+    follows = _LISTEN[judged.rule.listen].format(ttl=judged.rule.grant_ttl_s)
+    yield f"# {judged.channel}: {_name_rule(settings, judged)}; {follows}."
+    words = _OUTCOMES.get(judged.outcome)
+    if words is not None:
+        subject = getattr(grants.parse(name), "subject", "")
+        yield f"# {name}: {words}{f', for {subject}' if subject else ''}, so it is {_fate(judged)}."
+
+
+def _name_rule(settings: Settings, judged: Admission) -> str:
+    if judged.rule not in settings.channels:
+        return "no rule fits"
+    number = settings.channels.index(judged.rule) + 1
+    return f'the rule channels[{number}] fits (match = "{judged.rule.match}")'
+
+
+def _fate(judged: Admission) -> str:
+    return "let in" if judged.is_let_in else "refused"

@@ -1,0 +1,126 @@
+"""Are rules for channels read from the file, checked, and explained when one is wrong; and what follows from them?"""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from oyez.access.settings import ChannelSettings
+from oyez.cli.channel_check import explain_channel
+from oyez.cli.exits import explain
+from oyez.client import grant
+from oyez.config.load import load
+from oyez.config.tree import Settings
+from oyez.errors import ConfigError
+
+THREE = """
+key = "Zq7"
+[[channels]]
+match = "ticket*"
+listen = "grant"
+grant_ttl_s = 600
+[[channels]]
+match = "seen"
+listen = "observe"
+[[channels]]
+match = "internal_*"
+listen = "nobody"
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "oyez.toml"
+
+
+def read(file: Path, text: str, **flags: object) -> Settings:
+    file.write_text(text, "utf-8")
+    return load(file, {}, flags)
+
+
+def refusal(file: Path, text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        read(file, text)
+    return explain(caught.value)
+
+
+def test_each_table_is_a_rule(file: Path) -> None:
+    assert read(file, THREE).channels == (
+        ChannelSettings("ticket*", "grant", 600.0),
+        ChannelSettings("seen", "observe", 43_200.0),
+        ChannelSettings("internal_*", "nobody", 43_200.0),
+    )
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        ('listen = "open"', "channels[1].match = '' is wrong: expected the channels that the rule is for"),
+        ('match = ""', "channels[1].match = '' is wrong: expected the name of a channel, such as tickets or contest_*"),
+        ('match = "a"\nlisten = "some"', "expected one of open, grant, observe, nobody"),
+        ('match = "a"\ngrant_ttl_s = 0', "expected a number of seconds, from 1 to 31536000"),
+        ('match = "a"\nlistens = "grant"', "there is no setting channels[1].listens; did you mean listen?"),
+        (
+            'match = "a"\nspread_s = 10',
+            "no setting channels[1].spread_s; a table there may have match, listen, grant_ttl_s",
+        ),
+        ('match = "a"\n[[channels]]\nmatch = "a"', "channels[2].match = 'a' is wrong: expected what no rule before it"),
+        ('match = "*"\n[[channels]]\nmatch = "a"', "the first counts, and channels[1] takes all of these"),
+        ('match = "a"\nlisten = "grant"', "channels[1].listen = 'grant' is wrong: expected a key as well"),
+    ],
+)
+def test_a_wrong_rule_is_named_with_what_would_be_right(file: Path, rules: str, told: str) -> None:
+    assert told in refusal(file, f"[[channels]]\n{rules}\n")
+    assert str(file) in refusal(file, f"[[channels]]\n{rules}\n")
+
+
+def test_a_key_that_everybody_knows_signs_nothing_but_in_development_mode(file: Path) -> None:
+    text = 'key = "lqdoj"\n[[channels]]\nmatch = "a"\nlisten = "grant"\n'
+    assert "everybody knows lqdoj and could make grants with it" in refusal(file, text)
+    assert read(file, text, dev=True).channels[0].listen == "grant"
+
+
+def test_no_table_at_all_is_explained(file: Path) -> None:
+    assert "expected tables, each written as [[channels]]" in refusal(file, "channels = 5\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("news", ["# news: no rule fits; everybody who knows the name may listen."]),
+        (
+            "tickets",
+            [
+                '# tickets: the rule channels[1] fits (match = "ticket*"); '
+                "who has a grant may listen, for 600 s after its issue.",
+                "# tickets: there is no grant in it, so it is refused.",
+            ],
+        ),
+        (
+            "seen",
+            [
+                '# seen: the rule channels[2] fits (match = "seen"); '
+                "everybody may listen, and who has no good grant is counted.",
+                "# seen: there is no grant in it, so it is let in.",
+            ],
+        ),
+        ("internal_1", ['# internal_1: the rule channels[3] fits (match = "internal_*"); nobody may listen.']),
+    ],
+)
+def test_what_follows_for_a_name_is_told(file: Path, name: str, lines: list[str]) -> None:
+    assert list(explain_channel(read(file, THREE), name)) == lines
+
+
+def test_a_grant_is_judged(file: Path) -> None:
+    settings = read(file, THREE)
+    good, old = (grant("tickets", 42, key="Zq7", issued_at=time.time() - age_s) for age_s in (0, 601))
+    assert list(explain_channel(settings, good))[1] == f"# {good}: the grant in it is good, for 42, so it is let in."
+    assert list(explain_channel(settings, old))[1] == f"# {old}: the grant in it has expired, for 42, so it is refused."
+    spoilt = good[:-1]
+    assert "its grant is not signed with a key that is for the channel" in list(explain_channel(settings, spoilt))[1]
+
+
+def test_without_rules_everybody_may_listen(file: Path) -> None:
+    assert list(explain_channel(read(file, ""), "tickets")) == [
+        "# tickets: everybody who knows the name may listen, since no rule of [[channels]] closes any channel."
+    ]
