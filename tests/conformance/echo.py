@@ -10,7 +10,6 @@
 
 import argparse
 import asyncio
-import math
 import signal
 import time
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from oyez.net.engineio.http import EngineHttp
 from oyez.net.engineio.session import EngineServer, EngineSession
 from oyez.net.engineio.session_id import new_session_id
 from oyez.net.engineio.settings import SocketioSettings
+from oyez.net.http.compression import Compression
 from oyez.net.http.direct import DirectDoor
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.server import HttpServer, bind_tcp
@@ -149,8 +149,10 @@ class Callbacks:
     turns: Turns = field(default_factory=Turns)
     late_answers: LateAnswers = field(default_factory=LateAnswers)
     apps: dict[str, EngineHttp] = field(default_factory=dict)
-    direct: dict[tuple[bytes, bytes], DirectDoor] = field(default_factory=dict)
-    compressed_from: float = math.inf
+    compression: Compression = field(default_factory=Compression)
+
+    def find_direct(self, method: bytes, target: bytes) -> DirectDoor | None:
+        return None
 
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
         for path, app in self.apps.items():

@@ -16,6 +16,7 @@ BEARER = b"Authorization: Bearer " + KEY.encode()
 request_lines = st.sampled_from(
     [b"POST /api/publish HTTP/1.1"] * 12
     + [b"GET /healthz HTTP/1.1"] * 3
+    + [b"GET /channels/a?nowait=1 HTTP/1.1", b"GET /socket.io/channels/a%7Cb?nowait=1&last=1001&max=2 HTTP/1.1"] * 3
     + [
         b"POST /api/publish HTTP/1.0",
         b"POST /api/publish? HTTP/1.1",
@@ -23,6 +24,13 @@ request_lines = st.sampled_from(
         b"POST /%61pi/publish HTTP/1.1",
         b"POST http://judge.example/api/publish HTTP/1.1",
         b"PUT /api/publish HTTP/1.1",
+        b"GET /channels/a%?nowait=1 HTTP/1.1",
+        b"GET /channels/a#b?nowait=1 HTTP/1.1",
+        b"GET /channels/%C3%A9|b?nowait=1&notify=1&last=1001 HTTP/1.1",
+        b"GET /channels/ HTTP/1.1",
+        b"GET http://judge.example/channels/a?nowait=1 HTTP/1.1",
+        b"HEAD /channels/a?nowait=1 HTTP/1.1",
+        b"POST /channels/a?nowait=1 HTTP/1.1",
         b"GET /api/publish HTTP/1.1",
         b"HEAD /healthz HTTP/1.1",
         b"POST /healthz HTTP/1.1",
@@ -73,6 +81,7 @@ fields = st.sampled_from(
         b"X-Forwarded-For: 203.0.113.9",
         b"X-Forwarded-For: 203.0.113.9, 10.0.0.9",
         b"Origin: https://other.example",
+        b"Last-Event-ID: 1001",
         BEARER,
         b"Content-Length: 2",
         b"Name : x",

@@ -291,7 +291,8 @@ def test_a_judge_that_fails_leaves_the_request_to_the_usual_way(monkeypatch: pyt
 
 def test_the_roads_differ() -> None:
     """The other tests compare something: one side answers directly, the other never does."""
-    assert (len(Road(direct=True).doors), Road(direct=False)._doors.routes.direct) == (2, {})
+    routes = Road(direct=False)._doors.routes
+    assert (len(Road(direct=True).doors), routes.direct, routes.direct_below) == (3, {}, {})
 
 
 def test_who_waits_for_an_answer_behind_one_that_was_direct_keeps_the_socket() -> None:

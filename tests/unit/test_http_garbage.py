@@ -10,7 +10,8 @@ from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
-from oyez.endpoints.longpoll import LongPollEndpoint, _Poll
+from oyez.endpoints.longpoll import LongPollEndpoint
+from oyez.endpoints.waiting_polls import Poll, WaitingPolls
 from oyez.hub.subscriber import Subscription
 from oyez.limits import LimitSettings
 from oyez.net.http.connection import HttpConnection
@@ -21,12 +22,13 @@ from oyez.server.routes import Routes
 from tests.fake_sockets import Socket
 from tests.fakes import Clock, World, context_of, places_for
 
-KINDS = (RequestResponseCycle, HttpConnection, _Poll, Subscription)
+KINDS = (RequestResponseCycle, HttpConnection, Poll, Subscription)
 
 
 def long_poll() -> ASGIApp:
     world = World()
-    return LongPollEndpoint(context_of(world.hub, Notes(), places=places_for(5)), HttpSettings())
+    context = context_of(world.hub, Notes(), places=places_for(5))
+    return LongPollEndpoint(context, WaitingPolls(context, HttpSettings()))
 
 
 async def ask(app: ASGIApp, target: bytes, count: int) -> bytes:

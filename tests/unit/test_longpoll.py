@@ -3,38 +3,48 @@
 import asyncio
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from starlette.types import Message
 
 from oyez.access.origins import Origins
-from oyez.endpoints.longpoll import LongPollEndpoint, _Poll
+from oyez.access.peer import Peer
+from oyez.endpoints.longpoll import LongPollEndpoint
+from oyez.endpoints.waiting_polls import Finish, PollAnswer, WaitingPolls
 from oyez.hub.publication import Channel, EventId
 from oyez.limits import LimitSettings
 from oyez.net.http.settings import HttpSettings
 from oyez.net.ticker import Ticker
+from oyez.wire.listen_query import ListenQuery
 from tests.fakes import World, context_of, places_for
 from tests.unit.asgi import Fields
+
+
+def begin(door: "PollDoor", names: list[str], start: EventId, *, notify: bool) -> list[PollAnswer]:
+    """Have a poll wait; returns its answers, of which one comes."""
+    answers: list[PollAnswer] = []
+    finish = cast(Finish, answers.append)
+    door.polls.begin(Peer(None), ListenQuery(names, start, notify, nowait=False), finish)
+    return answers
 
 
 @pytest.mark.parametrize("notify", [True, False])
 def test_a_loss_while_it_waits(notify: bool) -> None:
     async def scene() -> None:
-        world = World()
-        poll = _Poll(notify=notify)
-        world.hub.subscribe(poll.subscription, [Channel("a")], EventId(world.hub.last_id()))
+        door = PollDoor()
+        world = door.world
+        answers = begin(door, ["a"], world.hub.last_id(), notify=notify)
         world.hub.lose(EventId(5000))
         world.run()
         await asyncio.sleep(0)
         if not notify:  # a page of old takes any answer for an event; it is told in a header of the next one
-            assert not poll.answer.done()
+            assert not answers
             world.wall_clock.now = 6
             world.post("a")
             world.run()
-        answer = poll.answer.result()
-        assert answer is not None
-        assert [gap.oldest for gap in answer.gaps] == [5001]
+        (answer,) = answers
+        assert [gap["oldest"] for gap in json.loads(answer.fields["Oyez-Gap"])] == [5001]
         assert json.loads(answer.body)["id"] == (5000 if notify else 6000)
 
     asyncio.run(scene())
@@ -44,17 +54,26 @@ def test_an_event_brings_the_gaps_of_all_channels() -> None:
     """Its id says that the client has what was before it, of the others too."""
 
     async def scene() -> None:
-        world = World()
+        door = PollDoor()
+        world = door.world
         start = world.post("a", "b")[-1]
         world.hub.lose(EventId(5000))
         world.wall_clock.now = 6
         world.post("a", "b")
-        poll = _Poll(notify=False)
-        world.hub.subscribe(poll.subscription, [Channel("a"), Channel("b")], EventId(start))
-        answer = poll.answer.result()
-        assert answer is not None
+        (answer,) = begin(door, ["a", "b"], EventId(start), notify=False)
         assert json.loads(answer.body)["channel"] == "a"
-        assert {gap.channel for gap in answer.gaps} == {"a", "b"}
+        assert {gap["channel"] for gap in json.loads(answer.fields["Oyez-Gap"])} == {"a", "b"}
+
+    asyncio.run(scene())
+
+
+def test_an_answer_that_cannot_be_written_costs_one_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> None:
+        door = PollDoor()
+        (event_id,) = door.world.post("a")
+        monkeypatch.setattr("oyez.endpoints.waiting_polls._as_header", lambda _: 1 / 0)
+        assert (await door.ask(f"/channels/a?last={event_id - 1}"))[0] == 500
+        assert (door.places.listeners, door.polls.held, door.world.hub.listeners(Channel("a"))) == (0, 0, 0)
 
     asyncio.run(scene())
 
@@ -72,7 +91,9 @@ class PollDoor:
             self.world.hub, lambda reason, *_: self.noted.append(reason), ticker=self.ticker, limits=limits,
             places=self.places,
         )  # fmt: skip
-        self.endpoint = LongPollEndpoint(context._replace(origins=origins or Origins()), HttpSettings())
+        context = context._replace(origins=origins or Origins())
+        self.polls = WaitingPolls(context, HttpSettings())
+        self.endpoint = LongPollEndpoint(context, self.polls)
 
     async def ask(
         self, target: str, fields: Fields = (), *, method: str = "GET", meanwhile: Callable[[], object] | None = None,
@@ -142,15 +163,15 @@ def test_a_poll_that_waits_in_vain_is_told_so_and_a_stop_sends_it_away() -> None
         door = PollDoor()
 
         def pass_time() -> None:
-            (poll,) = door.endpoint._waiting
+            (poll,) = door.polls._waiting
             poll.tick(60.0)
 
         status, _, body = await door.ask("/channels/a?last=1", meanwhile=pass_time)
         assert (status, json.loads(body)["error"]) == (504, "timeout")
-        assert door.endpoint.held == 1  # it comes again
-        status, headers, _ = await door.ask("/channels/a?last=1", meanwhile=door.endpoint.close)
+        assert door.polls.held == 1  # it comes again
+        status, headers, _ = await door.ask("/channels/a?last=1", meanwhile=door.polls.close)
         assert (status, headers["retry-after"]) == (503, "1")
-        assert (door.places.listeners, door.endpoint.held) == (0, 0)
+        assert (door.places.listeners, door.polls.held) == (0, 0)
 
     asyncio.run(scene())
 
@@ -160,12 +181,12 @@ def test_a_stop_frees_the_places_that_are_held_for_those_who_were_answered() -> 
         door = PollDoor()
         (event_id,) = door.world.post("a")
         await door.ask("/channels/a?nowait=1")
-        assert (door.places.listeners, door.endpoint.held) == (0, 0)  # it only looked
+        assert (door.places.listeners, door.polls.held) == (0, 0)  # it only looked
         await door.ask(f"/channels/a?last={event_id - 1}")
         await door.ask("/channels/a?nowait=1")
-        assert (door.places.listeners, door.endpoint.held) == (1, 1)
-        door.endpoint.close()
-        assert (door.places.listeners, door.endpoint.held) == (0, 0)
+        assert (door.places.listeners, door.polls.held) == (1, 1)
+        door.polls.close()
+        assert (door.places.listeners, door.polls.held) == (0, 0)
 
     asyncio.run(scene())
 
@@ -175,7 +196,7 @@ def test_who_hangs_up_gives_its_place_back() -> None:
         door = PollDoor()
         status, _, _ = await door.ask("/channels/a?last=1", hangs_up=True)
         assert status == 0
-        assert (door.places.listeners, door.endpoint.held) == (0, 0)
+        assert (door.places.listeners, door.polls.held) == (0, 0)
         assert door.world.hub.listeners(Channel("a")) == 0
 
     asyncio.run(scene())

@@ -1,6 +1,7 @@
 """The same bytes to a daemon that answers plain requests directly, and to one that answers none so."""
 
 import asyncio
+import gzip
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -87,10 +88,12 @@ class Road:
         self._doors = assembly.post_doors(main, trusted=True) if trusted else main
         routes = self._doors.routes
         if direct:
-            self.doors = [CountedDoor(door) for door in routes.direct.values()]
-            routes.direct = dict(zip(routes.direct, self.doors, strict=True))
+            counted = {door: CountedDoor(door) for door in (*routes.direct.values(), *routes.direct_below.values())}
+            self.doors = list(counted.values())
+            routes.direct = {asked: counted[door] for asked, door in routes.direct.items()}
+            routes.direct_below = {beginning: counted[door] for beginning, door in routes.direct_below.items()}
         else:
-            routes.direct = {}
+            routes.direct, routes.direct_below = {}, {}
         config = Config(
             HttpMiddleware(self._doors.app, 75.0, assembly.context.origins), lifespan="off", log_config=None
         )
@@ -139,6 +142,17 @@ class Client:
                 self.connection.data_received(segment)
             await self.work()
 
+    async def ask(self, *segments: bytes) -> None:
+        """Send segments whose answers may be long in coming."""
+        for segment in segments:
+            self.connection.data_received(segment)
+            await self.turn()
+
+    async def turn(self) -> None:
+        """Let the daemon do what it can do without waiting for anything."""
+        for _ in range(30):
+            await asyncio.sleep(0)
+
     async def settle(self) -> None:
         """Let what waits in the store be posted."""
         held, self.road.held[:] = self.road.held[:], []
@@ -148,8 +162,7 @@ class Client:
 
     async def work(self) -> None:
         """Let the daemon do what it can do now: a request that is complete has its answer then, unless it is held."""
-        for _ in range(30):
-            await asyncio.sleep(0)
+        await self.turn()
         if self.road.held:
             return
         if self._has_left and self.road.state.tasks:
@@ -181,17 +194,29 @@ class Client:
 
 
 def _split_answers(data: bytes) -> list[tuple[str, ...]]:
-    """Take answers apart, so that the order of header lines is of no matter, nor the second of a compression."""
+    """Take answers apart, so that the order of header lines is of no matter, nor how something was compressed."""
     answers = []
     while data:
         head, _, data = data.partition(b"\r\n\r\n")
         status, *lines = head.decode("latin-1").split("\r\n")
         length = re.search(rb"content-length: ([0-9]+)", head.lower())
         size = int(length[1]) if length and b"HTTP/1.1 1" not in head else 0
-        body = re.sub(rb"^(\x1f\x8b\x08.)....", rb"\1", data[:size], flags=re.DOTALL)  # RFC 1952 §2.3: MTIME
-        answers.append((status, *sorted(line.lower() for line in lines), body.decode("latin-1")))
+        body = data[:size]
+        if body.startswith(b"\x1f\x8b"):
+            body = gzip.decompress(body)
+            lines = ["content-length: any" if line.lower().startswith("content-length") else line for line in lines]
+        answers.append((status, *_join_lines(lines), body.decode("latin-1")))
         data = data[size:]
     return answers
+
+
+def _join_lines(lines: Sequence[str]) -> list[str]:
+    """Bring lines into the order of the alphabet; several of one name are one list (RFC 9110 §5.3)."""
+    joined: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.lower().partition(": ")
+        joined[name] = f"{joined[name]}, {value}" if name in joined else value
+    return [f"{name}: {value}" for name, value in sorted(joined.items())]
 
 
 def play_on(
@@ -201,9 +226,10 @@ def play_on(
     trusted: bool = False,
     hold: bool = False,
     far_end: tuple[str, int] = LOOPBACK,
+    settings: Settings = SETTINGS,
 ) -> tuple[Outcome, int]:
     """Play a scene with one of the two; return how it ends, and how many requests were answered directly."""
-    road = Road(direct=direct, trusted=trusted, hold=hold)
+    road = Road(direct=direct, trusted=trusted, hold=hold, settings=settings)
 
     async def run() -> Outcome:
         client = await road.connect(far_end)
@@ -230,10 +256,11 @@ def compare(
     trusted: bool = False,
     hold: bool = False,
     far_end: tuple[str, int] = LOOPBACK,
+    settings: Settings = SETTINGS,
 ) -> tuple[Outcome, int]:
     """Play a scene with both, and require that it ends in the same way; return what `play_on` does."""
-    usual, _ = play_on(play, direct=False, trusted=trusted, hold=hold, far_end=far_end)
-    outcome, taken = play_on(play, direct=True, trusted=trusted, hold=hold, far_end=far_end)
+    usual, _ = play_on(play, direct=False, trusted=trusted, hold=hold, far_end=far_end, settings=settings)
+    outcome, taken = play_on(play, direct=True, trusted=trusted, hold=hold, far_end=far_end, settings=settings)
     assert outcome == usual
     return outcome, taken
 

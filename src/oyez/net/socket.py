@@ -65,8 +65,7 @@ class SocketConnection(asyncio.Protocol):
         """Make whatever the system does not take count as back-pressure, and enter the set of open sockets."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=0)  # whatever the system does not take is back-pressure
-        if self._transport.get_extra_info("sslcontext") is None:
-            self._fd = self._transport.get_extra_info("socket").fileno()
+        self._fd = find_plain_fd(transport)
         self._callbacks.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -221,6 +220,12 @@ class SocketConnection(asyncio.Protocol):
         """End now: another one needs the room."""
         self._callbacks.spare.keep(self)
         self.abort()
+
+
+def find_plain_fd(transport: asyncio.BaseTransport) -> int:
+    """Return the number by which the system knows a socket; -1: there is none, or its bytes are encrypted."""
+    own = transport.get_extra_info("socket")
+    return -1 if own is None or transport.get_extra_info("sslcontext") is not None else own.fileno()
 
 
 def bound_receive_buffer(transport: asyncio.BaseTransport, size: int) -> None:

@@ -4,7 +4,6 @@ Knows every part by name. Must not know when they are started, nor what they do 
 """
 
 import asyncio
-import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -35,6 +34,7 @@ from oyez.config.tree import Settings
 from oyez.endpoints.api.routes import ApiEndpoint
 from oyez.endpoints.context import DoorContext, ListenGate
 from oyez.endpoints.longpoll import PREFIX, LongPollEndpoint
+from oyez.endpoints.longpoll_direct import DirectLongPoll
 from oyez.endpoints.playground import PlaygroundEndpoint
 from oyez.endpoints.posting import PostingEndpoint
 from oyez.endpoints.script import ScriptEndpoint
@@ -42,13 +42,16 @@ from oyez.endpoints.socketio import SocketIOEndpoint
 from oyez.endpoints.sse import PATH as STREAM_PATH
 from oyez.endpoints.sse import EventStreamEndpoint
 from oyez.endpoints.status import StatusEndpoint
+from oyez.endpoints.waiting_polls import WaitingPolls
 from oyez.endpoints.websocket import WebSocketEndpoint
 from oyez.hub.history import History
 from oyez.hub.hub import Hub
 from oyez.metrics import Metrics
 from oyez.net.engineio.http import EngineHttp
 from oyez.net.engineio.session import EngineServer
+from oyez.net.http.compression import Compression
 from oyez.net.http.direct import DirectDoor
+from oyez.net.http.direct_pacing import PacedDoor
 from oyez.net.http.pacing import PacedRequests
 from oyez.net.late_answers import LateAnswers
 from oyez.net.ticker import Ticker
@@ -136,7 +139,8 @@ class Assembly:
         self.engine = EngineServer(settings.socketio, settings.limits, self.ticker, self.socketio.open_app, self.notes)
         self.websocket = WebSocketEndpoint(self.context, settings.websocket)
         self.posting = PostingEndpoint(self.context, settings.websocket, check)
-        self.longpoll = LongPollEndpoint(self.context, settings.http)
+        self.polls = WaitingPolls(self.context, settings.http)
+        self._longpoll = LongPollEndpoint(self.context, self.polls)
         self.streams = EventStreamEndpoint(
             self.context, settings.http, (STREAM_PATH, self._below_socketio(STREAM_PATH))
         )
@@ -145,7 +149,7 @@ class Assembly:
 
     def count_sessions(self) -> int:
         """Return how many sessions are open, without those whose place is only held."""
-        return self.places.sessions - self.longpoll.held
+        return self.places.sessions - self.polls.held
 
     # Parts
 
@@ -166,7 +170,7 @@ class Assembly:
     def _build_metrics(self, count_lost_lines: Callable[[], int]) -> Metrics:
         metrics = Metrics()
         metrics.gauge("oyez_sessions", "Sessions that are open.", self.count_sessions)
-        metrics.gauge("oyez_listeners", "Sessions that listen.", lambda: self.places.listeners - self.longpoll.held)
+        metrics.gauge("oyez_listeners", "Sessions that listen.", lambda: self.places.listeners - self.polls.held)
         metrics.gauge("oyez_waiting", "Listeners that wait for their turn in history.", lambda: self.hub.waiting)
         metrics.gauge("oyez_senders", "Sessions that may post.", lambda: self.socketio.senders + self.posting.posters)
         metrics.gauge("oyez_history_events", "Events in history.", lambda: self.hub.history_events)
@@ -216,7 +220,8 @@ class Assembly:
             below={settings.socketio.path: socketio_http.admit},
             streams=dict.fromkeys(self.streams.paths, self.streams.admit),
             direct=self.api.direct_doors() | self._direct_status(),
-            compressed_from=_GZIP_FROM,
+            direct_below=self._direct_polls(),
+            compression=Compression(_GZIP_FROM, _GZIP_LEVEL),
         )
         for path in (*settings.websocket.paths, self._below_socketio(_LISTEN_PATH)):
             routes.at[path.rstrip("/") or "/"] = self.websocket.admit
@@ -249,7 +254,8 @@ class Assembly:
             elsewhere=admit,
             streams={},
             direct=self.api.direct_doors(trusted=trusted) | self._direct_status(),
-            compressed_from=math.inf,
+            direct_below={},
+            compression=Compression(),
         )
         app = Starlette(routes=[*self.api.routes(trusted=trusted), *self.status.routes()])
         return Doors(self._pace(app, trusted=trusted), routes)
@@ -262,15 +268,23 @@ class Assembly:
     def _direct_status(self) -> dict[tuple[bytes, bytes], DirectDoor]:
         return self.status.direct_doors(self.places.shares)
 
+    def _direct_polls(self) -> dict[bytes, DirectDoor]:
+        door = PacedDoor(DirectLongPoll(self.context, self.polls), self.places, self.turns)
+        return dict.fromkeys(self._poll_paths, door)
+
+    @property
+    def _poll_paths(self) -> tuple[bytes, bytes]:
+        return PREFIX.encode(), self._below_socketio(PREFIX).encode()
+
     def _build_app(self, routes: Sequence[BaseRoute], on_errors: ErrorAnswers | None = None) -> ASGIApp:
         routed = Starlette(routes=routes, exception_handlers=on_errors)
         routed.router.redirect_slashes = False  # a path that is not there is not there
-        poll_paths = (PREFIX.encode(), self._below_socketio(PREFIX).encode())
+        poll_paths = self._poll_paths
 
         async def choose(scope: Scope, receive: Receive, send: Send) -> None:
             """Find the door of long polls by hand: a channel's name may hold what no route's pattern matches."""
             is_poll = scope["type"] == "http" and scope["raw_path"].startswith(poll_paths)
-            await (self.longpoll if is_poll else routed)(scope, receive, send)
+            await (self._longpoll if is_poll else routed)(scope, receive, send)
 
         return self._pace(GZipMiddleware(choose, minimum_size=_GZIP_FROM, compresslevel=_GZIP_LEVEL))
 

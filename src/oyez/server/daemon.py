@@ -110,7 +110,7 @@ class Daemon:
         logger.info("stopping: %s closed, within %g s", what, self._settings.drain_deadline_s)
         self._http.stop_listening()
         self._housekeeping.cancel()
-        assembly.longpoll.close()
+        assembly.polls.close()
         for number, session in enumerate(list(assembly.engine.sessions.values()), 1):
             _end(session.leave)
             if number % _CLOSED_AT_ONCE == 0:

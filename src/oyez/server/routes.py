@@ -3,7 +3,6 @@
 Knows paths. Must not know what is behind them.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -12,6 +11,7 @@ from oyez.access.peer import Peers
 from oyez.access.places import Places
 from oyez.limits import LimitSettings
 from oyez.net.callbacks import OpenSocket
+from oyez.net.http.compression import Compression
 from oyez.net.http.direct import DirectDoor
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.settings import HttpSettings
@@ -56,7 +56,8 @@ class Routes:
         elsewhere: who decides on WebSockets at all other paths; None: they are refused.
         streams: who decides on streams at a path.
         direct: who answers plain requests directly, by method and target.
-        compressed_from: from how many bytes on an answer is compressed for who likes it so.
+        direct_below: the same for GETs, by how the target begins.
+        compression: which answers are compressed for who likes them so.
     """
 
     ticker: Ticker
@@ -77,7 +78,8 @@ class Routes:
     elsewhere: Admit | None = None
     streams: dict[str, AdmitStream] = field(default_factory=dict)
     direct: dict[tuple[bytes, bytes], DirectDoor] = field(default_factory=dict)
-    compressed_from: float = math.inf
+    direct_below: dict[bytes, DirectDoor] = field(default_factory=dict)
+    compression: Compression = field(default_factory=Compression)
 
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
         """Have whoever is at the handshake's path decide on it."""
@@ -89,6 +91,13 @@ class Routes:
             self.note("bad-handshake", "a WebSocket where there is none", self.peers.of_handshake_at_need(handshake))
             return _NOT_HERE
         return admit(handshake)
+
+    def find_direct(self, method: bytes, target: bytes) -> DirectDoor | None:
+        """Find who answers a plain request directly; None: it goes the usual way."""
+        door = self.direct.get((method, target))
+        if door is not None or method != b"GET":
+            return door
+        return next((door for beginning, door in self.direct_below.items() if target.startswith(beginning)), None)
 
     def is_stream(self, target: bytes) -> bool:
         """Return whether a GET of this target has an answer without an end."""

@@ -9,7 +9,8 @@ from oyez.access.origins import Origins
 from oyez.access.peer import Peers
 from oyez.access.places import Places
 from oyez.net.callbacks import SocketCallbacks
-from oyez.net.http.direct import DirectDoors
+from oyez.net.http.compression import Compression
+from oyez.net.http.direct import DirectDoor
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.settings import HttpSettings
 from oyez.net.stream import StreamReceiver
@@ -44,14 +45,13 @@ class HttpCallbacks(SocketCallbacks, Protocol):
         """How clients are told apart."""
         ...
 
-    @property
-    def direct(self) -> DirectDoors:
-        """Who answers plain requests directly."""
+    def find_direct(self, method: bytes, target: bytes) -> DirectDoor | None:
+        """Find who answers a plain request directly; None: it goes the usual way."""
         ...
 
     @property
-    def compressed_from(self) -> float:
-        """From how many bytes on an answer is compressed for who likes it so."""
+    def compression(self) -> Compression:
+        """Which answers are compressed for who likes them so."""
         ...
 
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:

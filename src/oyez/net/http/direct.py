@@ -12,8 +12,30 @@ from typing import NamedTuple, Protocol
 
 from oyez.access.peer import Peer
 
-Respond = Callable[[int, bytes, bytes], None]
-"""Writes the whole answer: status, header lines (``name: value`` and a line break each; the length is added), body."""
+
+class Respond(Protocol):
+    """The way of an answer back to one request."""
+
+    def __call__(self, status: int, lines: bytes, body: bytes, *, compress: bool = False) -> None:
+        """Write the whole answer; whoever has gone away, or was answered already, gets none.
+
+        Args:
+            status: such as 200.
+            lines: of the head, ``name: value`` and a line break each; that of the length is added.
+            body: as it is.
+            compress: whether it is compressed if it is long.
+        """
+        ...
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the client is there, and waits."""
+        ...
+
+    def watch(self, gone: Callable[[], None]) -> None:
+        """Have a function called if the client goes away before it is answered."""
+        ...
+
 
 AnswerBody = Callable[[bytes, Respond], bool]
 """Answers a request by its body: now, or later. False: it has done nothing, and the request is to go the usual way.
@@ -29,11 +51,13 @@ class DirectRequest(NamedTuple):
     """The head of a plain request.
 
     Attributes:
+        target: what is asked for, in origin form and as it is on the wire.
         fields: its headers, names in lower case; each comes once.
         peer: who asks.
         wants_gzip: whether a long answer would be compressed.
     """
 
+    target: bytes
     fields: Mapping[bytes, bytes]
     peer: Peer
     wants_gzip: bool
@@ -52,19 +76,14 @@ class DirectDoor(Protocol):
         ...
 
 
-DirectDoors = Mapping[tuple[bytes, bytes], DirectDoor]
-"""By method and target, both as they are on the wire."""
+def write_lines(fields: Mapping[str, str]) -> bytes:
+    """Return header fields as `Respond` takes them."""
+    return "".join([f"{name.lower()}: {value}\r\n" for name, value in fields.items()]).encode("latin-1")
 
 
-def write_answer(status: int, common_lines: bytes, lines: bytes, body: bytes) -> bytes:
-    """Return an answer as bytes; both kinds of lines are headers as `Respond` takes them."""
-    return b"HTTP/1.1 %b\r\n%b%bcontent-length: %d\r\n\r\n%b" % (
-        _STATUS_LINES[status],
-        common_lines,
-        lines,
-        len(body),
-        body,
-    )
+def write_head(status: int, common_lines: bytes, lines: bytes, length: int) -> bytes:
+    """Return the head of an answer with a body of so many bytes; both kinds of lines are as `Respond` takes them."""
+    return b"HTTP/1.1 %b\r\n%b%bcontent-length: %d\r\n\r\n" % (_STATUS_LINES[status], common_lines, lines, length)
 
 
 _STATUS_LINES = {status.value: b"%d %b" % (status.value, status.phrase.encode()) for status in HTTPStatus}

@@ -4,10 +4,11 @@ Knows when a request is plain, and when its answer is due. Must not know what is
 
 ASGI's way of a request (a task, a scope, an event, four wrappers and two writes) was more than half of what a post by
 HTTP cost. A request of which all but the length is as in the one before is not even parsed: that halved the rest.
-`tests/fuzz/test_direct.py` holds all ways to the same answers.
+`tests/fuzz/test_direct.py` holds all ways to the same answers. A poll that waits has nothing but its object.
 """
 
 import logging
+import os
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,10 +17,10 @@ from oyez.access.shares import Share
 from oyez.errors import ProtocolError
 from oyez.net.http.callbacks import HttpCallbacks
 from oyez.net.http.connection import HttpConnection
-from oyez.net.http.direct import INTERNAL_ERROR, AnswerBody, DirectRequest, write_answer
+from oyez.net.http.direct import INTERNAL_ERROR, AnswerBody, DirectRequest, write_head
+from oyez.net.http.direct_cycle import DirectCycle
 from oyez.net.http.repeated_head import RepeatedHead, read_head
-from oyez.net.http.uvicorn_parts import RequestResponseCycle
-from oyez.net.socket import far_end_of
+from oyez.net.socket import far_end_of, find_plain_fd
 from oyez.wire import http_fields
 
 logger = logging.getLogger(__name__)
@@ -31,23 +32,8 @@ _NOT_PLAIN = frozenset((b"transfer-encoding", b"content-encoding", b"expect", b"
 # right behind the head, in a segment of its own.
 _PATIENCE_S = 0.25
 
-
-class _Awaited:
-    """Stands in for the event that tells the task of a request: there is no task."""
-
-    def set(self) -> None:
-        """Wake nobody."""
-
-
-class _DirectCycle(RequestResponseCycle):
-    """A request that is complete, and its answer, as far as the connection looks at them."""
-
-    disconnected = more_body = response_started = response_complete = False
-    body = b""  # type: ignore[assignment]  # the answer is written without it
-    message_event = _Awaited()  # type: ignore[assignment]
-
-    def __init__(self, *, keep_alive: bool) -> None:
-        self.keep_alive = keep_alive
+# What is longer is written by itself: listeners that do not read would hold a copy each of what is the same for all.
+_JOINED_BYTES = 4096
 
 
 class _Known(NamedTuple):
@@ -77,6 +63,7 @@ class DirectConnection(HttpConnection):
         self._lines_of: list[tuple[bytes, bytes]] | None = None
         self._kept_lines = self._last_lines = b""  # of every answer: of one that goes on, and of the last
         self._may_come_again: tuple[AnswerBody, int] | None = None  # what is `_Known` of the last one
+        self._fd: int | None = None  # where the transport can be gone past, once it is known
 
     # Requests with the head of the one before
 
@@ -152,7 +139,7 @@ class DirectConnection(HttpConnection):
 
     def _find_answer(self) -> AnswerBody | None:
         """Find who answers the request whose head is complete; None: the usual way."""
-        door = self._callbacks.direct.get((self.parser.get_method(), self.url))
+        door = self._callbacks.find_direct(self.parser.get_method(), self.url)
         if door is None or self._unanswered or self.flow.write_paused or self.parser.get_http_version() != "1.1":
             return None
         fields = dict(self.headers)
@@ -165,11 +152,11 @@ class DirectConnection(HttpConnection):
         wants_gzip = codings != b"identity" and http_fields.prefers_gzip(codings.decode("latin-1"))
         try:
             peer = self._callbacks.peers.finder(self.headers, partial(_known_end, self.client))()
-            answer_body = door.judge(DirectRequest(fields, peer, wants_gzip))
+            answer_body = door.judge(DirectRequest(self.url, fields, peer, wants_gzip))
         except Exception:
             logger.exception("a request goes the usual way after an error of ours")
             return None
-        if answer_body is not None and self.parser.should_keep_alive():
+        if answer_body is not None and door.max_bytes and self.parser.should_keep_alive():
             self._may_come_again = answer_body, door.max_bytes
         return answer_body
 
@@ -208,14 +195,14 @@ class DirectConnection(HttpConnection):
 
     def _answer(self, answer_body: AnswerBody, body: bytes, *, keep_alive: bool) -> bool:
         """Have a request answered; False: it is to go the usual way."""
-        cycle = _DirectCycle(keep_alive=keep_alive)
-        respond = partial(self._respond, cycle)
+        cycle = DirectCycle(self, keep_alive=keep_alive)
         try:
-            if not answer_body(body, respond):
+            if not answer_body(body, cycle):
+                cycle.end()
                 return False
         except Exception:
             logger.exception("a request is answered with the status 500 after an error of ours")
-            respond(*INTERNAL_ERROR)
+            cycle(*INTERNAL_ERROR)
         if not cycle.response_complete:
             self._callbacks.ticker.clear(self)
             self.cycle = cycle
@@ -226,22 +213,59 @@ class DirectConnection(HttpConnection):
             self._wait_for_request()
         return True
 
-    def _respond(self, cycle: _DirectCycle, status: int, lines: bytes, body: bytes) -> None:
-        if cycle.disconnected or cycle.response_complete:
-            return
-        cycle.response_complete = True
-        cycle.keep_alive = cycle.keep_alive and status != INTERNAL_ERROR[0]
-        if len(body) >= self._callbacks.compressed_from:
+    def write_answer(self, cycle: DirectCycle, status: int, lines: bytes, body: bytes, *, compress: bool) -> None:
+        """Write what answers a request, compressed if it is long and that is wanted."""
+        compression = self._callbacks.compression
+        if len(body) >= compression.from_bytes:
             lines += b"vary: Accept-Encoding\r\n"
+            if compress:
+                lines += b"content-encoding: gzip\r\n"
+                compression.compress(body, partial(self._write_whole, cycle, status, lines))
+                return
+        self._write_whole(cycle, status, lines, body)
+
+    def _write_whole(self, cycle: DirectCycle, status: int, lines: bytes, body: bytes) -> None:
+        if not cycle.is_due:
+            return
+        cycle.end()
+        cycle.keep_alive = cycle.keep_alive and status != INTERNAL_ERROR[0]
         if self._lines_of is not self.server_state.default_headers:  # once a second, with the date
             self._write_lines()
         own_lines = self._kept_lines if cycle.keep_alive else self._last_lines
-        self.transport.write(write_answer(status, own_lines, lines, body))
+        head = write_head(status, own_lines, lines, len(body))
+        if len(body) < _JOINED_BYTES:
+            self._write_through(head + body)
+        else:
+            self._write_through(head)
+            self._write_through(body)
         if not cycle.keep_alive:
             self._is_over = True
             self.transport.close()
         if self._unanswered:  # it was waited for
             self.on_response_complete()
+
+    def _write_through(self, data: bytes) -> None:
+        """Pass an answer to the system, and what it does not take to the transport.
+
+        The transport would write at the end of the turn, behind all that others have to do in it; and going past it
+        saves what `SocketConnection._write_through` saves, where it says why that is safe.
+        """
+        rest: bytes | memoryview = data
+        if self._fd is None:
+            self._fd = find_plain_fd(self.transport)
+        if self._fd >= 0 and not self.transport.get_write_buffer_size():
+            try:
+                sent = os.write(self._fd, data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:  # the client is gone
+                self.transport.abort()
+                return
+            if sent == len(data):
+                return
+            if sent:
+                rest = memoryview(data)[sent:]
+        self.transport.write(rest)
 
     def _write_lines(self) -> None:
         """Write the header lines that all answers have."""
