@@ -50,6 +50,17 @@ def test_crowds_come_last_the_largest_at_the_end() -> None:
     assert due[2:] == [101, 200, 300]
 
 
+def test_a_group_has_its_listeners_in_the_order_in_which_they_joined() -> None:
+    audience = Audience()
+    early = [join(audience, A) for _ in range(20)]
+    crowd = [join(audience, A) for _ in range(500)]
+    audience.leave(early[7].subscription)
+    join(audience, A, listener=early[7])
+    ((group, _),) = audience.due([publication(1, A)])
+    expected = [listener.subscription for listener in (*early[:7], *early[8:], *crowd, early[7])]
+    assert list(group.members) == expected
+
+
 def test_the_last_to_leave_takes_the_group_along() -> None:
     audience = Audience()
     one, other = join(audience, A, B), join(audience, A, B)

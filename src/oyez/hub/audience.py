@@ -34,7 +34,7 @@ class Audience:
             group = self._groups[key] = Group(*key)
             for channel in group.channels:
                 self.by_channel.setdefault(channel, set()).add(group)
-        group.members.add(subscription)
+        group.members[subscription] = None
         subscription.group = group
         subscription.channels = group.channels  # one set for all its members
 
@@ -44,7 +44,7 @@ class Audience:
         if group is None:
             return
         subscription.group = None
-        group.members.discard(subscription)
+        group.members.pop(subscription, None)
         if group.members:
             return
         del self._groups[group.channels, group.encoding]

@@ -191,11 +191,15 @@ class Subscription:
 
 
 class Group:
-    """Listeners with the same channels and the same encoding: what is due to one is due to all, as the same bytes."""
+    """Listeners with the same channels and the same encoding: what is due to one is due to all, as the same bytes.
+
+    They are kept in the order in which they joined, and are written to in it: whoever was there first does not wait
+    for a crowd that comes later.
+    """
 
     __slots__ = ("channels", "encoding", "members")
 
     def __init__(self, channels: frozenset[Channel], encoding: Encoding) -> None:
         self.channels = channels
         self.encoding = encoding
-        self.members: set[Subscription] = set()
+        self.members: dict[Subscription, None] = {}
