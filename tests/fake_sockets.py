@@ -10,6 +10,7 @@ from oyez.limits import LimitSettings
 from oyez.net.callbacks import OpenSocket
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.late_answers import LateAnswers
+from oyez.net.paced_refusals import PacedRefusals
 from oyez.net.spare_sockets import SpareSockets
 from oyez.net.ticker import Ticker
 from oyez.net.turns import Turns
@@ -138,6 +139,7 @@ class Callbacks:
         self.peers = Peers()
         self.turns = Turns(self.ticker.clock)
         self.late_answers = LateAnswers()
+        self.refusals = PacedRefusals(self.turns, self.ticker)
         self.connections: set[OpenSocket] = set()
         self.spare = SpareSockets()
         self.notes: list[str] = []

@@ -23,7 +23,9 @@ from oyez.hub.publication import Channel, EventId, Post, Publication
 from oyez.hub.settings import HistorySettings
 from oyez.hub.subscriber import Ration, Subscription
 from oyez.limits import LimitSettings
+from oyez.net.paced_refusals import PacedRefusals
 from oyez.net.ticker import Ticker
+from oyez.net.turns import Turns
 from oyez.setting import Rate
 
 
@@ -246,14 +248,16 @@ def context_of(
     places: Places | None = None,
 ) -> DoorContext:
     """Make what a door works with, which lets everybody in."""
+    ticker = ticker or Ticker(clock=Clock())
     return DoorContext(
         hub,
         places or places_for(5),
-        ticker or Ticker(clock=Clock()),
+        ticker,
         note,
         limits or LimitSettings(),
         Origins(),
         Peers(),
+        PacedRefusals(Turns(ticker.clock), ticker),
     )
 
 

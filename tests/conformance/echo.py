@@ -33,6 +33,7 @@ from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.server import HttpServer, bind_tcp
 from oyez.net.http.settings import HttpSettings
 from oyez.net.late_answers import LateAnswers
+from oyez.net.paced_refusals import PacedRefusals
 from oyez.net.spare_sockets import SpareSockets
 from oyez.net.stream import StreamReceiver
 from oyez.net.ticker import Ticker
@@ -148,11 +149,15 @@ class Callbacks:
     parsers: list[FrameParser] = field(default_factory=list)
     turns: Turns = field(default_factory=Turns)
     late_answers: LateAnswers = field(default_factory=LateAnswers)
+    refusals: PacedRefusals = field(init=False)
     apps: dict[str, EngineHttp] = field(default_factory=dict)
     compression: Compression = field(default_factory=Compression)
 
     def find_direct(self, method: bytes, target: bytes) -> DirectDoor | None:
         return None
+
+    def __post_init__(self) -> None:
+        self.refusals = PacedRefusals(self.turns, self.ticker)
 
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
         for path, app in self.apps.items():

@@ -135,7 +135,8 @@ def test_connects_that_come_too_fast_are_told_when_to_come_back() -> None:
     world = World(connects_per_second_per_address="0.25 burst 2")
     world.fill(2)
     refused = world.take()
-    assert refused == NoPlace("address-connects", 4)
+    assert isinstance(refused, NoPlace)
+    assert (refused.reason, refused.retry_after_s) == ("address-connects", 4)
     world.clock.now = 4.0
     world.fill(1)
     assert isinstance(world.take("192.0.2.2"), SessionPlace)

@@ -7,7 +7,7 @@ import pytest
 from oyez.endpoints.sse import EventStreamEndpoint, StreamListener
 from oyez.hub.publication import Channel
 from oyez.limits import LimitSettings
-from oyez.net.http.handshake import Handshake, Refusal
+from oyez.net.http.handshake import Handshake, PutOff, Refusal
 from oyez.net.http.settings import HttpSettings
 from oyez.net.http.takeover import take_stream
 from oyez.net.stream import StreamConnection, StreamReceiver
@@ -25,12 +25,12 @@ class StreamCallbacks(Callbacks):
         super().__init__()
         self.endpoint = endpoint
         self.max_sockets = 10
-        self.admitted: list[StreamReceiver | Refusal] = []
+        self.admitted: list[StreamReceiver | Refusal | PutOff] = []
 
     def is_stream(self, target: bytes) -> bool:
         return True
 
-    def admit_stream(self, request: Handshake) -> StreamReceiver | Refusal:
+    def admit_stream(self, request: Handshake) -> StreamReceiver | Refusal | PutOff:
         self.admitted.append(self.endpoint.admit(request))
         return self.admitted[-1]
 

@@ -39,10 +39,17 @@ _SOCKETS_FOR_ONE = 2
 
 
 class NoPlace(NamedTuple):
-    """Why there is no room, as it is counted, and after how many seconds there may be."""
+    """Why there is no room.
+
+    Attributes:
+        reason: as it is counted.
+        retry_after_s: after how many seconds there may be some.
+        share: of the address that is told so, whose refusals are paced; None: it is told at once.
+    """
 
     reason: str
     retry_after_s: int
+    share: Share | None = None
 
 
 @lru_cache(maxsize=256)  # one for all sessions there, of which each would have its own otherwise
@@ -170,12 +177,12 @@ class Places:
         """Return why a session may not begin. The last places are kept for this machine's posters."""
         if not self._is_serving() or (self.sessions >= self.capacity.sessions and not peer.local):
             self.enforcement.count_refusal(AT_CAPACITY, what, share, peer)
-            return NoPlace(AT_CAPACITY, _RETRY_AFTER_S)
+            return NoPlace(AT_CAPACITY, _RETRY_AFTER_S, share if self._is_serving() else None)
         if share is None:
             return None
         most = self.bounds.sessions + (_FOR_LOCAL if peer.local else 0)
         if share.sessions >= most and self._refuses(ADDRESS_CONNECTIONS, what, share):
-            return NoPlace(ADDRESS_CONNECTIONS, _RETRY_AFTER_S)
+            return NoPlace(ADDRESS_CONNECTIONS, _RETRY_AFTER_S, share)
         return self._judge_haste(share, share.connects, f"{what} of connects")
 
     def _judge_haste(self, share: Share, bucket: TokenBucket, what: str) -> NoPlace | None:
@@ -183,19 +190,19 @@ class Places:
         now = self.shares.clock()
         if bucket.take(now) or share.is_posters(now) or not self._refuses(ADDRESS_CONNECTS, what, share):
             return None
-        return NoPlace(ADDRESS_CONNECTS, max(math.ceil(bucket.wait_for(now)), 1))
+        return NoPlace(ADDRESS_CONNECTS, max(math.ceil(bucket.wait_for(now)), 1), share)
 
     def refuse_seat(self, share: Share | None, find_peer: FindPeer) -> NoPlace | None:
         """Return why nobody more may listen, of all or from an address; None: there is room."""
         what = f"{self.listeners} listeners are connected"
         if self.listeners >= self.capacity.listeners:
             self.enforcement.count_refusal(AT_CAPACITY, what, share, None if share else find_peer)
-            return NoPlace(AT_CAPACITY, _RETRY_AFTER_S)
+            return NoPlace(AT_CAPACITY, _RETRY_AFTER_S, share)
         if share is None or share.listeners < self.bounds.listeners:
             return None
         if not self._refuses(ADDRESS_CONNECTIONS, f"{share.listeners} of its listeners are connected", share):
             return None
-        return NoPlace(ADDRESS_CONNECTIONS, _RETRY_AFTER_S)
+        return NoPlace(ADDRESS_CONNECTIONS, _RETRY_AFTER_S, share)
 
     def _refuses(self, reason: str, detail: str, share: Share) -> bool:
         return self.enforcement.refuses(reason, detail, share)

@@ -11,6 +11,7 @@ from oyez.access.peer import Note, Peers
 from oyez.access.places import Places
 from oyez.hub.hub import Hub
 from oyez.limits import LimitSettings
+from oyez.net.paced_refusals import PacedRefusals
 from oyez.net.ticker import Ticker
 from oyez.wire.commands import CommandError
 
@@ -43,6 +44,7 @@ class DoorContext(NamedTuple):
         limits: how much one client may ask for.
         origins: whose pages may listen.
         peers: how clients are told apart.
+        refusals: when whoever finds no room is told so.
         gate: who may listen to what; None: everybody to everything, and a name is a channel.
     """
 
@@ -53,4 +55,5 @@ class DoorContext(NamedTuple):
     limits: LimitSettings
     origins: Origins
     peers: Peers
+    refusals: PacedRefusals
     gate: ListenGate | None = None

@@ -15,4 +15,4 @@ _OF_ADDRESS = b'{"code":"too-many-connections","message":"Too many connections f
 def refuse(refused: NoPlace) -> Refusal:
     """Write a refusal with the time to come back at: 503 if nobody has room, 429 if others have."""
     status, body = (503, _OF_ALL) if refused.reason == AT_CAPACITY else (429, _OF_ADDRESS)
-    return Refusal(status, HTTPStatus(status).phrase, body, refused.retry_after_s)
+    return Refusal(status, HTTPStatus(status).phrase, body, refused.retry_after_s, refused.share)

@@ -12,13 +12,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from oyez.access.places import NoPlace, SessionPlace
+from oyez.access.shares import Share
 from oyez.endpoints.context import DoorContext
 from oyez.endpoints.encodings import STREAM_RECORDS
 from oyez.errors import ProtocolError
 from oyez.hub.history import Gap
 from oyez.hub.publication import Channel, EventId
 from oyez.hub.subscriber import Subscription
-from oyez.net.http.handshake import Handshake, Refusal
+from oyez.net.http.handshake import Handshake, PutOff, Refusal
 from oyez.net.http.preflight import answer_preflight
 from oyez.net.http.settings import HttpSettings
 from oyez.net.stream import StreamConnection, StreamReceiver
@@ -69,7 +70,7 @@ class EventStreamEndpoint:
         words = _error("method-not-allowed", "A stream is asked for by GET")
         return Response(words, 405, origins.headers(origin) | {"Allow": "GET"}, media_type="application/json")
 
-    def admit(self, request: Handshake) -> StreamReceiver | Refusal:
+    def admit(self, request: Handshake) -> StreamReceiver | Refusal | PutOff:
         """Decide on a request: by the origin of its page, its query, and whether there is room for a listener.
 
         Who finds no room, or may not listen to a channel, gets a stream all the same, with a word of when to come back:
@@ -97,11 +98,11 @@ class EventStreamEndpoint:
             channels = gate.admit(query.channels)
             if isinstance(channels, CommandError):
                 self.context.note("refused-command", channels.code, find_peer)
-                return _PutOff(head, channels)
+                return _put_off(head, channels)
             query = query._replace(channels=channels)
         place = self.context.places.take_listener(self.context.peers.of_handshake_at_need(request), "a stream")
         if isinstance(place, NoPlace):
-            return _PutOff(head, commands.AT_CAPACITY)
+            return _put_off(head, commands.AT_CAPACITY, place.share)
         return StreamListener(self, place, head, query)
 
 
@@ -210,23 +211,10 @@ class StreamListener:
         ticker.set(self, ticker.clock() + self._endpoint.settings.stream_heartbeat_s)
 
 
-class _PutOff:
-    """The receiver of a stream that finds no room, or is not let in: it is told so, and when to come back."""
-
-    def __init__(self, head: bytes, reason: CommandError) -> None:
-        self._head = head
-        self._reason = reason
-
-    def opened(self, connection: StreamConnection) -> None:
-        retry_ms = randint(*_RETRY_AT_CAPACITY_MS)  # noqa: S311 - spread, not secret
-        connection.send(self._head + encode_record(self._reason.encode(), event="status", retry_ms=retry_ms))
-        connection.close()
-
-    def drained(self) -> None:
-        """Do nothing: all was written at once."""
-
-    def lost(self) -> None:
-        """Do nothing: it had no seat and no subscription."""
+def _put_off(head: bytes, reason: CommandError, share: Share | None = None) -> PutOff:
+    """Write a stream of one record, which tells why there is no more, and when to come back."""
+    retry_ms = randint(*_RETRY_AT_CAPACITY_MS)  # noqa: S311 - spread, not secret
+    return PutOff(head + encode_record(reason.encode(), event="status", retry_ms=retry_ms), share)
 
 
 def _head(cors: dict[str, str]) -> bytes:

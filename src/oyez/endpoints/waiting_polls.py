@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from oyez.access.held_places import HeldPlaces
@@ -98,7 +99,7 @@ class WaitingPolls:
             finish: called once, now or later; not at all if `Poll.drop` comes first.
 
         Returns:
-            The poll, which may be answered already; None: it may not listen, or had no place, and was told so.
+            The poll, which may be answered already; None: it may not listen, or had no place, and is told so.
         """
         gate = self._context.gate
         if gate is not None:
@@ -113,7 +114,8 @@ class WaitingPolls:
             held.use_again(peer)
         place = held or self._context.places.take_listener(lambda: peer, "a long poll")
         if isinstance(place, NoPlace):
-            finish(_later(place._replace(retry_after_s=min(place.retry_after_s, _RETRY_AFTER_S))))
+            later = _later(place._replace(retry_after_s=min(place.retry_after_s, _RETRY_AFTER_S)))
+            self._context.refusals.add(place.share, partial(finish, later))
             return None
         poll = Poll(self, query, place, peer.key, finish, was_held=held is not None)
         self._waiting.add(poll)

@@ -10,6 +10,7 @@ from typing import Protocol
 from oyez.access.peer import Who
 from oyez.limits import LimitSettings
 from oyez.net.late_answers import LateAnswers
+from oyez.net.paced_refusals import PacedRefusals
 from oyez.net.spare_sockets import SpareSockets
 from oyez.net.ticker import Ticker
 from oyez.net.turns import Turns
@@ -60,6 +61,11 @@ class SocketCallbacks(Protocol):
     @property
     def late_answers(self) -> LateAnswers:
         """The sockets whose answers wait for the end of this turn of the loop."""
+        ...
+
+    @property
+    def refusals(self) -> PacedRefusals:
+        """When whoever finds no room is told so."""
         ...
 
     @property

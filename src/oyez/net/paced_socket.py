@@ -111,6 +111,8 @@ class PacedSocket(SocketConnection):
 
     def _take_in_turn(self, data: bytes) -> None:
         """Handle a slice of what came, if it is the turn of this socket's address."""
+        if self.closing and self._held:
+            return  # it is refused, and is told so later
         if self._is_narrow and self._is_poster:
             self._fit_buffer()  # with the small one a post costs a tenth more
         turns, payer = self._callbacks.turns, self._payer

@@ -185,6 +185,27 @@ class SocketConnection(asyncio.Protocol):
             rest = memoryview(data)[sent:]
         self._transport.write(rest)
 
+    # Refusals
+
+    def hold_back(self, answer: bytes) -> None:
+        """Keep what the request is refused with until `refuse_now`: nothing that comes meanwhile is heard."""
+        self._held = [answer]
+        self.closing = True
+        self.offer_room()
+
+    def refuse_now(self) -> None:
+        """Send what was held back, and end; nothing if the peer has gone meanwhile."""
+        if self._held is not None and not self._transport.is_closing():
+            self.uncork()
+            self._end()
+
+    def _end(self) -> None:
+        """Close behind all that was sent. A peer that does not read is cut off."""
+        if self.blocked:
+            self._transport.abort()
+        else:
+            self._transport.close()
+
     # Ends
 
     def leave(self) -> None:
@@ -202,10 +223,7 @@ class SocketConnection(asyncio.Protocol):
         if self._held:
             self.uncork()
         self.closing = True
-        if self.blocked:
-            self._transport.abort()
-        else:
-            self._transport.close()
+        self._end()
 
     def abort(self) -> None:
         """End now, whatever is unsent."""
@@ -217,8 +235,10 @@ class SocketConnection(asyncio.Protocol):
         self._callbacks.spare.offer(self)
 
     def close_idle(self) -> None:
-        """End now: another one needs the room."""
+        """End now: another one needs the room. Whoever is refused is told so before."""
         self._callbacks.spare.keep(self)
+        if self.closing and self._held:
+            self.uncork()
         self.abort()
 
 

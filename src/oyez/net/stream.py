@@ -42,8 +42,3 @@ class StreamConnection(SocketConnection):
             self.abort()
         finally:
             self.uncork()
-
-    def refuse(self, answer: bytes) -> None:
-        """Send a whole answer instead, and close."""
-        self._transport.write(answer)
-        self.close()

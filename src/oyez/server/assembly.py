@@ -54,6 +54,7 @@ from oyez.net.http.direct import DirectDoor
 from oyez.net.http.direct_pacing import PacedDoor
 from oyez.net.http.pacing import PacedRequests
 from oyez.net.late_answers import LateAnswers
+from oyez.net.paced_refusals import PacedRefusals
 from oyez.net.ticker import Ticker
 from oyez.net.turns import Turns
 from oyez.notes import Notes
@@ -94,6 +95,7 @@ class Assembly:
         self.ticker = Ticker()
         self.turns = Turns()
         self._late_answers = LateAnswers()
+        self.refusals = PacedRefusals(self.turns, self.ticker)
         self.notes = Notes()
         self.enforcement = Enforcement(settings.limits, self.notes, self.notes.observe)
         self.capacity: Capacity = derive_capacity(raise_open_files(), settings.limits.max_connections)
@@ -125,6 +127,7 @@ class Assembly:
             settings.limits,
             Origins(settings.http.allowed_origins),
             Peers(proxies, settings.auth.local_hosts),
+            self.refusals,
             self._make_gate(),
         )
         self.check = check = PosterCheck(
@@ -205,6 +208,7 @@ class Assembly:
             peers=self.context.peers,
             origins=self.context.origins,
             places=self.places,
+            refusals=self.refusals,
         )
         routes = Routes(
             self.ticker,
@@ -217,6 +221,7 @@ class Assembly:
             self.context.peers,
             self.turns,
             self._late_answers,
+            self.refusals,
             below={settings.socketio.path: socketio_http.admit},
             streams=dict.fromkeys(self.streams.paths, self.streams.admit),
             direct=self.api.direct_doors() | self._direct_status(),

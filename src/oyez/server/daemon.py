@@ -111,6 +111,7 @@ class Daemon:
         self._http.stop_listening()
         self._housekeeping.cancel()
         assembly.polls.close()
+        assembly.refusals.give_all()
         for number, session in enumerate(list(assembly.engine.sessions.values()), 1):
             _end(session.leave)
             if number % _CLOSED_AT_ONCE == 0:

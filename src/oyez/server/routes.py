@@ -13,9 +13,10 @@ from oyez.limits import LimitSettings
 from oyez.net.callbacks import OpenSocket
 from oyez.net.http.compression import Compression
 from oyez.net.http.direct import DirectDoor
-from oyez.net.http.handshake import Handshake, Refusal
+from oyez.net.http.handshake import Handshake, PutOff, Refusal
 from oyez.net.http.settings import HttpSettings
 from oyez.net.late_answers import LateAnswers
+from oyez.net.paced_refusals import PacedRefusals
 from oyez.net.spare_sockets import SpareSockets
 from oyez.net.stream import StreamReceiver
 from oyez.net.ticker import Ticker
@@ -27,7 +28,7 @@ from oyez.notes import Notes
 Admit = Callable[[Handshake], FrameReceiver | Refusal]
 """Decides on a request for a WebSocket: who receives its frames, or how it is refused."""
 
-AdmitStream = Callable[[Handshake], StreamReceiver | Refusal]
+AdmitStream = Callable[[Handshake], StreamReceiver | Refusal | PutOff]
 """The same for a request that is answered by a stream."""
 
 _NOT_HERE = Refusal(404, "Not Found", b'{"code":"not-found","message":"No WebSocket is served here"}')
@@ -48,6 +49,7 @@ class Routes:
         peers: how clients are told apart.
         turns: of the loop, shared over addresses.
         late_answers: sockets whose answers wait for the end of a turn.
+        refusals: when whoever finds no room is told so; left out: those of this address are paced by themselves.
         parsers: frame parsers that no connection needs just now.
         connections: sockets that are no longer HTTP's.
         spare: sockets that others may have at need.
@@ -70,6 +72,7 @@ class Routes:
     peers: Peers = field(default_factory=Peers)
     turns: Turns = field(default_factory=Turns)
     late_answers: LateAnswers = field(default_factory=LateAnswers)
+    refusals: PacedRefusals = None  # type: ignore[assignment]  # made below
     parsers: list[FrameParser] = field(default_factory=list)
     connections: set[OpenSocket] = field(default_factory=set)
     spare: SpareSockets = field(default_factory=SpareSockets)
@@ -80,6 +83,9 @@ class Routes:
     direct: dict[tuple[bytes, bytes], DirectDoor] = field(default_factory=dict)
     direct_below: dict[bytes, DirectDoor] = field(default_factory=dict)
     compression: Compression = field(default_factory=Compression)
+
+    def __post_init__(self) -> None:
+        self.refusals = self.refusals or PacedRefusals(self.turns, self.ticker)
 
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
         """Have whoever is at the handshake's path decide on it."""
@@ -103,6 +109,6 @@ class Routes:
         """Return whether a GET of this target has an answer without an end."""
         return bool(self.streams) and target.partition(b"?")[0].decode("latin-1") in self.streams
 
-    def admit_stream(self, request: Handshake) -> StreamReceiver | Refusal:
+    def admit_stream(self, request: Handshake) -> StreamReceiver | Refusal | PutOff:
         """Have whoever is at the request's path decide on it; there is somebody where `is_stream` says so."""
         return self.streams[request.path](request)

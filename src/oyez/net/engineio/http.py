@@ -24,6 +24,8 @@ from oyez.net.engineio.session import EngineServer, EngineSession
 from oyez.net.http.body import TooLarge, read_body, until_disconnected
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.preflight import answer_preflight
+from oyez.net.paced_refusals import PacedRefusals
+from oyez.net.turns import Turns
 from oyez.net.websocket.connection import FrameReceiver, WebSocketConnection
 from oyez.wire import engineio, http_fields
 
@@ -75,6 +77,7 @@ class EngineHttp:
         peers: how clients are told apart.
         origins: whose pages may connect.
         places: room for sessions.
+        refusals: when whoever finds none is told so.
     """
 
     def __init__(
@@ -84,11 +87,13 @@ class EngineHttp:
         peers: Peers | None = None,
         origins: Origins | None = None,
         places: Places | None = None,
+        refusals: PacedRefusals | None = None,
     ) -> None:
         self._server = server
         self._peers = peers or Peers()
         self._origins = origins or Origins()
         self._places = places or unlimited(server.ticker.clock)
+        self._refusals = refusals or PacedRefusals(Turns(server.ticker.clock), server.ticker)
 
     # WebSocket
 
@@ -109,7 +114,7 @@ class EngineHttp:
             if isinstance(place, NoPlace):
                 refused = _refusal_of(place)
                 phrase = HTTPStatus(refused.status).phrase
-                return Refusal(refused.status, phrase, refused.body(), place.retry_after_s)
+                return Refusal(refused.status, phrase, refused.body(), place.retry_after_s, place.share)
             return self._server.open_session(find, place, polling=False)
         if session.polling is None or session.is_upgrading:
             return _Dismissed()
@@ -141,7 +146,7 @@ class EngineHttp:
             self._server.note("bad-handshake" if session is None else "bad-request", refused.message, find_peer)
             return _error(refused)
         if session is None:
-            return self._open(request)
+            return await self._open(request)
         mark = _first(query, "t")
         if request.method == "GET":
             return await self._poll(session, request, mark)
@@ -179,11 +184,12 @@ class EngineHttp:
             return _JSONP
         return None
 
-    def _open(self, request: Request) -> Response:
+    async def _open(self, request: Request) -> Response:
         """Open a session that polls; the answer is ``0{"sid":"…","upgrades":["websocket"],…}``."""
         peer = self._peers.of_scope(request.scope)
         place = self._places.take(lambda: peer, "a session")
         if isinstance(place, NoPlace):
+            await self._refusals.wait(place.share)
             return _error(_refusal_of(place), {"Retry-After": str(place.retry_after_s)})
         session = self._server.open_session(lambda: peer, place, polling=True)
         if session.polling is not None and not request.headers.get("User-Agent", "").startswith(_BROWSER):

@@ -11,7 +11,7 @@ from oyez.access.places import Places
 from oyez.net.callbacks import SocketCallbacks
 from oyez.net.http.compression import Compression
 from oyez.net.http.direct import DirectDoor
-from oyez.net.http.handshake import Handshake, Refusal
+from oyez.net.http.handshake import Handshake, PutOff, Refusal
 from oyez.net.http.settings import HttpSettings
 from oyez.net.stream import StreamReceiver
 from oyez.net.websocket.connection import FrameReceiver
@@ -62,6 +62,6 @@ class HttpCallbacks(SocketCallbacks, Protocol):
         """Return whether a GET of this target has an answer without an end."""
         ...
 
-    def admit_stream(self, request: Handshake) -> StreamReceiver | Refusal:
+    def admit_stream(self, request: Handshake) -> StreamReceiver | Refusal | PutOff:
         """Choose who writes such an answer."""
         ...

@@ -13,6 +13,7 @@ from websockets.server import ServerProtocol
 from websockets.utils import accept_key
 
 from oyez.access.peer import FarEnd
+from oyez.access.shares import Share
 from oyez.errors import ProtocolError
 from oyez.net.websocket.parser import quiet_logger
 from oyez.wire.http_fields import read_subprotocols
@@ -67,22 +68,33 @@ class Refusal(NamedTuple):
         reason: the phrase behind it.
         body: JSON, as bytes: ``{"code": "not-found", "message": "No WebSocket is served here"}``.
         retry_after_s: how long the client should stay away.
+        share: of the address whose refusals are paced, if this is one of them.
     """
 
     status: int
     reason: str
     body: bytes
     retry_after_s: int | None = None
+    share: Share | None = None
 
     def serialize(self, cors: Mapping[str, str]) -> bytes:
         """Return the whole response as bytes; ``cors`` are the headers that let the page that asks read it."""
-        headers = Headers()
-        headers["Content-Type"] = "application/json"
-        if self.retry_after_s is not None:
-            headers["Retry-After"] = str(self.retry_after_s)
-        headers["Content-Length"] = str(len(self.body))
-        headers["Connection"] = "close"
-        return _serialize(Response(self.status, self.reason, headers, self.body), cors)
+        fields = {
+            "Content-Type": "application/json",
+            **({} if self.retry_after_s is None else {"Retry-After": self.retry_after_s}),
+            "Content-Length": len(self.body),
+            "Connection": "close",
+            **cors,
+        }
+        lines = "".join([f"{name}: {value}\r\n" for name, value in fields.items()])
+        return f"HTTP/1.1 {self.status} {self.reason}\r\n{lines}\r\n".encode("latin-1") + self.body
+
+
+class PutOff(NamedTuple):
+    """The whole answer to a request that does not get its socket, ready as bytes, and whose refusal it is."""
+
+    answer: bytes
+    share: Share | None
 
 
 class BadHandshake(Exception):  # noqa: N818 - an answer to give, not a failure of ours

@@ -8,9 +8,10 @@ from functools import partial
 
 from oyez.access.locality import RawHeaders
 from oyez.access.peer import FarEnd
+from oyez.access.shares import Share
 from oyez.access.work import REQUEST
 from oyez.net.http.callbacks import HttpCallbacks
-from oyez.net.http.handshake import BadHandshake, Handshake, Refusal, accept
+from oyez.net.http.handshake import BadHandshake, Handshake, PutOff, Refusal, accept
 from oyez.net.socket import SocketConnection
 from oyez.net.stream import StreamConnection
 from oyez.net.websocket.connection import WebSocketConnection
@@ -45,11 +46,11 @@ def take_websocket(
         share = callbacks.places.shares.of_peer(find_peer())
         if share is not None:
             callbacks.places.work.charge_address(share, REQUEST)  # it is closed, and waits with what it asks for next
-        connection.refuse(error.answer)
+        _refuse(callbacks, connection, error.answer, None)
         return connection
     receiver = callbacks.admit(handshake)
     if isinstance(receiver, Refusal):
-        connection.refuse(receiver.serialize(cors))
+        _refuse(callbacks, connection, receiver.serialize(cors), receiver.share)
     else:
         connection.open(answer, receiver)
     return connection
@@ -63,10 +64,18 @@ def take_stream(
     request = _begin(connection, transport, target, headers)
     receiver = callbacks.admit_stream(request)
     if isinstance(receiver, Refusal):
-        connection.refuse(receiver.serialize(callbacks.origins.headers(request.first(b"origin"))))
+        answer = receiver.serialize(callbacks.origins.headers(request.first(b"origin")))
+        _refuse(callbacks, connection, answer, receiver.share)
+    elif isinstance(receiver, PutOff):
+        _refuse(callbacks, connection, receiver.answer, receiver.share)
     else:
         connection.open(receiver)
     return connection
+
+
+def _refuse(callbacks: HttpCallbacks, connection: SocketConnection, answer: bytes, share: Share | None) -> None:
+    connection.hold_back(answer)
+    callbacks.refusals.add(share, connection.refuse_now)
 
 
 def _begin(connection: SocketConnection, transport: asyncio.Transport, target: bytes, headers: RawHeaders) -> Handshake:

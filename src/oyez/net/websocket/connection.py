@@ -210,11 +210,6 @@ class WebSocketConnection(PacedSocket):
         finally:
             self.uncork()
 
-    def refuse(self, answer: bytes) -> None:
-        """Answer the handshake with an error, as bytes of a whole response, and close."""
-        self._transport.write(answer)
-        self._linger()
-
     def hand_over(self, receiver: FrameReceiver) -> None:
         """Replace the receiver; the one before is told nothing more, not even the end."""
         self._receiver = receiver
@@ -242,6 +237,9 @@ class WebSocketConnection(PacedSocket):
         """End without a close frame, as if the process had gone: the peer sees 1006."""
         if not self.closing:
             self._linger()
+
+    def _end(self) -> None:
+        self._linger()
 
     def _linger(self) -> None:
         """Close our side, and give the peer a moment to take what was sent and to close its own.
