@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from tests.certificate import make_certificate
 from tests.clients.javascript import Driver
@@ -25,10 +24,6 @@ pytest.register_assert_rewrite("tests.scenarios")
 
 # Shells start what runs in the background with Ctrl-C ignored, and so would all be that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-# How long an example takes is the machine's business.
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("any machine")
 
 # One address plays every client there is, the forgetful ones too.
 MANY_CLIENTS = {"limits.auth_failures_per_minute": 100_000}

@@ -13,6 +13,7 @@ EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))  # not OYEZ_…: those are 
 fuzz = settings(
     max_examples=EXAMPLES or 100,
     derandomize=not EXAMPLES,
+    deadline=None,
     database=None,
     report_multiple_bugs=False,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
