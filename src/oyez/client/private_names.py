@@ -20,6 +20,8 @@ def grant(channel: str, subject: object = "", *, key: str, issued_at: float | No
 
     Raises TypeError or ValueError for what cannot be in a grant.
     """
+    if subject is None:
+        raise TypeError("the subject is None, which would be a grant for nobody in particular")
     if not key:
         raise ValueError("a grant is signed with the daemon's key, and the key is empty")
     issued_s = int(time.time() if issued_at is None else issued_at)

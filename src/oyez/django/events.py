@@ -15,15 +15,17 @@ from typing import TypeVar
 from django.db import transaction
 
 from oyez.client import Post, Postable, PosterError
+from oyez.client import grant as make_grant
 from oyez.client.events import check_channel, new_key
 from oyez.django import wiring
 from oyez.django.queue import QUEUED
-from oyez.django.site import is_used
+from oyez.django.secret_names import make_secret_name
+from oyez.django.site import is_used, read_settings
 from oyez.errors import ConfigError
 
 __all__ = [
-    "QUEUED", "alast", "apost", "apost_many", "apublish", "flush", "last",
-    "post", "post_many", "post_on_commit", "publish",
+    "QUEUED", "alast", "apost", "apost_many", "apublish", "flush", "grant", "last",
+    "post", "post_many", "post_on_commit", "publish", "secret_channel",
 ]  # fmt: skip
 
 _THREADS = 8
@@ -85,6 +87,25 @@ def flush(timeout_s: float = 2.0) -> bool:
     except ConfigError:  # which the calls that would have filled it have told
         return True
     return queue is None or queue.flush(timeout_s)
+
+
+def grant(channel: str, subject: object = "", *, raise_errors: bool | None = None) -> str:
+    """Return the name by which a page may follow a channel that needs a grant; nobody is asked, the key is enough.
+
+    On failure it is the channel as it is, by which the daemon lets nobody in where a grant is needed.
+    """
+    if not is_used():
+        return channel
+    try:
+        return make_grant(channel, subject, key=read_settings().key)
+    except Exception as error:  # noqa: BLE001 - no page may fail because an event does
+        _complain(error, 0, raise_errors=raise_errors)
+        return channel
+
+
+def secret_channel(*parts: object) -> str:
+    """Return a channel's name that nobody can guess, the same for the same parts: `user_42_Zk3vQ…`."""
+    return make_secret_name(parts)
 
 
 async def apost(channel: str, message: object, *, key: str = "", raise_errors: bool | None = None) -> int:

@@ -36,9 +36,16 @@ def listen_element(
     nonce: str | None = None,
     badge: bool = False,
     share: bool | None = None,
+    grant: object = None,
 ) -> SafeString:
-    """Write the script element that follows channels; nothing if there is no channel, or the site uses no events."""
+    """Write the script element that follows channels; nothing if there is no channel, or the site uses no events.
+
+    With ``grant``, for whom the page is, each of them has a grant; True: for nobody in particular. None, or an empty
+    text, as of a visitor who is not logged in: none has.
+    """
     names = list(dict.fromkeys(_names(channels)))
+    if grant is not None and grant is not False and grant != "":
+        names = [events.grant(name, "" if grant is True else grant, raise_errors=False) for name in names]
     if not names or not is_used():
         return SafeString()
     request = page.request
