@@ -82,7 +82,10 @@ def moody() -> Iterator[tuple[MoodyDaemon, Peer]]:
         yield mood, start(mood)
 
 
-@settings(max_examples=12, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
+@settings(max_examples=12, derandomize=True, deadline=None, suppress_health_check=QUIET)
 @given(
     queue=st.sampled_from([0, 3, 500]),
     steps=st.lists(
