@@ -100,7 +100,7 @@ def test_packets_are_written(written: bytes, data: bytes) -> None:
 
 def joined(*namespaces: str) -> PacketReader:
     reader = PacketReader()
-    reader.joined |= dict.fromkeys(namespaces, "id")
+    reader.joined |= frozenset(namespaces)
     return reader
 
 

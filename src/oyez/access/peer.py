@@ -149,12 +149,12 @@ class Peers:
         """
         doubt = find_doubt(headers, http_version, self._local_hosts)
         if doubt != BY_PROXY:
-            return partial(_find_direct, find_far_end, doubt)
+            return _DirectFinder(find_far_end, doubt)
         entries = b",".join([value for name, value in headers if name == FORWARDED_FOR]).decode("latin-1")
-        return partial(self._find_behind_proxy, find_far_end, _end_of_chain(entries))
+        return _ProxyFinder(self, find_far_end, _end_of_chain(entries))
 
-    def _find_behind_proxy(self, find_far_end: Callable[[], FarEnd | None], entries: str) -> Peer:
-        far_end = find_far_end()
+    def find_behind_proxy(self, far_end: FarEnd | None, entries: str) -> Peer:
+        """Find who asks by way of a proxy that is at the socket's other end, and has written these entries."""
         if far_end is None:
             return _GONE
         host = far_end[0]
@@ -198,12 +198,36 @@ def _is_trusted(far_end: str, trusted: tuple[Network, ...]) -> bool:
     return address is not None and is_within(address, trusted)
 
 
-def _find_direct(find_far_end: Callable[[], FarEnd | None], doubt: str) -> Peer:
-    far_end = find_far_end()
-    if far_end is None:
-        return _GONE
-    address, is_here = _read_host(far_end[0])
-    return Peer(address, doubt=doubt if is_here else FROM_AFAR, socket=_written(far_end))
+# Each session keeps one of these: as a `partial` it would take three times the memory.
+class _DirectFinder:
+    """Finds a client that no proxy stands before: a `FindPeer`."""
+
+    __slots__ = ("_doubt", "_find_far_end")
+
+    def __init__(self, find_far_end: Callable[[], FarEnd | None], doubt: str) -> None:
+        self._find_far_end = find_far_end
+        self._doubt = doubt
+
+    def __call__(self) -> Peer:
+        far_end = self._find_far_end()
+        if far_end is None:
+            return _GONE
+        address, is_here = _read_host(far_end[0])
+        return Peer(address, doubt=self._doubt if is_here else FROM_AFAR, socket=_written(far_end))
+
+
+class _ProxyFinder:
+    """Finds a client behind a proxy: a `FindPeer`."""
+
+    __slots__ = ("_entries", "_find_far_end", "_peers")
+
+    def __init__(self, peers: Peers, find_far_end: Callable[[], FarEnd | None], entries: str) -> None:
+        self._peers = peers
+        self._find_far_end = find_far_end
+        self._entries = entries
+
+    def __call__(self) -> Peer:
+        return self._peers.find_behind_proxy(self._find_far_end(), self._entries)
 
 
 @lru_cache(maxsize=_HOSTS_REMEMBERED)

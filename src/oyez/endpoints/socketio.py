@@ -31,6 +31,7 @@ from oyez.wire.socketio_server import PacketReader
 logger = logging.getLogger(__name__)
 
 NAMESPACE = "/"
+_JOINED = frozenset((NAMESPACE,))  # there is no other, see `_connect`
 
 # A listener that finds no room comes back by itself once its transport is closed, within a second or two. So it is
 # held for a while first, or all that were refused would connect again and again.
@@ -163,7 +164,7 @@ class SocketIOApp:
         elif packet.type is PacketType.CONNECT:
             self._connect(packet)
         elif packet.type is PacketType.DISCONNECT:
-            self._packets.joined.pop(packet.namespace, None)
+            self._packets.joined -= {packet.namespace}
             self._leave()
             if not self._packets.joined:
                 self._engine.set_alarm(self._endpoint.settings.connect_timeout_s)
@@ -226,10 +227,9 @@ class SocketIOApp:
         self._join()
 
     def _join(self) -> None:
-        session_id = new_session_id()
-        self._packets.joined[NAMESPACE] = session_id
+        self._packets.joined = _JOINED
         self._engine.set_alarm(None)
-        self._engine.send_text(socketio.encode_connect(session_id))
+        self._engine.send_text(socketio.encode_connect(new_session_id()))
 
     def _leave(self) -> None:
         """Become nobody again; harmless to repeat."""

@@ -123,7 +123,8 @@ class SessionMachine:
         self.awaits_pong = False
         self._extended = False
         self._heartbeat_at = now + timers.ping_interval_s
-        self._poll_by = now + timers.ping_timeout_s  # math.inf while a poll is pending
+        # math.inf while a poll is pending, and where none is due.
+        self._poll_by = now + timers.ping_timeout_s if state is SessionState.POLLING else math.inf
 
     @property
     def deadline(self) -> float:
