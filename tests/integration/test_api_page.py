@@ -35,7 +35,7 @@ def run(line: str, port: int) -> Answer:
 def test_every_line_is_answered(tmp_path: Path) -> None:
     lines = re.findall(r"^curl .*$", PAGE, re.MULTILINE)
     assert len(lines) >= 8
-    daemon = Daemon(tmp_path)
+    daemon = Daemon(tmp_path, settings={"channels": [{"match": "tickets", "listen": "observe"}]})
     daemon.key = "oyez-development"
     with daemon:
         for line in lines:

@@ -78,7 +78,7 @@ def test_limits_are_those_of_the_settings(start_daemon: StartDaemon) -> None:
     document = call(daemon, "GET", "openapi.json").data
     assert document["components"]["schemas"]["Channel"]["maxLength"] == 5
     assert document["components"]["schemas"]["Batch"]["properties"]["events"]["maxItems"] == 3
-    assert "$" not in json.dumps(document).replace("$ref", "")
+    assert "$" not in json.dumps(document).replace("$ref", "").replace('$"', "")  # the latter ends a pattern
 
 
 @pytest.mark.parametrize("size_mb", [17, 40])

@@ -9,14 +9,16 @@ from urllib.parse import quote
 
 import pytest
 
+from oyez import grants
 from oyez.client import Event, Refused, grant, listen
-from tests.api import history
+from tests.api import call, history
 from tests.command import on, oyez
 from tests.daemon import KEY, Daemon
 from tests.eventsource import Stream
 from tests.integration.dialects import RawListener
 from tests.integration.links import Poller, metrics  # fmt: skip
 from tests.integration.links import listen as listen_by_socketio
+from tests.integration.test_keys import as_holder
 from tests.raw import request
 
 BRIDGE = "key of the bridge"
@@ -168,6 +170,33 @@ def test_a_refused_filter_changes_nothing(ruled: Daemon) -> None:
         expected = ruled.post("news", "public")
         assert link.messages(1) == raw.events(1) == expected
     assert [event["message"] for event in history(ruled, "tickets")["events"]] == ["old", "private"]
+
+
+def test_the_api_makes_grants_with_the_key_that_is_shown(ruled: Daemon, daemon: Daemon) -> None:
+    reply = call(ruled, "POST", "grant", {"channel": "tickets", "subject": "42"})
+    assert reply.data["ttl_s"] == TTL_S
+    assert by_long_poll(ruled, reply.data["channel"])["channel"] == "tickets"
+    assert call(ruled, "POST", "grant", {"channel": "tickets"}).data["channel"].startswith("tickets!.")
+    made = as_holder(ruled, BRIDGE, "POST", "grant", {"channel": "tickets"}).data["channel"]
+    assert is_signed_by(made, BRIDGE)
+    assert by_long_poll(ruled, made)["channel"] == "tickets"
+    for body, key, error in (
+        ({"channel": LONGEST}, BRIDGE, (403, "may-not-post")),
+        ({"channel": "tickets", "subject": "4 2"}, KEY, (400, "bad-request")),
+        ({"channel": "tickets", "subject": 42}, KEY, (400, "bad-request")),
+        ({"channel": "tickets", "ttl_s": 42}, KEY, (400, "bad-request")),
+        ({"channel": LONGEST + "t"}, KEY, (400, "invalid-channel")),
+        ({"subject": "42"}, KEY, (400, "invalid-channel")),
+        (["tickets"], KEY, (400, "bad-json")),
+    ):
+        assert as_holder(ruled, key, "POST", "grant", body).error == error
+    assert call(daemon, "POST", "grant", {"channel": "tickets"}).error == (409, "no-rules")
+
+
+def is_signed_by(name: str, key: str) -> bool:
+    found = grants.parse(name)
+    assert found is not None
+    return grants.is_signed_by(found, grants.derive_key(key))
 
 
 def test_one_channel_by_two_grants_is_followed_once(ruled: Daemon) -> None:

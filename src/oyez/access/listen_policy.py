@@ -43,16 +43,20 @@ class Admission(NamedTuple):
 class Signer:
     """A key that may sign grants: for the channels that it may be used for."""
 
-    __slots__ = ("channels", "derived_key")
+    __slots__ = ("channels", "derived_key", "name")
 
     def __init__(self, settings: KeySettings) -> None:
+        self.name = settings.name
         self.derived_key = grants.derive_key(settings.key)
         self.channels = ChannelRule(settings.may_post) if settings.may_post else None
 
+    def may_sign(self, channel: str) -> bool:
+        """Return whether grants of this key count for a channel."""
+        return self.channels is None or self.channels.allows(channel)
+
     def has_signed(self, grant: grants.Grant) -> bool:
         """Return whether a grant is one of this key, for a channel of this key."""
-        is_right = grants.is_signed_by(grant, self.derived_key)
-        return is_right and (self.channels is None or self.channels.allows(grant.channel))
+        return grants.is_signed_by(grant, self.derived_key) and self.may_sign(grant.channel)
 
 
 def needs_policy(rules: Iterable[ChannelSettings]) -> bool:
@@ -93,6 +97,27 @@ class ListenPolicy:
         if grant is None:
             return Admission(channel, rule, GrantOutcome.NONE if channel == name else GrantOutcome.BAD)
         return Admission(channel, rule, self._judge_grant(grant, rule, now_s))
+
+    def sign(self, channel: str, subject: str, now_s: float, holder: str) -> tuple[str, float] | None:
+        """Make a grant; return the name with it, and for how many seconds it is good.
+
+        Args:
+            channel: what is to be followed.
+            subject: for whom.
+            now_s: seconds since 1970.
+            holder: the name of the key that was shown, which signs; of somebody without one, any key does.
+
+        Returns:
+            None if no key may sign for the channel.
+
+        Raises:
+            ValueError: there is no such subject.
+        """
+        able = [signer for signer in self._signers if signer.may_sign(channel)]
+        if not able:
+            return None
+        signer = next((signer for signer in able if signer.name == holder), able[0])
+        return grants.sign(signer.derived_key, channel, subject, int(now_s)), self._rules.find(channel).grant_ttl_s
 
     def _channel_of(self, name: str) -> str:
         """Return the channel of a name without a grant: what is before the last ``!`` if that needs one.

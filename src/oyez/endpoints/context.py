@@ -32,6 +32,10 @@ class ListenGate(Protocol):
         """Return the channels that the names stand for, or why one of them is not let in."""
         ...
 
+    def sign(self, channel: str, subject: str, holder: str) -> tuple[str, float] | None:
+        """Return a name with a grant, and its seconds; None if no key may. Raises ValueError for a bad subject."""
+        ...
+
 
 class DoorContext(NamedTuple):
     """The parts of the daemon that a door works with: one object for all doors, of posters too.

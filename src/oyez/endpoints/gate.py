@@ -48,6 +48,10 @@ class Gate:
             return list(dict.fromkeys(each.channel for each in judged))
         return commands.not_allowed(refused.channel, by_grant=refused.outcome is not GrantOutcome.NOBODY)
 
+    def sign(self, channel: str, subject: str, holder: str) -> tuple[str, float] | None:
+        """Make a grant from now on, as `ListenPolicy.sign`."""
+        return self._policy.sign(channel, subject, self._clock(), holder)
+
     def _count(self, judged: Admission) -> None:
         counted = judged.outcome if judged.outcome is GrantOutcome.OK or not judged.is_let_in else _OBSERVED
         if judged.outcome is not GrantOutcome.OPEN and counted in self._counts:

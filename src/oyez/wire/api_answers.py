@@ -39,6 +39,11 @@ def encode_id(event_id: int) -> bytes:
     return b'{"id":%d}' % event_id
 
 
+def encode_grant(name: str, ttl_s: float) -> bytes:
+    """Return ``{"channel":"tickets!42.….…","ttl_s":43200}``: the name to be followed, and for how long it is good."""
+    return b'{"channel":%b,"ttl_s":%b}' % (json_text.encode_string(name), b"%g" % ttl_s if ttl_s % 1 else b"%d" % ttl_s)
+
+
 def encode_ids(ids: Sequence[int]) -> bytes:
     """Return ``{"ids":[7,8]}``, in the order of the posts."""
     return b'{"ids":%b}' % msgspec.json.encode(ids)

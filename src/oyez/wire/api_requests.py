@@ -23,6 +23,7 @@ _FORMS = {
     "channels": frozenset(("channels", "message", "key")),
     "events": frozenset(("events",)),
 }
+_OF_GRANT = frozenset(("channel", "subject"))
 
 _LISTS = ("channels", "events")
 
@@ -152,6 +153,26 @@ def _make_plain(event: _BatchEvent, limits: LimitSettings) -> KeyedPost | None:
     if isinstance(key, msgspec.UnsetType):
         return KeyedPost(channel, text, None)
     return KeyedPost(channel, text, key) if is_key(key) else None
+
+
+def parse_grant(body: bytes | bytearray, limits: LimitSettings) -> tuple[str, str]:
+    """Read ``{"channel":"tickets","subject":"42"}``: the channel, and for whom the grant is, empty if that is not said.
+
+    Raises:
+        ApiError: what is wrong.
+    """
+    _check_utf8(body)
+    try:
+        members = json_text.split_object(bytes(body))
+    except ProtocolError as error:
+        raise ApiError(400, "bad-json", f"The body is no JSON object: {error}") from error
+    _check_members(members, _OF_GRANT, "A request for a grant")
+    if "channel" not in members:
+        raise ApiError(400, "invalid-channel", "The request names no channel")
+    subject = json_text.decode_string(members["subject"]) if "subject" in members else ""
+    if subject is None:
+        raise ApiError(400, "bad-request", "'subject' must be a string")
+    return _read_channel(members["channel"], limits, "'channel'"), subject
 
 
 def check_header_key(key: bytes) -> None:

@@ -69,6 +69,7 @@ class ApiEndpoint:
 
     def __init__(self, context: DoorContext, check: PosterCheck, version: str) -> None:
         self._hub = context.hub
+        self._gate = context.gate
         self._note = context.note
         self._peers = context.peers
         self._places = context.places
@@ -81,6 +82,7 @@ class ApiEndpoint:
         self._publisher = Publisher(context.hub, KnownKeys(), lambda: asyncio.get_running_loop().time())
         self._resources = {
             "/api/publish": _Resource("/api/publish", "POST", self._publish),
+            "/api/grant": _Resource("/api/grant", "POST", self._grant),
             "/api/last": _Resource("/api/last", "GET", self._last),
             "/api/channels": _Resource("/api/channels", "GET", self._channels),
             "/api/addresses": _Resource("/api/addresses", "GET", self._addresses),
@@ -166,6 +168,21 @@ class ApiEndpoint:
                 raise ApiError(403, "may-not-post", f"This key may not post to the channel {channel} of {where}")
             if place % _CHANNELS_PER_SLICE == _CHANNELS_PER_SLICE - 1:
                 await asyncio.sleep(0)
+
+    async def _grant(self, request: Request, holder: KeyHolder) -> bytes:
+        api_queries.parse_no_query(request.scope["query_string"])
+        channel, subject = api_requests.parse_grant(await self._read(request), self._limits)
+        if self._gate is None:
+            raise ApiError(409, "no-rules", "No rule closes a channel, so a name with a grant would be another channel")
+        if not holder.may_post(channel):
+            raise ApiError(403, "may-not-post", "This key may not be used for this channel")
+        try:
+            made = self._gate.sign(channel, subject, holder.name)
+        except ValueError as error:
+            raise ApiError(400, "bad-request", f"'subject' is wrong: {error}") from error
+        if made is None:
+            raise ApiError(403, "may-not-post", "No key of the daemon may be used for this channel")
+        return api_answers.encode_grant(*made)
 
     async def _read(self, request: Request) -> bytes | bytearray:
         try:
