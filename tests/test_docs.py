@@ -190,7 +190,7 @@ def test_every_reason_of_a_refusal_is_documented() -> None:
 def test_every_error_code_of_a_command_is_documented() -> None:
     codes = {code for call in calls("CommandError") for code in literals(call.args[0])}
     assert codes
-    numbers = {str(code) for call in calls("_EngineRefusal") for code in literals(call.args[0])}
+    numbers = {str(code) for call in calls("EngineRefusal") for code in literals(call.args[0])}
     assert numbers
     assert table("code") | table("listener's code") | table("poster's code") == codes | numbers
 

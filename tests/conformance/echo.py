@@ -24,11 +24,13 @@ from oyez.access.places import Places, unlimited
 from oyez.limits import LimitSettings
 from oyez.net.callbacks import OpenSocket
 from oyez.net.engineio.http import EngineHttp
+from oyez.net.engineio.http_direct import DirectPolls
 from oyez.net.engineio.session import EngineServer, EngineSession
 from oyez.net.engineio.session_id import new_session_id
 from oyez.net.engineio.settings import SocketioSettings
 from oyez.net.http.compression import Compression
 from oyez.net.http.direct import DirectDoor
+from oyez.net.http.direct_pacing import PacedDoor
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.server import HttpServer, bind_tcp
 from oyez.net.http.settings import HttpSettings
@@ -154,6 +156,9 @@ class Callbacks:
     compression: Compression = field(default_factory=Compression)
 
     def find_direct(self, method: bytes, target: bytes) -> DirectDoor | None:
+        for path, app in self.apps.items():
+            if method == b"GET" and target.startswith(f"{path}?".encode()):
+                return PacedDoor(DirectPolls(app, self.origins), self.places, self.turns)
         return None
 
     def __post_init__(self) -> None:

@@ -24,6 +24,8 @@ request_lines = st.sampled_from(
         b"POST /%61pi/publish HTTP/1.1",
         b"POST http://judge.example/api/publish HTTP/1.1",
         b"PUT /api/publish HTTP/1.1",
+        b"GET /socket.io/?EIO=4&transport=polling&sid=gone HTTP/1.1",
+        b"GET /socket.io/?EIO=4&transport=polling&sid=gone&j=0 HTTP/1.1",
         b"GET /channels/a%?nowait=1 HTTP/1.1",
         b"GET /channels/a#b?nowait=1 HTTP/1.1",
         b"GET /channels/%C3%A9|b?nowait=1&notify=1&last=1001 HTTP/1.1",

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from oyez.endpoints.context import DoorContext
 from oyez.endpoints.waiting_polls import GAP_HEADER, PollAnswer, WaitingPolls
 from oyez.errors import ProtocolError
-from oyez.net.http.body import until_disconnected
+from oyez.net.http.body import wait_for_answer
 from oyez.net.http.preflight import answer_preflight
 from oyez.wire import listen_query
 from oyez.wire.listen_query import ListenQuery, WordedError
@@ -73,16 +73,12 @@ class LongPollEndpoint:
     async def _wait(self, request: Request, query: ListenQuery) -> Response | None:
         answer: asyncio.Future[PollAnswer | None] = asyncio.get_running_loop().create_future()
         poll = self._polls.begin(self._context.peers.of_scope(request.scope), query, answer.set_result)
-        if not answer.done():
-            watch = asyncio.ensure_future(until_disconnected(request))
-            try:
-                await asyncio.wait((answer, watch), return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                watch.cancel()
-                if poll is not None:
-                    poll.drop()
-        if not answer.done():
-            return None
+        try:
+            if not await wait_for_answer(request, answer):
+                return None
+        finally:
+            if poll is not None:
+                poll.drop()  # harmless once it is answered
         found = answer.result()
         if found is None:
             return Response("Internal Server Error", 500, {"Connection": "close"}, media_type="text/plain")

@@ -48,6 +48,7 @@ from oyez.hub.history import History
 from oyez.hub.hub import Hub
 from oyez.metrics import Metrics
 from oyez.net.engineio.http import EngineHttp
+from oyez.net.engineio.http_direct import DirectPolls
 from oyez.net.engineio.session import EngineServer
 from oyez.net.http.compression import Compression
 from oyez.net.http.direct import DirectDoor
@@ -225,7 +226,7 @@ class Assembly:
             below={settings.socketio.path: socketio_http.admit},
             streams=dict.fromkeys(self.streams.paths, self.streams.admit),
             direct=self.api.direct_doors() | self._direct_status(),
-            direct_below=self._direct_polls(),
+            direct_below=self._direct_polls() | self._direct_sessions(socketio_http),
             compression=Compression(_GZIP_FROM, _GZIP_LEVEL),
         )
         for path in (*settings.websocket.paths, self._below_socketio(_LISTEN_PATH)):
@@ -267,7 +268,9 @@ class Assembly:
 
     def poll_doors(self, main: Doors) -> Doors:
         """Make the door of the long polls' address; ``main``: the doors whose sockets it shares."""
-        routes = replace(main.routes, at={}, below={}, streams={}, direct=self._direct_status())
+        routes = replace(
+            main.routes, at={}, below={}, streams={}, direct=self._direct_status(), direct_below=self._direct_polls()
+        )
         return Doors(self._build_app(self.status.routes(), {404: _not_found, 405: _not_found}), routes)
 
     def _direct_status(self) -> dict[tuple[bytes, bytes], DirectDoor]:
@@ -276,6 +279,11 @@ class Assembly:
     def _direct_polls(self) -> dict[bytes, DirectDoor]:
         door = PacedDoor(DirectLongPoll(self.context, self.polls), self.places, self.turns)
         return dict.fromkeys(self._poll_paths, door)
+
+    def _direct_sessions(self, http: EngineHttp) -> dict[bytes, DirectDoor]:
+        beginning = self._settings.socketio.path + "?"
+        door = PacedDoor(DirectPolls(http, self.context.origins), self.places, self.turns)
+        return {beginning.encode(): door}
 
     @property
     def _poll_paths(self) -> tuple[bytes, bytes]:

@@ -16,12 +16,12 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from oyez.access.origins import Origins
-from oyez.access.peer import Peers
+from oyez.access.peer import FindPeer, Peers
 from oyez.access.places import AT_CAPACITY, NoPlace, Places, unlimited
-from oyez.net.engineio.polling import PollingTransport
+from oyez.net.engineio.pending_poll import Finish, PendingPoll
 from oyez.net.engineio.posts import carry_out
 from oyez.net.engineio.session import EngineServer, EngineSession
-from oyez.net.http.body import TooLarge, read_body, until_disconnected
+from oyez.net.http.body import TooLarge, read_body, wait_for_answer
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.preflight import answer_preflight
 from oyez.net.paced_refusals import PacedRefusals
@@ -36,6 +36,9 @@ _LONGEST_QUERY = 8000
 # them takes forty times their length.
 _LONGEST_REMEMBERED = 64
 
+Query = Mapping[str, list[str]]
+"""The fields of a query, each with its values."""
+
 _TRANSPORTS = ("polling", "websocket")
 
 # The Python client gives a connection up when a poll brings more packets than this. Browsers take any number, and what
@@ -44,7 +47,7 @@ _PACKETS_OUTSIDE_BROWSERS = 16
 _BROWSER = "Mozilla/"
 
 
-class _EngineRefusal(NamedTuple):
+class EngineRefusal(NamedTuple):
     """An error of the protocol: ``{"code":3,"message":"Bad request"}``."""
 
     code: int
@@ -52,21 +55,22 @@ class _EngineRefusal(NamedTuple):
     status: int = 400
 
     def body(self) -> bytes:
+        """Return it as JSON."""
         return msgspec.json.encode({"code": self.code, "message": self.message})
 
 
 # The numbers and words are the protocol's own; clients show them.
-_UNKNOWN_TRANSPORT = _EngineRefusal(0, "Transport unknown")
-_UNKNOWN_SID = _EngineRefusal(1, "Session ID unknown")
-_BAD_METHOD = _EngineRefusal(2, "Bad handshake method")
-_BAD_REQUEST = _EngineRefusal(3, "Bad request")
-_FORBIDDEN = _EngineRefusal(4, "Forbidden", 403)
-_BAD_VERSION = _EngineRefusal(5, "Unsupported protocol version")
-_TOO_LONG = _EngineRefusal(3, f"Bad request: the query is too long, {_LONGEST_QUERY} octets at most", 414)
-_JSONP = _EngineRefusal(3, "Bad request: JSONP is not spoken, ask by XMLHttpRequest or WebSocket")
+_UNKNOWN_TRANSPORT = EngineRefusal(0, "Transport unknown")
+UNKNOWN_SID = EngineRefusal(1, "Session ID unknown")
+_BAD_METHOD = EngineRefusal(2, "Bad handshake method")
+_BAD_REQUEST = EngineRefusal(3, "Bad request")
+_FORBIDDEN = EngineRefusal(4, "Forbidden", 403)
+_BAD_VERSION = EngineRefusal(5, "Unsupported protocol version")
+_TOO_LONG = EngineRefusal(3, f"Bad request: the query is too long, {_LONGEST_QUERY} octets at most", 414)
+_JSONP = EngineRefusal(3, "Bad request: JSONP is not spoken, ask by XMLHttpRequest or WebSocket")
 # Ours; clients treat any refusal as one to come back from.
-_AT_CAPACITY = _EngineRefusal(6, "Server at capacity", 503)
-_TOO_MANY = _EngineRefusal(7, "Too many connections from your address", 429)
+_AT_CAPACITY = EngineRefusal(6, "Server at capacity", 503)
+_TOO_MANY = EngineRefusal(7, "Too many connections from your address", 429)
 
 
 class EngineHttp:
@@ -102,8 +106,9 @@ class EngineHttp:
 
         NoPlace with the protocol's own errors: ``{"code":3,"message":"Bad request"}``.
         """
-        refused, session = self._check(handshake.query, "GET", handshake.first(b"origin"))
-        if refused is None and _first(_parse_query(handshake.query), "transport") != "websocket":
+        query = _parse_query(handshake.query) if len(handshake.query) <= _LONGEST_QUERY else None
+        refused, session = self._check(query, "GET", handshake.first(b"origin"))
+        if refused is None and first_of(query or {}, "transport") != "websocket":
             refused = _BAD_REQUEST
         if refused is not None:
             self._server.note("bad-handshake", refused.message, self._peers.of_handshake_at_need(handshake))
@@ -136,47 +141,57 @@ class EngineHttp:
     async def _respond(self, request: Request) -> Response | None:
         if request.method == "OPTIONS":
             return answer_preflight(request, self._origins, "GET,POST")
-        asked = request.scope["query_string"].decode("latin-1")
-        refused, session = self._check(asked, request.method, request.headers.get("Origin"))
-        query = _parse_query(asked) if refused is None else {}
-        if refused is None and (_first(query, "transport") == "websocket" or (session and session.polling is None)):
-            refused = _BAD_REQUEST  # a plain request where a WebSocket is named, or already carries the session
+        query = read_query(request.scope["query_string"])
+        find_peer = partial(self._peers.of_scope, request.scope)
+        refused, session = self.find_session(query, request.method, request.headers.get("Origin"), find_peer)
         if refused is not None:
-            find_peer = partial(self._peers.of_scope, request.scope)
-            self._server.note("bad-handshake" if session is None else "bad-request", refused.message, find_peer)
             return _error(refused)
         if session is None:
             return await self._open(request)
-        mark = _first(query, "t")
+        mark = first_of(query or {}, "t")
         if request.method == "GET":
             return await self._poll(session, request, mark)
         if request.method == "POST":
             return await self._post(session, request, mark)
         return Response(status_code=400 if request.method == "HEAD" else 500)
 
-    def _check(self, asked: str, method: str, origin: str | None) -> tuple[_EngineRefusal | None, EngineSession | None]:
+    def find_session(
+        self, query: Query | None, method: str, origin: str | None, find_peer: FindPeer
+    ) -> tuple[EngineRefusal | None, EngineSession | None]:
+        """Judge a plain request: why it is refused, which is counted; else its session, None: it opens one."""
+        refused, session = self._check(query, method, origin)
+        if refused is None and (
+            first_of(query or {}, "transport") == "websocket" or (session and session.polling is None)
+        ):
+            refused = _BAD_REQUEST  # a plain request where a WebSocket is named, or already carries the session
+        if refused is not None:
+            self._server.note("bad-handshake" if session is None else "bad-request", refused.message, find_peer)
+        return refused, session
+
+    def _check(
+        self, query: Query | None, method: str, origin: str | None
+    ) -> tuple[EngineRefusal | None, EngineSession | None]:
         """Judge a request in the order in which the original does: transport, session, method, version."""
-        query = _parse_query(asked) if len(asked) <= _LONGEST_QUERY else None
         if query is None:
             return _TOO_LONG, None
         refused = self._check_transport(query, origin)
         if refused is not None:
             return refused, None
         if "sid" in query:
-            session = self._server.sessions.get(_first(query, "sid"))
+            session = self._server.sessions.get(first_of(query, "sid"))
             if session is not None:
                 session.expire()
             if session is None or not session.is_open:
-                return _UNKNOWN_SID, None
+                return UNKNOWN_SID, None
             return None, session
         if method != "GET":
             return (_BAD_REQUEST if method == "HEAD" else _BAD_METHOD), None
-        if _first(query, "EIO") != engineio.PROTOCOL:
+        if first_of(query, "EIO") != engineio.PROTOCOL:
             return _BAD_VERSION, None
         return None, None
 
-    def _check_transport(self, query: Mapping[str, list[str]], origin: str | None) -> _EngineRefusal | None:
-        if _first(query, "transport") not in _TRANSPORTS:
+    def _check_transport(self, query: Query, origin: str | None) -> EngineRefusal | None:
+        if first_of(query, "transport") not in _TRANSPORTS:
             return _UNKNOWN_TRANSPORT
         if not self._origins.allows(origin):
             return _FORBIDDEN
@@ -196,14 +211,8 @@ class EngineHttp:
             session.polling.max_packets = _PACKETS_OUTSIDE_BROWSERS
         return _text(session.open_packet(["websocket"]))
 
-    async def _poll(self, session: EngineSession, request: Request, mark: str) -> Response | None:
-        """Answer a GET with what waits, or with what comes first.
-
-        Args:
-            session: which polls.
-            request: the GET.
-            mark: what the client has marked it with (``t``), to keep caches from answering; empty: nothing.
-        """
+    def begin_poll(self, session: EngineSession, mark: str, finish: Finish) -> PendingPoll | EngineRefusal:
+        """Let a GET wait, or answer it with what waits for it; the arguments are those of `PendingPoll`."""
         polling = session.polling
         assert polling is not None
         if mark and mark == polling.answered:
@@ -211,40 +220,34 @@ class EngineHttp:
             # stack, for its answer got lost, and with it packets that nobody will miss: better an end than a hole.
             self._server.note("bad-request", "a poll that comes again, its answer got lost", session.find_peer)
             session.close(engineio.NOOP)
-            return _error(_UNKNOWN_SID)
+            return UNKNOWN_SID
         if polling.waiting:
             # Engine.IO 4, "Transports": one GET at a time. The first is told to close, the second is refused.
             self._server.note("bad-request", "two polls at once", session.find_peer)
             session.close(engineio.CLOSE)
-            return _error(_BAD_REQUEST)
-        payload = b""
-        session.begin_poll()
-        try:
-            if polling.empty:
-                await self._wait_for_packets(session, polling, request)
-            payload = polling.take()
-        finally:
-            session.end_poll(len(payload))
-        if not payload:  # the session has ended meanwhile
-            return _error(_UNKNOWN_SID)
-        polling.answered = mark
-        return _text(payload)
+            return _BAD_REQUEST
+        poll = PendingPoll(session, polling, mark, finish)
+        poll.begin()
+        return poll
 
-    async def _wait_for_packets(self, session: EngineSession, polling: PollingTransport, request: Request) -> None:
-        watch = asyncio.ensure_future(until_disconnected(request))
-        watch.add_done_callback(partial(self._poll_dropped, session))
+    async def _poll(self, session: EngineSession, request: Request, mark: str) -> Response | None:
+        """Answer a GET; most are answered by `DirectPolls`."""
+        answer: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+        poll = self.begin_poll(session, mark, answer.set_result)
+        if isinstance(poll, EngineRefusal):
+            return _error(poll)
         try:
-            await polling.wait()
+            if not await wait_for_answer(request, answer):
+                return None
         finally:
-            watch.cancel()
-
-    def _poll_dropped(self, session: EngineSession, watch: asyncio.Future[None]) -> None:
-        """End the session of a client that dropped its poll: it would never learn what it missed otherwise."""
-        if not watch.cancelled() and session.polling is not None:
-            session.close(engineio.NOOP)
+            poll.drop()  # harmless once it is answered
+        payload = answer.result()
+        if payload is None:
+            return Response("Internal Server Error", 500, {"Connection": "close"}, media_type="text/plain")
+        return _text(payload) if payload else _error(UNKNOWN_SID)
 
     async def _post(self, session: EngineSession, request: Request, mark: str) -> Response | None:
-        """Take the packets of a POST, and answer ``ok``; the arguments are those of `_poll`."""
+        """Take the packets of a POST, and answer ``ok``; ``mark`` is as `PendingPoll` has it."""
         if http_fields.media_type(request.headers.get("Content-Type", "")) == "application/octet-stream":
             session.close()
             return _error(_BAD_REQUEST)
@@ -294,24 +297,30 @@ class _Dismissed:
         """Do nothing: the connection is closed already."""
 
 
-def _refusal_of(refused: NoPlace) -> _EngineRefusal:
+def _refusal_of(refused: NoPlace) -> EngineRefusal:
     return _AT_CAPACITY if refused.reason == AT_CAPACITY else _TOO_MANY
 
 
-def _parse_query(query: str) -> Mapping[str, list[str]]:
+def read_query(asked: bytes) -> Query | None:
+    """Return the fields of a query; None: it is too long."""
+    return _parse_query(asked.decode("latin-1")) if len(asked) <= _LONGEST_QUERY else None
+
+
+def _parse_query(query: str) -> Query:
     return _remembered_query(query) if len(query) <= _LONGEST_REMEMBERED else parse_qs(query)
 
 
 @lru_cache(maxsize=64)  # most handshakes ask with the same words
-def _remembered_query(query: str) -> Mapping[str, list[str]]:
+def _remembered_query(query: str) -> Query:
     return parse_qs(query)
 
 
-def _first(query: Mapping[str, list[str]], name: str) -> str:
+def first_of(query: Query, name: str) -> str:
+    """Return the first value of a field; empty: there is none."""
     return query.get(name, [""])[0]
 
 
-def _error(refused: _EngineRefusal, headers: dict[str, str] | None = None) -> Response:
+def _error(refused: EngineRefusal, headers: dict[str, str] | None = None) -> Response:
     return Response(refused.body(), refused.status, headers, media_type="application/json")
 
 

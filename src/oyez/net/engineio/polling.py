@@ -40,12 +40,14 @@ class PollingTransport:
     """
 
     __slots__ = (
+        "_answer",
         "_budget",
+        "_ended",
         "_full",
+        "_is_due",
         "_on_drained",
         "_parts",
         "_room",
-        "_waiter",
         "answered",
         "answers",
         "charged",
@@ -65,14 +67,16 @@ class PollingTransport:
         self.unread = self.charged = self.answers = 0
         self.held = False
         self._full = False
-        self._waiter: asyncio.Future[None] | None = None
+        self._answer: Callable[[], None] | None = None  # a pending GET
+        self._is_due = False  # the end of this turn is waited for, with the answer
+        self._ended = False
         self._room: asyncio.Future[None] | None = None
         self._on_drained = on_drained
 
     @property
     def waiting(self) -> bool:
         """Whether a GET is pending."""
-        return self._waiter is not None
+        return self._answer is not None
 
     @property
     def empty(self) -> bool:
@@ -85,16 +89,26 @@ class PollingTransport:
         return self.unread > _FULL_BYTES
 
     def write(self, data: bytes) -> bool:
-        """Add packets, joined as in a payload; False when enough is waiting for the next GET."""
+        """Add packets, joined as in a payload; False when enough is waiting for the next GET.
+
+        A pending GET is answered at once, as a WebSocket would be written to; while a POST is carried out, which may
+        bring more, it leaves with all of this turn.
+        """
         self._put(data, self._budget.cost(data) if len(data) > _JOINED_BYTES else len(data))
         if self.unread > _FULL_BYTES:
             self._full = True
+        if self._answer is not None:
+            if self.posting:
+                self._answer_soon()
+            else:
+                self._answer_now()
         return not self._full
 
     def send(self, packet: bytes) -> None:
         """Add one packet; a pending GET leaves with all that is added in this turn of the loop."""
         self.answers += len(packet)
         self._put(packet, len(packet))
+        self._answer_soon()
 
     def _put(self, data: bytes, cost: int) -> None:
         parts = self._parts
@@ -107,16 +121,25 @@ class PollingTransport:
             self.unread += _PART_BYTES
         self.unread += len(data)
         self._charge(self.charged + cost)
-        self.wake()
 
     def _charge(self, charged: int) -> None:
         self._budget.add(charged - self.charged)
         self.charged = charged
 
-    def wake(self) -> None:
-        """End the pending GET, with what there is."""
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+    def _answer_soon(self) -> None:
+        if self._answer is not None and not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._end_turn)
+
+    def _end_turn(self) -> None:
+        self._is_due = False
+        if self._answer is not None and (self._parts or self._ended):
+            self._answer_now()
+
+    def _answer_now(self) -> None:
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            answer()
 
     def let_post_go_on(self) -> None:
         """Go on with a POST that waits for a GET."""
@@ -167,20 +190,21 @@ class PollingTransport:
 
     def end(self) -> None:
         """The session has ended: what a GET that is pending has not taken by the end of this turn, nobody will."""
+        self._ended = True
         if self.waiting:
-            self.wake()
+            self._answer_soon()
             self._charge(0)  # it is about to be fetched
         else:
             self.empty_out()
         self.let_post_go_on()
 
-    async def wait(self) -> None:
-        """Wait until there is something to take, or the session ends. One at a time."""
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+    def wait(self, answer: Callable[[], None]) -> None:
+        """Have ``answer`` called when there is something to take, or the session ends. One at a time."""
+        self._answer = answer
+
+    def stop_waiting(self) -> None:
+        """Forget the GET that is pending: its client has gone."""
+        self._answer = None
 
     async def wait_for_room(self) -> None:
         """Wait until a GET has taken enough, or the session ends or is about to leave polling. One at a time."""

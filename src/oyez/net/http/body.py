@@ -5,6 +5,7 @@ Knows bytes and limits. Must not know what a body means.
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -17,6 +18,17 @@ async def until_disconnected(request: Request) -> None:
     """Wait until the client has gone away; what is left of the body is thrown away."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
+
+
+async def wait_for_answer(request: Request, answer: asyncio.Future[Any]) -> bool:
+    """Wait until there is an answer; False: the client went away before."""
+    if not answer.done():
+        watch = asyncio.ensure_future(until_disconnected(request))
+        try:
+            await asyncio.wait((answer, watch), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            watch.cancel()
+    return answer.done()
 
 
 class TooLarge(Exception):  # noqa: N818 - an answer to give, not a failure of ours
