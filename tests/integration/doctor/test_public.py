@@ -7,6 +7,7 @@ import pytest
 
 from tests.conftest import StartDaemon
 from tests.daemon import Daemon
+from tests.integration.dialects import POLL_LISTENER, POST_LISTENER
 from tests.integration.doctor.sites import (
     NOWHERE,
     dmoj_settings,
@@ -130,6 +131,19 @@ def test_public_address_of_another_daemon(site_daemon: Daemon, start_daemon: Sta
 def test_daemon_that_refuses_listeners(site_daemon: Daemon, start_daemon: StartDaemon, tmp_path: Path) -> None:
     other = start_daemon(settings={"limits.max_channel_length": 10})
     assert examine(tmp_path, lqdoj_settings(site_daemon.url, other.url)).errors == {"listener-refused"}
+
+
+@pytest.mark.parametrize("layout", ["lqdoj", "dmoj"])
+def test_daemon_whose_rules_close_all_channels(start_daemon: StartDaemon, layout: str) -> None:
+    rules = {"channels": [{"match": "*", "listen": "grant"}]}
+    daemon = start_daemon(settings={**POST_LISTENER, **POLL_LISTENER, **rules})
+    raw = dmoj_settings(port_of(daemon, "posters"), daemon.port)
+    settings = raw if layout == "dmoj" else lqdoj_settings(daemon.url, daemon.url)
+    diagnosis = examine_here(settings)
+    assert diagnosis.errors == set()
+    assert "channel-closed" in diagnosis.codes
+    assert not diagnosis.codes & {"event-lost", "stream-buffered", "listener-refused"}
+    assert "oyez-doctor-*" in diagnosis.findings["channel-closed"]["cure"]
 
 
 def test_full_server(start_daemon: StartDaemon, tmp_path: Path) -> None:

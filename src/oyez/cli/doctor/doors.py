@@ -12,6 +12,7 @@ from urllib.parse import urljoin
 
 from oyez.cli.doctor.findings import Outcome, Reach, failure, found
 from oyez.cli.doctor.posting import PostSide
+from oyez.client.failures import read_object
 from oyez.errors import ConfigError, OyezError
 from oyez.probe.answer import Answer
 from oyez.probe.exchange import ask, asked
@@ -25,6 +26,8 @@ from oyez.probe.websocket import opened
 _PROMPT_S = 1.0  # how long an event may take from the post to the browser
 _STREAM_S = 4.0
 _STREAM_PATHS = ("/socket.io/sse", "/sse")  # where `event.js` goes, and where a page without it may go
+
+_NOT_ALLOWED = "not-allowed"  # the daemon's word for a channel that a rule closes
 
 _CLOSED = Outcome("the address above does not work", skipped=True)
 _NOTHING_POSTED = Outcome("nothing could be posted", skipped=True)
@@ -85,7 +88,7 @@ class PublicDoor:
                 coming = follow()
                 event_id = self._post()
                 began = time.monotonic()
-                if any(str(event.get("id")) == str(event_id) for event in coming):
+                if any(self._is_event(event, event_id) for event in coming):
                     return self.prompt(how, time.monotonic() - began)
                 return self.missed(event_id)
         except NotOpened as error:
@@ -94,6 +97,11 @@ class PublicDoor:
             return self.silence(trouble, event_id, how) if trouble.kind is Kind.SILENT else self.failed(trouble)
         except OyezError as error:
             return self.failed(error)
+
+    def _is_event(self, frame: Mapping[str, object], event_id: int) -> bool:
+        if frame.get("code") == _NOT_ALLOWED:
+            raise _Ended(self.closed())
+        return str(frame.get("id")) == str(event_id)
 
     def _post(self) -> int:
         try:
@@ -152,6 +160,12 @@ class PublicDoor:
             "at-capacity", f"{seen}: the daemon has no room for one more", setting="limits.max_connections"
         )
 
+    def closed(self) -> Outcome:
+        """Report that a rule of the daemon's settings lets nobody follow the doctor's channel."""
+        return self.found(
+            "channel-closed", f"{self.url}: the daemon lets nobody follow {self.post.channel}", setting="channels"
+        )
+
     def not_upgraded(self, answer: Answer, before: str = "") -> Outcome:
         """Report an answer to a WebSocket's handshake."""
         is_door = answer.status in {400, 404, 426} and not answer.is_page  # something of the daemon's is there
@@ -174,6 +188,8 @@ class PublicDoor:
             return self.found("path-stripped", f"{seen}, which the daemon says of paths that it does not know")
         if answer.status == 503 and answer.code == "server-capacity":
             return self.full(seen)
+        if answer.status == 403 and answer.code == _NOT_ALLOWED:
+            return self.closed()
         if answer.status == 200:
             return self.found("public-not-daemon", f"{seen}, but not as the daemon does")
         return self.found("public-http-status", seen)
@@ -223,6 +239,8 @@ class SocketIODoor(PublicDoor):
                     while (event := session.event())[0] != "status":
                         if event[0] == "error" and event[1].get("code") == "server-capacity":
                             raise _Ended(self.full(self.url))
+                        if event[0] == "error" and event[1].get("code") == _NOT_ALLOWED:
+                            raise _Ended(self.closed())
                         if event[0] == "error":
                             raise NotConnected(str(event[1].get("message")))
                 return (body for _, body in iter(session.event, None))
@@ -328,6 +346,9 @@ class StreamDoor(PublicDoor):
             if answer.status != 200 or "event-stream" not in answer.headers.get("content-type", ""):
                 raise _Ended(Outcome(f"not offered at {self.url}", skipped=True))
             records = read_records(lines)
-            if not any(record.get("event") == "status" for record in records):
+            status = next((record for record in records if record.get("event") == "status"), None)
+            if status is None:
                 raise _Ended(self.missed(0))
+            if read_object(status.get("data", "")).get("code") == _NOT_ALLOWED:
+                raise _Ended(self.closed())
             yield lambda: records

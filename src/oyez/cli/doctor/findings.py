@@ -206,6 +206,11 @@ KINDS = {
         "Another proxy or a CDN in front of {setting} has to let WebSockets pass, too."
     ),
     "listener-refused": _ErrorKind("Look into the daemon's log; {setting} leads to a daemon that refuses listeners."),
+    "channel-closed": _ErrorKind(
+        "Nothing, if the pages' channels can be followed. To have the rest of the way tried, let the first of the "
+        'daemon\'s rules be [[channels]] with match = "oyez-doctor-*", which is open, and restart the daemon.',
+        Status.WARNING,
+    ),
     "event-lost": _ErrorKind(
         "Let {setting} and {post_setting} lead to the same daemon: what is posted to the one does not arrive at the "
         "other. Look for a second daemon, and compare the port of proxy_pass in nginx's location {path}."
