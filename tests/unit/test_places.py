@@ -136,10 +136,22 @@ def test_connects_that_come_too_fast_are_told_when_to_come_back() -> None:
     world.fill(2)
     refused = world.take()
     assert isinstance(refused, NoPlace)
-    assert (refused.reason, refused.retry_after_s) == ("address-connects", 4)
+    assert refused == NoPlace("address-connects", 4, world.share("192.0.2.1"))
     world.clock.now = 4.0
     world.fill(1)
     assert isinstance(world.take("192.0.2.2"), SessionPlace)
+
+
+def test_whose_refusals_are_paced_is_told_with_them_and_a_full_daemon_tells_at_once() -> None:
+    world = World(max_connections_per_address=40, connects_per_second_per_address="100 burst 1000")
+    world.fill(40)
+    too_many = world.take(listens=True)
+    assert isinstance(too_many, NoPlace)
+    assert (too_many.reason, too_many.share) == ("address-connections", world.share("192.0.2.1"))
+    world.fill(40, "192.0.2.2")
+    full = world.take("192.0.2.3", listens=True)
+    assert isinstance(full, NoPlace)
+    assert (full.reason, full.share) == ("at-capacity", None)
 
 
 def test_who_has_shown_the_key_counts_for_no_address() -> None:

@@ -44,7 +44,8 @@ class NoPlace(NamedTuple):
     Attributes:
         reason: as it is counted.
         retry_after_s: after how many seconds there may be some.
-        share: of the address that is told so, whose refusals are paced; None: it is told at once.
+        share: of the address that has had its own, and is told so at its pace; None: it is told at once. Where nobody
+            has room, a socket that waits for its answer is one that others lack.
     """
 
     reason: str
@@ -177,7 +178,7 @@ class Places:
         """Return why a session may not begin. The last places are kept for this machine's posters."""
         if not self._is_serving() or (self.sessions >= self.capacity.sessions and not peer.local):
             self.enforcement.count_refusal(AT_CAPACITY, what, share, peer)
-            return NoPlace(AT_CAPACITY, _RETRY_AFTER_S, share if self._is_serving() else None)
+            return NoPlace(AT_CAPACITY, _RETRY_AFTER_S)
         if share is None:
             return None
         most = self.bounds.sessions + (_FOR_LOCAL if peer.local else 0)
@@ -197,7 +198,7 @@ class Places:
         what = f"{self.listeners} listeners are connected"
         if self.listeners >= self.capacity.listeners:
             self.enforcement.count_refusal(AT_CAPACITY, what, share, None if share else find_peer)
-            return NoPlace(AT_CAPACITY, _RETRY_AFTER_S, share)
+            return NoPlace(AT_CAPACITY, _RETRY_AFTER_S)
         if share is None or share.listeners < self.bounds.listeners:
             return None
         if not self._refuses(ADDRESS_CONNECTIONS, f"{share.listeners} of its listeners are connected", share):

@@ -48,7 +48,7 @@ class DoorContext(NamedTuple):
         limits: how much one client may ask for.
         origins: whose pages may listen.
         peers: how clients are told apart.
-        refusals: when whoever finds no room is told so.
+        refusals: when an address that had its share is told so.
         gate: who may listen to what; None: everybody to everything, and a name is a channel.
     """
 

@@ -65,7 +65,7 @@ class SocketCallbacks(Protocol):
 
     @property
     def refusals(self) -> PacedRefusals:
-        """When whoever finds no room is told so."""
+        """When an address that had its share is told so."""
         ...
 
     @property

@@ -1,4 +1,4 @@
-"""Refusals for want of room: of each address some are given at once, those that follow late, in its turn of the loop.
+"""Refusals of addresses that had their share: some are given at once, those that follow late, in the turn of each.
 
 Knows whose refusals wait, and since when they are due. Must not know what was asked for, nor what is answered.
 

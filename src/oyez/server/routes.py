@@ -49,7 +49,7 @@ class Routes:
         peers: how clients are told apart.
         turns: of the loop, shared over addresses.
         late_answers: sockets whose answers wait for the end of a turn.
-        refusals: when whoever finds no room is told so; left out: those of this address are paced by themselves.
+        refusals: when an address that had its share is told so; left out: these routes have a pace of their own.
         parsers: frame parsers that no connection needs just now.
         connections: sockets that are no longer HTTP's.
         spare: sockets that others may have at need.

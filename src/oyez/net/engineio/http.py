@@ -81,7 +81,7 @@ class EngineHttp:
         peers: how clients are told apart.
         origins: whose pages may connect.
         places: room for sessions.
-        refusals: when whoever finds none is told so.
+        refusals: when an address that had its share is told so.
     """
 
     def __init__(
