@@ -9,7 +9,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN, SERVER, Protocol
 
 from oyez.net.websocket.connection import WebSocketConnection
-from oyez.wire.websocket import take_text_frames
+from oyez.wire.websocket import SHORTEST_FRAME, read_letter, take_text_frames
 from tests.fake_sockets import Callbacks, Loop, Messages, Socket
 from tests.fuzz import fuzz
 
@@ -130,3 +130,16 @@ def test_neighbours_have_no_effect(traffic: list[tuple[int, bytes, list[int]]]) 
                 sharing[who].feed(piece)
                 alone[who].feed(piece)
     assert [peer.result() for peer in sharing] == [peer.result() for peer in alone]
+
+
+shortest = st.binary(min_size=SHORTEST_FRAME, max_size=SHORTEST_FRAME)
+
+
+@given(shortest | shortest.map(lambda data: b"\x81\x81" + data[2:]))
+@fuzz
+def test_the_shortest_frame_is_read_alike(data: bytes) -> None:
+    letter = read_letter(data)
+    if letter:
+        assert take_text_frames(data, LIMIT) == ([bytes((letter,))], SHORTEST_FRAME, False)
+    else:
+        assert set(take_text_frames(data, LIMIT)[0]) <= {b"", b"\0"}

@@ -17,6 +17,7 @@ from oyez.access.places import SessionPlace
 from oyez.net.callbacks import SocketCallbacks
 from oyez.net.socket import SocketConnection, bound_receive_buffer, is_peer_gone
 from oyez.net.turns import SLICE_S
+from oyez.wire.websocket import SHORTEST_FRAME
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +77,10 @@ class PacedSocket(SocketConnection):
         self.tick_slot = 0
 
     @abstractmethod
+    def _take_awaited(self, data: bytes) -> bool:
+        """Handle `SHORTEST_FRAME` bytes if they are what is waited for; False: they are as any others."""
+
+    @abstractmethod
     def _feed(self, data: bytes) -> None:
         """Handle what came, and charge the session for it; what comes behind what it is held for is put back."""
 
@@ -101,6 +106,8 @@ class PacedSocket(SocketConnection):
     def data_received(self, data: bytes) -> None:
         """Take what came: feed it, collect the answers to it, and send them in one write."""
         self.heard = True
+        if len(data) == SHORTEST_FRAME and self._take_awaited(data):
+            return
         if len(data) <= self._slice_bytes and not (self._is_narrow or self._unread or self.held):
             self._handle(data)  # of a poster, whose slice is its own: counting it would cost a fortieth of a post
         else:

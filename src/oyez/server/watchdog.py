@@ -7,7 +7,9 @@ Posters wait minutes for a daemon that hangs, and not at all for one that is gon
 
 import asyncio
 import threading
+import time
 
+from oyez.net.ticker import until_next_second
 from oyez.server.ending import Ending
 
 EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
@@ -46,7 +48,13 @@ class Watchdog:
     def _turn(self) -> None:
         self._turns += 1
         if not self._over.is_set():
-            self._loop.call_later(self._interval_s, self._turn)
+            self._loop.call_later(self._until_next_turn(), self._turn)
+
+    def _until_next_turn(self) -> float:
+        """Return a time of at most an interval, up to a whole second where that fits: then others wake the loop too."""
+        if self._interval_s < 1:
+            return self._interval_s
+        return int(self._interval_s) - 1 + until_next_second(time.monotonic())
 
     def _watch(self) -> None:
         seen, looks = self._turns, 0

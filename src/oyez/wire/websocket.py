@@ -41,6 +41,15 @@ def binary_frame(payload: bytes) -> bytes:
     return _head(_BINARY, len(payload)) + payload
 
 
+SHORTEST_FRAME = 7
+"""How many bytes a client's frame has that brings one byte (RFC 6455 §5.2): a head of two, a mask of four, and that."""
+
+
+def read_letter(frame: bytes) -> int:
+    """Return the byte that a text frame of `SHORTEST_FRAME` bytes brings; 0 for any other frame of that size."""
+    return frame[2] ^ frame[6] if frame[0] == _TEXT and frame[1] == 0x81 else 0
+
+
 def size_on_wire(message: bytes) -> int:
     """Return how many bytes a message took that `take_text_frames` has taken: head, mask and payload."""
     size = len(message)

@@ -358,6 +358,7 @@ class EngineSession:
         if connection is None:
             self.send_text(engineio.PING)
         elif not connection.blocked:
+            connection.awaited = engineio.PONG
             connection.send(_PING_FRAME)
         # A ping behind a full socket would come too late to be answered. Taking bytes is a sign of life as well, so
         # the socket has until the deadline of the pong to take some.

@@ -16,7 +16,7 @@ from oyez.access.work import weigh_bytes
 from oyez.net.callbacks import Receiver, SocketCallbacks
 from oyez.net.paced_socket import PacedSocket
 from oyez.net.websocket.parser import FrameParser, WholeMessage
-from oyez.wire.websocket import size_on_wire, take_text_frames
+from oyez.wire.websocket import read_letter, size_on_wire, take_text_frames
 
 logger = logging.getLogger(__name__)
 
@@ -69,9 +69,14 @@ class FrameReceiver(Receiver, Protocol):
 
 
 class WebSocketConnection(PacedSocket):
-    """A socket after its upgrade."""
+    """A socket after its upgrade.
 
-    __slots__ = ("_parser", "_tail")
+    Attributes:
+        awaited: a text of one byte that the receiver has asked for, such as a pong. When it comes alone it has no turn
+            and no weight, since it comes once for each time that it is asked for: 4 microseconds instead of 14.
+    """
+
+    __slots__ = ("_parser", "_tail", "awaited")
 
     _receiver: FrameReceiver | None
 
@@ -79,8 +84,23 @@ class WebSocketConnection(PacedSocket):
         super().__init__(callbacks)
         self._parser: FrameParser | None = None  # while a message is unfinished, and once the end has begun
         self._tail = b""  # the beginning of a frame, kept on the short way
+        self.awaited = b""
 
     # The socket's side
+
+    def _take_awaited(self, data: bytes) -> bool:
+        awaited, receiver = self.awaited, self._receiver
+        if not awaited or read_letter(data) != awaited[0] or receiver is None or self.closing:
+            return False
+        if self._unread or self.held or self._tail or self._parser is not None:
+            return False  # it comes behind something else, or is the rest of that
+        self.awaited = b""
+        try:
+            receiver.receive_text(awaited)
+        except Exception:
+            logger.exception("a connection is closed after an error of ours")
+            self.abort()
+        return True
 
     def _feed(self, data: bytes) -> None:
         receiver = self._receiver
