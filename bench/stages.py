@@ -1,4 +1,4 @@
-"""What each stage of a post costs, in one process and without sockets: ``python -m bench.stages``.
+"""What each stage of a post costs, and a grant, in one process and without sockets: ``python -m bench.stages``.
 
 Each line is the best of several repetitions, in microseconds. The figures add up to less than a post costs in a real
 daemon: there the caches are cold, and the system's calls come on top.
@@ -12,8 +12,12 @@ from websockets.protocol import OPEN, SERVER
 from websockets.protocol import Protocol as FrameProtocol
 from websockets.speedups import apply_mask
 
+from oyez import grants
+from oyez.access.listen_policy import ListenPolicy, make_signers
+from oyez.access.settings import GRANT, ChannelSettings
 from oyez.brokers.memory import MemoryBroker
 from oyez.endpoints.encodings import SOCKETIO_FRAMES
+from oyez.endpoints.gate import Gate
 from oyez.errors import BrokerError
 from oyez.hub.history import Gap, History
 from oyez.hub.hub import Hub
@@ -73,6 +77,9 @@ def main() -> None:
     packet = socketio.decode(PACKET)
     argument = packet.args[0] if packet.args else None
     publication = Publication(EventId(1_795_000_000_000), Channel("ch1"), MESSAGE, (), 0.0)
+    key = grants.derive_key("key")
+    granted = grants.sign(key, "tickets", "42", int(time.time()))
+    gate = Gate(ListenPolicy([ChannelSettings("ticket*", GRANT)], make_signers("key", ())), time.time)
     stages: dict[str, Callable[[], object]] = {
         "frame in, websockets library": parse_with_library,
         "frame in, short cut": lambda: take_text_frames(frame, 10_000),
@@ -81,6 +88,7 @@ def main() -> None:
         "both of a plain post, in one step": lambda: plain_posts.read_packet(PACKET),
         "event's frame out": lambda: SOCKETIO_FRAMES.encode(publication),
         "acknowledgement's frame out": lambda: text_frame(plain_posts.encode_ack(b"12345", publication.id)),
+        "a name with a grant, at the gate": lambda: gate.admit([granted]),
     }
     for name, stage in stages.items():
         print(f"{name:36} {_best(stage):6.2f}")

@@ -92,8 +92,10 @@ class ListenPolicy:
         grant = grants.parse(name)
         channel = self._channel_of(name) if grant is None else grant.channel
         rule = self._rules.find(channel)
-        if rule.listen in (OPEN, NOBODY):
-            return Admission(channel, rule, GrantOutcome(rule.listen))
+        if rule.listen == OPEN:
+            return Admission(channel, rule, GrantOutcome.OPEN)
+        if rule.listen == NOBODY:
+            return Admission(channel, rule, GrantOutcome.NOBODY)
         if grant is None:
             return Admission(channel, rule, GrantOutcome.NONE if channel == name else GrantOutcome.BAD)
         return Admission(channel, rule, self._judge_grant(grant, rule, now_s))

@@ -40,19 +40,26 @@ class Gate:
     def admit(self, names: Sequence[str]) -> list[str] | CommandError:
         """Return the channels that the names stand for, each once, or why one of them is not let in."""
         now_s = self._clock()
-        judged = [self._policy.judge(name, now_s) for name in names]
-        for each in judged:
-            self._count(each)
-        refused = next((each for each in judged if not each.is_let_in), None)
+        channels: dict[str, None] = {}
+        refused: Admission | None = None
+        for name in names:
+            judged = self._policy.judge(name, now_s)
+            channels[judged.channel] = None
+            if judged.outcome is GrantOutcome.OPEN:
+                continue
+            is_let_in = judged.is_let_in
+            self._count(judged.outcome, is_let_in=is_let_in)
+            if not is_let_in:
+                refused = refused or judged
         if refused is None:
-            return list(dict.fromkeys(each.channel for each in judged))
+            return list(channels)
         return commands.not_allowed(refused.channel, by_grant=refused.outcome is not GrantOutcome.NOBODY)
 
     def sign(self, channel: str, subject: str, holder: str) -> tuple[str, float] | None:
         """Make a grant from now on, as `ListenPolicy.sign`."""
         return self._policy.sign(channel, subject, self._clock(), holder)
 
-    def _count(self, judged: Admission) -> None:
-        counted = judged.outcome if judged.outcome is GrantOutcome.OK or not judged.is_let_in else _OBSERVED
-        if judged.outcome is not GrantOutcome.OPEN and counted in self._counts:
+    def _count(self, outcome: GrantOutcome, *, is_let_in: bool) -> None:
+        counted = _OBSERVED if is_let_in and outcome is not GrantOutcome.OK else outcome
+        if counted in self._counts:
             self._counts[counted] += 1
