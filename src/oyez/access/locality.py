@@ -7,7 +7,7 @@ Where no key is asked for, or one that everybody knows, a request therefore has 
 program does that was told to connect here; and nothing in it may be a proxy's work, or a page's of another site.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -70,7 +70,7 @@ def find_doubt(headers: RawHeaders, http_version: str, local_hosts: frozenset[st
     if http_version == "1.0" or not _PROXY_HEADERS.isdisjoint(found) or _FORWARD in b" ".join(found):
         return BY_PROXY
     connection, host = found.get(b"connection", b""), found.get(b"host", b"")
-    if connection.lower() in _CONNECTION_BY_NGINX and _is_nginx(connection, [name for name, _ in headers]):
+    if connection.lower() in _CONNECTION_BY_NGINX and _is_nginx(connection, found):
         return BY_PROXY
     if len(host) > _LONGEST_HOST:
         return WITHOUT_HOST
@@ -133,15 +133,17 @@ def _parse_authority(scheme: str, text: str) -> tuple[str, int] | None:
     return (name.removesuffix("."), port) if name and port <= _LAST_PORT else None
 
 
-def _is_nginx(connection: bytes, names: Sequence[bytes]) -> bool:
+def _is_nginx(connection: bytes, found: Mapping[bytes, bytes]) -> bool:
     """Recognise what nginx sends upstream by the lines that sites have for WebSockets.
 
     Some say ``upgrade`` also of a request that asks for none; and what is configured comes ahead of Host, which is not.
     """
-    if connection.lower() == b"upgrade" and b"upgrade" not in names:
+    if connection.lower() == b"upgrade" and b"upgrade" not in found:
         return True
-    is_ahead = b"host" in names and names.index(b"connection") < names.index(b"host")
-    return is_ahead and connection in _CONNECTION_BY_NGINX
+    if connection not in _CONNECTION_BY_NGINX or b"host" not in found:
+        return False
+    names = list(found)
+    return names.index(b"connection") < names.index(b"host")
 
 
 def _repeated(headers: RawHeaders) -> Iterator[bytes]:

@@ -27,7 +27,7 @@ _PLAIN_REQUEST = re.compile(rb"GET (/[!-~]*) HTTP/1\.1\r\n((?:[A-Za-z0-9-]+: [ -
 _HEADER = re.compile(rb"([A-Za-z0-9-]+): ([ -~]*)\r\n")
 _WEBSOCKET = b"pgrade: websocket\r\n"
 _CONNECTION = (b"upgrade", b"keep-alive, upgrade")
-_BODY = re.compile(rb"\r\n(?:content-length|transfer-encoding|expect):", re.IGNORECASE)
+_OF_BODY = frozenset((b"content-length", b"transfer-encoding", b"expect"))
 
 
 class FirstBytes(asyncio.Protocol):
@@ -126,15 +126,16 @@ def _read_plain_request(data: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]] 
     Returns:
         Its target, and its headers with names in lower case; None for anything else, which the HTTP side has to read.
     """
-    if _WEBSOCKET not in data or _BODY.search(data):
+    if _WEBSOCKET not in data or b" \r\n" in data or b":  " in data:  # space around a value would be no part of it
         return None
     request = _PLAIN_REQUEST.fullmatch(data)
     if request is None or b"%" in request[1] or b"#" in request[1]:
         return None
-    headers = [(name.lower(), value.strip(b" ")) for name, value in _HEADER.findall(request[2])]
+    headers = [(name.lower(), value) for name, value in _HEADER.findall(request[2])]
     values = dict(headers)
     if (
         len(values) < len(headers)  # one of them comes twice
+        or not _OF_BODY.isdisjoint(values)
         or values.get(b"upgrade") != b"websocket"
         or values.get(b"connection", b"").lower() not in _CONNECTION
         or not is_authority(values.get(b"host", b""))

@@ -4,6 +4,7 @@ Knows handshakes and whom to ask for a receiver. Must not know frames, records, 
 """
 
 import asyncio
+from collections.abc import Callable
 
 from oyez.access.locality import RawHeaders
 from oyez.access.peer import FarEnd
@@ -33,9 +34,8 @@ def take_websocket(
         far_end: the socket's other end, where that is known: asking the system costs a twentieth of a connect.
     """
     connection = WebSocketConnection(callbacks)
-    handshake = _begin(connection, transport, target, headers)
-    if far_end is not None:
-        handshake = handshake._replace(find_far_end=_KnownEnd(far_end))
+    find_far_end = connection.find_far_end if far_end is None else _KnownEnd(far_end)
+    handshake = _begin(connection, transport, target, headers, find_far_end)
     cors = callbacks.origins.headers(handshake.first(b"origin"))
     try:
         answer = accept(handshake, cors)
@@ -60,7 +60,7 @@ def take_stream(
 ) -> StreamConnection:
     """Make a stream of a connection, or refuse and close it; the arguments are those of `take_websocket`."""
     connection = StreamConnection(callbacks)
-    request = _begin(connection, transport, target, headers)
+    request = _begin(connection, transport, target, headers, connection.find_far_end)
     receiver = callbacks.admit_stream(request)
     if isinstance(receiver, Refusal):
         answer = receiver.serialize(callbacks.origins.headers(request.first(b"origin")))
@@ -77,11 +77,17 @@ def _refuse(callbacks: HttpCallbacks, connection: SocketConnection, answer: byte
     callbacks.refusals.add(share, connection.refuse_now)
 
 
-def _begin(connection: SocketConnection, transport: asyncio.Transport, target: bytes, headers: RawHeaders) -> Handshake:
+def _begin(
+    connection: SocketConnection,
+    transport: asyncio.Transport,
+    target: bytes,
+    headers: RawHeaders,
+    find_far_end: Callable[[], FarEnd | None],
+) -> Handshake:
     connection.connection_made(transport)
     transport.set_protocol(connection)
     path, _, query = target.decode("latin-1").partition("?")
-    return Handshake(path, query, headers, connection.find_far_end)
+    return Handshake(path, query, headers, find_far_end)
 
 
 class _KnownEnd:
