@@ -227,7 +227,7 @@ def test_all_else_goes_the_usual_way(request_: bytes) -> None:
 
 
 def test_an_address_that_asks_for_too_much_waits_the_usual_way() -> None:
-    slow = replace(SETTINGS, limits=LimitSettings(commands_per_second_per_address="100 burst 10"))
+    slow = replace(SETTINGS, limits=LimitSettings(commands_per_second_per_address="10 burst 10"))
 
     async def play(client: Client) -> None:
         for _ in range(2):
