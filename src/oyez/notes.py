@@ -3,7 +3,7 @@
 Knows the clock, and hosts by their numbers. Must not know protocols, nor how anybody is found out.
 
 Of each reason the first is logged at once. What comes within the next 20 seconds is counted, and told in one line with
-the address that most of it came from; so it goes on until nothing has come for that long.
+the addresses that most of it came from; so it goes on until nothing has come for that long.
 """
 
 import logging
@@ -20,6 +20,10 @@ _INTERVAL_S = 20.0  # between two lines of one reason
 
 # Hosts that are counted within one interval of one reason. Who did more than a 65th of it is always among them.
 _HOSTS = 64
+
+# In a line: the worst, and those beside it with a good part of its own. One that hides behind a worse one is named too.
+_NAMED = 3
+_GOOD_PART = 0.1
 
 _LONGEST_DETAIL = 200
 
@@ -130,16 +134,20 @@ class _Interval:
             self._hosts = {host: count - 1 for host, count in hosts.items() if count > 1}
 
     def describe(self, now: float) -> str:
-        """Return ``1,234 more in 20 s, 1,200 of them from 203.0.113.9; the last: …``."""
+        """Return ``1,234 more in 20 s, 800 of them from 203.0.113.9, 300 from 192.0.2.7; the last: …``."""
         counted = f"{self.counted:,} more in {now - self.began:.0f} s"
         return f"{counted}{self._describe_hosts()}; the last: {self._detail[:_LONGEST_DETAIL]}"
 
     def _describe_hosts(self) -> str:
         if not self._hosts:
             return "" if self._is_exact else ", from many addresses"
-        key = max(self._hosts, key=lambda host: self._hosts[host])
-        count = self._hosts[key]
-        name = "where no address can be told" if key is None else host_name(key)
-        if count == self.counted:
-            return f", {'all ' if count > 1 else ''}from {name}"
-        return f", {'' if self._is_exact else 'at least '}{count:,} of them from {name}"
+        (worst, most), *others = Counter(self._hosts).most_common(_NAMED)
+        if most == self.counted:
+            return f", {'all ' if most > 1 else ''}from {_name(worst)}"
+        named = [f"{most:,} of them from {_name(worst)}"]
+        named += [f"{count:,} from {_name(host)}" for host, count in others if count > max(most * _GOOD_PART, 1)]
+        return f", {'' if self._is_exact else 'at least '}{', '.join(named)}"
+
+
+def _name(host: int | None) -> str:
+    return "where no address can be told" if host is None else host_name(host)

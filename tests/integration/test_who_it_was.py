@@ -151,7 +151,7 @@ def test_the_last_line_says_how_much_of_it_came_from_one(start_daemon: StartDaem
         for _ in range(3):
             listen_from(daemon, stack, "198.51.100.7")
         daemon.stop()
-    wait_for_line(daemon, rf"address-connections: 5 more in \d+ s, 3 of them from {VISITOR};")
+    wait_for_line(daemon, rf"address-connections: 5 more in \d+ s, 3 of them from {VISITOR}, 2 from 198.51.100.7;")
 
 
 def test_addresses_are_sorted_by_what_is_asked(start_daemon: StartDaemon) -> None:

@@ -86,6 +86,14 @@ def test_the_worst_address_of_an_interval_is_named_with_its_count(caplog: pytest
         ([], "1 more in 20 s, from 203.0.113.9"),
         (["203.0.113.9"], "2 more in 20 s, all from 203.0.113.9"),
         (["192.0.2.1", "203.0.113.9"], "3 more in 20 s, 2 of them from 203.0.113.9"),
+        (
+            ["203.0.113.9"] * 39 + ["192.0.2.7"] * 5 + ["192.0.2.9"] * 30 + ["192.0.2.8"] * 4 + ["192.0.2.10"] * 20,
+            "99 more in 20 s, 40 of them from 203.0.113.9, 30 from 192.0.2.9, 20 from 192.0.2.10",
+        ),
+        (
+            ["203.0.113.9"] * 39 + ["192.0.2.7"] * 5 + ["192.0.2.8"] * 4,
+            "49 more in 20 s, 40 of them from 203.0.113.9, 5 from 192.0.2.7",
+        ),
     ],
 )
 def test_an_interval_says_how_much_came_from_one(caplog: pytest.LogCaptureFixture, more: list[str], words: str) -> None:
