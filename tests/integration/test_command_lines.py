@@ -92,8 +92,9 @@ def running(line: str, folder: Path, **variables: str) -> Iterator[subprocess.Po
 
 @pytest.fixture
 def development(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """A daemon with the key that the pages name."""
-    daemon = Daemon(tmp_path_factory.mktemp("daemon"), settings=POST_LISTENER)
+    """A daemon with the key that the pages name, and a rule for the channel that they give grants for."""
+    rule = {"dev": True, "channels": [{"match": "tickets", "listen": "grant"}]}
+    daemon = Daemon(tmp_path_factory.mktemp("daemon"), settings=POST_LISTENER | rule)
     daemon.key = DEVELOPMENT_KEY
     with daemon:
         yield daemon
@@ -118,7 +119,7 @@ def test_lines_work_as_they_are_typed(page: str, development: Daemon, tmp_path: 
         with running(command, tmp_path, OYEZ_URL=daemon.url, OYEZ_KEY=DEVELOPMENT_KEY, **own) as shell:
 
             def is_done(shell: subprocess.Popen[bytes] = shell, goal: str | None = goal) -> bool:
-                for channel in ("news", "submissions"):  # whoever listens from now on may not listen yet
+                for channel in ("news", "submissions", "tickets"):  # whoever listens from now on may not listen yet
                     daemon.post(channel, "hear ye")
                 return shell.poll() is not None if goal is None else goal in shown.read_text()
 
