@@ -233,8 +233,9 @@ def stream_nothing(port: int) -> None:
 
 def poll_twice(port: int) -> None:
     polling = Polling(port, X_Forwarded_For=VISITOR)
-    polling.begin_get()
+    first = polling.begin_get()  # kept, so that its connection is
     assert polling.get().status == 400
+    first.drop()
 
 
 def speak_no_http(port: int) -> None:

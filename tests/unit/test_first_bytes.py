@@ -169,6 +169,7 @@ def test_what_is_refused_for_lack_of_room_is_counted_for_its_address_too() -> No
 
 def test_a_visitor_whose_turn_is_over_waits_for_the_next_one_and_others_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
     loop, side = Loop(monkeypatch.setattr), Side()
+    side.max_sockets = 3
     side.turns.count(b" 203.0.113.9", BUSY_S)
     busy, other, poster = (side.connect() for _ in range(3))
     busy[0].data_received(forwarded_for(b" 203.0.113.9"))
