@@ -18,14 +18,6 @@ HANDSHAKE = (
 )
 
 
-# Longer than anybody's slice of a turn, and not as long as a turn.
-BUSY_S = 0.002
-
-
-def forwarded_for(visitor: bytes) -> bytes:
-    return HANDSHAKE.replace(b"Upgrade: websocket", b"X-Forwarded-For:%b\r\nUpgrade: websocket" % visitor)
-
-
 class ServerState:
     """What of uvicorn's state a socket enters itself in."""
 
@@ -165,47 +157,6 @@ def test_what_is_refused_for_lack_of_room_is_counted_for_its_address_too() -> No
     share = side.places.shares.of_host("192.0.2.1")
     assert share is not None
     assert (third.ended, share.refusals) == (True, {"at-capacity": 1})
-
-
-def test_a_visitor_whose_turn_is_over_waits_for_the_next_one_and_others_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    loop, side = Loop(monkeypatch.setattr), Side()
-    side.max_sockets = 3
-    side.turns.count(b" 203.0.113.9", BUSY_S)
-    busy, other, poster = (side.connect() for _ in range(3))
-    busy[0].data_received(forwarded_for(b" 203.0.113.9"))
-    other[0].data_received(forwarded_for(b" 203.0.113.10"))
-    poster[0].data_received(HANDSHAKE)
-    assert (busy[1].written, busy[1].reading) == (b"", False)
-    assert all(socket.written.startswith(b"HTTP/1.1 101 ") for _, socket in (other, poster))
-    loop.run()
-    assert busy[1].written.startswith(b"HTTP/1.1 101 ")
-    assert busy[1].reading
-    assert side.state.connections == set()
-
-
-def test_an_address_whose_turn_is_over_waits_for_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    loop, side = Loop(monkeypatch.setattr), Side()
-    side.places = places_with(LimitSettings(), side.clock)
-    first, socket = side.connect(FromAfar())
-    share = side.places.shares.of_host("192.0.2.1")
-    assert share is not None
-    side.turns.count(share, BUSY_S)
-    first.data_received(HANDSHAKE)
-    assert socket.written == b""
-    loop.run()
-    assert socket.written.startswith(b"HTTP/1.1 101 ")
-    assert share.sockets == 0
-
-
-@pytest.mark.parametrize("end", ["lost", "shutdown", "no room"])
-def test_whoever_is_gone_before_its_turn_is_not_let_in(end: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    loop, side = Loop(monkeypatch.setattr), Side()
-    side.turns.count(b"visitor", BUSY_S)
-    first, _ = side.connect()
-    first.data_received(forwarded_for(b"visitor"))
-    {"lost": lambda: first.connection_lost(None), "shutdown": first.shutdown, "no room": first.close_idle}[end]()
-    loop.run()
-    assert side.receivers == []
 
 
 @pytest.mark.parametrize("end", ["tick", "shutdown"])

@@ -6,10 +6,6 @@ The HTTP side parses every request completely, which takes it a quarter of the t
 thousands of listeners connect at once, and they all write their handshake in one segment and in the plainest words.
 Only those are read here (`python -m bench.compare --only burst` shows the gain); at the least doubt the HTTP side
 decides.
-
-A thousand handshakes in one moment are half a second of work. So each is judged in the turn of whoever sent it
-(`Turns`): of its address, or behind a proxy of the visitor that the proxy names, in words that are not looked at any
-further here. Other requests are paced where they are answered.
 """
 
 import asyncio
@@ -31,7 +27,6 @@ _PLAIN_REQUEST = re.compile(rb"GET (/[!-~]*) HTTP/1\.1\r\n((?:[A-Za-z0-9-]+: [ -
 _HEADER = re.compile(rb"([A-Za-z0-9-]+): ([ -~]*)\r\n")
 _WEBSOCKET = b"pgrade: websocket\r\n"
 _CONNECTION = (b"upgrade", b"keep-alive, upgrade")
-_FORWARDED = re.compile(rb"(?i)\r\n(?:x-forwarded-for|forwarded|x-real-ip):([^\r\n]*)")
 _OF_BODY = frozenset((b"content-length", b"transfer-encoding", b"expect"))
 
 
@@ -43,7 +38,7 @@ class FirstBytes(asyncio.Protocol):
         of_uvicorn: what uvicorn makes its protocols with; the HTTP side gets it.
     """
 
-    __slots__ = ("_callbacks", "_far_end", "_of_uvicorn", "_share", "_sockets", "_unread", "tick_slot", "transport")
+    __slots__ = ("_callbacks", "_far_end", "_of_uvicorn", "_share", "_sockets", "tick_slot", "transport")
 
     def __init__(self, callbacks: HttpCallbacks, **of_uvicorn: Any) -> None:
         self._callbacks = callbacks
@@ -52,7 +47,6 @@ class FirstBytes(asyncio.Protocol):
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set by connection_made
         self._far_end: FarEnd | None = None
         self._share: Share | None = None  # of whoever is at the other end
-        self._unread = b""  # what waits for its turn
         self.tick_slot = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -89,7 +83,6 @@ class FirstBytes(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the socket: it is gone."""
-        self._unread = b""
         self._leave()
         if self._share is not None:
             self._share.sockets -= 1
@@ -101,39 +94,6 @@ class FirstBytes(asyncio.Protocol):
         self._callbacks.ticker.clear(self)
 
     def data_received(self, data: bytes) -> None:
-        """Pass the socket on, if it is the turn of whoever sent this."""
-        payer = self._find_payer(data)
-        if payer is None:
-            self._pass_on(data)
-            return
-        turns = self._callbacks.turns
-        began = turns.begin(payer)
-        if began is None:
-            self._callbacks.ticker.clear(self)
-            self._unread = data
-            self.transport.pause_reading()
-            turns.add(self, payer)
-        else:
-            self._pass_on(data)
-            turns.end(payer, began)
-
-    def _find_payer(self, data: bytes) -> object | None:
-        """Find whose turn it takes; None: no handshake, too long to be kept, or of this machine: it does not wait."""
-        if _WEBSOCKET not in data or len(data) > self._callbacks.limits.max_header_bytes:
-            return None
-        if self._share is not None:
-            return self._share
-        forwarded = _FORWARDED.search(data)
-        return None if forwarded is None else forwarded[1]
-
-    def read_on(self) -> None:
-        """Pass the socket on: it is its turn."""
-        data, self._unread = self._unread, b""
-        if data and not self.transport.is_closing():
-            self.transport.resume_reading()
-            self._pass_on(data)
-
-    def _pass_on(self, data: bytes) -> None:
         """Pass the socket on: to a WebSocket if these bytes are a plain request for one, else to the HTTP side."""
         self._leave()
         request = _read_plain_request(data) if len(data) <= self._callbacks.limits.max_header_bytes else None
@@ -156,7 +116,7 @@ class FirstBytes(asyncio.Protocol):
         self.transport.close()
 
     def shutdown(self) -> None:
-        """Close the socket: the daemon stops, and no request is under way, or none that was looked at."""
+        """Close the socket: the daemon stops, and no request is under way."""
         self.transport.close()
 
 
