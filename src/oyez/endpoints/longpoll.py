@@ -15,7 +15,6 @@ from oyez.endpoints.waiting_polls import GAP_HEADER, PollAnswer, WaitingPolls
 from oyez.errors import ProtocolError
 from oyez.net.http.body import wait_for_answer
 from oyez.net.http.preflight import answer_preflight
-from oyez.wire import listen_query
 from oyez.wire.listen_query import ListenQuery, WordedError
 
 PREFIX = "/channels/"
@@ -54,16 +53,9 @@ class LongPollEndpoint:
             return Response("403 Forbidden", 403, media_type="text/plain")
         if request.method == "OPTIONS":  # a page that adds a header asks before
             return answer_preflight(request, self._context.origins, "GET,HEAD,POST")
-        limits, gate = self._context.limits, self._context.gate
         try:
-            query = listen_query.parse_poll(
-                request.scope["raw_path"].partition(PREFIX.encode())[2],
-                request.scope["query_string"],
-                request.headers.get("Last-Event-ID"),
-                max_channels=limits.max_subscriptions,
-                max_length=limits.max_channel_length,
-                measure=None if gate is None else gate.measure,
-            )
+            names = request.scope["raw_path"].partition(PREFIX.encode())[2]
+            query = self._polls.read(names, request.scope["query_string"], request.headers.get("Last-Event-ID"))
         except ProtocolError as error:
             self._context.note("bad-request", f"a long poll: {error}", find_peer)
             words = f"400 Bad Request: {error}" if isinstance(error, WordedError) else "400 Bad Request"

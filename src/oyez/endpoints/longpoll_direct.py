@@ -11,7 +11,6 @@ from oyez.endpoints.waiting_polls import GAP_HEADER, PollAnswer, WaitingPolls
 from oyez.errors import ProtocolError
 from oyez.net.http.direct import INTERNAL_ERROR, DirectRequest, Respond, write_lines
 from oyez.net.http.direct_pacing import Begin
-from oyez.wire import listen_query
 from oyez.wire.listen_query import ListenQuery
 
 _PREFIX = PREFIX.encode()
@@ -38,20 +37,13 @@ class DirectLongPoll:
 
     def judge(self, request: DirectRequest) -> Begin | None:
         """Return what has a poll wait; None: something is wrong with it, or to be looked at more closely."""
-        fields, limits, gate = request.fields, self._context.limits, self._context.gate
+        fields = request.fields
         origin = _text_of(fields.get(b"origin"))
         if not request.target.isascii() or not self._context.origins.allows(origin):
             return None
         path, _, asked = request.target.partition(b"?")
         try:
-            query = listen_query.parse_poll(
-                path.partition(_PREFIX)[2],
-                asked,
-                _text_of(fields.get(b"last-event-id")),
-                max_channels=limits.max_subscriptions,
-                max_length=limits.max_channel_length,
-                measure=None if gate is None else gate.measure,
-            )
+            query = self._polls.read(path.partition(_PREFIX)[2], asked, _text_of(fields.get(b"last-event-id")))
         except ProtocolError:
             return None
         return partial(self._begin, request, query, origin)

@@ -21,6 +21,7 @@ from oyez.hub.history import Gap
 from oyez.hub.publication import Channel, EventId
 from oyez.hub.subscriber import Subscription
 from oyez.net.http.settings import HttpSettings
+from oyez.wire import listen_query
 from oyez.wire.commands import CommandError
 from oyez.wire.listen_query import ListenQuery
 
@@ -89,6 +90,22 @@ class WaitingPolls:
         self._held.give_all_back()
         for poll in tuple(self._waiting):
             poll.end(None)
+
+    def read(self, path: bytes, query: bytes, last_event_id: str | None) -> ListenQuery:
+        """Read what is asked for, whichever way it came; the first three arguments of `listen_query.parse_poll`.
+
+        Raises:
+            ProtocolError: it breaks a rule.
+        """
+        limits, gate = self._context.limits, self._context.gate
+        return listen_query.parse_poll(
+            path,
+            query,
+            last_event_id,
+            max_channels=limits.max_subscriptions,
+            max_length=limits.max_channel_length,
+            measure=None if gate is None else gate.measure,
+        )
 
     def begin(self, peer: Peer, query: ListenQuery, finish: Finish) -> "Poll | None":
         """Have a poll wait, or answer it at once.
