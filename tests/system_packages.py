@@ -17,6 +17,8 @@ NEEDED = {
     "openssl": "openssl",
     "sqlite3": "sqlite3",
     "rabbitmq-server": "rabbitmq-server",
+    "php": "php-cli",
+    "ruby": "ruby",
 }
 
 

@@ -1,4 +1,4 @@
-"""Do the lines of the guide on private channels make grants that a daemon takes, in each language that is here?"""
+"""Do the lines of the guide on private channels make grants that a daemon takes, in each language?"""
 
 import shutil
 import subprocess
@@ -24,7 +24,8 @@ PROGRAMS = {
     ),
     "ruby": ("", "\nputs grant(*ARGV)", ("ruby", "{}")),
 }
-HERE = [language for language, (_, _, command) in PROGRAMS.items() if shutil.which(command[0])]
+# The tests install what runs the others (system_packages.py). Go is as large as all of that together: run where it is.
+HERE = [language for language, (*_, command) in PROGRAMS.items() if language != "go" or shutil.which(command[0])]
 
 
 @pytest.mark.parametrize("language", HERE)
@@ -42,9 +43,8 @@ def test_a_few_lines_make_a_grant(tmp_path: Path, language: str) -> None:
     assert judge(tmp_path, "grant", name) is GrantOutcome.OK
 
 
-def test_the_page_has_lines_for_each_of_them_and_node_is_here() -> None:
+def test_the_page_has_lines_for_each_of_them() -> None:
     assert all(len(snippets(PAGE, language)) == 1 for language in PROGRAMS)
-    assert "js" in HERE
 
 
 def test_the_rules_of_the_page_are_rules(tmp_path: Path) -> None:
