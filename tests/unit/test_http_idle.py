@@ -15,10 +15,14 @@ from oyez.net.http.settings import HttpSettings
 from oyez.net.ticker import Ticker
 from oyez.notes import Notes
 from oyez.server.routes import Routes
-from tests.fake_sockets import Socket
+from tests.fake_sockets import Messages, Socket
 from tests.fakes import Clock, places_for
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: judge.example\r\n\r\n"
+HANDSHAKE = REQUEST[:-2] + (
+    b"Upgrade: WebSocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 
 
 class Client:
@@ -98,5 +102,18 @@ def test_a_client_that_does_not_take_its_answer_makes_room(
         await play(client)
         client.connection.connection_lost(None)
         assert not client.may_make_room
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("pieces", [1, 2], ids=["in one piece", "in two"])
+def test_a_websocket_makes_no_room_however_its_handshake_came(pieces: int) -> None:
+    async def run() -> None:
+        client = Client()
+        client.routes.elsewhere = lambda _: Messages(1000)
+        for piece in (HANDSHAKE,) if pieces == 1 else (HANDSHAKE[:20], HANDSHAKE[20:]):
+            client.connection.data_received(piece)
+        assert client.socket.written.startswith(b"HTTP/1.1 101 ")
+        assert len(client.routes.spare) == 0
 
     asyncio.run(run())

@@ -176,6 +176,7 @@ class HttpConnection(HttpToolsProtocol):
         self._callbacks.ticker.clear(self)
         self._callbacks.spare.keep(self)
         self.connections.discard(self)
+        self._in_headers = self._in_body = False  # it is no HTTP any more, and nobody's at need
         self._leave_share()  # from now on it is counted as a session
         connection = take(self._callbacks, self.transport, self.url, self.headers)
         self.parser = None  # type: ignore[assignment]  # it refers back to this object: both can go now
