@@ -142,6 +142,7 @@ class World:
         write_bytes: int = 2**16,
         run_events: int = 128,
         members_per_clock_read: int = 32,
+        crowd: int = 100,
         left_channels_kept: int = 64,
         before_fan_out: Callable[[], object] = lambda: None,
     ) -> None:
@@ -166,6 +167,7 @@ class World:
             write_bytes=write_bytes,
             run_events=run_events,
             members_per_clock_read=members_per_clock_read,
+            crowd=crowd,
             left_channels_kept=left_channels_kept,
         )
         run_without_loop(self.hub.start())

@@ -13,7 +13,7 @@ from oyez.hub.publication import Channel, Publication
 from tests.fakes import Clock, Ids, Listener, Purse, World
 
 CHANNELS = "abcde"
-LISTENERS = 3
+LISTENERS = 4
 
 filters = st.lists(st.sampled_from(CHANNELS), min_size=1, max_size=3)
 which_listener = st.integers(0, LISTENERS - 1)
@@ -137,7 +137,7 @@ class Model:
 class HubSteps(RuleBasedStateMachine):
     """What posters, listeners and time may do, and what has to hold after each step."""
 
-    def set_up(self, size: int, max_bytes: int, max_channels: int, purse: Callable[[Clock], Purse]) -> None:
+    def set_up(self, size: int, max_bytes: int, max_channels: int, crowd: int, purse: Callable[[Clock], Purse]) -> None:
         self.world = World(
             size=size,
             max_bytes=max_bytes,
@@ -147,6 +147,7 @@ class HubSteps(RuleBasedStateMachine):
             write_bytes=15,
             run_events=4,
             members_per_clock_read=1,
+            crowd=crowd,
             left_channels_kept=2,
         )
         self.posted: dict[int, str] = {}

@@ -39,17 +39,6 @@ def test_due_gives_each_group_its_part_in_order() -> None:
     assert due == {both.subscription.group: [1, 3, 4], one.subscription.group: [3]}
 
 
-def test_crowds_come_last_the_largest_at_the_end() -> None:
-    audience = Audience()
-    sizes = {frozenset((A, Channel(f"of {size}"))): size for size in (300, 2, 101, 1, 200)}
-    for channels, size in sizes.items():
-        for _ in range(size):
-            join(audience, *channels)
-    due = [sizes[frozenset(group.channels)] for group, _ in audience.due([publication(1, A)])]
-    assert set(due[:2]) == {1, 2}
-    assert due[2:] == [101, 200, 300]
-
-
 def test_a_group_has_its_listeners_in_the_order_in_which_they_joined() -> None:
     audience = Audience()
     early = [join(audience, A) for _ in range(20)]

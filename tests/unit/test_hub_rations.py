@@ -241,7 +241,7 @@ class RationMachine(HubSteps):
 
     @initialize(rate=st.sampled_from([Rate(1, 10), Rate(20, 40)]))
     def begin(self, rate: Rate) -> None:
-        self.set_up(40, 2**20, 6, lambda clock: Purse(clock, rate))
+        self.set_up(40, 2**20, 6, 1, lambda clock: Purse(clock, rate))
         self.post(list("abcabdabe" * 4))
 
     @rule(which=which_listener, names=filters)

@@ -11,20 +11,18 @@ from collections.abc import Iterator, Sequence
 from oyez.hub.publication import Channel, Encoding, Publication
 from oyez.hub.subscriber import Group, Subscription
 
-# Listeners of a group that take about a millisecond to be written to.
-_CROWD = 100
-
 
 class Audience:
     """All groups, found by channel.
 
     Attributes:
-        by_channel: the groups that follow each channel, with an entry for exactly the channels that somebody follows.
+        by_channel: the groups that follow each channel, in the order in which they came, with an entry for exactly the
+            channels that somebody follows.
     """
 
     def __init__(self) -> None:
         self._groups: dict[tuple[frozenset[Channel], Encoding], Group] = {}
-        self.by_channel: dict[Channel, set[Group]] = {}
+        self.by_channel: dict[Channel, dict[Group, None]] = {}
 
     def join(self, subscription: Subscription) -> None:
         """Add a listener to the group of its channels and encoding; it must be in none, and have a channel."""
@@ -33,7 +31,7 @@ class Audience:
         if group is None:
             group = self._groups[key] = Group(*key)
             for channel in group.channels:
-                self.by_channel.setdefault(channel, set()).add(group)
+                self.by_channel.setdefault(channel, {})[group] = None
         group.members[subscription] = None
         subscription.group = group
         subscription.channels = group.channels  # one set for all its members
@@ -50,7 +48,7 @@ class Audience:
         del self._groups[group.channels, group.encoding]
         for channel in group.channels:
             groups = self.by_channel[channel]
-            groups.discard(group)
+            groups.pop(group, None)
             if not groups:
                 del self.by_channel[channel]
 
@@ -65,9 +63,9 @@ class Audience:
     def due(self, batch: Sequence[Publication]) -> Iterator[tuple[Group, list[Publication]]]:
         """Find who gets what of a batch.
 
-        Yields:
-            Each group that follows any of the channels, with the publications for it in the order of the batch. Crowds
-            come last, so that nobody of another kind waits until thousands are served.
+        Returns:
+            Each group that follows any of the channels, with the publications for it in the order of the batch; the
+            groups in the order of the first of these.
         """
         by_group: dict[Group, list[Publication]] = {}
         for publication in batch:
@@ -77,14 +75,4 @@ class Audience:
                     by_group[group] = [publication]
                 else:
                     due.append(publication)
-        crowds = []
-        for group, publications in by_group.items():
-            if len(group.members) > _CROWD:
-                crowds.append((group, publications))
-            else:
-                yield group, publications
-        yield from sorted(crowds, key=_size_of)
-
-
-def _size_of(due: tuple[Group, list[Publication]]) -> int:
-    return len(due[0].members)
+        return iter(by_group.items())

@@ -17,6 +17,7 @@ from oyez.hub.publication import EventId, Publication
 from oyez.hub.replay import Replay
 from oyez.hub.sparse_log import SparseLog
 from oyez.hub.subscriber import Group
+from oyez.hub.waiting_groups import Begun, WaitingGroups
 
 # Small enough that pings, posts and connects wait a few milliseconds at most, large enough that the turns of the loop
 # in between cost nothing to speak of.
@@ -26,13 +27,19 @@ _SLICE_S = 0.005
 # 32 writes take less than a tenth of a slice.
 MEMBERS_PER_CLOCK_READ = 32
 
+# Members of a group that take about a millisecond to be written to: a larger one waits until all small ones are served.
+CROWD = 100
+
+_Due = tuple[Group, list[Publication]]
+
 
 class FanOut:
     """Writes to all listeners of a hub, a slice of time per turn of the loop.
 
-    It is in one of two modes. Usually it takes what is pending as one batch and writes it to the groups that follow its
-    channels. After a loss (`lose`), or an error of ours, it brings every listener forward from history instead, which
-    comes before any newer batch.
+    It is in one of two modes. Usually it takes what is pending as one batch, in each slice, and writes it to the groups
+    that follow its channels. Those that have no room in the slice wait, as large ones always do: so a new event for few
+    is not late for the many of another. After a loss (`lose`), or an error of ours, it brings every listener forward
+    from history instead, which comes before any newer batch.
 
     Args:
         audience: who listens.
@@ -44,6 +51,7 @@ class FanOut:
         before_turn: called before each slice.
         write_bytes: what one write to one listener may carry.
         members_per_clock_read: after how many listeners it is asked whether the slice is used up.
+        crowd: how many members a small group may have.
 
     Attributes:
         pending: publications that somebody follows, in rising order of ids, which no batch has taken yet.
@@ -62,6 +70,7 @@ class FanOut:
         before_turn: Callable[[], object],
         write_bytes: int,
         members_per_clock_read: int,
+        crowd: int = CROWD,
     ) -> None:
         self._audience = audience
         self._history = history
@@ -72,10 +81,12 @@ class FanOut:
         self._before_turn = before_turn
         self._write_bytes = write_bytes
         self._members_per_clock_read = members_per_clock_read
+        self._crowd = crowd
         self.pending: list[Publication] = []
         self.deliveries = 0
         self._in_flight: Sequence[Publication] = ()  # the batch that is being written
-        self._slices: Iterator[None] | None = None  # what is left of the fan-out under way, one step a slice
+        self._waiting = WaitingGroups()  # for what is left of those before
+        self._forward: Iterator[None] | None = None  # all are being brought forward from history, one step a slice
         self._slice_end = 0.0
         self._turn_due = False
         self._loss_unsent = False  # events may have been lost or left undelivered, and listeners were sent no gaps
@@ -89,11 +100,10 @@ class FanOut:
         """
         if self._behind is not None:
             return self._behind
-        if self._in_flight:
-            return EventId(self._in_flight[0].id - 1)
-        if self.pending:
-            return EventId(self.pending[0].id - 1)
-        return self._history.last_id
+        unserved = [publications[0].id for publications in (self._in_flight, self.pending) if publications]
+        if self._waiting:
+            unserved.append(self._waiting.oldest_due())
+        return EventId(min(unserved) - 1) if unserved else self._history.last_id
 
     def wake(self) -> None:
         """Ask for a turn of the loop, if there is something to do and none is asked for."""
@@ -120,64 +130,129 @@ class FanOut:
         has_failed = False
         try:
             self._before_turn()
-            if self._slices is None:
-                self._slices = self._begin()
-            for _ in self._slices:
+            if self._do_slice():
                 self._call_soon(self._turn)
                 return
         except Exception:
             self._log.exception(
                 "a batch of events is cut short after an error of ours; every listener goes on from history"
             )
-            has_failed = not self._in_flight  # it was that which fails: it is tried again later
+            has_failed = self._forward is not None  # it was that which fails: it is tried again later
             self._behind = self.served_up_to()
             self._loss_unsent = True
-        self._slices = None
-        self._in_flight = ()
+            self._forward = None
+            self._in_flight = ()
+            self._waiting.clear()
         self._turn_due = False
         if not self._loss_unsent:
             self._behind = None
         if not has_failed:
             self.wake()
 
-    def _begin(self) -> Iterator[None]:
-        if self._loss_unsent:
+    def _do_slice(self) -> bool:
+        """Go on for a slice; return whether there is more of the same to do."""
+        now = self._clock()
+        self._slice_end = now + _SLICE_S
+        if self._forward is None and self._loss_unsent and not self._waiting:
             self._loss_unsent = False
-            return self._bring_all_forward()
-        self._in_flight, self.pending = self.pending, []
-        return self._deliver_batch(self._in_flight)
+            self._forward = self._bring_all_forward()
+        if self._forward is not None:
+            for _ in self._forward:
+                return True
+            self._forward = None
+            return False
+        others_wait = bool(self._waiting)
+        if self.pending and not self._loss_unsent:
+            if others_wait:
+                self._slice_end = now + _SLICE_S / 2
+            self._write_batch()
+            self._slice_end = now + _SLICE_S
+        if others_wait or self._clock() < self._slice_end:
+            self._write_to_waiting()
+        return bool(self._waiting)
 
     def _bring_all_forward(self) -> Iterator[None]:
         """Serve every listener from history, with word of what is not there; yield when a slice is used up."""
-        slice_end = self._clock() + _SLICE_S
         for member in self._audience.members():
             if member.lagging or member.group is None:
                 continue  # it is served when it resumes, or it has left meanwhile
             member.position = max(member.position, self.served_up_to())
             self._replay.go_on(member)
-            if self._clock() >= slice_end:
+            if self._clock() >= self._slice_end:
                 yield
-                slice_end = self._clock() + _SLICE_S
 
-    def _deliver_batch(self, batch: Sequence[Publication]) -> Iterator[None]:
-        """Write a batch to its listeners; yield when a slice is used up.
+    def _write_batch(self) -> None:
+        """Write what is pending until the slice is used up; the others wait, and so do all large groups.
 
         Between two slices anybody may join, leave, move or change its filter. Comparing positions and groups makes that
         come out right, so there is no lock and no copy of the audience beyond one group's members.
         """
+        self._in_flight, self.pending = self.pending, []
+        small = self._small_of(self._audience.due(self._in_flight))
+        self._write_to_small(small)
+        for group, publications in small:  # there is no time for these
+            self._waiting.add_small(group, publications)
+        self._in_flight = ()
+
+    def _small_of(self, due: Iterator[_Due]) -> Iterator[_Due]:
+        """Pass on the small groups of a batch that do not wait already, and let the others wait."""
+        waiting, crowd = self._waiting, self._crowd
+        for group, publications in due:
+            if waiting and waiting.join(group, publications):
+                continue
+            if len(group.members) > crowd:
+                waiting.add_large(group, publications)
+            else:
+                yield group, publications
+
+    def _write_to_waiting(self) -> None:
+        """Go on with groups that wait, until none does or the slice is used up; for one step at least."""
+        waiting = self._waiting
+        while waiting:
+            begun = waiting.next_large()
+            if begun is not None:
+                self._go_on_with(begun)
+            else:
+                self._write_to_small(self._small_that_waited())
+                self._in_flight = ()
+            if self._clock() >= self._slice_end:
+                break
+        waiting.end_slice()
+
+    def _small_that_waited(self) -> Iterator[_Due]:
+        for group, publications in self._waiting.take_small():
+            self._in_flight = publications
+            yield group, publications
+
+    def _write_to_small(self, due: Iterator[_Due]) -> None:
+        """Write to small groups until the slice is used up, or there are no more."""
         clock, until_clock = self._clock, self._members_per_clock_read
-        self._slice_end = clock() + _SLICE_S
-        for group, publications in self._audience.due(batch):
+        for group, publications in due:
             if len(publications) == 1 and len(group.members) == 1 and self._write_alone(group, publications[0]):
                 until_clock -= 1
                 if until_clock:
                     continue
                 until_clock = self._members_per_clock_read
             else:
-                yield from self._write_to_group(group, publications)
+                self._write_or_wait(group, publications)
             if clock() >= self._slice_end:
-                yield
-                self._slice_end = clock() + _SLICE_S
+                break
+
+    def _write_or_wait(self, group: Group, publications: list[Publication]) -> None:
+        """Write to a small group, which takes turns with the large ones if the slice does not suffice."""
+        steps = self._write_to_group(group, publications)
+        for _ in steps:
+            self._waiting.add_large(group, publications, steps)
+            return
+
+    def _go_on_with(self, begun: Begun) -> None:
+        """Write to a large group until the slice is used up."""
+        if begun.steps is None:
+            begun.steps = self._write_to_group(begun.group, begun.publications)
+        for _ in begun.steps:
+            self._waiting.end_turn(begun, finished=False)
+            return
+        self._waiting.end_turn(begun, finished=True)
 
     def _write_alone(self, group: Group, publication: Publication) -> bool:
         """Write one event to the only member of a group, as `_write_to_group` would; False: there is more to it.
@@ -227,4 +302,3 @@ class FanOut:
                     until_clock = self._members_per_clock_read
                     if clock() >= self._slice_end:
                         yield
-                        self._slice_end = clock() + _SLICE_S

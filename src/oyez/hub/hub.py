@@ -47,6 +47,7 @@ class Hub:
         write_bytes: what one write to one listener may carry, unless a single event is longer.
         run_events: how many events a replay reads from history at a time.
         members_per_clock_read: after how many listeners a fan-out asks whether its slice of time is used up.
+        crowd: how many members a group may have that is not large to a fan-out.
         left_channels_kept: in how many channels that a listener has left its position is remembered.
     """
 
@@ -63,6 +64,7 @@ class Hub:
         write_bytes: int = chunks.WRITE_BYTES,
         run_events: int = replay.RUN_EVENTS,
         members_per_clock_read: int = fan_out.MEMBERS_PER_CLOCK_READ,
+        crowd: int = fan_out.CROWD,
         left_channels_kept: int = LEFT_CHANNELS_KEPT,
     ) -> None:
         self._broker = broker
@@ -91,6 +93,7 @@ class Hub:
             before_turn=before_fan_out,
             write_bytes=write_bytes,
             members_per_clock_read=members_per_clock_read,
+            crowd=crowd,
         )
 
     async def start(self) -> None:
