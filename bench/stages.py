@@ -24,6 +24,7 @@ from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId, Post, Publication
 from oyez.hub.settings import HistorySettings
 from oyez.hub.subscriber import Subscription
+from oyez.net.ticker import Ticker
 from oyez.wire import commands, plain_posts, socketio
 from oyez.wire.websocket import take_text_frames, text_frame
 
@@ -39,6 +40,8 @@ class Listener:
     def send_status(self, recovered: bool | None, gaps: Sequence[Gap]) -> None: ...
 
     def send_gap(self, gap: Gap) -> None: ...
+
+    def send_revoked(self, channel: Channel, reason: str) -> None: ...
 
     def cut_off(self) -> None: ...
 
@@ -77,9 +80,16 @@ def main() -> None:
     packet = socketio.decode(PACKET)
     argument = packet.args[0] if packet.args else None
     publication = Publication(EventId(1_795_000_000_000), Channel("ch1"), MESSAGE, (), 0.0)
+    turns: list[Callable[[], None]] = []
+    starting = _hub(turns)
+    try:
+        starting.send(None)
+    except StopIteration as started:
+        hub: Hub = started.value
     key = grants.derive_key("key")
     granted = grants.sign(key, "tickets", "42", int(time.time()))
-    gate = Gate(ListenPolicy([ChannelSettings("ticket*", GRANT)], make_signers("key", ())), time.time)
+    policy = ListenPolicy([ChannelSettings("ticket*", GRANT)], make_signers("key", ()))
+    gate = Gate(policy, time.time, hub, Ticker())
     stages: dict[str, Callable[[], object]] = {
         "frame in, websockets library": parse_with_library,
         "frame in, short cut": lambda: take_text_frames(frame, 10_000),
@@ -93,12 +103,6 @@ def main() -> None:
     for name, stage in stages.items():
         print(f"{name:36} {_best(stage):6.2f}")
 
-    turns: list[Callable[[], None]] = []
-    starting = _hub(turns)
-    try:
-        starting.send(None)
-    except StopIteration as started:
-        hub: Hub = started.value
     posts = [Post(Channel(f"ch{number}"), MESSAGE) for number in range(CHANNELS)]
     position = 0
 

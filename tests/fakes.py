@@ -98,6 +98,7 @@ class Listener:
         self.writes: list[list[int]] = []
         self.statuses: list[bool | None] = []
         self.gaps: list[Gap] = []
+        self.revoked: list[tuple[str, str]] = []
         self.gaps_at_status: Sequence[Gap] = ()
         self.taking = True
         self.cut = False
@@ -121,6 +122,10 @@ class Listener:
     def send_gap(self, gap: Gap) -> None:
         self.on_told()
         self.gaps.append(gap)
+
+    def send_revoked(self, channel: Channel, reason: str) -> None:
+        self.on_told()
+        self.revoked.append((channel, reason))
 
     def cut_off(self) -> None:
         self.cut = True

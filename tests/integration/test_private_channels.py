@@ -16,7 +16,7 @@ from tests.command import on, oyez
 from tests.daemon import KEY, Daemon
 from tests.eventsource import Stream
 from tests.integration.dialects import RawListener
-from tests.integration.links import Poller, eventually, metrics
+from tests.integration.links import Poller, metrics
 from tests.integration.links import listen as listen_by_socketio
 from tests.integration.test_keys import as_holder
 from tests.raw import request
@@ -243,13 +243,3 @@ def test_without_rules_a_name_is_a_channel(daemon: Daemon) -> None:
     for ask in DOORS[1:]:
         assert ask(daemon, name) == expected[0]
     assert not [counted for counted in metrics(daemon.port) if counted.startswith("oyez_grants_total")]
-
-
-def test_a_grant_that_expires_meanwhile_ends_nothing_and_adds_nothing(ruled: Daemon) -> None:
-    name = named(age_s=TTL_S - 4)
-    with RawListener(ruled.port, name, start=ruled.last()) as listener:
-        listener.check_nothing_more()
-        eventually(lambda: by_long_poll(ruled, name).get("code") == "not-allowed", "the grant's end")
-        assert listener.ask("set-filter", filter=[name, "news"])["code"] == "not-allowed"
-        expected = ruled.post("tickets", "still here")
-        assert listener.events(1) == expected

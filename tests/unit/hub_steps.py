@@ -113,6 +113,14 @@ class Model:
         else:
             assert self.listener.cut, "it was neither answered nor cut off"
 
+    def unfollow(self, names: list[str]) -> None:
+        taken = sorted(self.filter.intersection(names))
+        told = len(self.listener.revoked)
+        self.filter -= set(names)
+        self.world.hub.unfollow(self.listener.subscription, [Channel(name) for name in names], "expired")
+        if not self.listener.cut:
+            assert self.listener.revoked[told:] == [(name, "expired") for name in taken]
+
     def come_back(self) -> None:
         """Connect anew, with the id up to which it has everything."""
         missing = self.missing()
@@ -120,7 +128,8 @@ class Model:
         self.seen = {event for event in self.seen if event <= start}
         self.older_allowed |= {event for event in self.posted if event > start}
         self.connect(self.listener.subscription.encoding)  # type: ignore[arg-type]  # it was given one
-        self.world.follow(self.listener, *self.filter, start=start)
+        if self.filter:
+            self.world.follow(self.listener, *self.filter, start=start)
 
     def missing(self) -> list[int]:
         """Find what it should have got and was not told to be missing, once all is delivered."""
@@ -188,6 +197,12 @@ class HubSteps(RuleBasedStateMachine):
         start = None if back is None else max(1, self.world.hub.last_id() - back)
         if not self.models[which].listener.cut:
             self.models[which].follow(names, start)
+
+    @rule(which=which_listener, names=filters)
+    def unfollow(self, which: int, names: list[str]) -> None:
+        """Take channels away from it, perhaps all that it has."""
+        if not self.models[which].listener.cut:
+            self.models[which].unfollow(names)
 
     @rule(which=which_listener, slow=st.booleans())
     def stall(self, which: int, slow: bool) -> None:

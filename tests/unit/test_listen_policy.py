@@ -6,8 +6,12 @@ from oyez import grants
 from oyez.access.listen_policy import GrantOutcome, ListenPolicy, make_signers, needs_policy
 from oyez.access.rules import Rules
 from oyez.access.settings import ChannelSettings, KeySettings
+from oyez.endpoints.context import Admitted, HeldGrant
 from oyez.endpoints.gate import Gate
+from oyez.hub.publication import Channel
+from oyez.net.ticker import Ticker
 from oyez.wire.commands import CommandError
+from tests.fakes import Clock, World
 
 NOW_S = 1_795_391_142.5
 KEY, BRIDGE = "key", "key of the bridge"
@@ -85,8 +89,14 @@ def test_names_that_visitors_make_up_take_no_more_than_a_bounded_memory() -> Non
 
 
 def test_the_gate_lets_all_names_in_or_none() -> None:
-    gate = Gate(POLICY, lambda: NOW_S)
-    assert gate.admit(["news", granted("tickets"), granted("tickets", age_s=9), "seen"]) == ["news", "tickets", "seen"]
+    gate = Gate(POLICY, lambda: NOW_S, World().hub, Ticker(clock=Clock()))
+    admitted = gate.admit(["news", granted("tickets"), granted("tickets", age_s=9), "seen"])
+    assert isinstance(admitted, Admitted)
+    assert admitted.channels == ["news", "tickets", "seen"]
+    now_s = int(NOW_S)
+    assert admitted.grants == [
+        HeldGrant(Channel("tickets"), "42", issued_s, issued_s + 100, is_needed=True) for issued_s in (now_s, now_s - 9)
+    ]
     refused = gate.admit(["news", granted("tickets", age_s=101), "tickets!x", "tickets"])
     assert isinstance(refused, CommandError)
     assert refused.encode() == (

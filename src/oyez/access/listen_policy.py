@@ -24,6 +24,7 @@ class GrantOutcome(StrEnum):
     NONE = "none"
     BAD = "bad"
     EXPIRED = "expired"
+    REVOKED = "revoked"
     NOBODY = "nobody"
 
 
@@ -33,6 +34,8 @@ class Admission(NamedTuple):
     channel: str
     rule: ChannelSettings
     outcome: GrantOutcome
+    grant: grants.Grant | None = None
+    """What the name has, good or not, where the rule asks for one."""
 
     @property
     def is_let_in(self) -> bool:
@@ -98,7 +101,16 @@ class ListenPolicy:
             return Admission(channel, rule, GrantOutcome.NOBODY)
         if grant is None:
             return Admission(channel, rule, GrantOutcome.NONE if channel == name else GrantOutcome.BAD)
-        return Admission(channel, rule, self._judge_grant(grant, rule, now_s))
+        return Admission(channel, rule, self._judge_grant(grant, rule, now_s), grant)
+
+    def find_end(self, ends_s: float, now_s: float) -> GrantOutcome | None:
+        """Return why a grant that was good is so no longer; None: it still is.
+
+        Args:
+            ends_s: seconds since 1970, as its rule had it.
+            now_s: seconds since 1970.
+        """
+        return GrantOutcome.EXPIRED if now_s > ends_s else None
 
     def sign(self, channel: str, subject: str, now_s: float, holder: str) -> tuple[str, float] | None:
         """Make a grant; return the name with it, and for how many seconds it is good.

@@ -10,10 +10,33 @@ from oyez.access.origins import Origins
 from oyez.access.peer import Note, Peers
 from oyez.access.places import Places
 from oyez.hub.hub import Hub
+from oyez.hub.publication import Channel
+from oyez.hub.subscriber import Subscription
 from oyez.limits import LimitSettings
 from oyez.net.paced_refusals import PacedRefusals
 from oyez.net.ticker import Ticker
 from oyez.wire.commands import CommandError
+
+
+class HeldGrant(NamedTuple):
+    """What lets a listener into a channel."""
+
+    channel: Channel
+    subject: str
+    """For whom it was made; may be empty."""
+    issued_s: int
+    """Seconds since 1970."""
+    ends_s: float
+    """Seconds since 1970; it is good until then."""
+    is_needed: bool
+    """Whether the channel is lost with it; False: the rule lets everybody in, and counts."""
+
+
+class Admitted(NamedTuple):
+    """What a listener may follow, and by which grants."""
+
+    channels: list[str]
+    grants: Sequence[HeldGrant] = ()
 
 
 class ListenGate(Protocol):
@@ -28,8 +51,16 @@ class ListenGate(Protocol):
         """Return that of a name which limits count."""
         ...
 
-    def admit(self, names: Sequence[str]) -> list[str] | CommandError:
+    def admit(self, names: Sequence[str]) -> Admitted | CommandError:
         """Return the channels that the names stand for, or why one of them is not let in."""
+        ...
+
+    def hold(self, subscription: Subscription, grants: Sequence[HeldGrant]) -> None:
+        """Take channels away from a listener when the grants end that it has for them, which are all that it has."""
+        ...
+
+    def drop(self, subscription: Subscription) -> None:
+        """Forget the grants of a listener that has left; harmless to repeat."""
         ...
 
     def sign(self, channel: str, subject: str, holder: str) -> tuple[str, float] | None:
@@ -61,3 +92,8 @@ class DoorContext(NamedTuple):
     peers: Peers
     refusals: PacedRefusals
     gate: ListenGate | None = None
+
+
+def admit(gate: ListenGate | None, names: list[str]) -> Admitted | CommandError:
+    """Return what a listener may follow that named channels, or why it may not; without a gate, all of them."""
+    return Admitted(names) if gate is None else gate.admit(names)

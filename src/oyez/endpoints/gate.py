@@ -8,6 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from oyez import grants
 from oyez.access.listen_policy import Admission, GrantOutcome, ListenPolicy
+from oyez.access.settings import GRANT
+from oyez.endpoints.context import Admitted, HeldGrant
+from oyez.endpoints.held_grants import HeldGrants
+from oyez.hub.hub import Hub
+from oyez.hub.publication import Channel
+from oyez.hub.subscriber import Subscription
+from oyez.net.ticker import Ticker
 from oyez.wire import commands
 from oyez.wire.commands import CommandError
 
@@ -21,11 +28,17 @@ class Gate:
     Args:
         policy: what the rules say.
         clock: seconds since 1970.
+        hub: where channels are taken away whose grants end.
+        ticker: says when to look for that.
+
+    Attributes:
+        held: the grants by which listeners have their channels now.
     """
 
-    def __init__(self, policy: ListenPolicy, clock: Callable[[], float]) -> None:
+    def __init__(self, policy: ListenPolicy, clock: Callable[[], float], hub: Hub, ticker: Ticker) -> None:
         self._policy = policy
         self._clock = clock
+        self.held = HeldGrants(hub, ticker, clock, self._find_end, self._count_end)
         self._counts: dict[str, int] = dict.fromkeys(map(str, _COUNTED), 0)
 
     @property
@@ -37,29 +50,51 @@ class Gate:
         """Return that of a name which limits count: not the grant."""
         return grants.strip(name)
 
-    def admit(self, names: Sequence[str]) -> list[str] | CommandError:
+    def admit(self, names: Sequence[str]) -> Admitted | CommandError:
         """Return the channels that the names stand for, each once, or why one of them is not let in."""
         now_s = self._clock()
         channels: dict[str, None] = {}
+        held: list[HeldGrant] = []
         refused: Admission | None = None
         for name in names:
             judged = self._policy.judge(name, now_s)
             channels[judged.channel] = None
             if judged.outcome is GrantOutcome.OPEN:
                 continue
+            if judged.outcome is GrantOutcome.OK and judged.grant is not None:
+                held.append(_hold(judged, judged.grant))
             is_let_in = judged.is_let_in
             self._count(judged.outcome, is_let_in=is_let_in)
             if not is_let_in:
                 refused = refused or judged
         if refused is None:
-            return list(channels)
+            return Admitted(list(channels), held)
         return commands.not_allowed(refused.channel, by_grant=refused.outcome is not GrantOutcome.NOBODY)
 
     def sign(self, channel: str, subject: str, holder: str) -> tuple[str, float] | None:
         """Make a grant from now on, as `ListenPolicy.sign`."""
         return self._policy.sign(channel, subject, self._clock(), holder)
 
+    def hold(self, subscription: Subscription, grants: Sequence[HeldGrant]) -> None:
+        """Take channels away from a listener when the grants end that it has for them, as `HeldGrants.hold`."""
+        self.held.hold(subscription, grants)
+
+    def drop(self, subscription: Subscription) -> None:
+        """Forget the grants of a listener that has left; harmless to repeat."""
+        self.held.drop(subscription)
+
+    def _find_end(self, grant: HeldGrant, now_s: float) -> GrantOutcome | None:
+        return self._policy.find_end(grant.ends_s, now_s)
+
+    def _count_end(self, reason: GrantOutcome) -> None:
+        self._counts[reason] += 1
+
     def _count(self, outcome: GrantOutcome, *, is_let_in: bool) -> None:
         counted = _OBSERVED if is_let_in and outcome is not GrantOutcome.OK else outcome
         if counted in self._counts:
             self._counts[counted] += 1
+
+
+def _hold(judged: Admission, grant: grants.Grant) -> HeldGrant:
+    ends_s = grant.issued_s + judged.rule.grant_ttl_s
+    return HeldGrant(Channel(judged.channel), grant.subject, grant.issued_s, ends_s, judged.rule.listen == GRANT)

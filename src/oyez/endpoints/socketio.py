@@ -12,7 +12,7 @@ from random import uniform
 from oyez.access.keys import KeyHolder
 from oyez.access.poster_check import Denial, HeldAttempt, PosterCheck
 from oyez.access.work import GUESS
-from oyez.endpoints.context import DoorContext
+from oyez.endpoints.context import DoorContext, admit
 from oyez.endpoints.encodings import SOCKETIO_FRAMES, SOCKETIO_PACKETS
 from oyez.endpoints.listener import ListenerSession
 from oyez.errors import BrokerError
@@ -150,6 +150,10 @@ class SocketIOApp:
         """Emit ``gap`` with ``{"channel":"a","from":5,"oldest":9}``; clients of old ignore the event."""
         self._emit("gap", commands.encode_gap(gap.channel, gap.after, gap.oldest))
 
+    def send_revoked(self, channel: Channel, reason: str) -> None:
+        """Emit ``revoked`` with ``{"channel":"a","reason":"expired"}``."""
+        self._emit("revoked", commands.encode_revoked(channel, reason))
+
     def cut_off(self) -> None:
         """Let the connection break: without a DISCONNECT its client comes back."""
         self._engine.abort()
@@ -223,7 +227,7 @@ class SocketIOApp:
         self._role = Role.LISTENER
         encoding = SOCKETIO_FRAMES if self._engine.polling is None else SOCKETIO_PACKETS
         subscription = Subscription(self, encoding, self._engine.write, self._engine.place.ration)
-        self._listener = ListenerSession(endpoint.hub, subscription)
+        self._listener = ListenerSession(endpoint.hub, subscription, endpoint.gate)
         self._join()
 
     def _join(self) -> None:
@@ -318,18 +322,17 @@ class SocketIOApp:
     def _set_filter(self, packet: Packet) -> None:
         if self._listener is not None:
             limits, gate = self._endpoint.limits, self._endpoint.gate
-            channels = commands.parse_filter(
+            names = commands.parse_filter(
                 _argument(packet),
                 max_channels=limits.max_subscriptions,
                 max_length=limits.max_channel_length,
                 measure=None if gate is None else gate.measure,
             )
-            if gate is not None and not isinstance(channels, CommandError):
-                channels = gate.admit(channels)
-            if isinstance(channels, CommandError):
-                self._refuse(channels)
+            admitted = names if isinstance(names, CommandError) else admit(gate, names)
+            if isinstance(admitted, CommandError):
+                self._refuse(admitted)
             else:
-                self._engine.place.add_work(self._listener.set_filter(channels))
+                self._engine.place.add_work(self._listener.set_filter(admitted))
 
     def _emit_last_id(self, packet: Packet) -> None:
         self._emit("last-response", commands.success_with_id(self._endpoint.hub.last_id()))

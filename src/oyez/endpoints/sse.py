@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from oyez.access.places import NoPlace, SessionPlace
 from oyez.access.shares import Share
-from oyez.endpoints.context import DoorContext
+from oyez.endpoints.context import Admitted, DoorContext, admit
 from oyez.endpoints.encodings import STREAM_RECORDS
 from oyez.errors import ProtocolError
 from oyez.hub.history import Gap
@@ -26,7 +26,6 @@ from oyez.net.stream import StreamConnection, StreamReceiver
 from oyez.wire import commands, listen_query
 from oyez.wire.commands import CommandError
 from oyez.wire.eventsource import encode_heartbeat, encode_record
-from oyez.wire.listen_query import ListenQuery
 
 PATH = "/sse"
 
@@ -94,28 +93,31 @@ class EventStreamEndpoint:
             self.context.note("bad-request", f"a stream: {error}", find_peer)
             return Refusal(400, "Bad Request", _error(commands.INVALID_FILTER.code, str(error)))
         head = _head(self.context.origins.headers(origin))
-        if gate is not None:
-            channels = gate.admit(query.channels)
-            if isinstance(channels, CommandError):
-                self.context.note("refused-command", channels.code, find_peer)
-                return _put_off(head, channels)
-            query = query._replace(channels=channels)
+        admitted = admit(gate, query.channels)
+        if isinstance(admitted, CommandError):
+            self.context.note("refused-command", admitted.code, find_peer)
+            return _put_off(head, admitted)
         place = self.context.places.take_listener(self.context.peers.of_handshake_at_need(request), "a stream")
         if isinstance(place, NoPlace):
             return _put_off(head, commands.AT_CAPACITY, place.share)
-        return StreamListener(self, place, head, query)
+        return StreamListener(self, place, head, admitted, query.start)
 
 
 class StreamListener:
     """One stream: the receiver of its connection, and the hub's subscriber."""
 
-    __slots__ = ("_connection", "_endpoint", "_head", "_place", "_query", "_subscription", "_unread", "tick_slot")
+    __slots__ = (
+        "_admitted", "_connection", "_endpoint", "_head", "_place", "_start", "_subscription", "_unread", "tick_slot",
+    )  # fmt: skip
 
-    def __init__(self, endpoint: EventStreamEndpoint, place: SessionPlace, head: bytes, query: ListenQuery) -> None:
+    def __init__(
+        self, endpoint: EventStreamEndpoint, place: SessionPlace, head: bytes, admitted: Admitted, start: int | None
+    ) -> None:
         self._endpoint = endpoint
         self._place = place
         self._head = head
-        self._query: ListenQuery | None = query
+        self._admitted: Admitted | None = admitted
+        self._start = start
         self._connection: StreamConnection | None = None
         self._subscription: Subscription | None = None
         self._unread = 0
@@ -125,15 +127,18 @@ class StreamListener:
 
     def opened(self, connection: StreamConnection) -> None:
         """Begin: the head, the status, and all that is newer than the position."""
-        query, self._query = self._query, None
-        assert query is not None
+        admitted, self._admitted = self._admitted, None
+        assert admitted is not None
         self._connection = connection
         connection.send(self._head)
         self._head = b""
         self._subscription = Subscription(self, STREAM_RECORDS, connection.write, self._place.ration)
-        start = None if query.start is None else EventId(query.start)
+        start = None if self._start is None else EventId(self._start)
         self._plan_heartbeat()
-        self._endpoint.context.hub.subscribe(self._subscription, [Channel(name) for name in query.channels], start)
+        context = self._endpoint.context
+        context.hub.subscribe(self._subscription, [Channel(name) for name in admitted.channels], start)
+        if context.gate is not None:
+            context.gate.hold(self._subscription, admitted.grants)
         self._send_position()  # beyond its gaps: else it would be told of them again when it comes back
 
     def drained(self) -> None:
@@ -148,7 +153,10 @@ class StreamListener:
         self._endpoint.context.ticker.clear(self)
         self._place.leave()
         if self._subscription is not None:
-            self._endpoint.context.hub.leave(self._subscription)
+            context = self._endpoint.context
+            context.hub.leave(self._subscription)
+            if context.gate is not None:
+                context.gate.drop(self._subscription)
             self._subscription = None
 
     # What the hub asks for
@@ -173,6 +181,10 @@ class StreamListener:
     def send_gap(self, gap: Gap) -> None:
         """Name a channel with missing events."""
         self._send(encode_record(commands.encode_gap(gap.channel, gap.after, gap.oldest), event="gap"))
+
+    def send_revoked(self, channel: Channel, reason: str) -> None:
+        """Send the record ``revoked`` with ``{"channel":"a","reason":"expired"}``."""
+        self._send(encode_record(commands.encode_revoked(channel, reason), event="revoked"))
 
     def cut_off(self) -> None:
         """Let the link break: its client comes back."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from oyez.access.held_places import HeldPlaces
 from oyez.access.peer import Peer
 from oyez.access.places import AT_CAPACITY, NoPlace, SessionPlace
-from oyez.endpoints.context import DoorContext
+from oyez.endpoints.context import DoorContext, HeldGrant
 from oyez.endpoints.encodings import POLL_ANSWERS
 from oyez.endpoints.poll_batch import encode_batch, encode_gaps, extend_batch
 from oyez.endpoints.refusals import refuse
@@ -21,7 +21,7 @@ from oyez.hub.history import Gap
 from oyez.hub.publication import Channel, EventId
 from oyez.hub.subscriber import Subscription
 from oyez.net.http.settings import HttpSettings
-from oyez.wire import listen_query
+from oyez.wire import commands, listen_query
 from oyez.wire.commands import CommandError
 from oyez.wire.listen_query import ListenQuery
 
@@ -32,6 +32,7 @@ GAP_HEADER = "Oyez-Gap"
 _RETRY_AFTER_S = 5  # at capacity: places of polls come and go
 _STOPS = NoPlace(AT_CAPACITY, 1)  # the next daemon may be there by then
 _LATER = 503
+_REFUSED = 403
 _TIMEOUT = b'{"error": "timeout"}'
 
 
@@ -119,13 +120,14 @@ class WaitingPolls:
             The poll, which may be answered already; None: it may not listen, or had no place, and is told so.
         """
         gate = self._context.gate
+        held_grants: Sequence[HeldGrant] = ()
         if gate is not None:
-            channels = gate.admit(query.channels)
-            if isinstance(channels, CommandError):
-                self._context.note("refused-command", channels.code, peer)
-                finish(PollAnswer(403, {}, channels.encode()))
+            admitted = gate.admit(query.channels)
+            if isinstance(admitted, CommandError):
+                self._context.note("refused-command", admitted.code, peer)
+                finish(PollAnswer(_REFUSED, {}, admitted.encode()))
                 return None
-            query = query._replace(channels=channels)
+            query, held_grants = query._replace(channels=admitted.channels), admitted.grants
         held = self._held.take(peer.key)
         if held is not None:
             held.use_again(peer)
@@ -143,6 +145,8 @@ class WaitingPolls:
         if query.nowait:
             poll.end_by_position()
         poll.end_by_gap()
+        if gate is not None and not poll.is_over:
+            gate.hold(poll.subscription, held_grants)
         return poll
 
     def leave(self, poll: "Poll", *, comes_back: bool) -> None:
@@ -153,6 +157,8 @@ class WaitingPolls:
         self._waiting.discard(poll)
         self._context.ticker.clear(poll)
         self._context.hub.leave(poll.subscription)
+        if self._context.gate is not None:
+            self._context.gate.drop(poll.subscription)
         if self._is_closed or not comes_back or (poll.query.nowait and not poll.was_held):
             poll.place.leave()
             return
@@ -194,11 +200,12 @@ class Poll:
         place: its session's.
         host: for whom the place is held then, as `Peer.key` has it.
         was_held: whether it was held for this one.
+        is_over: whether it was answered, or given up.
         subscription: its channels, until it is over.
     """
 
     __slots__ = (
-        "_finish", "_gaps", "_is_over", "_polls", "host", "place", "query", "subscription", "tick_slot", "was_held",
+        "_finish", "_gaps", "_polls", "host", "is_over", "place", "query", "subscription", "tick_slot", "was_held",
     )  # fmt: skip
 
     def __init__(
@@ -219,21 +226,21 @@ class Poll:
         self._finish = finish
         self.subscription = Subscription(self, POLL_ANSWERS, self.write, place.ration)
         self._gaps: Sequence[Gap] = ()
-        self._is_over = False
+        self.is_over = False
         self.tick_slot = 0
 
     def drop(self) -> None:
         """Forget it: the client has gone away."""
-        if not self._is_over:
-            self._is_over = True
+        if not self.is_over:
+            self.is_over = True
             self._polls.leave(self, comes_back=False)
             del self.subscription, self._finish  # they refer back: all of it can go now
 
     def end(self, found: "_Found | None") -> None:
         """Answer, unless there is an answer already: the first one counts. None: it is to be asked again later."""
-        if self._is_over:
+        if self.is_over:
             return
-        self._is_over = True
+        self.is_over = True
         answer = None
         try:
             answer = _later(_STOPS) if found is None else self._polls.write(self, found)
@@ -246,19 +253,19 @@ class Poll:
 
     def end_by_gap(self) -> None:
         """Answer with the gaps, if that is wanted, there are any, and nothing newer is to be had."""
-        if self.query.notify and self._gaps and not self._is_over and self.subscription.line is None:
+        if self.query.notify and self._gaps and not self.is_over and self.subscription.line is None:
             self.end_by_position()  # who waits for its turn is answered then
 
     def end_by_position(self) -> None:
         """Answer how far the client has come, unless there was an event for it."""
-        if not self._is_over:
+        if not self.is_over:
             self.end(_Found(200, None, self.subscription.position, self._gaps))
 
     # What the hub asks for
 
     def write(self, data: bytes) -> bool:
         """Take the first event. It goes with all gaps: its id carries the client past what was lost before it."""
-        if not self._is_over:
+        if not self.is_over:
             self.end(_Found(200, data, self.subscription.position, self._gaps))
         return False
 
@@ -271,13 +278,18 @@ class Poll:
         self._gaps = [*self._gaps, gap]
         asyncio.get_running_loop().call_soon(self.end_by_gap)
 
+    def send_revoked(self, channel: Channel, reason: str) -> None:
+        """Refuse the poll, as the next one would be: its client has no good grant for the channel any more."""
+        refused = commands.not_allowed(channel, by_grant=True)
+        self.end(_Found(_REFUSED, refused.encode(), self.subscription.position, ()))
+
     def cut_off(self) -> None:
         """Have the client ask again."""
         self.end(None)
 
     def tick(self, now: float) -> None:
         """Answer 504: no event came in time."""
-        if not self._is_over:
+        if not self.is_over:
             self.end(_Found(504, _TIMEOUT, self.subscription.position, ()))
 
 

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 from oyez.access.peer import Noted
 from oyez.access.places import NoPlace, SessionPlace
-from oyez.endpoints.context import DoorContext
+from oyez.endpoints.context import DoorContext, admit
 from oyez.endpoints.encodings import RAW_FRAMES
 from oyez.endpoints.listener import ListenerSession
 from oyez.endpoints.refusals import refuse
 from oyez.endpoints.settings import WebsocketSettings
 from oyez.hub.history import Gap
+from oyez.hub.publication import Channel
 from oyez.hub.subscriber import Subscription
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.websocket.connection import FrameReceiver, WebSocketConnection
@@ -79,7 +80,8 @@ class RawListener:
         self._connection = connection
         connection.place = self._place
         subscription = Subscription(self, RAW_FRAMES, connection.write, self._place.ration)
-        self._listener = ListenerSession(self._endpoint.context.hub, subscription)
+        context = self._endpoint.context
+        self._listener = ListenerSession(context.hub, subscription, context.gate)
         self._plan_tick(self._endpoint.settings.ping_interval_s)
 
     def receive_text(self, data: bytes) -> None:
@@ -140,6 +142,11 @@ class RawListener:
         if self._notify:
             self._send(raw_commands.encode_gap_notice(gap.channel, gap.after, gap.oldest))
 
+    def send_revoked(self, channel: Channel, reason: str) -> None:
+        """Send ``{"status":"revoked","channel":"a","reason":"expired"}``, if the client asked for notices."""
+        if self._notify:
+            self._send(raw_commands.encode_revoked_notice(channel, reason))
+
     def cut_off(self) -> None:
         """Let the link break: its client comes back."""
         if self._connection is not None:
@@ -149,20 +156,19 @@ class RawListener:
 
     def _set_filter(self, command: RawCommand) -> None:
         limits, gate = self._endpoint.context.limits, self._endpoint.context.gate
-        channels = raw_commands.parse_filter(
+        names = raw_commands.parse_filter(
             command,
             max_channels=limits.max_subscriptions,
             max_length=limits.max_channel_length,
             measure=None if gate is None else gate.measure,
         )
-        if gate is not None and not isinstance(channels, CommandError):
-            channels = gate.admit(channels)
-        if isinstance(channels, CommandError):
-            self._refuse(channels)
+        admitted = names if isinstance(names, CommandError) else admit(gate, names)
+        if isinstance(admitted, CommandError):
+            self._refuse(admitted)
         elif self._listener is not None:
             self._notify = raw_commands.wants_notices(command)
             self._wants_position = raw_commands.wants_position(command)
-            self._place.add_work(self._listener.set_filter(channels))
+            self._place.add_work(self._listener.set_filter(admitted))
 
     def _refuse(self, error: CommandError) -> None:
         self._endpoint.context.note("refused-command", error.code, self._name())

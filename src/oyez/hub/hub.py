@@ -9,7 +9,7 @@ everybody goes on from history.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from oyez.hub import chunks, fan_out, replay
 from oyez.hub.audience import Audience
@@ -250,6 +250,40 @@ class Hub:
                 self._replay.catch_up(subscription)
         except Exception:
             self._replay.cut_off(subscription)
+
+    def unfollow(self, subscription: Subscription, channels: Collection[Channel], reason: str) -> None:
+        """Take channels out of a listener's filter, and tell it so; in the others it goes on where it is.
+
+        If none is left, it keeps its connection, and gets what comes when its filter is set again.
+
+        Args:
+            subscription: one with these channels; others are passed over.
+            channels: those that it follows no longer.
+            reason: what it is told.
+        """
+        taken = subscription.channels.intersection(channels)
+        if not taken or subscription.ended:
+            return
+        try:
+            served = self._fan_out.served_up_to()
+            reached = {channel: subscription.reached(channel, served) for channel in subscription.channels}
+            subscription.remember_left({channel: reached.pop(channel) for channel in taken}, self._left_channels_kept)
+            self._audience.leave(subscription)
+            if reached:
+                subscription.place(reached)
+            else:
+                self._replay.forget(subscription)
+                subscription.take_all_channels()
+            for channel in sorted(taken):
+                subscription.subscriber.send_revoked(channel, reason)
+            if not reached or subscription.ended:
+                return
+            self._audience.join(subscription)
+        except Exception:
+            self._replay.cut_off(subscription)
+        else:
+            if not subscription.lagging:  # else it goes on when its socket takes bytes again, or its turn comes
+                self._replay.go_on(subscription)
 
     def resume(self, subscription: Subscription) -> None:
         """Go on with a listener that lagged, now that its socket takes bytes again: in one of the next turns."""

@@ -35,6 +35,10 @@ class Subscriber(Protocol):
         """Tell a listener which events it will not get: it lagged, an outage hid them, or they cannot be written."""
         ...
 
+    def send_revoked(self, channel: Channel, reason: str) -> None:
+        """Tell a listener that it follows a channel no longer, and why: ``expired`` or ``revoked``."""
+        ...
+
     def cut_off(self) -> None:
         """End the connection, after an error of ours: its client comes back and names what it has."""
         ...
@@ -94,7 +98,7 @@ class Subscription:
         ration: of its peer; None: it may be sent all that there is.
 
     Attributes:
-        channels: its filter; empty until it is first set.
+        channels: its filter; empty until it is first set, and when all were taken away.
         position: everything up to this id was written to it, or was not for it.
         ahead: channels that were served further than that, after a change of filter.
         left: positions in channels that it has left.
@@ -164,6 +168,12 @@ class Subscription:
         self.position = min(positions.values())
         ahead = {channel: position for channel, position in positions.items() if position > self.position}
         self.ahead = ahead or None
+
+    def take_all_channels(self) -> None:
+        """Empty the filter: there is nothing that it could lag behind with."""
+        self.channels = frozenset()
+        self.ahead = None
+        self.lagging = self.rationed = False
 
     def skip(self, channel: Channel, up_to: EventId) -> None:
         """Count one of its channels as served up to an id, since nothing of it is left before that one."""

@@ -165,7 +165,8 @@ class Assembly:
         from oyez.access.listen_policy import ListenPolicy, make_signers  # noqa: PLC0415 - most daemons have no rules
         from oyez.endpoints.gate import Gate  # noqa: PLC0415 - and their start is not to wait for it
 
-        return Gate(ListenPolicy(settings.channels, make_signers(settings.key, settings.keys)), time.time)
+        policy = ListenPolicy(settings.channels, make_signers(settings.key, settings.keys))
+        return Gate(policy, time.time, self.hub, self.ticker)
 
     def _count_grants(self) -> Mapping[str, int]:
         gate = self.context.gate

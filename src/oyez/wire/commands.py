@@ -209,6 +209,11 @@ def encode_gap(channel: str, after: int, oldest: int) -> bytes:
     return b'{"channel":%s,"from":%d,"oldest":%d}' % (json_text.encode_string(channel), after, oldest)
 
 
+def encode_revoked(channel: str, reason: str) -> bytes:
+    """Return ``{"channel":"a","reason":"expired"}``: whoever gets it follows that channel no longer."""
+    return b'{"channel":%s,"reason":%s}' % (json_text.encode_string(channel), json_text.encode_string(reason))
+
+
 def encode_subscribed(recovered: bool | None) -> bytes:
     """Return the answer to set-filter: ``{"status":"success","recovered":true}``.
 

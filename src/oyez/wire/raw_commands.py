@@ -121,6 +121,11 @@ def encode_gap_notice(channel: str, after: int, oldest: int) -> bytes:
     return b'{"status":"gap",' + commands.encode_gap(channel, after, oldest)[1:]
 
 
+def encode_revoked_notice(channel: str, reason: str) -> bytes:
+    """Return ``{"status":"revoked","channel":"a","reason":"expired"}``: by ``status`` it is known from an event."""
+    return b'{"status":"revoked",' + commands.encode_revoked(channel, reason)[1:]
+
+
 def _quote(command: RawCommand, name: str) -> str:
     """Return a member as the text that a browser makes of it, or its beginning."""
     member = json_text.split_object(command.members).get(name)

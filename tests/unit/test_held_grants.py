@@ -1,0 +1,184 @@
+"""Are channels taken from listeners when the last grant for them ends, and nothing else?"""
+
+import random
+
+from oyez.access.listen_policy import GrantOutcome
+from oyez.endpoints.context import HeldGrant
+from oyez.endpoints.held_grants import HeldGrants
+from oyez.hub.publication import Channel
+from oyez.net.ticker import Ticker, Timed
+from tests.fakes import Clock, Listener, World
+
+NOW_S = 1_795_391_142.0
+
+
+class Sweeper(Ticker):
+    """A ticker whose time the test lets pass."""
+
+    def __init__(self) -> None:
+        self.time = Clock()
+        super().__init__(clock=self.time)
+        self.planned: dict[Timed, float] = {}
+
+    def set(self, timed: Timed, deadline: float) -> None:
+        timed.tick_slot = 1
+        self.planned[timed] = deadline
+
+
+class Scene:
+    """Listeners with grants, over a hub."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.sweeper = Sweeper()
+        self.clock = Clock(NOW_S)
+        self.revoked: set[str] = set()
+        self.counted: list[GrantOutcome] = []
+        self.held = HeldGrants(self.world.hub, self.sweeper, self.clock, self.find_end, self.counted.append)
+
+    def find_end(self, grant: HeldGrant, now_s: float) -> GrantOutcome | None:
+        if grant.subject in self.revoked:
+            return GrantOutcome.REVOKED
+        return GrantOutcome.EXPIRED if now_s > grant.ends_s else None
+
+    def follow(self, *grants: HeldGrant, also: tuple[str, ...] = (), listener: Listener | None = None) -> Listener:
+        listener = listener or Listener()
+        self.world.follow(listener, *also, *dict.fromkeys(grant.channel for grant in grants))
+        self.held.hold(listener.subscription, grants)
+        return listener
+
+    def pass_by(self, seconds: float) -> None:
+        """Let time pass in sweeps, as the ticker would."""
+        end = self.clock.now + seconds
+        while self.sweeper.planned:
+            ((timed, deadline),) = self.sweeper.planned.items()
+            wait_s = max(deadline - self.sweeper.time.now, 0) + 0.05
+            if self.clock.now + wait_s > end:
+                break
+            self.let_pass(wait_s)
+            del self.sweeper.planned[timed]
+            timed.tick_slot = 0
+            timed.tick(self.sweeper.time.now)
+        self.let_pass(end - self.clock.now)
+
+    def let_pass(self, seconds: float) -> None:
+        self.clock.now += seconds
+        self.sweeper.time.now += seconds
+
+
+def made(channel: str = "tickets", subject: str = "42", *, lasts_s: float = 10, is_needed: bool = True) -> HeldGrant:
+    return HeldGrant(Channel(channel), subject, int(NOW_S), NOW_S + lasts_s, is_needed)
+
+
+def test_a_channel_goes_within_a_second_after_its_grant_and_the_others_stay() -> None:
+    scene = Scene()
+    listener = scene.follow(made(), also=("news",))
+    scene.pass_by(9.9)
+    assert listener.revoked == []
+    scene.pass_by(1)
+    assert listener.revoked == [("tickets", "expired")]
+    assert scene.held.find(listener.subscription) == ()
+    scene.world.post("tickets", "news")
+    scene.world.run()
+    assert len(listener.got) == 1
+    assert scene.world.hub.listeners(Channel("tickets")) == 0
+    assert scene.counted == [GrantOutcome.EXPIRED]
+    assert not scene.sweeper.planned
+
+
+def test_a_channel_stays_as_long_as_one_of_its_grants_is_good() -> None:
+    scene = Scene()
+    listener = scene.follow(made(lasts_s=3), made(subject="43", lasts_s=6))
+    scene.pass_by(5)
+    assert listener.revoked == []
+    assert [grant.subject for grant in scene.held.find(listener.subscription)] == ["43"]
+    scene.pass_by(2)
+    assert listener.revoked == [("tickets", "expired")]
+
+
+def test_who_is_only_observed_loses_no_channel_with_its_grant() -> None:
+    scene = Scene()
+    listener = scene.follow(made(is_needed=False))
+    scene.pass_by(12)
+    assert listener.revoked == []
+    assert scene.world.hub.listeners(Channel("tickets")) == 1
+    assert len(scene.held) == 0
+
+
+def test_a_new_filter_and_a_leave_end_what_was_held() -> None:
+    scene = Scene()
+    listener, gone = scene.follow(made()), scene.follow(made())
+    scene.follow(made(lasts_s=20), listener=listener)
+    scene.world.hub.leave(gone.subscription)
+    scene.held.drop(gone.subscription)
+    scene.held.drop(gone.subscription)
+    scene.held.hold(gone.subscription, [made()])  # it has left
+    scene.pass_by(15)
+    assert listener.revoked == gone.revoked == []
+    scene.held.hold(listener.subscription, ())
+    scene.pass_by(10)
+    assert listener.revoked == []
+    assert len(scene.held) == 0
+    assert not scene.sweeper.planned
+
+
+def test_an_end_before_the_time_is_found_by_subject_or_among_all() -> None:
+    scene = Scene()
+    one, two = scene.follow(made(), made("other")), scene.follow(made(subject="43"))
+    scene.revoked.add("42")
+    assert scene.held.end_some("43") == 0
+    assert scene.held.end_some("42") == 2
+    assert sorted(one.revoked) == [("other", "revoked"), ("tickets", "revoked")]
+    scene.revoked.add("43")
+    assert scene.held.end_some(None) == 1
+    assert two.revoked == [("tickets", "revoked")]
+    assert scene.held.end_some("nobody") == 0
+
+
+def test_who_was_let_in_by_what_has_ended_since_is_found_at_once() -> None:
+    scene = Scene()
+    scene.revoked.add("42")
+    listener = scene.follow(made(lasts_s=1000))
+    scene.pass_by(0.1)
+    assert listener.revoked == [("tickets", "revoked")]
+
+
+def test_a_crowd_goes_in_parts_and_a_sweep_is_never_put_off() -> None:
+    scene = Scene()
+    crowd = [scene.follow(made()) for _ in range(1200)]
+    for _ in range(20):  # others come all the time
+        scene.pass_by(0.5)
+        scene.follow(made(lasts_s=1000))
+    scene.pass_by(0.06)
+    assert 0 < sum(bool(listener.revoked) for listener in crowd) < 1200
+    scene.pass_by(0.5)
+    assert all(listener.revoked == [("tickets", "expired")] for listener in crowd)
+
+
+def test_a_clock_that_is_set_ends_what_has_ended_by_it() -> None:
+    scene = Scene()
+    listener = scene.follow(made(lasts_s=1000))
+    scene.clock.now += 2000
+    scene.pass_by(1)
+    assert listener.revoked == [("tickets", "expired")]
+
+
+def test_whatever_comes_and_goes_everybody_has_what_its_grants_are_for() -> None:
+    scene, draw = Scene(), random.Random(7)
+    listeners = [Listener() for _ in range(20)]
+    held: dict[Listener, list[HeldGrant]] = {}
+    for _ in range(300):
+        listener = draw.choice(listeners)
+        passed_s = scene.clock.now - NOW_S
+        held[listener] = [
+            made(draw.choice("abc"), draw.choice("123"), lasts_s=passed_s + draw.randint(1, 20)) for _ in range(3)
+        ]
+        scene.follow(*held[listener], listener=listener)
+        scene.pass_by(draw.random() * 3)
+        scene.pass_by(0.06)
+        for one, grants in held.items():
+            good = {grant.channel for grant in grants if grant.ends_s + 1 >= scene.clock.now}
+            surely = {grant.channel for grant in grants if grant.ends_s >= scene.clock.now}
+            assert surely <= one.subscription.channels <= good
+    scene.pass_by(600)
+    assert len(scene.held) == 0
