@@ -22,7 +22,7 @@ def test_one_event_reaches_its_listeners_as_it_was_written(daemon: Daemon) -> No
         assert link.receive() == SUCCESS
         posted = publish(daemon, f'{{"channel":"{channel}","message":{{"x" : 1.50, "y":"\\ud800"}}}}')
         event = str(link.receive())
-    assert posted == {"id": json.loads(event[2:])[1]["id"]}
+    assert posted == {"id": json.loads(event[2:])[1]["id"], "listeners": 1}
     assert event.endswith(',"message":{"x" : 1.50, "y":"\\ud800"}}]')
 
 
@@ -44,6 +44,16 @@ def test_a_full_batch_arrives_whole_and_in_order(daemon: Daemon) -> None:
         assert [event["message"] for event in link.messages(200)] == list(range(7, 10_000, 50))
     assert ids == sorted(set(ids))
     assert metrics(daemon.port)["oyez_posts_total"] - before == len(ids) == 10_000
+
+
+def test_it_is_told_how_many_listen_at_whatever_door(daemon: Daemon) -> None:
+    followed, alone = new_channel(), new_channel()
+    with listen(daemon.port, followed) as one, listen(daemon.port, followed, alone) as other:
+        assert [one.receive(), other.receive()] == [SUCCESS] * 2
+        assert publish(daemon, {"channel": followed})["listeners"] == 2
+        assert publish(daemon, {"channels": [alone, followed, new_channel(), alone]})["listeners"] == [1, 2, 0, 1]
+        events = [{"channel": followed if number % 2 else alone, "message": number} for number in range(300)]
+        assert publish(daemon, {"events": events})["listeners"] == [1, 2] * 150
 
 
 @pytest.mark.parametrize(
@@ -136,8 +146,8 @@ def test_a_key_is_the_same_in_every_form_of_a_body(daemon: Daemon) -> None:
     channel, key = new_channel(), new_channel()
     event = {"channel": channel, "message": 1, "key": key}
     (event_id,) = publish(daemon, {"events": [event]})["ids"]
-    assert publish(daemon, event) == {"id": event_id}
-    assert publish(daemon, {"channels": [channel], "message": 1, "key": key}) == {"ids": [event_id]}
+    assert publish(daemon, event) == {"id": event_id, "listeners": 0}
+    assert publish(daemon, {"channels": [channel], "message": 1, "key": key}) == {"ids": [event_id], "listeners": [0]}
     assert publish(daemon, {"channel": channel, "message": 1}, Idempotency_Key=key)["id"] > event_id
 
 

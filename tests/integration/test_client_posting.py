@@ -8,7 +8,7 @@ from itertools import islice
 
 import pytest
 
-from oyez.client import NO_MESSAGE, AsyncPoster, Event, Poster, Refused, listen
+from oyez.client import NO_MESSAGE, AsyncPoster, Event, PostedId, Poster, Refused, listen
 from tests.conftest import StartDaemon
 from tests.daemon import KEY, Daemon
 from tests.inbox import PATIENCE_S
@@ -117,7 +117,7 @@ def test_lost_answer_doubles_and_loses_nothing(daemon: Daemon, poster: Poster, s
     with Poster(start_peer(losing_the_first_answer(daemon)).url, KEY) as there:
         ids += there.publish(["lost", "lost-2"], 4)[:1]
 
-    async def post() -> int:
+    async def post() -> PostedId:
         async with AsyncPoster(start_peer(losing_the_first_answer(daemon)).url, KEY) as there:
             return await there.post("lost", 5)
 
@@ -130,7 +130,7 @@ def test_lost_answer_doubles_and_loses_nothing(daemon: Daemon, poster: Poster, s
 def test_poster_for_asyncio(daemon: Daemon, poster: Poster) -> None:
     since = poster.last()
 
-    async def main() -> list[int]:
+    async def main() -> list[PostedId]:
         async with AsyncPoster(daemon.url, KEY) as there:
             ids = await asyncio.gather(*(there.post("async", n) for n in range(50)))
             ids += await there.publish(["async", "async"], 50)

@@ -8,7 +8,7 @@ from itertools import islice
 
 import pytest
 
-from oyez.client import NO_MESSAGE, Event, Listener, Poster, Refused, Unreadable, alisten, listen
+from oyez.client import NO_MESSAGE, Event, Listener, PostedId, Poster, Refused, Unreadable, alisten, listen
 from tests.api import publish
 from tests.conftest import StartDaemon
 from tests.daemon import KEY, Daemon
@@ -195,7 +195,7 @@ def test_bad_channels_are_refused(daemon: Daemon, channels: list[str]) -> None:
 def test_listener_for_asyncio(daemon: Daemon, poster: Poster) -> None:
     since = poster.last()
 
-    async def main() -> list[int]:
+    async def main() -> list[PostedId]:
         async with alisten(daemon.url, "follow-async", since) as events:
             ids = await asyncio.to_thread(poster.post_many, [("follow-async", n) for n in range(200)])
             given = [await anext(events) for _ in ids]

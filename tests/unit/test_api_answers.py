@@ -17,8 +17,9 @@ def test_refusals_have_one_form(words: str) -> None:
 
 def test_ids() -> None:
     assert api_answers.encode_id(5) == b'{"id":5}'
-    assert api_answers.encode_ids([5, 7]) == b'{"ids":[5,7]}'
-    assert api_answers.encode_ids(()) == b'{"ids":[]}'
+    assert api_answers.encode_published([5], [2], many=False) == b'{"id":5,"listeners":2}'
+    assert api_answers.encode_published([5, 7], [2, 0], many=True) == b'{"ids":[5,7],"listeners":[2,0]}'
+    assert api_answers.encode_published((), (), many=True) == b'{"ids":[],"listeners":[]}'
 
 
 def test_pages_of_channels() -> None:

@@ -73,4 +73,4 @@ def test_it_is_told_to_try_again(body: str) -> None:
 
 def test_nothing_to_post_needs_no_store() -> None:
     response, _ = post(b'{"events":[]}')
-    assert (response.status_code, bytes(response.body)) == (200, b'{"ids":[]}')
+    assert (response.status_code, bytes(response.body)) == (200, b'{"ids":[],"listeners":[]}')

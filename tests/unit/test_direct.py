@@ -17,12 +17,12 @@ from tests.unit.two_roads import KEY, ONE, Client, Road, bodies, compare, play_o
 @pytest.mark.parametrize(
     ("body", "answer"),
     [
-        (ONE, '{"id":1001}'),
-        (b' { "channel" : "\xc3\xa9" } ', '{"id":1001}'),
-        (b'{"channels":["a","b","a"],"message":1}', '{"ids":[1001,1002,1001]}'),
-        (b'{"events":[{"channel":"a"},{"channel":"b","key":"k"}]}', '{"ids":[1001,1002]}'),
-        (b'{"events":[]}', '{"ids":[]}'),
-        (b'{"channel":"a","message":"\\ud800"}', '{"id":1001}'),
+        (ONE, '{"id":1001,"listeners":0}'),
+        (b' { "channel" : "\xc3\xa9" } ', '{"id":1001,"listeners":0}'),
+        (b'{"channels":["a","b","a"],"message":1}', '{"ids":[1001,1002,1001],"listeners":[0,0,0]}'),
+        (b'{"events":[{"channel":"a"},{"channel":"b","key":"k"}]}', '{"ids":[1001,1002],"listeners":[0,0]}'),
+        (b'{"events":[]}', '{"ids":[],"listeners":[]}'),
+        (b'{"channel":"a","message":"\\ud800"}', '{"id":1001,"listeners":0}'),
     ],
 )
 def test_a_plain_post_is_answered_directly(body: bytes, answer: str) -> None:
@@ -36,7 +36,7 @@ def test_a_plain_post_is_answered_directly(body: bytes, answer: str) -> None:
 def test_it_may_come_in_pieces(cut: int) -> None:
     request = publish(ONE)
     outcome, taken = send(request[:cut], request[cut:], request)
-    assert (bodies(outcome), taken) == (['{"id":1001}', '{"id":1002}'], 2)
+    assert (bodies(outcome), taken) == (['{"id":1001,"listeners":0}', '{"id":1002,"listeners":0}'], 2)
 
 
 def test_several_may_come_in_one_segment() -> None:
@@ -50,7 +50,10 @@ def test_the_same_key_gets_the_same_answer_and_another_content_a_refusal() -> No
     assert (statuses(outcome), taken) == ([200, 200, 422], 2)
     assert bodies(outcome)[0] == bodies(outcome)[1]
     outcome, taken = send(*[publish(ONE, f"Idempotency-Key: {key}") for key in "kkl"])
-    assert (bodies(outcome), taken) == (['{"id":1001}', '{"id":1001}', '{"id":1002}'], 3)
+    assert (bodies(outcome), taken) == (
+        ['{"id":1001,"listeners":0}', '{"id":1001,"listeners":0}', '{"id":1002,"listeners":0}'],
+        3,
+    )
 
 
 def test_a_long_answer_says_by_what_it_varies_and_is_compressed_the_usual_way() -> None:
@@ -139,7 +142,7 @@ def test_a_store_that_takes_its_time_is_waited_for() -> None:
         await client.settle()
 
     outcome, taken = compare(play, hold=True)
-    assert bodies(outcome) == ['{"id":1001}', '{"id":1002}', '{"id":1003}']
+    assert bodies(outcome) == ['{"id":1001,"listeners":0}', '{"id":1002,"listeners":0}', '{"id":1003,"listeners":0}']
     assert taken == 2  # the one that waited for another's answer goes the usual way
 
 
@@ -153,7 +156,7 @@ def test_a_request_with_a_key_that_somebody_is_acting_on_waits() -> None:
         other.leave()
 
     outcome, taken = compare(play, hold=True)
-    assert (bodies(outcome), taken) == (['{"id":1001}'], 1)
+    assert (bodies(outcome), taken) == (['{"id":1001,"listeners":0}'], 1)
     assert outcome.channels == ("a: [1001]",)
 
 

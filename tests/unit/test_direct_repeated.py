@@ -24,7 +24,10 @@ def test_a_head_that_comes_again_is_not_parsed(cuts: list[int]) -> None:
         client.connection.parser = HttpRequestParser(client.connection)
 
     outcome, taken = compare(play)
-    assert (bodies(outcome), taken) == (['{"id":1001}', '{"id":1002}', '{"id":1003}'], 3)
+    assert (bodies(outcome), taken) == (
+        ['{"id":1001,"listeners":0}', '{"id":1002,"listeners":0}', '{"id":1003,"listeners":0}'],
+        3,
+    )
 
 
 def test_another_head_is_judged_anew() -> None:

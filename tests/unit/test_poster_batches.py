@@ -1,6 +1,7 @@
 """Are many events put into few requests, is what was taken told, and is nothing repeated but what has a key?"""
 
 import json
+import pickle
 import socket
 from collections.abc import Callable, Iterator
 
@@ -167,6 +168,24 @@ def test_message_to_several_channels_is_one_request(start_peer: StartPeer) -> No
     assert first == {"channels": ["a", "b"], "message": {"x": 1}}
     assert second == {"channels": ["a", "b"]}
     assert third == {"channels": ["a"], "message": None, "key": "once"}
+
+
+@pytest.mark.parametrize(
+    ("listeners", "told"),
+    [([3, 0], [3, 0]), (None, [None, None]), ([3], [None, None]), (3, [None, None]), (["3", True], [None, None])],
+    ids=repr,
+)
+def test_ids_know_the_listeners_if_the_daemon_says(start_peer: StartPeer, listeners: object, told: object) -> None:
+    peer = start_peer(always(answer({"ids": [7, 8], "listeners": listeners})))
+    ids = Poster(peer.url, "k").publish(["a", "b"])
+    assert (ids, [each.listeners for each in ids], json.dumps(ids)) == ([7, 8], told, "[7, 8]")
+
+
+@pytest.mark.parametrize(("listeners", "told"), [(3, 3), (None, None), ("3", None), ([3], None)])
+def test_an_id_alone_knows_them_too(start_peer: StartPeer, listeners: object, told: object) -> None:
+    peer = start_peer(always(answer({"id": 7, "listeners": listeners})))
+    event_id = Poster(peer.url, "k").post("a")
+    assert (event_id, event_id.listeners, pickle.loads(pickle.dumps(event_id)).listeners) == (7, told, told)
 
 
 def test_what_is_json_already_is_sent_as_the_text_that_it_is(start_peer: StartPeer) -> None:

@@ -95,7 +95,7 @@ class _Tally:
 
 def _post_batch(
     poster: Poster, channels: list[str], numbered: list[tuple[int, object]], tally: _Tally, show: Callable[[int], None]
-) -> list[int]:
+) -> Sequence[int]:
     before = tally.count
     try:
         return poster.post_many(

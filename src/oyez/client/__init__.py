@@ -16,6 +16,7 @@ from oyez.client.events import (
     NoMessage,
     Post,
     Postable,
+    PostedId,
     Unreadable,
 )
 from oyez.client.listener import Listener, listen
@@ -42,6 +43,7 @@ __all__ = [
     "NoMessage",
     "Post",
     "Postable",
+    "PostedId",
     "Poster",
     "PosterError",
     "Refused",

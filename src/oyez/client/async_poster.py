@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from oyez.client.errors import TimedOut
-from oyez.client.events import MAX_BATCH_EVENTS, NO_MESSAGE, Postable
+from oyez.client.events import MAX_BATCH_EVENTS, NO_MESSAGE, Postable, PostedId
 from oyez.client.poster import BATCH_TIMEOUT_S, CALL_TIMEOUT_S, Poster, Progress
 
 THREADS = 8
@@ -41,7 +41,7 @@ class AsyncPoster:
 
     async def post(
         self, channel: str, message: object = NO_MESSAGE, *, key: str = "", timeout_s: float | None = None
-    ) -> int:
+    ) -> PostedId:
         """Post any JSON value to a channel and return the id of the event. Raises as `Poster.post` does."""
         return await self._run(
             lambda left_s: self._poster.post(channel, message, key=key, timeout_s=left_s), self._limit(timeout_s)
@@ -49,7 +49,7 @@ class AsyncPoster:
 
     async def publish(
         self, channels: Iterable[str], message: object = NO_MESSAGE, *, key: str = "", timeout_s: float | None = None
-    ) -> list[int]:
+    ) -> list[PostedId]:
         """Post the same message to several channels; return the ids in their order. Raises as `Poster.publish` does."""
         return await self._run(
             lambda left_s: self._poster.publish(channels, message, key=key, timeout_s=left_s), self._limit(timeout_s)
@@ -63,7 +63,7 @@ class AsyncPoster:
         on_progress: Progress | None = None,
         timeout_s: float | None = None,
         batch_events: int = MAX_BATCH_EVENTS,
-    ) -> list[int]:
+    ) -> list[PostedId]:
         """Post many events in few requests, as `Poster.post_many` does.
 
         `events` is iterated over in another thread; `on_progress` is called in the loop.

@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from oyez.client.errors import BadEvent
 from oyez.json_scan import SCANNER
@@ -76,6 +76,22 @@ class Post(NamedTuple):
     channel: str
     message: object = NO_MESSAGE
     key: str = ""
+
+
+class PostedId(int):
+    """The id of an event that was posted: a whole number, which knows how many listeners its channel has.
+
+    Attributes:
+        listeners: on the daemon that took it, when it answered; None: it does not say.
+    """
+
+    listeners: int | None
+
+    def __new__(cls, event_id: int, listeners: int | None = None) -> Self:
+        """Make one of an answer."""
+        made = super().__new__(cls, event_id)
+        made.listeners = listeners
+        return made
 
 
 Postable = Post | tuple[str, object] | tuple[str, object, str]

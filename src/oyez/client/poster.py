@@ -17,6 +17,7 @@ from oyez.client.events import (
     NO_MESSAGE,
     Batch,
     Postable,
+    PostedId,
     check_channel,
     encode_post,
     gather,
@@ -29,7 +30,7 @@ BATCH_TIMEOUT_S = 10.0
 _PUBLISH = "/api/publish"
 _LAST = ApiRequest("GET", "/api/last")
 _ANSWER_BYTES = 65_536
-_ID_BYTES = 32  # more than an id and the comma behind it ever take
+_ID_BYTES = 32  # more than an id, a number of listeners, and the commas behind them ever take
 
 Progress = Callable[[int], object]
 
@@ -56,7 +57,9 @@ class Poster:
         self._api = Api(url, key)
         self._timeout_s = timeout_s
 
-    def post(self, channel: str, message: object = NO_MESSAGE, *, key: str = "", timeout_s: float | None = None) -> int:
+    def post(
+        self, channel: str, message: object = NO_MESSAGE, *, key: str = "", timeout_s: float | None = None
+    ) -> PostedId:
         """Post any JSON value to a channel and return the id of the event.
 
         Raises TypeError or ValueError when the message is not JSON or the channel no text that UTF-8 can write,
@@ -64,11 +67,12 @@ class Poster:
         """
         began = time.monotonic()
         body = encode_post({"channel": check_channel(channel)}, message, key or new_key())
-        return _read_id(self._call(ApiRequest("POST", _PUBLISH, body), began, timeout_s))
+        answer = self._call(ApiRequest("POST", _PUBLISH, body), began, timeout_s)
+        return PostedId(_read_id(answer), _read_number(answer.get("listeners")))
 
     def publish(
         self, channels: Iterable[str], message: object = NO_MESSAGE, *, key: str = "", timeout_s: float | None = None
-    ) -> list[int]:
+    ) -> list[PostedId]:
         """Post the same message to several channels, to all or to none; return the ids in the order of the channels.
 
         Raises as `post` does.
@@ -88,7 +92,7 @@ class Poster:
         timeout_s: float | None = None,
         total_s: float = math.inf,
         batch_events: int = MAX_BATCH_EVENTS,
-    ) -> list[int]:
+    ) -> list[PostedId]:
         """Post many events in few requests, and return their ids in the same order.
 
         Args:
@@ -110,7 +114,7 @@ class Poster:
         if not key.isprintable():  # it goes into a header
             raise ValueError("the key must be printable characters in one line")
         key = key or new_key()
-        ids: list[int] = []
+        ids: list[PostedId] = []
         deadline = time.monotonic() + total_s
         limit_s = max(self._timeout_s, BATCH_TIMEOUT_S) if timeout_s is None else timeout_s
         try:
@@ -171,8 +175,15 @@ def _read_id(answer: dict[str, object], *, posting: bool = True) -> int:
     return event_id
 
 
-def _read_ids(answer: dict[str, object], count: int) -> list[int]:
-    return _checked(answer.get("ids"), count, answer, posting=True)
+def _read_ids(answer: dict[str, object], count: int) -> list[PostedId]:
+    ids, listeners = _checked(answer.get("ids"), count, answer, posting=True), answer.get("listeners")
+    if not isinstance(listeners, list) or len(listeners) != count:
+        return [PostedId(event_id) for event_id in ids]
+    return [PostedId(event_id, _read_number(number)) for event_id, number in zip(ids, listeners, strict=True)]
+
+
+def _read_number(listeners: object) -> int | None:
+    return listeners if type(listeners) is int else None
 
 
 def _checked(ids: object, count: int, answer: dict[str, object], *, posting: bool) -> list[int]:

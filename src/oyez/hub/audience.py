@@ -23,6 +23,7 @@ class Audience:
     def __init__(self) -> None:
         self._groups: dict[tuple[frozenset[Channel], Encoding], Group] = {}
         self.by_channel: dict[Channel, dict[Group, None]] = {}
+        self._counts: dict[Channel, int] = {}
 
     def join(self, subscription: Subscription) -> None:
         """Add a listener to the group of its channels and encoding; it must be in none, and have a channel."""
@@ -32,6 +33,8 @@ class Audience:
             group = self._groups[key] = Group(*key)
             for channel in group.channels:
                 self.by_channel.setdefault(channel, {})[group] = None
+        for channel in group.channels:
+            self._counts[channel] = self._counts.get(channel, 0) + 1
         group.members[subscription] = None
         subscription.group = group
         subscription.channels = group.channels  # one set for all its members
@@ -43,6 +46,8 @@ class Audience:
             return
         subscription.group = None
         group.members.pop(subscription, None)
+        for channel in group.channels:
+            self._counts[channel] -= 1
         if group.members:
             return
         del self._groups[group.channels, group.encoding]
@@ -50,11 +55,11 @@ class Audience:
             groups = self.by_channel[channel]
             groups.pop(group, None)
             if not groups:
-                del self.by_channel[channel]
+                del self.by_channel[channel], self._counts[channel]
 
     def count(self, channel: Channel) -> int:
-        """Return the number of a channel's listeners."""
-        return sum(len(group.members) for group in self.by_channel.get(channel, ()))
+        """Return the number of a channel's listeners: in the same time for any number, since each post may ask."""
+        return self._counts.get(channel, 0)
 
     def members(self) -> list[Subscription]:
         """Return all listeners, as they are now: some may have left when their turn comes."""

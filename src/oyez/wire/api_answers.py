@@ -35,7 +35,7 @@ class ApiError(ProtocolError):
 
 
 def encode_id(event_id: int) -> bytes:
-    """Return ``{"id":7}``, of a post or of the newest event."""
+    """Return ``{"id":7}``, of the newest event."""
     return b'{"id":%d}' % event_id
 
 
@@ -44,14 +44,19 @@ def encode_grant(name: str, ttl_s: float) -> bytes:
     return b'{"channel":%b,"ttl_s":%b}' % (json_text.encode_string(name), b"%g" % ttl_s if ttl_s % 1 else b"%d" % ttl_s)
 
 
-def encode_ids(ids: Sequence[int]) -> bytes:
-    """Return ``{"ids":[7,8]}``, in the order of the posts."""
-    return b'{"ids":%b}' % msgspec.json.encode(ids)
+def encode_published(ids: Sequence[int], listeners: Sequence[int], *, many: bool) -> bytes:
+    """Return the answer to a request to publish.
 
+    It is ``{"ids":[7,8],"listeners":[2,0]}``, or ``{"id":7,"listeners":2}`` where it was one event.
 
-def encode_published(ids: Sequence[int], *, many: bool) -> bytes:
-    """Return the answer to a request to publish: ``{"ids":[7,8]}``, or ``{"id":7}`` where it was one event."""
-    return encode_ids(ids) if many else encode_id(ids[0])
+    Args:
+        ids: of the events, in their order.
+        listeners: how many the channel of each has.
+        many: whether the request was one for many.
+    """
+    if many:
+        return b'{"ids":%b,"listeners":%b}' % (msgspec.json.encode(ids), msgspec.json.encode(listeners))
+    return b'{"id":%d,"listeners":%d}' % (ids[0], listeners[0])
 
 
 def encode_channels(channels: Iterable[tuple[str, int, int | None]], after: str | None) -> bytes:

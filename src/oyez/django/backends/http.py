@@ -22,8 +22,10 @@ class HttpBackend:
         if len(posts) == 1:
             (post,) = posts
             return [self._poster.post(post.channel, post.message, key=post.key or key, timeout_s=timeout_s)]
-        return self._poster.post_many(
-            posts, key=key, timeout_s=timeout_s, total_s=timeout_s, batch_events=MAX_BATCH_EVENTS
+        return list(
+            self._poster.post_many(
+                posts, key=key, timeout_s=timeout_s, total_s=timeout_s, batch_events=MAX_BATCH_EVENTS
+            )
         )
 
     def last(self, *, timeout_s: float) -> int:

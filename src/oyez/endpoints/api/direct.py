@@ -14,7 +14,7 @@ from oyez.errors import BrokerError
 from oyez.hub.publication import EventId
 from oyez.limits import LimitSettings
 from oyez.net.http.direct import INTERNAL_ERROR, AnswerBody, DirectRequest, Respond
-from oyez.wire import api_answers, api_requests
+from oyez.wire import api_requests
 from oyez.wire.api_answers import ApiError
 from oyez.wire.api_requests import Publish
 from oyez.wire.json_text import run_through
@@ -74,19 +74,19 @@ class DirectPublish:
             if holder.channels is not None and not all(holder.may_post(post.channel) for post in wanted.posts):
                 return False
             header = None if key is None else (key, content_of_body(body))
-            return self._publisher.begin(wanted, header, holder, partial(_settle, wanted, respond)) is None
+            return self._publisher.begin(wanted, header, holder, partial(self._settle, wanted, respond)) is None
         except ApiError:
             return False
 
-
-def _settle(wanted: Publish, respond: Respond, outcome: list[EventId] | Exception) -> None:
-    """Write the answer."""
-    if isinstance(outcome, list):
-        respond(200, _JSON_LINES, api_answers.encode_published(outcome, many=wanted.many))
-    elif isinstance(outcome, BrokerError):
-        error = explain_outage(outcome)
-        lines = "".join([f"{name.lower()}: {value}\r\n" for name, value in error.headers.items()])
-        respond(error.status, _JSON_LINES + lines.encode(), error.encode())
-    else:
-        logger.error("a request to publish was answered with the status 500 after an error of ours", exc_info=outcome)
-        respond(*INTERNAL_ERROR)
+    def _settle(self, wanted: Publish, respond: Respond, outcome: list[EventId] | Exception) -> None:
+        """Write the answer."""
+        if isinstance(outcome, list):
+            respond(200, _JSON_LINES, self._publisher.encode_answer(wanted, outcome))
+        elif isinstance(outcome, BrokerError):
+            error = explain_outage(outcome)
+            lines = "".join([f"{name.lower()}: {value}\r\n" for name, value in error.headers.items()])
+            respond(error.status, _JSON_LINES + lines.encode(), error.encode())
+        else:
+            words = "a request to publish was answered with the status 500 after an error of ours"
+            logger.error(words, exc_info=outcome)
+            respond(*INTERNAL_ERROR)

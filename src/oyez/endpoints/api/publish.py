@@ -11,6 +11,7 @@ from oyez.endpoints.api.idempotency import Attempt, Content, Key, KeyReused, Kno
 from oyez.errors import BrokerError
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId, Post
+from oyez.wire import api_answers
 from oyez.wire.api_answers import ApiError
 from oyez.wire.api_requests import Publish
 
@@ -98,6 +99,14 @@ class Publisher:
         else:
             settle(_in_places(request, known))
         return None
+
+    def encode_answer(self, request: Publish, ids: Sequence[EventId]) -> bytes:
+        """Return the answer to a request that was settled with ids: with how many listeners there are now."""
+        count, posts = self._hub.listeners, request.posts
+        if not request.many:
+            return api_answers.encode_published(ids, (count(Channel(posts[0].channel)),), many=False)
+        listeners = [count(Channel(posts[place].channel)) for place in request.places]
+        return api_answers.encode_published(ids, listeners, many=True)
 
     def _find(self, contents: Mapping[Key, Content]) -> dict[Key, Sequence[EventId]] | Attempt:
         """Look all keys up, unless somebody is acting on one of them. There must be no wait until `KnownKeys.begin`.

@@ -157,7 +157,7 @@ class ApiEndpoint:
             ids = await self._publisher.publish(wanted, header, holder)
         except BrokerError as error:
             raise explain_outage(error) from error
-        return api_answers.encode_published(ids, many=wanted.many)
+        return self._publisher.encode_answer(wanted, ids)
 
     async def _check_channels(self, request: Request, wanted: Publish, holder: KeyHolder) -> None:
         for place, post in enumerate(wanted.posts):
