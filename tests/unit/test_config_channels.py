@@ -59,10 +59,15 @@ def test_each_table_is_a_rule(file: Path) -> None:
         ('match = ""', "channels[1].match = '' is wrong: expected the name of a channel, such as tickets or contest_*"),
         ('match = "a"\nlisten = "some"', "expected one of open, grant, observe, nobody"),
         ('match = "a"\ngrant_ttl_s = 0', "expected a number of seconds, from 1 to 31536000"),
+        ('match = "a"\nhistory_size = -1', "expected a whole number of events, at least 0"),
+        ('match = "a"\nhistory_ttl_s = 31622401', "expected a number of seconds, from 0 to 31622400"),
+        ('match = "a"\nhistory_ttl_s = 0.0009', "expected 0, or a number of seconds of at least 0.001"),
+        ('match = "a"\nhistory_ttl_s = -1', "expected a number of seconds, from 0 to 31622400"),
+        ('match = "a"\nreplay_without_start = -2', "expected a whole number of events, at least -1"),
         ('match = "a"\nlistens = "grant"', "there is no setting channels[1].listens; did you mean listen?"),
         (
             'match = "a"\nspread_s = 10',
-            "no setting channels[1].spread_s; a table there may have match, listen, grant_ttl_s",
+            "no setting channels[1].spread_s; a table there may have match, listen, grant_ttl_s, history_size",
         ),
         ('match = "a"\n[[channels]]\nmatch = "a"', "channels[2].match = 'a' is wrong: expected what no rule before it"),
         ('match = "*"\n[[channels]]\nmatch = "a"', "the first counts, and channels[1] takes all of these"),
@@ -123,4 +128,58 @@ def test_a_grant_is_judged(file: Path) -> None:
 def test_without_rules_everybody_may_listen(file: Path) -> None:
     assert list(explain_channel(read(file, ""), "tickets")) == [
         "# tickets: everybody who knows the name may listen, since no rule of [[channels]] closes any channel."
+    ]
+
+
+BOUNDS = """
+[[channels]]
+match = "tickets"
+history_size = 1000
+history_ttl_s = 31622400
+replay_without_start = 0
+[[channels]]
+match = "t*"
+history_ttl_s = 0.001
+"""
+
+
+def test_each_bound_of_history_may_be_set_to_its_last(file: Path) -> None:
+    assert read(file, BOUNDS).channels == (
+        ChannelSettings("tickets", history_size=1000, history_ttl_s=31_622_400.0, replay_without_start=0),
+        ChannelSettings("t*", history_ttl_s=0.001),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        (
+            "tickets",
+            [
+                '# tickets: the rule channels[1] fits (match = "tickets").',
+                "# tickets: its newest 1000 events are kept in memory, each for 31622400 s.",
+                "# tickets: who names no event to start from gets the newest 0 events of such channels.",
+            ],
+        ),
+        (
+            "tickets_2",
+            [
+                '# tickets_2: the rule channels[2] fits (match = "t*").',
+                "# tickets_2: its newest 256 events are kept in memory, each for 0.001 s.",
+            ],
+        ),
+        ("news", []),
+    ],
+)
+def test_what_is_kept_of_a_channel_is_told(file: Path, name: str, lines: list[str]) -> None:
+    told = list(explain_channel(read(file, BOUNDS), name))
+    assert told[0].endswith("since no rule of [[channels]] closes any channel.")
+    assert told[1:] == lines
+
+
+def test_what_is_kept_is_told_where_a_rule_closes_a_channel_too(file: Path) -> None:
+    rule = 'key = "Zq7"\n[[channels]]\nmatch = "a"\nlisten = "nobody"\nhistory_size = 7\n'
+    assert list(explain_channel(read(file, rule), "a")) == [
+        '# a: the rule channels[1] fits (match = "a"); nobody may listen.',
+        "# a: its newest 7 events are kept in memory, each for 600 s.",
     ]

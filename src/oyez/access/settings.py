@@ -82,6 +82,9 @@ GRANT = "grant"
 OBSERVE = "observe"
 NOBODY = "nobody"
 
+AS_ALL = -1
+"""What is written of a number, of which 0 is one as well, where the setting of all channels counts."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChannelSettings:
@@ -102,3 +105,18 @@ class ChannelSettings:
     grant_ttl_s: Annotated[float, seconds("How long a grant is good after its issue.", low=1, high=365 * DAY_S)] = (
         DAY_S / 2
     )
+    history_size: Annotated[
+        int, Setting("Events kept of each of these channels; 0: as history.size.", unit="events")
+    ] = 0
+    history_ttl_s: Annotated[
+        float, seconds("Age at which their events leave the memory; 0: as history.ttl_s.", low=0, high=366 * DAY_S)
+    ] = 0.0
+    replay_without_start: Annotated[
+        int,
+        Setting(
+            "Newest events of them sent to a listener that names no event to start from; -1: as"
+            " history.replay_without_start.",
+            unit="events",
+            low=AS_ALL,
+        ),
+    ] = AS_ALL

@@ -5,10 +5,12 @@ It must not know where settings come from.
 
 import time
 from collections.abc import Iterator
+from itertools import chain
 
 from oyez import grants
 from oyez.access.listen_policy import MOST_AHEAD_S, Admission, GrantOutcome, ListenPolicy, make_signers, needs_policy
-from oyez.access.settings import GRANT, NOBODY, OBSERVE, OPEN
+from oyez.access.rules import Rules
+from oyez.access.settings import AS_ALL, GRANT, NOBODY, OBSERVE, OPEN, ChannelSettings
 from oyez.config.tree import Settings
 
 _LISTEN = {
@@ -29,22 +31,37 @@ def explain_channel(settings: Settings, name: str) -> Iterator[str]:
     """Write what follows for a name, a comment in each line."""
     if not needs_policy(settings.channels):
         yield f"# {name}: everybody who knows the name may listen, since no rule of [[channels]] closes any channel."
+        rule = Rules(settings.channels).find(name)
+        followed = [f"# {name}: {_name_rule(settings, rule)}."] if rule in settings.channels else []
+        yield from chain(followed, _explain_history(settings, name, rule))
         return
     policy = ListenPolicy(settings.channels, make_signers(settings.key, settings.keys))
     judged = policy.judge(name, time.time())
     follows = _LISTEN[judged.rule.listen].format(ttl=judged.rule.grant_ttl_s)
-    yield f"# {judged.channel}: {_name_rule(settings, judged)}; {follows}."
+    yield f"# {judged.channel}: {_name_rule(settings, judged.rule)}; {follows}."
+    yield from _explain_history(settings, judged.channel, judged.rule)
     words = _OUTCOMES.get(judged.outcome)
     if words is not None:
         subject = getattr(grants.parse(name), "subject", "")
         yield f"# {name}: {words}{f', for {subject}' if subject else ''}, so it is {_fate(judged)}."
 
 
-def _name_rule(settings: Settings, judged: Admission) -> str:
-    if judged.rule not in settings.channels:
+def _explain_history(settings: Settings, channel: str, rule: ChannelSettings) -> Iterator[str]:
+    """Write what becomes of the events of a channel, if its rule says anything of that."""
+    history = settings.history
+    if rule.history_size or rule.history_ttl_s:
+        size, ttl_s = rule.history_size or history.size, rule.history_ttl_s or history.ttl_s
+        yield f"# {channel}: its newest {size} events are kept in memory, each for {ttl_s:.15g} s."
+    if rule.replay_without_start != AS_ALL:
+        count = rule.replay_without_start
+        yield f"# {channel}: who names no event to start from gets the newest {count} events of such channels."
+
+
+def _name_rule(settings: Settings, rule: ChannelSettings) -> str:
+    if rule not in settings.channels:
         return "no rule fits"
-    number = settings.channels.index(judged.rule) + 1
-    return f'the rule channels[{number}] fits (match = "{judged.rule.match}")'
+    number = settings.channels.index(rule) + 1
+    return f'the rule channels[{number}] fits (match = "{rule.match}")'
 
 
 def _fate(judged: Admission) -> str:

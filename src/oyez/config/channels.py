@@ -9,6 +9,7 @@ from oyez.access.keys import WELL_KNOWN_KEYS
 from oyez.access.settings import GRANT, ChannelSettings
 from oyez.config.tree import Settings
 from oyez.errors import ConfigError
+from oyez.hub.settings import SHORTEST_TTL_S
 
 
 def check_channels(settings: Settings, where: str) -> None:
@@ -25,6 +26,9 @@ def check_channels(settings: Settings, where: str) -> None:
         if earlier:
             expected = f"what no rule before it takes: of those that fit a channel the first counts, and {earlier}"
             raise ConfigError(name, rule.match, f"{expected} takes all of these ({where})")
+        if 0 < rule.history_ttl_s < SHORTEST_TTL_S:
+            expected = f"0, or a number of seconds of at least {SHORTEST_TTL_S:g}"
+            raise ConfigError(f"channels[{number}].history_ttl_s", rule.history_ttl_s, f"{expected} ({where})")
         if rule.listen == GRANT:
             _check_signers(settings, f"channels[{number}].listen", where)
 

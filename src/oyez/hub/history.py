@@ -5,6 +5,8 @@ Knows which events can still be had, and for which ids it cannot promise that no
 Every channel has a floor: the highest id that may have been dropped from it. Whoever names an id at or above the floor
 can be served completely. Channels that history has forgotten share one floor, the horizon: a floor for each that ever
 was would grow without end, and one that is too high costs a gap too many, never one too few.
+
+Rules may give channels bounds of their own. They are asked for when a channel gets its first event, not for each.
 """
 
 from bisect import bisect_right
@@ -15,7 +17,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from oyez.hub.publication import Channel, EventId, HistoryBytes, Publication, bytes_of_name
-from oyez.hub.settings import HistorySettings
+from oyez.hub.settings import ChannelBounds, HistoryRules, HistorySettings, bounds_of_all
 
 _id_of = attrgetter("id")
 
@@ -44,14 +46,26 @@ _FORGOTTEN_AT_ONCE = 64
 _LONGEST_LIST = 64
 
 
+class _Alike:
+    """The events of all channels with the same bounds, oldest first."""
+
+    __slots__ = ("bounds", "events", "size")
+
+    def __init__(self, bounds: ChannelBounds) -> None:
+        self.bounds = bounds
+        self.size = bounds.size  # for every event
+        self.events: OrderedDict[EventId, Publication] = OrderedDict()
+
+
 class _Ring:
     """The events that one channel still has, at least one, in rising order of ids."""
 
-    __slots__ = ("channel", "floor", "publications")
+    __slots__ = ("alike", "channel", "floor", "publications")
 
-    def __init__(self, channel: Channel, floor: EventId) -> None:
+    def __init__(self, channel: Channel, floor: EventId, alike: _Alike) -> None:
         self.channel = channel
         self.floor = floor
+        self.alike = alike
         self.publications: MutableSequence[Publication] = []
 
 
@@ -60,25 +74,28 @@ class History:
 
     Args:
         settings: its bounds.
+        rules: the channels with other bounds; None: there are none.
 
     Attributes:
         horizon: the floor of all channels that are not remembered.
         last_id: the newest id that was appended or lost.
     """
 
-    def __init__(self, settings: HistorySettings) -> None:
+    def __init__(self, settings: HistorySettings, rules: HistoryRules | None = None) -> None:
         self.settings = settings
-        self._size, self._max_bytes = settings.size, settings.max_bytes  # for every event
+        self._rules = rules
+        self._bounds = bounds_of_all(settings)
+        self._alike = {self._bounds: _Alike(self._bounds)}
+        self._max_bytes = settings.max_bytes  # for every event
         self._rings: dict[Channel, _Ring] = {}
         self._floors: dict[Channel, EventId] = {}  # of channels without events, longest so first
         self._floors_bytes = 0
-        self._all: OrderedDict[EventId, Publication] = OrderedDict()  # oldest first
         self._held = HistoryBytes()
         self.horizon = EventId(0)
         self.last_id = EventId(0)
 
     def __len__(self) -> int:
-        return len(self._all)
+        return sum(len(alike.events) for alike in self._alike.values())
 
     @property
     def bytes(self) -> int:
@@ -96,7 +113,11 @@ class History:
 
     def knows(self, event_id: EventId) -> bool:
         """Return whether an id is that of an event which is remembered, or the newest one."""
-        return event_id in self._all or event_id == self.last_id
+        return event_id == self.last_id or any(event_id in alike.events for alike in self._alike.values())
+
+    def bounds(self, channel: Channel) -> ChannelBounds:
+        """Return what counts for a channel."""
+        return self._bounds if self._rules is None else self._rules.find(channel)
 
     def lose(self, up_to: EventId) -> None:
         """Raise every floor: events up to an id may be missing, from before the store began or from an outage.
@@ -122,13 +143,13 @@ class History:
             ring = self._open_ring(publication.channel)
         publication.channel = ring.channel  # one name for all of its events
         publication.counted_in = held = self._held
-        publications = ring.publications
+        publications, alike = ring.publications, ring.alike
         publications.append(publication)
-        self._all[publication.id] = publication
+        alike.events[publication.id] = publication
         self.last_id = publication.id
         held.bytes += publication.size
         length = len(publications)
-        if length > self._size:
+        if length > alike.size:
             self._drop(publications[0])
         elif length == _LONGEST_LIST:
             ring.publications = deque(publications)
@@ -136,18 +157,20 @@ class History:
             self._make_room()
 
     def expire(self, now: float, *, at_most: int) -> None:
-        """Drop events that are older than the time to live.
+        """Drop events that are older than the time to live of their channels.
 
         Args:
             now: seconds, on the scale of the publications' times.
             at_most: how many events; the rest waits for the next call.
         """
-        oldest_allowed = now - self.settings.ttl_s
-        for _ in range(at_most):
-            oldest = next(iter(self._all.values()), None)
-            if oldest is None or oldest.time > oldest_allowed:
-                return
-            self._drop(oldest)
+        for alike in self._alike.values():
+            oldest_allowed = now - alike.bounds.ttl_s
+            while at_most > 0:
+                oldest = next(iter(alike.events.values()), None)
+                if oldest is None or oldest.time > oldest_allowed:
+                    break
+                self._drop(oldest)
+                at_most -= 1
 
     def since(self, channel: Channel, after: EventId, at_most: int | None = None) -> list[Publication]:
         """Return a channel's events with an id above ``after``, in rising order; the oldest ``at_most`` of them."""
@@ -189,22 +212,30 @@ class History:
                     self._drop_oldest()
                 self._forget_longest_empty()
             floor = self.horizon
-        ring = self._rings[channel] = _Ring(channel, floor)
+        ring = self._rings[channel] = _Ring(channel, floor, self._find_alike(channel))
         self._held.bytes += _RING_BYTES + bytes_of_name(channel)
         return ring
+
+    def _find_alike(self, channel: Channel) -> _Alike:
+        bounds = self.bounds(channel)
+        alike = self._alike.get(bounds)
+        if alike is None:
+            alike = self._alike[bounds] = _Alike(bounds)
+        return alike
 
     def _make_room(self) -> None:
         """Drop what is over the bound on bytes; the newest event stays."""
         while self._held.bytes > self._max_bytes:
             if self._floors_bytes > self._max_bytes * _MOST_FOR_FLOORS:
                 self._forget_longest_empty()
-            elif len(self._all) > 1:
+            elif len(self) > 1:
                 self._drop_oldest()
             else:
                 return
 
     def _drop_oldest(self) -> None:
-        self._drop(next(iter(self._all.values())))
+        oldest = [next(iter(alike.events.values())) for alike in self._alike.values() if alike.events]
+        self._drop(oldest[0] if len(oldest) == 1 else min(oldest, key=_id_of))
 
     def _drop(self, publication: Publication) -> None:
         """Drop the oldest event of its channel."""
@@ -216,7 +247,7 @@ class History:
             del self._rings[channel]
             self._held.bytes -= _RING_BYTES + bytes_of_name(channel)
             self._remember_floor(channel, ring.floor)
-        del self._all[publication.id]
+        del ring.alike.events[publication.id]
         publication.counted_in = None
         self._held.bytes -= publication.size
 

@@ -34,16 +34,15 @@ def find_positions(
         The position in each channel, none above the newest id, and the gaps behind those that were known or named.
     """
     known = {channel: _known_position(subscription, channel, served_up_to) for channel in channels}
-    unknown = EventId(0)
+    unknown: dict[Channel, EventId] = {}
     if start is None:
-        new = [channel for channel, position in known.items() if position is None]
-        unknown = max(_before_newest(history, new), subscription.left_floor)
+        unknown = _before_newest(history, [channel for channel, position in known.items() if position is None])
     positions: dict[Channel, EventId] = {}
     gaps: list[Gap] = []
     for channel, own in known.items():
         named = start if own is None else own
         if named is None:
-            positions[channel] = unknown
+            positions[channel] = max(unknown[channel], subscription.left_floor)
             continue
         position, gap = named, history.gap(channel, named)
         if own is None and named < subscription.left_floor:
@@ -63,12 +62,27 @@ def _known_position(subscription: Subscription, channel: Channel, served_up_to: 
     return None if subscription.left is None else subscription.left.get(channel)
 
 
-def _before_newest(history: History, channels: Iterable[Channel]) -> EventId:
+def _before_newest(history: History, channels: Iterable[Channel]) -> dict[Channel, EventId]:
+    """Return for each channel the id after which there are its newest few events.
+
+    Channels for which the same number counts are taken together: with more channels nobody gets more.
+    """
+    together: dict[int, list[Channel]] = {}
+    for channel in channels:
+        together.setdefault(history.bounds(channel).replay_without_start, []).append(channel)
+    return {
+        channel: before
+        for at_most, some in together.items()
+        for before in [_before_newest_of(history, some, at_most)]
+        for channel in some
+    }
+
+
+def _before_newest_of(history: History, channels: Iterable[Channel], at_most: int) -> EventId:
     """Return the id after which there are the newest few events of these channels, taken together.
 
     If there are none, it is the newest id: whoever keeps it as its position can name it later.
     """
-    at_most = history.settings.replay_without_start
     ids = sorted(event for channel in channels for event in history.newest(channel, at_most + 1))
     if len(ids) > at_most:
         return ids[-at_most - 1]

@@ -59,6 +59,7 @@ from oyez.net.paced_refusals import PacedRefusals
 from oyez.net.ticker import Ticker
 from oyez.net.turns import Turns
 from oyez.notes import Notes
+from oyez.server.channel_rules import find_history_rules
 from oyez.server.routes import Routes
 from oyez.server.stores import open_store, shown_url
 
@@ -101,10 +102,11 @@ class Assembly:
         self.enforcement = Enforcement(settings.limits, self.notes, self.notes.observe)
         self.capacity: Capacity = derive_capacity(raise_open_files(), settings.limits.max_connections)
         self.broker_url = shown_url(settings)
-        self._broker = open_store(settings, self.notes)
+        history_rules = find_history_rules(settings)
+        self._broker = open_store(settings, self.notes, history_rules)
         self.hub = Hub(
             self._broker,
-            History(settings.history),
+            History(settings.history, history_rules),
             call_soon=lambda function: asyncio.get_running_loop().call_soon(function),
             call_later=lambda delay_s, function: asyncio.get_running_loop().call_later(delay_s, function),
             clock=time.monotonic,

@@ -4,6 +4,7 @@ Knows every broker by name. Must not know what a broker does inside.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from oyez.brokers.memory import MemoryBroker
 from oyez.brokers.rabbitmq import open_amqp
@@ -12,6 +13,7 @@ from oyez.config.broker_url import MemoryUrl, PluginUrl, parse_broker_url, plugi
 from oyez.config.tree import Settings, fields_of
 from oyez.errors import UnusableError
 from oyez.hub.broker import Broker
+from oyez.hub.settings import HistoryRules
 
 
 def shown_url(settings: Settings) -> str:
@@ -19,12 +21,13 @@ def shown_url(settings: Settings) -> str:
     return next(str(entry.value) for entry in fields_of(settings) if entry.key == "broker")
 
 
-def open_store(settings: Settings, note: Callable[[str, str], None]) -> Broker:
+def open_store(settings: Settings, note: Callable[[str, str], None], rules: HistoryRules | None = None) -> Broker:
     """Make the broker that the settings name; it is opened when it starts.
 
     Args:
         settings: the effective tree.
         note: called for what others put into the store that is no event: a reason, and a detail for the log.
+        rules: the channels of which more is to be kept than the settings of history say, or less.
 
     Raises:
         UnusableError: it needs what is not installed.
@@ -37,10 +40,14 @@ def open_store(settings: Settings, note: Callable[[str, str], None]) -> Broker:
     if isinstance(url, AmqpUrl):
         from oyez.brokers.rabbitmq.intake import IntakeContext  # noqa: PLC0415 - what is not used is not loaded
 
-        return open_amqp(url, IntakeContext(settings.limits, settings.history, note))
+        history = settings.history if rules is None else replace(settings.history, ttl_s=rules.longest_ttl_s)
+        return open_amqp(url, IntakeContext(settings.limits, history, note))
     from oyez.brokers.sqlite.broker import SqliteBroker  # noqa: PLC0415 - what is not used is not loaded
 
-    return SqliteBroker(url.path, synced=url.synced, settings=settings.sqlite, history=settings.history)
+    kept = settings.sqlite
+    if rules is not None and rules.longest_ttl_s > max(kept.max_age_s, settings.history.ttl_s):
+        kept = replace(kept, max_age_s=rules.longest_ttl_s)
+    return SqliteBroker(url.path, synced=url.synced, settings=kept, history=settings.history, rules=rules)
 
 
 def _open_plugin(url: PluginUrl) -> Broker:

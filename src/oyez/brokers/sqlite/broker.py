@@ -27,7 +27,7 @@ from oyez.brokers.sqlite.settings import SqliteSettings
 from oyez.errors import BrokerError
 from oyez.hub.broker import Deliver, Lose, Settle
 from oyez.hub.publication import EventId, Post, Publication
-from oyez.hub.settings import HistorySettings
+from oyez.hub.settings import HistoryRules, HistorySettings
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +70,7 @@ class SqliteBroker:
         synced: whether an acknowledged post survives the loss of power too, and not only that of the process.
         settings: what is kept at most.
         history: how much is handed out at the start: what it can hold.
+        rules: of which channels more is handed out, or less; and none is dropped that one of them keeps.
         busy_timeout_s: how long a transaction waits for other programs that lock the file.
         clock: seconds on the hub's steady scale.
         wall_clock: seconds since 1970.
@@ -82,6 +83,7 @@ class SqliteBroker:
         synced: bool,
         settings: SqliteSettings,
         history: HistorySettings,
+        rules: HistoryRules | None = None,
         busy_timeout_s: float = BUSY_TIMEOUT_S,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
@@ -89,7 +91,7 @@ class SqliteBroker:
         self._path = path
         self._synced = synced
         self._settings = settings
-        self._replay = ReplayBounds.into(history)
+        self._replay = ReplayBounds.into(history, rules)
         self._busy_timeout_s = busy_timeout_s
         self._clock = clock
         self._wall_clock = wall_clock

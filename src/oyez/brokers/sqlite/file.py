@@ -8,14 +8,13 @@ import math
 import os
 import sqlite3
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from oyez.brokers.sqlite import place
 from oyez.brokers.sqlite.ages import Ages, ClockStep
-from oyez.brokers.sqlite.contents import FileContents, ReplayBounds
+from oyez.brokers.sqlite.contents import FileContents, ReplayBounds, Selection
 from oyez.brokers.sqlite.cures import START_ANEW, find_cure
 from oyez.brokers.sqlite.rows import Row, is_sound
 from oyez.brokers.sqlite.settings import SqliteSettings
@@ -229,34 +228,24 @@ class SqliteFile:
         Raises:
             BrokerError: the file is damaged.
         """
-        rows: list[Row] = []
-        size = 0
-        in_channel: Counter[str | bytes] = Counter()
-        since_ms = now_ms - replay.age_s * 1000
+        selection = Selection(replay, self._ages, now_ms)
         try:
             horizon, last_id = self.horizon(), self.last_id()
             newest_first = self._database.execute(
-                "SELECT id, time_ms, channel, message, attachments FROM events ORDER BY id DESC LIMIT ?",
-                (replay.events + 1,),
+                "SELECT id, time_ms, channel, message, attachments FROM events ORDER BY id DESC",
             )
             newer = last_id + 1
-            for number, values in enumerate(newest_first):
+            for values in newest_first:
                 row = Row(*values)
                 if not (row.id < newer and is_sound(row)):
                     raise self._refuse(f"is damaged: {START_ANEW}")
                 newer = row.id
-                if in_channel[row.channel] == replay.per_channel:
-                    continue
-                size += row.size
-                time_ms = self._ages.put_right(row.id, row.time_ms)
-                if time_ms < since_ms or number == replay.events or (size > replay.bytes and rows):
+                if not selection.take(row):
                     horizon = max(horizon, row.id)
                     break
-                in_channel[row.channel] += 1
-                rows.append(row._replace(time_ms=time_ms) if time_ms != row.time_ms else row)
         except _READ_ERRORS as error:
             raise self._explain(error, temporary=False) from error
-        return FileContents(horizon, last_id, rows)
+        return FileContents(horizon, last_id, selection.rows)
 
     def insert(self, rows: Sequence[Row]) -> None:
         """Add events, all or none; they are kept when this returns.

@@ -1,0 +1,29 @@
+"""What the rules for channels say to the hub and to its store.
+
+Knows rules and the settings of history. Must not know who listens, nor what becomes of an event.
+"""
+
+from oyez.access.rules import FirstFit
+from oyez.access.settings import AS_ALL, ChannelSettings
+from oyez.config.tree import Settings
+from oyez.hub.settings import ChannelBounds, HistoryRules, HistorySettings, bounds_of_all
+
+
+def find_history_rules(settings: Settings) -> HistoryRules | None:
+    """Return what counts for which channel; None where that is the same for all, so that nobody need ask."""
+    history = settings.history
+    for_all = bounds_of_all(history)
+    rules = [(rule.match, bounds_of(rule, history)) for rule in settings.channels]
+    if all(bounds == for_all for _, bounds in rules):
+        return None
+    return HistoryRules(FirstFit(rules, for_all).find, max(for_all.ttl_s, *(bounds.ttl_s for _, bounds in rules)))
+
+
+def bounds_of(rule: ChannelSettings, history: HistorySettings) -> ChannelBounds:
+    """Return what counts for the channels of a rule."""
+    replayed = rule.replay_without_start
+    return ChannelBounds(
+        rule.history_size or history.size,
+        rule.history_ttl_s or history.ttl_s,
+        history.replay_without_start if replayed == AS_ALL else replayed,
+    )
