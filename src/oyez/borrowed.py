@@ -22,7 +22,7 @@ BORROWED: Mapping[str, tuple[str, ...]] = {
     # It is started and stopped by us, on sockets that we have bound (net/http/server).
     "uvicorn.config:Config": ("lifespan_class", "load"),
     "uvicorn": ("Server", "main", "run"),  # from its command line, and no other module of it (net/http/uvicorn_parts)
-    "uvicorn.server:Server": ("lifespan", "on_tick", "server_state", "servers", "startup"),
+    "uvicorn.server:Server": ("lifespan", "server_state", "servers", "startup"),
     "uvicorn.server:ServerState": ("connections", "default_headers", "total_requests"),
     # Frames are read by the library's protocol without its connection (net/websocket), handshakes are judged by its
     # server's (net/http/handshake).

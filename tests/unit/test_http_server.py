@@ -1,13 +1,15 @@
-"""Does the server take many connects in one turn of the event loop?"""
+"""Does the server take many connects in one turn of the event loop, and tell the date?"""
 
 import asyncio
 import socket
 from contextlib import ExitStack, closing
+from email.utils import parsedate_to_datetime
 
 import uvloop
 from starlette.responses import Response
 
 from oyez.limits import LimitSettings
+from oyez.net.http.date import DatedState
 from oyez.net.http.server import HttpServer, bind_tcp
 from oyez.net.http.settings import HttpSettings
 from oyez.net.ticker import Ticker
@@ -40,3 +42,14 @@ def test_a_crowd_is_let_in_within_few_turns_of_the_loop() -> None:
     """Turns are as long as what others ask for takes; with one connect a turn a flood would keep everybody out."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         assert runner.run(count_turns()) < CONNECTS / 4
+
+
+def test_the_date_is_written_anew_in_each_second_and_only_then() -> None:
+    clock = Clock(1_795_391_142.25)
+    state = DatedState(clock)
+    ((name, value),) = first = state.default_headers
+    assert (name, parsedate_to_datetime(value.decode()).timestamp()) == (b"date", 1_795_391_142)
+    clock.now += 0.7
+    assert state.default_headers is first, "so whoever has made something of it sees that it is the same"
+    clock.now += 0.1
+    assert state.default_headers == [(b"date", value.replace(b":42 GMT", b":43 GMT"))] != first

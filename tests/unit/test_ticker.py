@@ -147,6 +147,22 @@ def test_an_error_of_the_clock_does_not_stop_it(time: Time, caplog: pytest.LogCa
     assert "ZeroDivisionError" in caplog.text
 
 
+def test_what_is_done_each_second_goes_on_after_an_error(time: Time, caplog: pytest.LogCaptureFixture) -> None:
+    looks: list[float] = []
+
+    def fail() -> None:
+        raise RuntimeError("a bug")
+
+    time.ticker.call_each_second(fail)
+    time.ticker.call_each_second(lambda: looks.append(time.clock.now))
+    timed = Timed(lambda: time.ticker.set(timed, time.clock.now + 1))
+    time.ticker.set(timed, 1001.0)
+    time.pass_by(51)
+    assert [round(look) for look in looks] == [1010, 1020, 1030, 1040, 1050], "of twenty slots, half a second each"
+    assert len(timed.ticks) > len(looks)
+    assert len(caplog.records) == len(looks)
+
+
 def test_what_comes_sooner_than_planned_is_not_slept_through(time: Time) -> None:
     late, soon = Timed(), Timed()
     time.ticker.set(late, 1009.0)

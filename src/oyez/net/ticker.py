@@ -8,7 +8,7 @@ cancelled ones among them until their time has come.
 
 To be woken up costs an idle process more than what it is woken up for. So it sleeps until the next slot in which there
 is something, and what is far away, as heartbeats are, is rounded up to whole seconds. What else has to be done each
-second is done then, too.
+second is done then, too, without a task: that would be resumed, and have a timer made, each time.
 """
 
 import asyncio
@@ -68,15 +68,25 @@ class Ticker:
         self._planned = 0  # the slot of the next sweep; 0: none is planned, or one is under way
         self._timer: asyncio.Handle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._each_second: list[Callable[[], None]] = []
+        self._second = self._swept // _SECOND
+
+    def call_each_second(self, look: Callable[[], None]) -> None:
+        """Call ``look`` with each whole second from now on; what it raises is logged, and it is called again."""
+        self._each_second.append(look)
 
     def set(self, timed: Timed, deadline: float) -> None:
         """Plan to tick ``timed`` at ``deadline``, in seconds on the clock, in place of what was set before."""
-        slot = max(int(deadline / self._resolution_s) + 1, self._swept + 1)
-        if slot - self._swept >= _FAR:
+        slot = int(deadline / self._resolution_s) + 1
+        ahead = slot - self._swept
+        if ahead >= _FAR:
             slot += -slot % _SECOND
+        elif ahead < 1:
+            slot = self._swept + 1
         if slot == timed.tick_slot:
             return
-        self.clear(timed)
+        if timed.tick_slot:
+            self.clear(timed)
         timed.tick_slot = slot
         members = self._slots.get(slot)
         if members is None:
@@ -112,6 +122,9 @@ class Ticker:
         self._planned = 0
         try:
             self._collect_due()
+            if self._swept // _SECOND != self._second:
+                self._second = self._swept // _SECOND
+                self._look()
             if self._tick_some():
                 self._timer = self._loop.call_soon(self._sweep)
             else:
@@ -120,6 +133,13 @@ class Ticker:
         except Exception:
             logger.exception("deadlines come late after an error of ours")
             self._timer = self._loop.call_later(self._resolution_s, self._sweep)
+
+    def _look(self) -> None:
+        for look in self._each_second:
+            try:
+                look()
+            except Exception:
+                logger.exception("what is done each second has failed; it is tried again")
 
     def _plan(self, slot: int) -> None:
         """Have the next sweep when a slot has passed, in place of the one that was planned."""

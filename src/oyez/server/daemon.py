@@ -17,7 +17,7 @@ from oyez.errors import BrokerError, ConfigError, UnusableError
 from oyez.net.http.server import HttpServer
 from oyez.server.addresses import Address, is_this_machines, name_of
 from oyez.server.assembly import Assembly, Doors
-from oyez.server.housekeeping import run_housekeeping
+from oyez.server.housekeeping import Housekeeping
 
 logger = logging.getLogger(__name__)
 
@@ -79,9 +79,8 @@ class Daemon:
             await undo.aclose()
             raise
         self._serving = True
-        self._housekeeping = asyncio.create_task(
-            run_housekeeping(self._assembly.hub, self._assembly.notes.tell_what_is_due)
-        )
+        housekeeping = Housekeeping(self._assembly.hub, self._assembly.notes.tell_what_is_due)
+        self._assembly.ticker.call_each_second(housekeeping.look)
         address = name_of(all_bound[0].listener)
         logger.info("listening on %s", address)
         return address
@@ -109,7 +108,6 @@ class Daemon:
         what = "1 session is" if sessions == 1 else f"{sessions} sessions are"
         logger.info("stopping: %s closed, within %g s", what, self._settings.drain_deadline_s)
         self._http.stop_listening()
-        self._housekeeping.cancel()
         assembly.polls.close()
         assembly.refusals.give_all()
         for number, session in enumerate(list(assembly.engine.sessions.values()), 1):

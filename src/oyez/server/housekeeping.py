@@ -3,14 +3,12 @@
 Knows the hub and the clocks. Must not know what ids or ages are made of.
 """
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable
 
 from oyez.brokers.clocks import StepWatch, read_clocks
 from oyez.hub.hub import Hub
-from oyez.net.ticker import until_next_second
 
 logger = logging.getLogger(__name__)
 
@@ -18,22 +16,27 @@ _LOGGED_EVERY_S = 20.0  # what a clock does that is set all the time is logged a
 _DAY_S = 86_400
 
 
-async def run_housekeeping(hub: Hub, tell_what_is_due: Callable[[], None]) -> None:
-    """Drop old events and watch the clock, until cancelled.
+class Housekeeping:
+    """Drops old events and watches the clock.
 
     Args:
         hub: whose events they are.
         tell_what_is_due: logs what was counted instead of logged, where its time has come.
     """
-    now = read_clocks(time.monotonic, time.time)
-    watch, logged_at = StepWatch(now), float("-inf")
-    while True:
-        await asyncio.sleep(until_next_second(now.steady_s))
-        hub.expire()
-        tell_what_is_due()
+
+    def __init__(self, hub: Hub, tell_what_is_due: Callable[[], None]) -> None:
+        self._hub = hub
+        self._tell_what_is_due = tell_what_is_due
+        self._watch = StepWatch(read_clocks(time.monotonic, time.time))
+        self._logged_at = float("-inf")
+
+    def look(self) -> None:
+        """Do what is due; to be called once a second."""
+        self._hub.expire()
+        self._tell_what_is_due()
         now = read_clocks(time.monotonic, time.time)
-        if now.steady_s - logged_at >= _LOGGED_EVERY_S and (step_s := watch.look(now)):
-            logged_at = now.steady_s
+        if now.steady_s - self._logged_at >= _LOGGED_EVERY_S and (step_s := self._watch.look(now)):
+            self._logged_at = now.steady_s
             _log_step(step_s)
 
 

@@ -14,7 +14,7 @@ from oyez.server.ending import Ending
 
 EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
 
-_LOOKS = 20  # within the deadline; one more without a turn of the loop ends the process
+_LOOKS = 10  # within the deadline; one more without a turn of the loop ends the process
 
 
 class Watchdog:

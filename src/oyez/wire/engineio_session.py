@@ -14,6 +14,8 @@ from oyez.wire import engineio
 class SessionState(Enum):
     """Which transport carries the session."""
 
+    __hash__ = object.__hash__  # a member is the same object everywhere; Enum's own hash is a call of Python
+
     POLLING = auto()
     PROBING = auto()  # still polling; a WebSocket has answered the probe
     WEBSOCKET = auto()
@@ -23,12 +25,13 @@ class SessionState(Enum):
 class SessionEvent(Enum):
     """What can happen to a session."""
 
+    __hash__ = object.__hash__
+
     PROBE = auto()  # "2probe" on a candidate WebSocket
     SWITCH = auto()  # "5" on it
     OTHER_ON_CANDIDATE = auto()  # anything else on it
     CANDIDATE_LOST = auto()
     MESSAGE = auto()
-    PONG = auto()
     BAD_PACKET = auto()
     PEER_CLOSE = auto()  # "1"
     IGNORED_PACKET = auto()
@@ -50,6 +53,7 @@ class Action(Enum):
 
 
 _S, _E, _A = SessionState, SessionEvent, Action
+_POLLING, _NOTHING = _S.POLLING, _A.NOTHING  # what each heartbeat asks for: Python 3.11 looks a member up by a function
 
 # Engine.IO 4, "Upgrade", "Heartbeat" and "Packet types"; a pair that is not here does nothing and changes nothing.
 _TABLE: dict[tuple[SessionState, SessionEvent], tuple[SessionState, Action]] = {
@@ -74,7 +78,6 @@ _TABLE: dict[tuple[SessionState, SessionEvent], tuple[SessionState, Action]] = {
 
 _PACKET_EVENTS = {
     engineio.MESSAGE: SessionEvent.MESSAGE,
-    engineio.PONG: SessionEvent.PONG,
     engineio.CLOSE: SessionEvent.PEER_CLOSE,
     # Engine.IO 4, "Heartbeat": the server pings. A client's ping is the heartbeat of protocol 3.
     engineio.PING: SessionEvent.BAD_PACKET,
@@ -129,21 +132,20 @@ class SessionMachine:
     @property
     def deadline(self) -> float:
         """When `tick` wants to be called next."""
-        return min(self._heartbeat_at, self._poll_by) if self.state is SessionState.POLLING else self._heartbeat_at
+        return min(self._heartbeat_at, self._poll_by) if self.state is _POLLING else self._heartbeat_at
 
     def step(self, event: SessionEvent) -> Action:
         """Take one event: move, and say what is to be done."""
-        self.state, action = _TABLE.get((self.state, event), (self.state, Action.NOTHING))
+        self.state, action = _TABLE.get((self.state, event), (self.state, _NOTHING))
         return action
 
     def receive(self, kind: bytes, now: float) -> Action:
         """Take one packet from the transport that carries the session; ``kind`` is its type byte."""
-        event = _PACKET_EVENTS.get(kind, SessionEvent.BAD_PACKET)
-        if event is SessionEvent.PONG:
+        if kind == engineio.PONG:  # it moves the clock, and nothing in the table
             self.restart_heartbeat(now)
-        else:
-            self._show_life(now)
-        return self.step(event)
+            return _NOTHING
+        self._show_life(now)
+        return self.step(_PACKET_EVENTS.get(kind, SessionEvent.BAD_PACKET))
 
     def _show_life(self, now: float) -> None:
         """Whoever talks is alive: any packet, or poll, moves the deadline of a pong, once for each ping."""
@@ -163,14 +165,14 @@ class SessionMachine:
 
     def is_poll_overdue(self, now: float) -> bool:
         """Return whether the time is over by which the client had to poll."""
-        return self.state is SessionState.POLLING and now >= self._poll_by
+        return self.state is _POLLING and now >= self._poll_by
 
     def tick(self, now: float) -> Action:
         """Return what is to be done now: a ping, the end, or nothing; call again at ``deadline``."""
         if self.is_poll_overdue(now):
             return self.step(SessionEvent.POLL_OVERDUE)
         if now < self._heartbeat_at:
-            return Action.NOTHING
+            return _NOTHING
         if self.awaits_pong:
             return self.step(SessionEvent.PONG_OVERDUE)
         self.awaits_pong = True
@@ -180,7 +182,7 @@ class SessionMachine:
         # Counted from when the ping was due, so that a clock which ticks in steps does not add up; but a process that
         # was stopped for a while gives its peers the full time.
         self._heartbeat_at = now + timeout_s - (lateness_s if lateness_s < timeout_s / 10 else 0)
-        if self.state is SessionState.POLLING and self._poll_by < math.inf:
+        if self.state is _POLLING and self._poll_by < math.inf:
             # The ping waits for a poll, and cannot be answered before.
             self._heartbeat_at = max(self._heartbeat_at, self._poll_by)
         return self.step(SessionEvent.PING_DUE)

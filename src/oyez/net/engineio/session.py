@@ -337,7 +337,7 @@ class EngineSession:
         if carrier is not None and carrier.held and self._machine.awaits_pong:
             self._machine.restart_heartbeat(now)  # the pong may lie unread behind what it asked for
         if self.is_open:
-            is_poll_overdue = self._machine.is_poll_overdue(now)
+            is_poll_overdue = self.polling is not None and self._machine.is_poll_overdue(now)
             action = self._machine.tick(now)
             if action is Action.PING:
                 self._ping()
@@ -359,7 +359,7 @@ class EngineSession:
             self.send_text(engineio.PING)
         elif not connection.blocked:
             connection.awaited = engineio.PONG
-            connection.send(_PING_FRAME)
+            connection.write(_PING_FRAME)
         # A ping behind a full socket would come too late to be answered. Taking bytes is a sign of life as well, so
         # the socket has until the deadline of the pong to take some.
         self._stalled = connection is not None and connection.blocked

@@ -8,7 +8,6 @@ import logging
 import os
 import socket
 import stat
-import time
 from functools import partial
 from typing import cast
 
@@ -16,10 +15,11 @@ from starlette.types import ASGIApp
 
 from oyez.net.callbacks import OpenSocket
 from oyez.net.http.callbacks import HttpCallbacks
+from oyez.net.http.date import DatedState
 from oyez.net.http.first_bytes import FirstBytes
 from oyez.net.http.middleware import HttpMiddleware
-from oyez.net.http.uvicorn_parts import Config, Server, ServerState
-from oyez.net.ticker import Ticker, until_next_second
+from oyez.net.http.uvicorn_parts import Config, Server
+from oyez.net.ticker import Ticker
 from oyez.net.websocket.connection import WebSocketConnection
 
 BACKLOG = 4096
@@ -46,9 +46,8 @@ class HttpServer:
 
     def __init__(self, ticker: Ticker) -> None:
         self._ticker = ticker
-        self._state = ServerState()
+        self._state = DatedState()
         self._servers: list[Server] = []
-        self._dates: list[asyncio.Task[None]] = []
         self._upgraded: set[OpenSocket] = set()
 
     async def listen(self, listener: socket.socket, app: ASGIApp, callbacks: HttpCallbacks) -> None:
@@ -83,7 +82,6 @@ class HttpServer:
         server.lifespan = config.lifespan_class(config)
         await server.startup(sockets=[listener, *(listener.dup() for _ in range(_ACCEPTS_A_TURN - 1))])
         self._servers.append(server)
-        self._dates.append(asyncio.create_task(_keep_date(server)))
 
     def stop_listening(self) -> None:
         """Close the listening sockets; connections that are open stay."""
@@ -112,16 +110,7 @@ class HttpServer:
         cut_off = len(left) + len(self._upgraded)
         for upgraded in list(self._upgraded):
             upgraded.abort()
-        for date in self._dates:
-            date.cancel()
         return cut_off
-
-
-async def _keep_date(server: Server) -> None:
-    """Have the header Date written once a second; uvicorn's own loop would wake an idle process ten times for that."""
-    while True:
-        await server.on_tick(0)
-        await asyncio.sleep(until_next_second(time.monotonic()))
 
 
 def bind_tcp(host: str, port: int) -> socket.socket:
