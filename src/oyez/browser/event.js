@@ -1,6 +1,6 @@
 /* Oyez in a page: built from src/oyez/browser/event. */(()=>{"use strict";
-var running=new Set;function watchPage(){let wake=()=>running.forEach(feed=>feed.wake());addEventListener("online",wake),addEventListener("pageshow",wake),document.
-addEventListener("visibilitychange",()=>running.forEach(feed=>document.hidden?feed.hide():feed.wake())),addEventListener("pagehide",()=>running.forEach(feed=>feed.
+var running=new Set;function watchPage(){let wake=()=>running.forEach(feed=>feed.wake(!0));addEventListener("online",wake),addEventListener("pageshow",wake),document.
+addEventListener("visibilitychange",()=>running.forEach(feed=>document.hidden?feed.hide():feed.wake(!0))),addEventListener("pagehide",()=>running.forEach(feed=>feed.
 report("cover",feed.drop()))),setInterval(()=>running.forEach(feed=>feed.beat()),5e3)}var channelOf=name=>name.replace(/(.)![\w-]{0,32}\.[0-9a-z]{1,8}\.[\w-]{22}$/s,"$1"),Positions=class{constructor(){this.starts=new Map,this.at=new Map}position(channel){
 return Math.max(this.at.get(channel)||0,this.starts.get(channel))}start(channels){let known=channels.map(channel=>this.position(channel)).filter(Boolean);for(let channel of channels)
 this.at.set(channel,this.position(channel));return known.length?Math.min(...known):0}beginAt(starts){let back=!1;for(let[channel,start]of starts){let known=this.
@@ -25,23 +25,24 @@ MORE_CHANCES=3,BEATS_TO_RETRY=60,HOLDING_A_CONNECTION=[openStream,openPoll],ENDE
 this.ways=ways,this.report=report,this.channels=[],this.link=null,this.heard=0,this.timer=void 0,this.way=0,this.proven=void 0,this.fails=0,this.tries=0,this.beats=
 0,this.leads=!1}begin(){running.add(this),this.connect()}end(){running.delete(this),this.drop()}follow(channels,starts){let changed=JSON.stringify(channels)!==JSON.
 stringify(this.channels),back=this.beginAt(starts);this.channels=channels,back||changed&&!(this.link?.ask&&channels.length)?this.connect():changed&&this.link.ask()}isLive(){
-return this.link&&this.channels.every(channel=>this.link.covered.includes(channel))}wake(){this.link&&!this.link.brief?this.check(JUST_NOW_MS,QUIET_MS):this.connect()}hide(){
-this.link&&!this.link.ask&&!this.leads&&this.connect()}beat(){this.check(QUIET_MS,SILENT_MS),this.isLive()&&++this.beats%BEATS_TO_RETRY===0&&this.retry()}connect(){
-if(this.drop(),!running.has(this)||!this.channels.length)return;let[open,url]=this.ways[this.way],brief=document.hidden&&!this.leads&&HOLDING_A_CONNECTION.includes(
-open);brief&&([open,url]=this.ways[this.ways.length-1]);let link={brief,covered:[],asked:[],close(){}};this.link=link,this.heard=Date.now(),this.timer=setTimeout(
-()=>link.since||link.waits||this.lose(link),OPENING_MS),open(this,link,url).catch(()=>{}).then(end=>this.lose(link,end))}drop(){clearTimeout(this.timer),this.link?.
-close(),this.link=null}lose(link,end=ENDED){if(link!==this.link)return;this.drop(),Date.now()-link.since>PROVEN_MS&&(this.fails=this.tries=0);let longest=Math.min(
-LONGEST_WAIT_MS,FIRST_WAIT_MS*WAIT_GROWTH**this.fails);this.timer=setTimeout(()=>this.connect(),Math.random()*longest),this.fails++;let chances=this.way===this.
-proven&&!link.waits?MORE_CHANCES:0;!link.brief&&++this.tries>chances&&(this.tries=0,this.way=(this.way+1)%this.ways.length),this.report(link.since?"lose":"cover",
-end)}check(quietMs,silentMs){let link=this.link,asked=Date.now();!link||asked-this.heard<quietMs||(link.ask?(link.ask(),setTimeout(()=>this.heard<asked&&this.lose(
-link),ANSWER_MS)):asked-this.heard>silentMs&&this.connect())}retry(){let way=this.ways.slice(0,this.way).findIndex(([open])=>open===openSocket);way<0||tryToOpen(
-this.ways[way][1],()=>{this.way=way,this.connect()})}cover(link,channels){let wasLive=this.isLive();link.covered=channels,!wasLive&&this.isLive()&&(this.way>this.
-proven&&this.retry(),this.proven=this.way),link.since=link.since||Date.now(),this.report("cover")}take(link,frame){if(link!==this.link)return;this.heard=Date.now(),
-link.id=frame.id||link.id,frame.status==="error"&&this.takeRefusal(link,frame),frame.status==="success"&&this.cover(link,link.asked.shift());let isOf=name=>channelOf(
-name)===channelOf(frame.channel),names=frame.channel?link.covered.filter(isOf):[];frame.channel&&!names.length||(frame.status==="gap"?names.filter(name=>this.skipGap(
-{...frame,channel:name},link.id)).length&&this.report("gap",{...frame,id:link.id}):frame.id&&this.takeEvent(link,frame,names))}takeRefusal(link,frame){console.error(
-"EventReceiver:",frame.message),link.asked.shift(),link.since||(this.fails=FAILS_WITHOUT_ROOM),this.report("error",frame)}takeEvent(link,frame,names){let{id,channel}=frame,
-isNew=names.some(name=>id>(this.at.get(name)||0));this.moveTo(id,link.covered),channel?isNew&&this.report("event",frame):this.report("move",{id})}};var script=document.currentScript;var home;function haveFilesAt(url){home=url}function importExtras(){return script?.src===""&&home?import(`${home}event-extras.js`):import("./event-extras.js")}async function openShare(feed,link,ways){return(await importExtras()).openShare(feed,link,ways,Feed)}function findWays(url,poller,share){let base=poller?url:`${String(url||"").replace(/\/+$/,"")}/socket.io/`,socket=new URL(base,location.href).href.replace(/^http/,
+return this.link&&this.channels.every(channel=>this.link.covered.includes(channel))}wake(isNews=!1){isNews&&(this.fails=0,this.tries=MORE_CHANCES),this.link&&!this.
+link.brief?this.check(JUST_NOW_MS,QUIET_MS):this.connect()}hide(){this.link&&!this.link.ask&&!this.leads&&this.connect()}beat(){this.check(QUIET_MS,SILENT_MS),this.
+isLive()&&++this.beats%BEATS_TO_RETRY===0&&this.retry()}connect(){if(this.drop(),!running.has(this)||!this.channels.length)return;let[open,url]=this.ways[this.way],
+brief=document.hidden&&!this.leads&&HOLDING_A_CONNECTION.includes(open);brief&&([open,url]=this.ways[this.ways.length-1]);let link={brief,covered:[],asked:[],close(){}};
+this.link=link,this.heard=Date.now(),this.timer=setTimeout(()=>link.since||link.waits||this.lose(link),OPENING_MS),open(this,link,url).catch(()=>{}).then(end=>this.
+lose(link,end))}drop(){clearTimeout(this.timer),this.link?.close(),this.link=null}lose(link,end=ENDED){if(link!==this.link)return;this.drop(),Date.now()-link.since>
+PROVEN_MS&&(this.fails=this.tries=0);let longest=Math.min(LONGEST_WAIT_MS,FIRST_WAIT_MS*WAIT_GROWTH**this.fails);this.timer=setTimeout(()=>this.connect(),Math.random()*
+longest),this.fails++;let chances=this.way===this.proven&&!link.waits?MORE_CHANCES:0;!link.brief&&++this.tries>chances&&(this.tries=0,this.way=(this.way+1)%this.
+ways.length),this.report(link.since?"lose":"cover",end)}check(quietMs,silentMs){let link=this.link,asked=Date.now();!link||asked-this.heard<quietMs||(link.ask?(link.
+ask(),setTimeout(()=>this.heard<asked&&this.lose(link),ANSWER_MS)):asked-this.heard>silentMs&&this.connect())}retry(){let way=this.ways.slice(0,this.way).findIndex(
+([open])=>open===openSocket);way<0||tryToOpen(this.ways[way][1],()=>{this.way=way,this.connect()})}cover(link,channels){let wasLive=this.isLive();link.covered=channels,
+!wasLive&&this.isLive()&&(this.way>this.proven&&this.retry(),this.proven=this.way),link.since=link.since||Date.now(),this.report("cover")}take(link,frame){if(link!==
+this.link)return;this.heard=Date.now(),link.id=frame.id||link.id,frame.status==="error"&&this.takeRefusal(link,frame),frame.status==="success"&&this.cover(link,
+link.asked.shift());let isOf=name=>channelOf(name)===channelOf(frame.channel),names=frame.channel?link.covered.filter(isOf):[];frame.channel&&!names.length||(frame.
+status==="gap"?names.filter(name=>this.skipGap({...frame,channel:name},link.id)).length&&this.report("gap",{...frame,id:link.id}):frame.id&&this.takeEvent(link,
+frame,names))}takeRefusal(link,frame){console.error("EventReceiver:",frame.message),link.asked.shift(),link.since||(this.fails=FAILS_WITHOUT_ROOM),this.report("\
+error",frame)}takeEvent(link,frame,names){let{id,channel}=frame,isNew=names.some(name=>id>(this.at.get(name)||0));this.moveTo(id,link.covered),channel?isNew&&this.
+report("event",frame):this.report("move",{id})}};var script=document.currentScript;var home;function haveFilesAt(url){home=url}function importExtras(){return script?.src===""&&home?import(`${home}event-extras.js`):import("./event-extras.js")}async function openShare(feed,link,ways){return(await importExtras()).openShare(feed,link,ways,Feed)}function findWays(url,poller,share){let base=poller?url:`${String(url||"").replace(/\/+$/,"")}/socket.io/`,socket=new URL(base,location.href).href.replace(/^http/,
 "ws"),http=socket.replace("ws","http");poller||haveFilesAt(http);let ways=poller?[[openSocket,socket],[openPoll,poller[0]]].filter(([,url2])=>url2):[[openSocket,
 `${socket}event/`],[openStream,`${http}sse`],[openPoll,`${http}channels/`]],shared=share?[...ways]:ways.slice(1);return share!==!1&&shared[0]&&navigator.locks&&
 ways.splice(+!share,0,[openShare,shared]),ways}var STALE_MS=1e4,GAPS_MS=50,EventReceiver=class{constructor(...args){let poller=Array.isArray(args[1])?null:args.splice(1,1),[socketUrl,channels,last,onmessage,

@@ -160,8 +160,14 @@ export class Feed extends Positions {
     return this.link && this.channels.every((channel) => this.link.covered.includes(channel));
   }
 
-  // The tab is shown, the network is back, or another tab wants to know: does the link still live?
-  wake() {
+  // The tab is shown, the network is back, or another tab wants to know: does the link still live? With news, what failed
+  // before tells nothing of what is to come: waits are short again. And the next way follows upon the first fail: Firefox
+  // holds a WebSocket back for up to a minute after many that failed.
+  wake(isNews = false) {
+    if (isNews) {
+      this.fails = 0;
+      this.tries = MORE_CHANCES;
+    }
     if (this.link && !this.link.brief) this.check(JUST_NOW_MS, QUIET_MS);
     else this.connect();
   }

@@ -7,10 +7,10 @@ export const BEAT_MS = 5000;
 export const running = new Set();
 
 export function watchPage() {
-  const wake = () => running.forEach((feed) => feed.wake());
+  const wake = () => running.forEach((feed) => feed.wake(true));
   addEventListener("online", wake);
   addEventListener("pageshow", wake);
-  document.addEventListener("visibilitychange", () => running.forEach((feed) => (document.hidden ? feed.hide() : feed.wake())));
+  document.addEventListener("visibilitychange", () => running.forEach((feed) => (document.hidden ? feed.hide() : feed.wake(true))));
   // A browser keeps a page for its "back" only if that has no connection. The feeds stay in `running`: "pageshow" wakes them.
   addEventListener("pagehide", () => running.forEach((feed) => feed.report("cover", feed.drop())));
   setInterval(() => running.forEach((feed) => feed.beat()), BEAT_MS);
