@@ -18,7 +18,9 @@ RECEIVE = """([websocket, poller, channels, last, patience]) => {
     // As the lists of submissions of DMOJ and VNOJ have it: only what is not the page's own leaving is shown.
     receiver.onwsclose = ({ code }) => hear(code === 1001 ? "left the page" : "please reload", code);
 }"""
-DISPATCH = "([websocket, last]) => { window.dispatcher = new Dispatcher(websocket, last); }"
+DISPATCH = """([websocket, poller, last]) => {
+    window.dispatcher = Object.assign(new Dispatcher(websocket, poller, last), { auto_reconnect: true });
+}"""
 ON = "(channels) => { for (const c of channels) dispatcher.on(c, (message) => hear(c, message)); }"
 
 PATIENT_MS, HASTY_MS = 10_000, 300
@@ -108,7 +110,7 @@ def test_vnojs_dispatcher_loses_nothing_while_its_filter_grows_and_its_link_is_c
     start = poster.last()
     poster.post(two, "before anybody asked")
     with Proxy(dmoj.port) as proxy:
-        page.evaluate(DISPATCH, [proxy.url.replace("http:", "ws:") + "/", start])
+        page.evaluate(DISPATCH, [proxy.url.replace("http:", "ws:") + "/", poller_of(dmoj), start])
         page.evaluate(ON, [one])
         poster.post(one, "first")
         assert inbox.wait(one) == ["first"]
