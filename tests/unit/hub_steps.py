@@ -181,6 +181,10 @@ class HubSteps(RuleBasedStateMachine):
     def turn(self) -> None:
         self.world.turn()
 
+    @rule()
+    def hurry(self) -> None:
+        self.world.hub.hurry()
+
     @rule(passed=st.integers(1, 60))
     def grow_old(self, passed: int) -> None:
         self.world.clock.now += passed

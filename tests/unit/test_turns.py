@@ -29,7 +29,8 @@ class Site:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.loop = Loop(monkeypatch.setattr)
         self.clock = Clock()
-        self.turns = Turns(self.clock)
+        self.order: list[str] = []
+        self.turns = Turns(self.clock, before_serving=lambda: self.order.append("others"))
 
     def flood(self, payer: object, read_s: float) -> Greedy:
         reader = Greedy(self.turns, self.clock, payer, read_s)
@@ -64,6 +65,13 @@ def test_two_addresses_have_the_same_of_each_turn(site: Site) -> None:
     for _ in range(10):
         site.turn()
     assert one.reads == sum(reader.reads for reader in many)
+
+
+def test_what_is_due_to_others_goes_before_each_turn_of_those_who_waited(site: Site) -> None:
+    flood = site.flood("one", SLICE_S * 2)
+    for turns in range(1, 4):
+        site.turn()
+        assert (len(site.order), flood.reads) == (turns, turns)
 
 
 def test_all_addresses_together_have_a_bounded_turn_and_whoever_is_new_comes_first(site: Site) -> None:

@@ -89,6 +89,9 @@ class FanOut:
         self._forward: Iterator[None] | None = None  # all are being brought forward from history, one step a slice
         self._slice_end = 0.0
         self._turn_due = False
+        self._is_served = False  # the slice of this turn is done
+        self._has_more = False
+        self._has_failed = False
         self._loss_unsent = False  # events may have been lost or left undelivered, and listeners were sent no gaps
         self._behind: EventId | None = None  # while that is so: the id up to which all that keep up were served
 
@@ -107,6 +110,7 @@ class FanOut:
 
     def wake(self) -> None:
         """Ask for a turn of the loop, if there is something to do and none is asked for."""
+        self._has_failed = False  # also what failed is tried again then
         if not self._turn_due and (self.pending or self._loss_unsent):
             self._turn_due = True
             self._call_soon(self._turn)
@@ -121,36 +125,54 @@ class FanOut:
         self._loss_unsent = True
         self.wake()
 
-    def _turn(self) -> None:
-        """Do one slice, and ask for another turn while there is work.
+    def hurry(self) -> None:
+        """Do the slice that is planned for this turn of the loop now, before what others have asked for is done.
 
-        What raises here is an error of ours that cost more than one listener: `Replay` and `_deliver_batch` handle
+        Who floods, and who has much to catch up with, asks for a turn in the turn before, and would come first.
+        """
+        if self._turn_due and not self._is_served:
+            self._is_served = True
+            self._has_more = self._try_slice()
+
+    def _turn(self) -> None:
+        """Do one slice, if that is not done, and ask for another turn while there is work."""
+        if not self._is_served:
+            self._has_more = self._try_slice()
+        self._is_served = False
+        if self._has_more:
+            self._call_soon(self._turn)
+            return
+        self._turn_due = False
+        if not self._has_failed:
+            self.wake()
+
+    def _try_slice(self) -> bool:
+        """Do one slice; return whether there is more of the same to do.
+
+        What raises here is an error of ours that cost more than one listener: `Replay` and `_write_to_group` handle
         those of single ones. The batch is given up, and everybody goes on from history, which loses nothing.
         """
-        has_failed = False
+        self._has_failed = False
         try:
             self._before_turn()
             if self._do_slice():
-                self._call_soon(self._turn)
-                return
+                return True
         except Exception:
             self._log.exception(
                 "a batch of events is cut short after an error of ours; every listener goes on from history"
             )
-            has_failed = self._forward is not None  # it was that which fails: it is tried again later
+            self._has_failed = self._forward is not None  # it was that which fails: it is tried again later
             self._behind = self.served_up_to()
             self._loss_unsent = True
             self._forward = None
             self._in_flight = ()
             self._waiting.clear()
-        self._turn_due = False
         if not self._loss_unsent:
             self._behind = None
-        if not has_failed:
-            self.wake()
+        return False
 
     def _do_slice(self) -> bool:
-        """Go on for a slice; return whether there is more of the same to do."""
+        """Go on until the slice is used up; return whether something is left."""
         now = self._clock()
         self._slice_end = now + _SLICE_S
         if self._forward is None and self._loss_unsent and not self._waiting:

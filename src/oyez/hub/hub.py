@@ -79,6 +79,7 @@ class Hub:
             self._log,
             write_bytes,
             run_events,
+            before_turn=self.hurry,
             call_soon=call_soon,
             call_later=call_later,
             clock=clock,
@@ -152,6 +153,10 @@ class Hub:
     def _lose(self, up_to: EventId, served_to: EventId) -> None:
         self._fan_out.lose(served_to)
         self._history.lose(up_to)
+
+    def hurry(self) -> None:
+        """Write now what would be written later in this turn of the loop; for whoever is about to keep it busy."""
+        self._fan_out.hurry()
 
     def expire(self) -> None:
         """Drop events that are too old; to be called every second or so."""

@@ -38,6 +38,7 @@ class Replay:
         log: for errors of ours.
         write_bytes: what one write may carry.
         run_events: how many events are read from history at a time.
+        before_turn: called before listeners that wait go on.
         call_soon: runs a function in the next turn of the event loop.
         call_later: runs a function after so many seconds.
         clock: seconds on a steady scale.
@@ -55,6 +56,7 @@ class Replay:
         write_bytes: int,
         run_events: int,
         *,
+        before_turn: Callable[[], object],
         call_soon: Callable[[Callable[[], None]], object],
         call_later: Callable[[float, Callable[[], None]], object],
         clock: Callable[[], float],
@@ -64,7 +66,9 @@ class Replay:
         self._log = log
         self._write_bytes = write_bytes
         self._run_events = run_events
-        self._queue = ReplayQueue(self._take_turn, log, call_soon=call_soon, call_later=call_later, clock=clock)
+        self._queue = ReplayQueue(
+            self._take_turn, log, before_turn=before_turn, call_soon=call_soon, call_later=call_later, clock=clock
+        )
         self.deliveries = 0
         self.gaps = 0
 

@@ -32,6 +32,7 @@ class ReplayQueue:
     Args:
         serve: goes on with one listener for a step, which may put it back into the queue; raises nothing.
         log: for errors of ours.
+        before_turn: called before each turn: what is new goes before what was missed.
         call_soon: runs a function in the next turn of the event loop.
         call_later: runs a function after so many seconds.
         clock: seconds on a steady scale.
@@ -42,11 +43,13 @@ class ReplayQueue:
         serve: Callable[[Subscription], None],
         log: SparseLog,
         *,
+        before_turn: Callable[[], object],
         call_soon: Callable[[Callable[[], None]], object],
         call_later: Callable[[float, Callable[[], None]], object],
         clock: Callable[[], float],
     ) -> None:
         self._serve = serve
+        self._before_turn = before_turn
         self._log = log
         self._call_soon = call_soon
         self._call_later = call_later
@@ -90,6 +93,7 @@ class ReplayQueue:
     def _turn(self) -> None:
         self._turn_planned = False
         try:
+            self._before_turn()
             self._serve_some()
         except Exception:
             self._log.exception("listeners go on a second later with what they missed, after an error of ours")

@@ -56,10 +56,14 @@ class Turns:
 
     Args:
         clock: seconds on a steady scale.
+        before_serving: called before those who waited are served: what is due to others goes first.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, before_serving: Callable[[], object] = lambda: None
+    ) -> None:
         self.clock = clock
+        self._before_serving = before_serving
         self._began = 0.0
         self._all_s = 0.0
         self._spent: dict[Payer, float] = {}
@@ -120,8 +124,9 @@ class Turns:
 
     def _serve(self) -> None:
         """Give everybody who waits a slice, as far as the turn goes: who has come since the last one comes first."""
-        self._begin_turn(self.clock())
         try:
+            self._before_serving()
+            self._begin_turn(self.clock())
             for _ in range(len(self._waiting)):
                 if self._all_s > _TURN_S:
                     break

@@ -95,9 +95,7 @@ class Assembly:
     def __init__(self, settings: Settings, is_serving: Callable[[], bool], count_lost_lines: Callable[[], int]) -> None:
         self._settings = settings
         self.ticker = Ticker()
-        self.turns = Turns()
         self._late_answers = LateAnswers()
-        self.refusals = PacedRefusals(self.turns, self.ticker)
         self.notes = Notes()
         self.enforcement = Enforcement(settings.limits, self.notes, self.notes.observe)
         self.capacity: Capacity = derive_capacity(raise_open_files(), settings.limits.max_connections)
@@ -112,6 +110,8 @@ class Assembly:
             clock=time.monotonic,
             before_fan_out=self._late_answers.send,
         )
+        self.turns = Turns(before_serving=self.hub.hurry)
+        self.refusals = PacedRefusals(self.turns, self.ticker)
         proxies = parse_networks(settings.http.trusted_proxies)
         shares = Shares(settings.limits, (*parse_networks(settings.limits.exempt_networks), *proxies), time.monotonic)
         self.places = Places(
