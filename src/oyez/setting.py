@@ -161,6 +161,11 @@ def is_mount(text: str) -> bool:
     return re.fullmatch(r"(/[\w.~-]+)+/", text, re.ASCII) is not None
 
 
+def is_json_pointer(text: str) -> bool:
+    """Accept where a member of a JSON value is (RFC 6901), other than the whole."""
+    return re.fullmatch(r"(?:/(?:[^~/]|~[01])*){1,32}", text) is not None
+
+
 def from_text(default: object, text: str) -> object:
     """Read a text as the type of the default; a text that does not read stays one, which `Setting.accepts` refuses."""
     if isinstance(default, tuple):

@@ -64,6 +64,11 @@ def test_each_table_is_a_rule(file: Path) -> None:
         ('match = "a"\nhistory_ttl_s = 0.0009', "expected 0, or a number of seconds of at least 0.001"),
         ('match = "a"\nhistory_ttl_s = -1', "expected a number of seconds, from 0 to 31622400"),
         ('match = "a"\nreplay_without_start = -2', "expected a whole number of events, at least -1"),
+        ('match = "a"\nstrip = "/a"', "expected a list of JSON pointers of 1 to 32 levels, such as /points"),
+        ('match = "a"\nstrip = [""]', "expected a list of JSON pointers"),
+        ('match = "a"\nstrip = ["points"]', "expected a list of JSON pointers"),
+        ('match = "a"\nstrip = ["/a~2"]', "expected a list of JSON pointers"),
+        (f'match = "a"\nstrip = ["{"/a" * 33}"]', "expected a list of JSON pointers"),
         ('match = "a"\nlistens = "grant"', "there is no setting channels[1].listens; did you mean listen?"),
         (
             'match = "a"\nspread_s = 10',
@@ -183,3 +188,11 @@ def test_what_is_kept_is_told_where_a_rule_closes_a_channel_too(file: Path) -> N
         '# a: the rule channels[1] fits (match = "a"); nobody may listen.',
         "# a: its newest 7 events are kept in memory, each for 600 s.",
     ]
+
+
+def test_what_leaves_messages_is_read_and_told(file: Path) -> None:
+    longest = "/a" * 32
+    settings = read(file, f'[[channels]]\nmatch = "a"\nstrip = ["/points", "/", "/~0~1/0", "{longest}"]\n')
+    assert settings.channels[0].strip == ("/points", "/", "/~0~1/0", longest)
+    told = f"# a: /points, /, /~0~1/0, {longest} leave its messages before anybody sees them."
+    assert list(explain_channel(settings, "a"))[2] == told

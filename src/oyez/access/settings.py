@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from oyez.access.ip_addresses import networks
-from oyez.setting import DAY_S, MASK, Setting, seconds
+from oyez.setting import DAY_S, MASK, Setting, is_json_pointer, seconds
 
 KEY_FORM = "printable characters in one line, without a space at either end"
 
@@ -120,3 +120,11 @@ class ChannelSettings:
             low=AS_ALL,
         ),
     ] = AS_ALL
+    strip: Annotated[
+        tuple[str, ...],
+        Setting(
+            "Members that leave their messages before anybody sees them.",
+            valid=is_json_pointer,
+            form="JSON pointers of 1 to 32 levels, such as /points or /user/email",
+        ),
+    ] = ()

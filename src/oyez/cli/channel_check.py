@@ -55,6 +55,8 @@ def _explain_history(settings: Settings, channel: str, rule: ChannelSettings) ->
     if rule.replay_without_start != AS_ALL:
         count = rule.replay_without_start
         yield f"# {channel}: who names no event to start from gets the newest {count} events of such channels."
+    if rule.strip:
+        yield f"# {channel}: {', '.join(rule.strip)} leave its messages before anybody sees them."
 
 
 def _name_rule(settings: Settings, rule: ChannelSettings) -> str:

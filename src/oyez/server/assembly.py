@@ -59,7 +59,7 @@ from oyez.net.paced_refusals import PacedRefusals
 from oyez.net.ticker import Ticker
 from oyez.net.turns import Turns
 from oyez.notes import Notes
-from oyez.server.channel_rules import find_history_rules
+from oyez.server.channel_rules import find_history_rules, find_strips
 from oyez.server.routes import Routes
 from oyez.server.stores import open_store, shown_url
 
@@ -101,7 +101,7 @@ class Assembly:
         self.capacity: Capacity = derive_capacity(raise_open_files(), settings.limits.max_connections)
         self.broker_url = shown_url(settings)
         history_rules = find_history_rules(settings)
-        self._broker = open_store(settings, self.notes, history_rules)
+        self._broker = open_store(settings, self.notes, history_rules, find_strips(settings))
         self.hub = Hub(
             self._broker,
             History(settings.history, history_rules),

@@ -3,10 +3,16 @@
 Knows rules and the settings of history. Must not know who listens, nor what becomes of an event.
 """
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from oyez.access.rules import FirstFit
 from oyez.access.settings import AS_ALL, ChannelSettings
 from oyez.config.tree import Settings
 from oyez.hub.settings import ChannelBounds, HistoryRules, HistorySettings, bounds_of_all
+
+if TYPE_CHECKING:
+    from oyez.wire.json_strip import Strip
 
 
 def find_history_rules(settings: Settings) -> HistoryRules | None:
@@ -17,6 +23,15 @@ def find_history_rules(settings: Settings) -> HistoryRules | None:
     if all(bounds == for_all for _, bounds in rules):
         return None
     return HistoryRules(FirstFit(rules, for_all).find, max(for_all.ttl_s, *(bounds.ttl_s for _, bounds in rules)))
+
+
+def find_strips(settings: Settings) -> "Callable[[str], Strip | None] | None":
+    """Return what leaves the messages of which channel; None where nothing leaves any."""
+    if not any(rule.strip for rule in settings.channels):
+        return None
+    from oyez.wire.json_strip import Strip  # noqa: PLC0415 - most daemons strip nothing
+
+    return FirstFit([(rule.match, Strip(rule.strip) if rule.strip else None) for rule in settings.channels], None).find
 
 
 def bounds_of(rule: ChannelSettings, history: HistorySettings) -> ChannelBounds:

@@ -5,6 +5,7 @@ Knows every broker by name. Must not know what a broker does inside.
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from oyez.brokers.memory import MemoryBroker
 from oyez.brokers.rabbitmq import open_amqp
@@ -15,23 +16,41 @@ from oyez.errors import UnusableError
 from oyez.hub.broker import Broker
 from oyez.hub.settings import HistoryRules
 
+if TYPE_CHECKING:
+    from oyez.brokers.stripped import TakeOut
+
 
 def shown_url(settings: Settings) -> str:
     """Return the broker's URL without its password."""
     return next(str(entry.value) for entry in fields_of(settings) if entry.key == "broker")
 
 
-def open_store(settings: Settings, note: Callable[[str, str], None], rules: HistoryRules | None = None) -> Broker:
+def open_store(
+    settings: Settings,
+    note: Callable[[str, str], None],
+    rules: HistoryRules | None = None,
+    strips: "Callable[[str], TakeOut | None] | None" = None,
+) -> Broker:
     """Make the broker that the settings name; it is opened when it starts.
 
     Args:
         settings: the effective tree.
         note: called for what others put into the store that is no event: a reason, and a detail for the log.
         rules: the channels of which more is to be kept than the settings of history say, or less.
+        strips: what leaves the messages of which channel; None: nothing leaves any.
 
     Raises:
         UnusableError: it needs what is not installed.
     """
+    broker = _open(settings, note, rules)
+    if strips is None:
+        return broker
+    from oyez.brokers.stripped import StrippedBroker  # noqa: PLC0415 - what is not used is not loaded
+
+    return StrippedBroker(broker, strips)
+
+
+def _open(settings: Settings, note: Callable[[str, str], None], rules: HistoryRules | None) -> Broker:
     url = parse_broker_url(settings.broker)
     if isinstance(url, MemoryUrl):
         return MemoryBroker()

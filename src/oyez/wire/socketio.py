@@ -4,7 +4,7 @@ Knows the bytes of a packet. Must not know namespaces that exist, sessions or so
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 
 import msgspec
@@ -133,15 +133,29 @@ def check_placeholders(payload: bytes, count: int) -> None:
     Raises:
         ProtocolError: one does not, or this is no JSON.
     """
-    unseen: list[object] = [json_text.decode(payload)] if payload else []
+    if payload and not all(type(number) is int and 0 <= number < count for number in _numbers_of(payload)):
+        raise ProtocolError("a placeholder names no attachment")
+
+
+def find_placeholders(message: bytes) -> set[int]:
+    """Return which attachments a message has placeholders for.
+
+    Raises:
+        ProtocolError: this is no JSON.
+    """
+    return {number for number in _numbers_of(message) if type(number) is int}
+
+
+def _numbers_of(payload: bytes) -> Iterator[object]:
+    """Yield what each placeholder says that it stands for."""
+    unseen: list[object] = [json_text.decode(payload)]
     while unseen:
         value = unseen.pop()
         if isinstance(value, list):
             unseen.extend(value)
         elif isinstance(value, dict):
-            number = value.get("num")
-            if value.get("_placeholder") is True and not (type(number) is int and 0 <= number < count):
-                raise ProtocolError("a placeholder names no attachment")
+            if value.get("_placeholder") is True:
+                yield value.get("num")
             unseen.extend(value.values())
 
 
