@@ -6,7 +6,8 @@ import { DOORS } from "./doors.js";
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10000;
 
-/* `on` has: state(name, text), problem(text), event(data, replayed), gap(data). */
+/* `on` has: state(name, text), problem(text, lacking), event(data, replayed), gap(data); `lacking` is the channel that a grant
+   is needed for. */
 export class Link {
   constructor(door, channels, opened, on) {
     this.door = new (DOORS.get(door))(this);
@@ -99,17 +100,20 @@ export class Link {
     this.on.gap({channel, from, oldest});
   }
 
-  /* These channels cannot be had; go on with those before. */
-  refused(text) {
+  /* These channels cannot be had, as a text tells or the daemon's refusal; go on with those before. */
+  refused(reason) {
+    const {message = reason, code, channel} = reason;
+    const text = channel ? `${message} (${code}): ${channel}` : message;
     const problem = `Refused: ${text.replace(/:? *$/, "")}.`;
+    const lacking = channel && message.includes("grant") ? channel : null;
     const channels = this.fallback;
     this.fallback = null;
     this.change();
     if (!channels) {
-      this.on.problem(problem);
+      this.on.problem(problem, lacking);
       return this.on.state("refused", "not listening");
     }
-    this.on.problem(`${problem} Still following ${channels.join(", ")}.`);
+    this.on.problem(`${problem} Still following ${channels.join(", ")}.`, lacking);
     this.channels = channels;
     this.connect();
   }

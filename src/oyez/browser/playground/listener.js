@@ -1,5 +1,6 @@
 /* A listener: one link, shown. */
 
+import { ask } from "./daemon.js";
 import { DOORS } from "./doors.js";
 import { explain } from "./durations.js";
 import { find, grows, make, spaced } from "./elements.js";
@@ -23,13 +24,14 @@ export class Listener {
     this.input.value = channels.join(", ");
     this.link = new Link(door, channels, opened, {
       state: (name, text) => this.showState(name, text),
-      problem: (text) => this.showProblem(text),
+      problem: (text, lacking) => this.showProblem(text, lacking),
       event: (data, replayed) => this.add(data, replayed),
       gap: (data) => this.addGap(data),
     });
     this.paste = new Paste(find(".paste", root), `listener ${this.number}`, () => [this.doors.value, this.link.channels, this.link.last]);
     grows(this.input);
     find("form", root).onsubmit = (event) => { event.preventDefault(); this.follow(); };
+    find(".grant button", root).onclick = () => this.addGrant();
     find(".remove", root).onclick = () => { this.link.end(); root.remove(); };
     this.doors.onchange = () => { this.link.use(this.doors.value); this.paste.show(); };
     this.toggle.onclick = () => this.link.isCut ? this.link.open() : this.link.cut();
@@ -51,9 +53,29 @@ export class Listener {
     this.list.append(make("li", "empty", "Nothing yet."));
   }
 
+  /* Return the names in the field. */
+  wanted() {
+    return [...new Set(this.input.value.split(/[,\n]/).map((name) => name.trim()).filter(Boolean))];
+  }
+
   follow() {
-    this.link.follow([...new Set(this.input.value.split(/[,\n]/).map((name) => name.trim()).filter(Boolean))]);
+    this.link.follow(this.wanted());
     this.paste.show();
+  }
+
+  /* Ask the daemon for a grant for the channel that lacks one, put its name in place of the channel's, and follow. */
+  async addGrant() {
+    const lacking = this.lacking;
+    try {
+      const {channel} = await ask("api/grant", {method: "POST", body: JSON.stringify({channel: lacking})});
+      const isOf = (name) => name === lacking || name.startsWith(`${lacking}!`);
+      this.input.value = this.wanted().map((name) => isOf(name) ? channel : name).join(", ");
+      this.input.dispatchEvent(new Event("input"));
+      this.showProblem("");
+      this.follow();
+    } catch (error) {
+      this.showProblem(error.message, lacking);
+    }
   }
 
   showState(name, text) {
@@ -63,7 +85,10 @@ export class Listener {
     this.toggle.textContent = name === "cut" ? "Mend link" : "Cut link";
   }
 
-  showProblem(text) {
+  showProblem(text, lacking = null) {
+    this.lacking = lacking;
+    find(".grant", this.root).hidden = !lacking;
+    find(".grant code", this.root).textContent = `oyez grant ${lacking}`;
     const problem = find(".problem", this.root);
     problem.textContent = text;
     problem.hidden = !text;

@@ -2,8 +2,12 @@
    doors.js. */
 
 import { address, settings } from "./daemon.js";
+import { askRefusal } from "./requests.js";
 
 const USUAL_PATH = "/socket.io/";
+
+/* event.js tells the browser's log of a refusal, and the page only that it is not live. Soon after, it is asked for. */
+const REFUSED_BY_MS = 500;
 
 /* Return the addresses that event.js is constructed with: one, or where Socket.IO's path is another, two of the doors below. */
 export function receiverAddresses() {
@@ -25,6 +29,18 @@ export class ReceiverDoor {
     if (!this.isOpen) this.receiver.reconnect();         // where it was, when the link was cut
     this.isOpen = true;
     if (this.receiver.state === "live") this.link.joined();
+    else this.suspect();
+  }
+
+  suspect() {
+    clearTimeout(this.suspicion);
+    this.suspicion = setTimeout(async () => {
+      const channels = this.receiver.channels;
+      const refusal = this.isOpen && this.receiver.state !== "live" && await askRefusal(channels);
+      if (!refusal || !this.isOpen || channels !== this.receiver.channels) return;
+      this.close();
+      this.link.refused(refusal);
+    }, REFUSED_BY_MS);
   }
 
   construct(channels, last) {
@@ -34,7 +50,10 @@ export class ReceiverDoor {
     receiver.onstate = (state) => {
       if (!this.isOpen) return;
       if (state === "live") this.link.joined();
-      else this.link.connecting();
+      else {
+        this.link.connecting();
+        this.suspect();
+      }
     };
     return receiver;
   }

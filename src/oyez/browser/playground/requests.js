@@ -35,9 +35,12 @@ export class StreamDoor {
     this.source = null;
   }
 
-  begin({status}) {
-    this.isPutOff = status !== "success";
-    if (this.isPutOff) this.link.full();
+  begin(data) {
+    this.isPutOff = data.status !== "success";
+    if (data.code === NOT_ALLOWED) {
+      this.close();
+      this.link.refused(data);
+    } else if (this.isPutOff) this.link.full();
     else this.link.joined();
   }
 
@@ -59,6 +62,8 @@ export class StreamDoor {
   }
 }
 
+const NOT_ALLOWED = "not-allowed";
+
 export const NOT_POLLED = "in a long poll, | separates channels";
 export const canBePolled = (channels) => !channels.some((name) => name.includes("|"));
 
@@ -67,6 +72,18 @@ export const escaped = (name) => encodeURIComponent(name).replace(/'/g, "%27");
 
 /* Return the path of a poll. Whoever sends it takes . and .. out, but not with a separator behind. */
 export const pollPath = (channels) => `channels/${channels.map(escaped).join("%7C")}`.replace(/\/\.\.?$/, "$&%7C");
+
+/* Return the daemon's refusal to let anybody follow these channels, or null. */
+export async function askRefusal(channels) {
+  if (!canBePolled(channels)) return null;
+  const response = await fetch(`${pollPath(channels)}?nowait=1`, {cache: "no-store"}).catch(() => null);
+  return response && readRefusal(response);
+}
+
+async function readRefusal(response) {
+  const answer = response.status === 403 ? await response.json().catch(() => null) : null;
+  return answer && answer.code === NOT_ALLOWED ? answer : null;
+}
 
 /* One request after the other, each answered by one event. The first one is answered at once, as a sign of life. */
 export class PollDoor {
@@ -92,17 +109,23 @@ export class PollDoor {
 
   async loop(signal) {
     for (let isFirst = true; !signal.aborted; isFirst = false) {
-      const [response, answer] = await this.poll(signal, isFirst).catch(() => []);
+      const [response, answer, refusal] = await this.poll(signal, isFirst).catch(() => []);
       if (signal.aborted) return;
       if (isFirst && answer) this.link.joined();
-      if (response) this.take(response, answer);
+      if (refusal) this.giveUp(refusal);
+      else if (response) this.take(response, answer);
       else this.link.lost();
     }
   }
 
   async poll(signal, isFirst) {
     const response = await fetch(`${this.path}?last=${this.last}&notify=1&nowait=${+isFirst}`, {signal, cache: "no-store"});
-    return [response, response.ok ? await response.json() : null];
+    return [response, response.ok ? await response.json() : null, await readRefusal(response)];
+  }
+
+  giveUp(refusal) {
+    this.close();
+    this.link.refused(refusal);
   }
 
   take({status, headers}, answer) {
@@ -112,8 +135,7 @@ export class PollDoor {
       if ("gaps" in answer) this.link.reached(answer.id);
       else this.link.event(answer);
     } else if (status === 400) {
-      this.close();
-      this.link.refused("invalid channels");
+      this.giveUp("invalid channels");
     } else if (status !== 504) {                         // that one says that nothing came; ask again
       this.link.lost(1000 * (parseInt(headers.get("Retry-After")) || 0));
     }

@@ -92,7 +92,7 @@ export class SocketIODoor extends SocketDoor {
       this.link.gap(data);
     } else if (name === "error") {
       if (data.code === "server-capacity") this.link.full();
-      else this.link.refused(data.message);
+      else this.link.refused(data);
     }
   }
 }
@@ -122,6 +122,6 @@ export class RawDoor extends SocketDoor {
     if (!("status" in frame)) this.link.event(frame);
     else if (frame.status === "success") this.link.joined();
     else if (frame.status === "gap") this.link.gap(frame);
-    else this.link.refused(frame.message);
+    else this.link.refused(frame);
   }
 }
