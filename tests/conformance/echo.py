@@ -32,6 +32,7 @@ from oyez.net.http.compression import Compression
 from oyez.net.http.direct import DirectDoor
 from oyez.net.http.direct_pacing import PacedDoor
 from oyez.net.http.handshake import Handshake, Refusal
+from oyez.net.http.request_waits import RequestWaits
 from oyez.net.http.server import HttpServer, bind_tcp
 from oyez.net.http.settings import HttpSettings
 from oyez.net.late_answers import LateAnswers
@@ -150,6 +151,7 @@ class Callbacks:
     connections: set[OpenSocket] = field(default_factory=set)
     parsers: list[FrameParser] = field(default_factory=list)
     turns: Turns = field(default_factory=Turns)
+    waits: RequestWaits = field(default_factory=RequestWaits)
     late_answers: LateAnswers = field(default_factory=LateAnswers)
     refusals: PacedRefusals = field(init=False)
     apps: dict[str, EngineHttp] = field(default_factory=dict)
@@ -158,7 +160,7 @@ class Callbacks:
     def find_direct(self, method: bytes, target: bytes) -> DirectDoor | None:
         for path, app in self.apps.items():
             if method == b"GET" and target.startswith(f"{path}?".encode()):
-                return PacedDoor(DirectPolls(app, self.origins), self.places, self.turns)
+                return PacedDoor(DirectPolls(app, self.origins), self.places, self.turns, self.waits)
         return None
 
     def __post_init__(self) -> None:

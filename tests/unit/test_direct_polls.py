@@ -11,6 +11,7 @@ from oyez.endpoints.waiting_polls import Poll
 from oyez.hub.publication import Channel
 from oyez.hub.subscriber import Subscription
 from oyez.limits import LimitSettings
+from oyez.net.http import request_waits
 from oyez.net.http.direct_cycle import DirectCycle
 from oyez.net.http.settings import HttpSettings
 from tests.unit.two_roads import ONE, SETTINGS, Client, Outcome, Road, bodies, compare, play_on, publish, send, statuses
@@ -226,19 +227,52 @@ def test_all_else_goes_the_usual_way(request_: bytes) -> None:
     assert (len(outcome.answers), taken) == (1, 0)
 
 
-def test_an_address_that_asks_for_too_much_waits_the_usual_way() -> None:
-    slow = replace(SETTINGS, limits=LimitSettings(commands_per_second_per_address="10 burst 10"))
+SLOW = replace(SETTINGS, limits=LimitSettings(commands_per_second_per_address="50 burst 10"))
 
+
+def test_an_address_that_asks_for_too_much_waits() -> None:
+    async def play(client: Client) -> None:
+        for _ in range(3):
+            await client.ask(get("/channels/a?nowait=1"))
+        assert client.socket.written.count(b"200 OK") == 2
+        await asyncio.sleep(0.15)
+        await client.turn()
+
+    outcome, taken = compare(play, far_end=VISITOR, settings=SLOW)
+    assert (statuses(outcome), taken) == ([200] * 3, 3)
+    assert outcome.refusals == {"address-commands": 1}
+
+
+def test_who_would_wait_beside_too_many_is_told_so_the_usual_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_waits, "_MOST_WAITING", 2)
+
+    async def play(client: Client) -> None:
+        others = [Client(client.road, VISITOR) for _ in range(4)]
+        for other in others:
+            await other.ask(get("/channels/a?nowait=1"))
+        await client.ask(get("/channels/a?nowait=1"))
+        await asyncio.sleep(0.25)
+        for other in others:
+            await other.turn()
+            assert other.socket.written.count(b"200 OK") == 1
+            other.leave()
+
+    outcome, taken = compare(play, far_end=VISITOR, settings=SLOW)
+    assert (statuses(outcome), outcome.closed, taken) == ([429], True, 4)
+    assert "retry-after: 1" in outcome.answers[0]
+
+
+def test_who_goes_away_while_it_waits_asks_for_nothing() -> None:
     async def play(client: Client) -> None:
         for _ in range(2):
             await client.ask(get("/channels/a?nowait=1"))
-        client.connection.data_received(get("/channels/a?nowait=1"))
+        await client.ask(get("/channels/a"))
+        client.leave()
+        await asyncio.sleep(0.15)
         await client.turn()
-        assert client.socket.written.count(b"200 OK") == 2
+        assert listeners(client) == (0, 0)
 
-    outcome, taken = compare(play, far_end=VISITOR, settings=slow)
-    assert (statuses(outcome), taken) == ([200, 200], 2)
-    assert outcome.refusals == {"address-commands": 1}
+    compare(play, far_end=VISITOR, settings=SLOW)
 
 
 # --- turns of the loop ------------------------------------------------------------------------------------------------

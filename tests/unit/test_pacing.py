@@ -10,6 +10,7 @@ from oyez.access.places import Places
 from oyez.limits import LimitSettings
 from oyez.net.http import pacing
 from oyez.net.http.pacing import PacedRequests
+from oyez.net.http.request_waits import RequestWaits
 from oyez.net.turns import Turns
 from tests.fakes import Clock, places_with
 from tests.unit.asgi import Answer, ask
@@ -33,6 +34,7 @@ class Site:
             peers=Peers(parse_networks(("127.0.0.1",))),
             places=self.places,
             turns=self.turns,
+            waits=RequestWaits(),
             origins=Origins([PAGE]),
             shows_key=lambda scope, peer: scope["path"] == "/with-key",
             keys_wait=lambda peer: str(peer.address) == GUESSER,

@@ -114,9 +114,10 @@ class Work:
         wait_s = share.ask(self._clock(), cost)
         return self._hold(share, wait_s) if wait_s >= _LEAST_WAIT_S else 0.0
 
-    def has_to_wait(self, share: Share, cost: float) -> bool:
-        """Return whether what costs so much would have to wait, of an address; nothing is counted."""
-        return share.commands.wait_for(self._clock(), cost) >= _LEAST_WAIT_S
+    def wait_s(self, share: Share, cost: float) -> float:
+        """Return for how many seconds what costs so much would have to wait, of an address; nothing is counted."""
+        wait_s = share.commands.wait_for(self._clock(), cost)
+        return wait_s if wait_s >= _LEAST_WAIT_S else 0.0
 
     def _hold(self, share: Share, wait_s: float) -> float:
         if self._refuses(ADDRESS_COMMANDS, "an address that asks for too much", share):

@@ -54,6 +54,7 @@ from oyez.net.http.compression import Compression
 from oyez.net.http.direct import DirectDoor
 from oyez.net.http.direct_pacing import PacedDoor
 from oyez.net.http.pacing import PacedRequests
+from oyez.net.http.request_waits import RequestWaits
 from oyez.net.late_answers import LateAnswers
 from oyez.net.paced_refusals import PacedRefusals
 from oyez.net.ticker import Ticker
@@ -102,15 +103,9 @@ class Assembly:
         self.broker_url = shown_url(settings)
         history_rules = find_history_rules(settings)
         self._broker = open_store(settings, self.notes, history_rules, find_strips(settings))
-        self.hub = Hub(
-            self._broker,
-            History(settings.history, history_rules),
-            call_soon=lambda function: asyncio.get_running_loop().call_soon(function),
-            call_later=lambda delay_s, function: asyncio.get_running_loop().call_later(delay_s, function),
-            clock=time.monotonic,
-            before_fan_out=self._late_answers.send,
-        )
+        self.hub = self._make_hub(History(settings.history, history_rules))
         self.turns = Turns(before_serving=self.hub.hurry)
+        self._waits = RequestWaits()
         self.refusals = PacedRefusals(self.turns, self.ticker)
         proxies = parse_networks(settings.http.trusted_proxies)
         shares = Shares(settings.limits, (*parse_networks(settings.limits.exempt_networks), *proxies), time.monotonic)
@@ -158,6 +153,16 @@ class Assembly:
         return self.places.sessions - self.polls.held
 
     # Parts
+
+    def _make_hub(self, history: History) -> Hub:
+        return Hub(
+            self._broker,
+            history,
+            call_soon=lambda function: asyncio.get_running_loop().call_soon(function),
+            call_later=lambda delay_s, function: asyncio.get_running_loop().call_later(delay_s, function),
+            clock=time.monotonic,
+            before_fan_out=self._late_answers.send,
+        )
 
     def _make_gate(self) -> ListenGate | None:
         """Make what decides who may listen; None where the settings let everybody."""
@@ -280,12 +285,12 @@ class Assembly:
         return self.status.direct_doors(self.places.shares)
 
     def _direct_polls(self) -> dict[bytes, DirectDoor]:
-        door = PacedDoor(DirectLongPoll(self.context, self.polls), self.places, self.turns)
+        door = PacedDoor(DirectLongPoll(self.context, self.polls), self.places, self.turns, self._waits)
         return dict.fromkeys(self._poll_paths, door)
 
     def _direct_sessions(self, http: EngineHttp) -> dict[bytes, DirectDoor]:
         beginning = self._settings.socketio.path + "?"
-        door = PacedDoor(DirectPolls(http, self.context.origins), self.places, self.turns)
+        door = PacedDoor(DirectPolls(http, self.context.origins), self.places, self.turns, self._waits)
         return {beginning.encode(): door}
 
     @property
@@ -310,6 +315,7 @@ class Assembly:
             peers=self.context.peers,
             places=self.places,
             turns=self.turns,
+            waits=self._waits,
             origins=self.context.origins,
             shows_key=partial(self.api.shows_key, trusted=trusted),
             keys_wait=lambda peer: self.check.has_to_wait(peer.counted_as),

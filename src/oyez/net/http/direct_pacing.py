@@ -1,8 +1,9 @@
-"""Requests that are answered directly, at the pace of their address; who has to wait for long goes the usual way.
+"""Requests that are answered directly, at the pace of their address; who is to come back later goes the usual way.
 
-Knows who pays, and turns of the loop. Must not know what is asked, nor how `pacing` has somebody wait.
+Knows who pays, and turns of the loop. Must not know what is asked, nor how `pacing` tells who is put off.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -12,6 +13,7 @@ from oyez.access.places import Places
 from oyez.access.shares import Share
 from oyez.access.work import REQUEST
 from oyez.net.http.direct import INTERNAL_ERROR, AnswerBody, DirectRequest, Respond
+from oyez.net.http.request_waits import RequestWaits
 from oyez.net.turns import Turns
 
 logger = logging.getLogger(__name__)
@@ -38,36 +40,44 @@ class PacedDoor:
         door: what is behind it.
         places: what each address may have.
         turns: of the loop, shared over addresses.
+        waits: who waits, at all doors.
     """
 
     max_bytes = 0
 
-    def __init__(self, door: PacedRequest, places: Places, turns: Turns) -> None:
+    def __init__(self, door: PacedRequest, places: Places, turns: Turns, waits: RequestWaits) -> None:
         self._door = door
         self._places = places
         self._turns = turns
+        self._waits = waits
 
     def judge(self, request: DirectRequest) -> AnswerBody | None:
-        """Return what answers in its turn; None: the address has to wait for long, or the door declines."""
-        share = self._places.shares.of_peer(request.peer)
-        if share is not None and self._places.work.has_to_wait(share, REQUEST):
-            return None
+        """Return what answers when the address may ask for it; None: the door declines."""
         begin = self._door.judge(request)
-        return None if begin is None else partial(self._answer, share, begin)
+        return None if begin is None else partial(self._answer, self._places.shares.of_peer(request.peer), begin)
 
     def _answer(self, share: Share | None, begin: Begin, _: bytes, respond: Respond) -> bool:
         if share is None:
             begin(respond)
             return True
-        if self._places.work.has_to_wait(share, REQUEST):
-            return False
-        self._places.work.charge_address(share, REQUEST)
-        if self._turns.begin(share) is None:
-            self._turns.add(_Queued(begin, respond), share)
+        work = self._places.work
+        if not self._waits.may_wait(share, work.wait_s(share, REQUEST)):
+            return False  # it is counted there, and told when to come back
+        wait_s = work.charge_address(share, REQUEST)
+        queued = _Queued(begin, respond)
+        if wait_s:
+            self._waits.begin(share)
+            asyncio.get_running_loop().call_later(wait_s, self._end_wait, share, queued)
+        elif self._turns.begin(share) is None:
+            self._turns.add(queued, share)
         else:
             self._turns.count(share, _REQUEST_S)
             begin(respond)
         return True
+
+    def _end_wait(self, share: Share, queued: "_Queued") -> None:
+        self._waits.end(share)
+        self._turns.add(queued, share)
 
 
 class _Queued:

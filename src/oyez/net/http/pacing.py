@@ -5,7 +5,6 @@ Knows who pays, and turns of the loop. Must not know the paths, nor what is behi
 
 import math
 from asyncio import sleep
-from collections import Counter
 from collections.abc import Callable
 
 from starlette.datastructures import Headers
@@ -17,11 +16,8 @@ from oyez.access.peer import Peer, Peers
 from oyez.access.places import Places
 from oyez.access.shares import Share
 from oyez.access.work import REQUEST
+from oyez.net.http.request_waits import RequestWaits
 from oyez.net.turns import Turns
-
-# Who would wait for longer, or beside as many of its address, is told at once when to come back.
-_LONGEST_WAIT_S = 5.0
-_MOST_WAITING = 64
 
 # Twenty connections that guess are twenty guesses a second then.
 _LONGEST_WAIT_WITH_KEY_S = 1.0
@@ -38,6 +34,7 @@ class PacedRequests:
         peers: how clients are told apart.
         places: what each address may have.
         turns: of the loop, shared over addresses.
+        waits: who waits, at all doors.
         origins: whose pages may read that they asked too often.
         shows_key: whether a request has a key that will be judged. It is held to nothing here, right or wrong: who was
             put off for a wrong key only, before it was counted, could tell the right one by that.
@@ -52,6 +49,7 @@ class PacedRequests:
         peers: Peers,
         places: Places,
         turns: Turns,
+        waits: RequestWaits,
         origins: Origins,
         shows_key: Callable[[Scope, Peer], bool],
         keys_wait: Callable[[Peer], bool],
@@ -60,10 +58,10 @@ class PacedRequests:
         self._peers = peers
         self._places = places
         self._turns = turns
+        self._waits = waits
         self._origins = origins
         self._shows_key = shows_key
         self._keys_wait = keys_wait
-        self._waiting: Counter[int] = Counter()  # requests, by the key of their share
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on when it is its turn, or say when to come back."""
@@ -80,7 +78,7 @@ class PacedRequests:
     async def _pace(self, share: Share, scope: Scope) -> Response | None:
         """Wait for as long as the address has to; return the answer for one that has to come back later."""
         wait_s = self._places.work.charge_address(share, REQUEST)
-        if wait_s > _LONGEST_WAIT_S or (wait_s and self._waiting[share.key] >= _MOST_WAITING):
+        if not self._waits.may_wait(share, wait_s):
             share.commands.give_back(REQUEST)
             return self._put_off(wait_s, scope)
         await self._wait(share, wait_s)
@@ -92,19 +90,16 @@ class PacedRequests:
         What is asked for is charged once the key was judged.
         """
         wait_s = self._places.work.charge_address(share, 0)
-        is_crowded = self._waiting[share.key] >= _MOST_WAITING
-        await self._wait(share, 0 if is_crowded else min(wait_s, _LONGEST_WAIT_WITH_KEY_S))
+        await self._wait(share, 0 if self._waits.is_crowded(share) else min(wait_s, _LONGEST_WAIT_WITH_KEY_S))
 
     async def _wait(self, share: Share, wait_s: float) -> None:
         """Wait for that long, and then for the turn of the address."""
         if wait_s:
-            self._waiting[share.key] += 1
+            self._waits.begin(share)
             try:
                 await sleep(wait_s)
             finally:
-                self._waiting[share.key] -= 1
-                if not self._waiting[share.key]:
-                    del self._waiting[share.key]
+                self._waits.end(share)
         await self._turns.take(share, _REQUEST_S)
 
     def _put_off(self, wait_s: float, scope: Scope) -> Response:
