@@ -24,7 +24,7 @@ from oyez.hub.settings import HistorySettings
 from oyez.hub.subscriber import Ration, Subscription
 from oyez.limits import LimitSettings
 from oyez.net.paced_refusals import PacedRefusals
-from oyez.net.ticker import Ticker
+from oyez.net.ticker import Ticker, Timed
 from oyez.net.turns import Turns
 from oyez.setting import Rate
 
@@ -46,6 +46,19 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+class Sweeper(Ticker):
+    """A ticker whose time the test lets pass."""
+
+    def __init__(self) -> None:
+        self.time = Clock()
+        super().__init__(clock=self.time)
+        self.planned: dict[Timed, float] = {}
+
+    def set(self, timed: Timed, deadline: float) -> None:
+        timed.tick_slot = 1
+        self.planned[timed] = deadline
 
 
 class Ids:

@@ -36,7 +36,12 @@ MAY_IMPORT["__init__"] = set()
 # module -> what it imports inside a function, each with a reason beside it there
 MAY_IMPORT_LATE = {
     "server.process": {"uvloop"},
-    "server.assembly": {"oyez.access.listen_policy", "oyez.endpoints.gate"},
+    "server.assembly": {
+        "oyez.access.listen_policy",
+        "oyez.access.rules",
+        "oyez.endpoints.gate",
+        "oyez.endpoints.presence",
+    },
     "brokers.rabbitmq": {"oyez.brokers.rabbitmq.broker"},
     "cli.exits": {"oyez.client"},
     "config.broker_url": {"importlib.metadata"},

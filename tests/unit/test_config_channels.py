@@ -196,3 +196,11 @@ def test_what_leaves_messages_is_read_and_told(file: Path) -> None:
     assert settings.channels[0].strip == ("/points", "/", "/~0~1/0", longest)
     told = f"# a: /points, /, /~0~1/0, {longest} leave its messages before anybody sees them."
     assert list(explain_channel(settings, "a"))[2] == told
+
+
+@pytest.mark.parametrize("listen", ["open", "nobody"])
+def test_what_presence_means_is_told(file: Path, listen: str) -> None:
+    rules = f'key = "Zq7"\n[[channels]]\nmatch = "a*"\nlisten = "{listen}"\npresence = "count"\n'
+    told = list(explain_channel(read(file, rules), "a"))
+    assert told[-1] == "# a: listeners that ask for it are told how many there are, and not who."
+    assert "told how many" not in "".join(explain_channel(read(file, rules), "b"))

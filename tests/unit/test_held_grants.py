@@ -6,23 +6,9 @@ from oyez.access.listen_policy import GrantOutcome
 from oyez.endpoints.context import HeldGrant
 from oyez.endpoints.held_grants import HeldGrants
 from oyez.hub.publication import Channel
-from oyez.net.ticker import Ticker, Timed
-from tests.fakes import Clock, Listener, World
+from tests.fakes import Clock, Listener, Sweeper, World
 
 NOW_S = 1_795_391_142.0
-
-
-class Sweeper(Ticker):
-    """A ticker whose time the test lets pass."""
-
-    def __init__(self) -> None:
-        self.time = Clock()
-        super().__init__(clock=self.time)
-        self.planned: dict[Timed, float] = {}
-
-    def set(self, timed: Timed, deadline: float) -> None:
-        timed.tick_slot = 1
-        self.planned[timed] = deadline
 
 
 class Scene:

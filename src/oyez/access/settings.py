@@ -85,6 +85,9 @@ NOBODY = "nobody"
 AS_ALL = -1
 """What is written of a number, of which 0 is one as well, where the setting of all channels counts."""
 
+NOT_TOLD = "none"
+COUNT = "count"
+
 
 @dataclass(frozen=True, slots=True)
 class ChannelSettings:
@@ -128,3 +131,7 @@ class ChannelSettings:
             form="JSON pointers of 1 to 32 levels, such as /points or /user/email",
         ),
     ] = ()
+    presence: Annotated[
+        str,
+        Setting("Whether listeners that ask for it are told how many there are.", choices=(NOT_TOLD, COUNT)),
+    ] = NOT_TOLD

@@ -10,7 +10,7 @@ from itertools import chain
 from oyez import grants
 from oyez.access.listen_policy import MOST_AHEAD_S, Admission, GrantOutcome, ListenPolicy, make_signers, needs_policy
 from oyez.access.rules import Rules
-from oyez.access.settings import AS_ALL, GRANT, NOBODY, OBSERVE, OPEN, ChannelSettings
+from oyez.access.settings import AS_ALL, COUNT, GRANT, NOBODY, OBSERVE, OPEN, ChannelSettings
 from oyez.config.tree import Settings
 
 _LISTEN = {
@@ -33,13 +33,14 @@ def explain_channel(settings: Settings, name: str) -> Iterator[str]:
         yield f"# {name}: everybody who knows the name may listen, since no rule of [[channels]] closes any channel."
         rule = Rules(settings.channels).find(name)
         followed = [f"# {name}: {_name_rule(settings, rule)}."] if rule in settings.channels else []
-        yield from chain(followed, _explain_history(settings, name, rule))
+        yield from chain(followed, _explain_history(settings, name, rule), _explain_presence(name, rule))
         return
     policy = ListenPolicy(settings.channels, make_signers(settings.key, settings.keys))
     judged = policy.judge(name, time.time())
     follows = _LISTEN[judged.rule.listen].format(ttl=judged.rule.grant_ttl_s)
     yield f"# {judged.channel}: {_name_rule(settings, judged.rule)}; {follows}."
     yield from _explain_history(settings, judged.channel, judged.rule)
+    yield from _explain_presence(judged.channel, judged.rule)
     words = _OUTCOMES.get(judged.outcome)
     if words is not None:
         subject = getattr(grants.parse(name), "subject", "")
@@ -57,6 +58,11 @@ def _explain_history(settings: Settings, channel: str, rule: ChannelSettings) ->
         yield f"# {channel}: who names no event to start from gets the newest {count} events of such channels."
     if rule.strip:
         yield f"# {channel}: {', '.join(rule.strip)} leave its messages before anybody sees them."
+
+
+def _explain_presence(channel: str, rule: ChannelSettings) -> Iterator[str]:
+    if rule.presence == COUNT:
+        yield f"# {channel}: listeners that ask for it are told how many there are, and not who."
 
 
 def _name_rule(settings: Settings, rule: ChannelSettings) -> str:

@@ -3,7 +3,7 @@
 Knows the parts that doors share. Must not know any door, nor a wire format.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from oyez.access.origins import Origins
@@ -68,6 +68,22 @@ class ListenGate(Protocol):
         ...
 
 
+TellCount = Callable[[str, int], object]
+"""Writes to a listener how many listen to a channel: its name, and the count."""
+
+
+class CountsOfListeners(Protocol):
+    """Tells listeners how many they are; see `endpoints.presence`, which a daemon without such a rule does not load."""
+
+    def ask(self, subscription: Subscription, channels: Sequence[str], tell: TellCount | None) -> int:
+        """Have a listener told the counts of channels from now on; return how many it was told at once."""
+        ...
+
+    def forget(self, subscription: Subscription) -> None:
+        """Tell a listener nothing more; harmless to repeat."""
+        ...
+
+
 class DoorContext(NamedTuple):
     """The parts of the daemon that a door works with: one object for all doors, of posters too.
 
@@ -81,6 +97,7 @@ class DoorContext(NamedTuple):
         peers: how clients are told apart.
         refusals: when an address that had its share is told so.
         gate: who may listen to what; None: everybody to everything, and a name is a channel.
+        presence: tells how many listen; None: nobody is told.
     """
 
     hub: Hub
@@ -92,6 +109,7 @@ class DoorContext(NamedTuple):
     peers: Peers
     refusals: PacedRefusals
     gate: ListenGate | None = None
+    presence: CountsOfListeners | None = None
 
 
 def admit(gate: ListenGate | None, names: list[str]) -> Admitted | CommandError:

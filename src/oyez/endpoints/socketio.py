@@ -59,6 +59,7 @@ class SocketIOEndpoint:
         self.limits = context.limits
         self.note = context.note
         self.gate = context.gate
+        self.presence = context.presence
         self.settings = settings
         self.check = check
         self.senders = 0
@@ -227,7 +228,7 @@ class SocketIOApp:
         self._role = Role.LISTENER
         encoding = SOCKETIO_FRAMES if self._engine.polling is None else SOCKETIO_PACKETS
         subscription = Subscription(self, encoding, self._engine.write, self._engine.place.ration)
-        self._listener = ListenerSession(endpoint.hub, subscription, endpoint.gate)
+        self._listener = ListenerSession(endpoint.hub, subscription, endpoint.gate, endpoint.presence)
         self._join()
 
     def _join(self) -> None:
@@ -332,7 +333,13 @@ class SocketIOApp:
             if isinstance(admitted, CommandError):
                 self._refuse(admitted)
             else:
-                self._engine.place.add_work(self._listener.set_filter(admitted))
+                wants_counts = self._endpoint.presence is not None and commands.wants_presence(_argument(packet))
+                tell = self._tell_listeners if wants_counts else None
+                self._engine.place.add_work(self._listener.set_filter(admitted, tell))
+
+    def _tell_listeners(self, channel: str, count: int) -> None:
+        """Emit ``listeners`` with ``{"channel":"a","count":3}``."""
+        self._emit("listeners", commands.encode_listeners(channel, count))
 
     def _emit_last_id(self, packet: Packet) -> None:
         self._emit("last-response", commands.success_with_id(self._endpoint.hub.last_id()))

@@ -26,6 +26,7 @@ from oyez.net.stream import StreamConnection, StreamReceiver
 from oyez.wire import commands, listen_query
 from oyez.wire.commands import CommandError
 from oyez.wire.eventsource import encode_heartbeat, encode_record
+from oyez.wire.listen_query import ListenQuery
 
 PATH = "/sse"
 
@@ -100,24 +101,24 @@ class EventStreamEndpoint:
         place = self.context.places.take_listener(self.context.peers.of_handshake_at_need(request), "a stream")
         if isinstance(place, NoPlace):
             return _put_off(head, commands.AT_CAPACITY, place.share)
-        return StreamListener(self, place, head, admitted, query.start)
+        return StreamListener(self, place, head, admitted, query)
 
 
 class StreamListener:
     """One stream: the receiver of its connection, and the hub's subscriber."""
 
     __slots__ = (
-        "_admitted", "_connection", "_endpoint", "_head", "_place", "_start", "_subscription", "_unread", "tick_slot",
+        "_admitted", "_connection", "_endpoint", "_head", "_place", "_query", "_subscription", "_unread", "tick_slot",
     )  # fmt: skip
 
     def __init__(
-        self, endpoint: EventStreamEndpoint, place: SessionPlace, head: bytes, admitted: Admitted, start: int | None
+        self, endpoint: EventStreamEndpoint, place: SessionPlace, head: bytes, admitted: Admitted, query: ListenQuery
     ) -> None:
         self._endpoint = endpoint
         self._place = place
         self._head = head
         self._admitted: Admitted | None = admitted
-        self._start = start
+        self._query: ListenQuery | None = query
         self._connection: StreamConnection | None = None
         self._subscription: Subscription | None = None
         self._unread = 0
@@ -127,19 +128,23 @@ class StreamListener:
 
     def opened(self, connection: StreamConnection) -> None:
         """Begin: the head, the status, and all that is newer than the position."""
-        admitted, self._admitted = self._admitted, None
+        admitted, query = self._admitted, self._query
+        self._admitted = self._query = None
         assert admitted is not None
+        assert query is not None
         self._connection = connection
         connection.send(self._head)
         self._head = b""
         self._subscription = Subscription(self, STREAM_RECORDS, connection.write, self._place.ration)
-        start = None if self._start is None else EventId(self._start)
+        start = None if query.start is None else EventId(query.start)
         self._plan_heartbeat()
         context = self._endpoint.context
         context.hub.subscribe(self._subscription, [Channel(name) for name in admitted.channels], start)
         if context.gate is not None:
             context.gate.hold(self._subscription, admitted.grants)
         self._send_position()  # beyond its gaps: else it would be told of them again when it comes back
+        if context.presence is not None and query.presence and self._subscription is not None:
+            context.presence.ask(self._subscription, admitted.channels, self._tell_listeners)
 
     def drained(self) -> None:
         """Go on with what the listener missed while its socket was full."""
@@ -157,6 +162,8 @@ class StreamListener:
             context.hub.leave(self._subscription)
             if context.gate is not None:
                 context.gate.drop(self._subscription)
+            if context.presence is not None:
+                context.presence.forget(self._subscription)
             self._subscription = None
 
     # What the hub asks for
@@ -190,6 +197,10 @@ class StreamListener:
         """Let the link break: its client comes back."""
         if self._connection is not None:
             self._connection.abort()
+
+    def _tell_listeners(self, channel: str, count: int) -> None:
+        """Send the record ``listeners`` with ``{"channel":"a","count":3}``; it does not move the position."""
+        self._send(encode_record(commands.encode_listeners(channel, count), event="listeners"))
 
     def _send(self, record: bytes) -> None:
         if self._connection is not None:

@@ -81,7 +81,7 @@ class RawListener:
         connection.place = self._place
         subscription = Subscription(self, RAW_FRAMES, connection.write, self._place.ration)
         context = self._endpoint.context
-        self._listener = ListenerSession(context.hub, subscription, context.gate)
+        self._listener = ListenerSession(context.hub, subscription, context.gate, context.presence)
         self._plan_tick(self._endpoint.settings.ping_interval_s)
 
     def receive_text(self, data: bytes) -> None:
@@ -168,7 +168,12 @@ class RawListener:
         elif self._listener is not None:
             self._notify = raw_commands.wants_notices(command)
             self._wants_position = raw_commands.wants_position(command)
-            self._place.add_work(self._listener.set_filter(admitted))
+            tell = self._tell_listeners if raw_commands.wants_presence(command) else None
+            self._place.add_work(self._listener.set_filter(admitted, tell))
+
+    def _tell_listeners(self, channel: str, count: int) -> None:
+        """Send ``{"status":"listeners","channel":"a","count":3}``."""
+        self._send(raw_commands.encode_listeners_notice(channel, count))
 
     def _refuse(self, error: CommandError) -> None:
         self._endpoint.context.note("refused-command", error.code, self._name())

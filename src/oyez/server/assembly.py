@@ -28,11 +28,11 @@ from oyez.access.origins import Origins
 from oyez.access.peer import Peers
 from oyez.access.places import Places
 from oyez.access.poster_check import PosterCheck
-from oyez.access.settings import OPEN
+from oyez.access.settings import COUNT, OPEN
 from oyez.access.shares import Shares
 from oyez.config.tree import Settings
 from oyez.endpoints.api.routes import ApiEndpoint
-from oyez.endpoints.context import DoorContext, ListenGate
+from oyez.endpoints.context import CountsOfListeners, DoorContext, ListenGate
 from oyez.endpoints.longpoll import PREFIX, LongPollEndpoint
 from oyez.endpoints.longpoll_direct import DirectLongPoll
 from oyez.endpoints.playground import PlaygroundEndpoint
@@ -127,6 +127,7 @@ class Assembly:
             Peers(proxies, settings.auth.local_hosts),
             self.refusals,
             self._make_gate(),
+            self._make_presence(),
         )
         self.check = check = PosterCheck(
             PostPolicy(make_keys(settings.key, settings.keys), parse_networks(settings.auth.sender_addresses)),
@@ -142,9 +143,8 @@ class Assembly:
         self.posting = PostingEndpoint(self.context, settings.websocket, check)
         self.polls = WaitingPolls(self.context, settings.http)
         self._longpoll = LongPollEndpoint(self.context, self.polls)
-        self.streams = EventStreamEndpoint(
-            self.context, settings.http, (STREAM_PATH, self._below_socketio(STREAM_PATH))
-        )
+        stream_paths = (STREAM_PATH, self._below_socketio(STREAM_PATH))
+        self.streams = EventStreamEndpoint(self.context, settings.http, stream_paths)
         self.api = ApiEndpoint(self.context, check, __version__)
         self.status = StatusEndpoint(is_serving, self._build_metrics(count_lost_lines))
 
@@ -174,6 +174,17 @@ class Assembly:
 
         policy = ListenPolicy(settings.channels, make_signers(settings.key, settings.keys))
         return Gate(policy, time.time, self.hub, self.ticker)
+
+    def _make_presence(self) -> CountsOfListeners | None:
+        """Make what tells listeners how many there are; None where no rule has it told."""
+        settings = self._settings
+        if all(rule.presence != COUNT for rule in settings.channels):
+            return None
+        from oyez.access.rules import Rules  # noqa: PLC0415 - as above
+        from oyez.endpoints.presence import Presence  # noqa: PLC0415
+
+        rules = Rules(settings.channels)
+        return Presence(self.hub.listeners, lambda name: rules.find(name).presence == COUNT, self.ticker)
 
     def _count_grants(self) -> Mapping[str, int]:
         gate = self.context.gate

@@ -204,6 +204,17 @@ def encode_event(event_id: int, channel: str, message: bytes | None) -> bytes:
     return b'{"id":%d,"channel":%s,"message":%s}' % (event_id, json_text.encode_string(channel), message)
 
 
+def wants_presence(data: Json | None) -> bool:
+    """Return whether set-filter, whose argument `parse_filter` has read, asks for counts of listeners."""
+    member = json_text.split_object(data).get("presence") if data is not None else None
+    return member is not None and bytes(member) == b"true"
+
+
+def encode_listeners(channel: str, count: int) -> bytes:
+    """Return ``{"channel":"a","count":3}``: how many listen to a channel."""
+    return b'{"channel":%s,"count":%d}' % (json_text.encode_string(channel), count)
+
+
 def encode_gap(channel: str, after: int, oldest: int) -> bytes:
     """Return ``{"channel":"a","from":5,"oldest":9}``: events above ``after`` and below ``oldest`` may be missing."""
     return b'{"channel":%s,"from":%d,"oldest":%d}' % (json_text.encode_string(channel), after, oldest)

@@ -40,6 +40,8 @@ class ListenQuery(NamedTuple):
     """It wants an answer at once even if there is nothing to tell."""
     at_most: int | None = None
     """How many events it takes with one answer, which is then a list; None: one, as it is."""
+    presence: bool = False
+    """It wants to be told how many listen; of a stream only."""
 
 
 def parse_poll(
@@ -76,7 +78,7 @@ def parse_poll(
 def parse_stream(
     query: bytes, last_event_id: str | None, *, max_channels: int, max_length: int, measure: Measure | None = None
 ) -> ListenQuery:
-    """Read ``channel=a&channel=b`` or ``channels=a|b``, and ``last=N``.
+    """Read ``channel=a&channel=b`` or ``channels=a|b``, ``last=N`` and ``presence=1``.
 
     Raises:
         ProtocolError: as for `parse_poll`.
@@ -85,7 +87,8 @@ def parse_stream(
     names = [value for name, value in pairs if name == "channel"]
     names += [part for name, value in pairs if name == "channels" for part in value.split(SEPARATOR)]
     start = _start(pairs, last_event_id)
-    return ListenQuery(_checked(names, max_channels, max_length, measure), start, notify=True, nowait=False)
+    checked = _checked(names, max_channels, max_length, measure)
+    return ListenQuery(checked, start, notify=True, nowait=False, presence=_is_set(dict(pairs), "presence"))
 
 
 def _parse_fields(query: bytes) -> list[tuple[str, str]]:

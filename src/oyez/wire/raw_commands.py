@@ -100,6 +100,11 @@ def wants_position(command: RawCommand) -> bool:
     return _is_true(command, "position")
 
 
+def wants_presence(command: RawCommand) -> bool:
+    """Return whether set-filter asks for counts of listeners."""
+    return _is_true(command, "presence")
+
+
 def _is_true(command: RawCommand, name: str) -> bool:
     member = json_text.split_object(command.members).get(name)
     return member is not None and bytes(member) == b"true"
@@ -124,6 +129,11 @@ def encode_gap_notice(channel: str, after: int, oldest: int) -> bytes:
 def encode_revoked_notice(channel: str, reason: str) -> bytes:
     """Return ``{"status":"revoked","channel":"a","reason":"expired"}``: by ``status`` it is known from an event."""
     return b'{"status":"revoked",' + commands.encode_revoked(channel, reason)[1:]
+
+
+def encode_listeners_notice(channel: str, count: int) -> bytes:
+    """Return ``{"status":"listeners","channel":"a","count":3}``: by ``status`` a client knows it from an event."""
+    return b'{"status":"listeners",' + commands.encode_listeners(channel, count)[1:]
 
 
 def _quote(command: RawCommand, name: str) -> str:
