@@ -20,6 +20,7 @@ from oyez.hub.audience import Audience
 from oyez.hub.history import Gap, History
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel, EventId, Post, Publication
+from oyez.hub.rates import FindRate
 from oyez.hub.settings import HistorySettings
 from oyez.hub.subscriber import Ration, Subscription
 from oyez.limits import LimitSettings
@@ -163,6 +164,7 @@ class World:
         crowd: int = 100,
         left_channels_kept: int = 64,
         before_fan_out: Callable[[], object] = lambda: None,
+        find_rate: FindRate | None = None,
     ) -> None:
         self.clock = Clock()
         self.wall_clock = Clock(1.0)
@@ -172,7 +174,8 @@ class World:
         self.history = History(
             HistorySettings(
                 size=size, ttl_s=ttl_s, max_bytes=max_bytes, max_channels=max_channels, replay_without_start=newest
-            )
+            ),
+            find_rate=find_rate,
         )
         self.hub = Hub(
             broker(self.clock, self.wall_clock),
@@ -187,10 +190,11 @@ class World:
             members_per_clock_read=members_per_clock_read,
             crowd=crowd,
             left_channels_kept=left_channels_kept,
+            find_rate=find_rate,
         )
         run_without_loop(self.hub.start())
 
-    def post(self, *channels: str) -> list[int]:
+    def post(self, *channels: str, messages: Sequence[bytes] = ()) -> list[int]:
         """Post to each channel, in one call of the broker; the ids."""
         ids: list[int] = []
 
@@ -198,7 +202,8 @@ class World:
             assert isinstance(outcome, list)
             ids.extend(outcome)
 
-        self.hub.publish([Post(Channel(channel), b"1") for channel in channels], settle)
+        texts = messages or [b"1"] * len(channels)
+        self.hub.publish([Post(Channel(name), text) for name, text in zip(channels, texts, strict=True)], settle)
         return ids
 
     def turn(self) -> bool:

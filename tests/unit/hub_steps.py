@@ -10,14 +10,27 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from oyez.hub.publication import Channel, Publication
+from oyez.hub.rates import ChannelRate, FindRate, find_member
 from tests.fakes import Clock, Ids, Listener, Purse, World
 
 CHANNELS = "abcde"
 LISTENERS = 4
+VALUES = 3
 
 filters = st.lists(st.sampled_from(CHANNELS), min_size=1, max_size=3)
 which_listener = st.integers(0, LISTENERS - 1)
 which_encoding = st.integers(0, 1)
+rates = st.builds(
+    ChannelRate, pace_s=st.sampled_from([0.0, 0.5, 5.0]), latest_by=st.sampled_from([None, find_member("id")])
+)
+rules = st.none() | st.dictionaries(st.sampled_from(CHANNELS), rates)
+Rules = dict[str, ChannelRate] | None
+
+
+def make_find_rate(rules: Rules) -> FindRate | None:
+    if rules is None:
+        return None
+    return lambda channel: rules.get(channel, ChannelRate())
 
 
 class Bug(Exception):  # noqa: N818 - what it stands for
@@ -43,10 +56,29 @@ class Faulty(Ids):
         return super().join(parts)
 
 
+class Posted(dict[int, str]):
+    """The channel of each event that was ever posted, and those that have become superseded."""
+
+    def __init__(self, rules: Rules) -> None:
+        super().__init__()
+        self.rules = rules or {}
+        self.newest: dict[tuple[str, int], int] = {}
+        self.superseded: set[int] = set()
+
+    def add(self, event: int, channel: str) -> None:
+        """Take an event; its value is that of its number, as `message` writes it."""
+        if channel in self.rules and self.rules[channel].latest_by is not None:
+            key = (channel, len(self) % VALUES)
+            if key in self.newest:
+                self.superseded.add(self.newest[key])
+            self.newest[key] = event
+        self[event] = channel
+
+
 class Model:
     """One listener, and what it is entitled to."""
 
-    def __init__(self, world: World, posted: dict[int, str], encoding: Faulty, purse: Purse | None) -> None:
+    def __init__(self, world: World, posted: "Posted", encoding: Faulty, purse: Purse | None) -> None:
         self.world = world
         self.purse = purse
         self.posted = posted
@@ -139,6 +171,7 @@ class Model:
             if channel in self.filter
             and event > self.since[channel]
             and event not in self.seen
+            and event not in self.posted.superseded
             and not any(gap.channel == channel and gap.after < event < gap.oldest for gap in self.listener.gaps)
         ]
 
@@ -146,7 +179,15 @@ class Model:
 class HubSteps(RuleBasedStateMachine):
     """What posters, listeners and time may do, and what has to hold after each step."""
 
-    def set_up(self, size: int, max_bytes: int, max_channels: int, crowd: int, purse: Callable[[Clock], Purse]) -> None:
+    def set_up(
+        self,
+        size: int,
+        max_bytes: int,
+        max_channels: int,
+        crowd: int,
+        purse: Callable[[Clock], Purse],
+        rules: Rules = None,
+    ) -> None:
         self.world = World(
             size=size,
             max_bytes=max_bytes,
@@ -158,8 +199,9 @@ class HubSteps(RuleBasedStateMachine):
             members_per_clock_read=1,
             crowd=crowd,
             left_channels_kept=2,
+            find_rate=make_find_rate(rules),
         )
-        self.posted: dict[int, str] = {}
+        self.posted = Posted(rules)
         self.encodings = [Faulty(), Faulty()]
         # Two of one address, and one to whom nothing is rationed.
         self.purse = purse(self.world.clock)
@@ -172,10 +214,13 @@ class HubSteps(RuleBasedStateMachine):
     @rule(names=st.lists(st.sampled_from(CHANNELS), min_size=1, max_size=12))
     def post(self, names: list[str]) -> None:
         last = self.world.hub.last_id()
-        ids = self.world.post(*names)
+        first = len(self.posted)
+        messages = [b'{"id":%d}' % ((first + number) % VALUES) for number in range(len(names))]
+        ids = self.world.post(*names, messages=messages)
         assert ids == sorted({last, *ids})[1:]
         assert len(ids) == len(names)
-        self.posted |= dict(zip(ids, names, strict=True))
+        for event, name in zip(ids, names, strict=True):
+            self.posted.add(event, name)
 
     @rule()
     def turn(self) -> None:

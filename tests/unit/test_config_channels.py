@@ -69,6 +69,9 @@ def test_each_table_is_a_rule(file: Path) -> None:
         ('match = "a"\nstrip = ["points"]', "expected a list of JSON pointers"),
         ('match = "a"\nstrip = ["/a~2"]', "expected a list of JSON pointers"),
         (f'match = "a"\nstrip = ["{"/a" * 33}"]', "expected a list of JSON pointers"),
+        ('match = "a"\npace_s = -1', "expected a number of seconds, from 0 to 60"),
+        ('match = "a"\npace_s = 60.1', "expected a number of seconds, from 0 to 60"),
+        ('match = "a"\nlatest_by = "/a~2"', "expected the name of a member, such as id, or a JSON pointer"),
         ('match = "a"\nlistens = "grant"', "there is no setting channels[1].listens; did you mean listen?"),
         (
             'match = "a"\nspread_s = 10',
@@ -204,3 +207,14 @@ def test_what_presence_means_is_told(file: Path, listen: str) -> None:
     told = list(explain_channel(read(file, rules), "a"))
     assert told[-1] == "# a: listeners that ask for it are told how many there are, and not who."
     assert "told how many" not in "".join(explain_channel(read(file, rules), "b"))
+
+
+def test_how_often_listeners_are_written_to_is_told(file: Path) -> None:
+    rule = '[[channels]]\nmatch = "submissions"\npace_s = 0.5\nlatest_by = "/a~1b/id"\n'
+    settings = read(file, rule)
+    assert settings.channels == (ChannelSettings("submissions", pace_s=0.5, latest_by="/a~1b/id"),)
+    assert list(explain_channel(settings, "submissions"))[1:] == [
+        '# submissions: the rule channels[1] fits (match = "submissions").',
+        "# submissions: a listener is written to once in 0.5 s, with all that came meanwhile.",
+        "# submissions: whoever is late gets, of events with the same /a~1b/id, the newest.",
+    ]

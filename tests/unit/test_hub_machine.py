@@ -15,7 +15,19 @@ from oyez.hub.publication import EventId
 from oyez.setting import Rate
 from tests.fakes import Purse, World
 from tests.fuzz import EXAMPLES, fuzz
-from tests.unit.hub_steps import LISTENERS, Bug, HubSteps, Model, filters, which_encoding, which_listener
+from tests.unit.hub_steps import (
+    CHANNELS,
+    LISTENERS,
+    Bug,
+    HubSteps,
+    Model,
+    Rules,
+    filters,
+    rates,
+    rules,
+    which_encoding,
+    which_listener,
+)
 
 few = st.integers(1, 3)
 
@@ -35,9 +47,12 @@ class HubMachine(HubSteps):
         crowd=st.integers(0, 2),
         rate=st.sampled_from([Rate(1, 10), Rate(100, 40)]),
         delays=st.booleans(),
+        rules=rules,
     )
-    def begin(self, size: int, max_bytes: int, max_channels: int, crowd: int, rate: Rate, delays: bool) -> None:
-        self.set_up(size, max_bytes, max_channels, crowd, lambda clock: Purse(clock, rate, delays=delays))
+    def begin(
+        self, size: int, max_bytes: int, max_channels: int, crowd: int, rate: Rate, delays: bool, rules: Rules
+    ) -> None:
+        self.set_up(size, max_bytes, max_channels, crowd, lambda clock: Purse(clock, rate, delays=delays), rules)
 
     @rule(ids=st.integers(0, 5))
     def lose(self, ids: int) -> None:
@@ -94,9 +109,9 @@ class SlicedHubMachine(HubSteps):
     Beside the steps that may fail these are too rare: in 20,000 of them a group waited 50 times.
     """
 
-    @initialize(crowd=st.integers(0, 2), names=st.lists(filters, min_size=LISTENERS, max_size=LISTENERS))
-    def begin(self, crowd: int, names: list[list[str]]) -> None:
-        self.set_up(20, 2**20, 6, crowd, lambda clock: Purse(clock, Rate(100, 40), delays=False))
+    @initialize(crowd=st.integers(0, 2), names=st.lists(filters, min_size=LISTENERS, max_size=LISTENERS), rules=rules)
+    def begin(self, crowd: int, names: list[list[str]], rules: Rules) -> None:
+        self.set_up(20, 2**20, 6, crowd, lambda clock: Purse(clock, Rate(100, 40), delays=False), rules)
         for which, channels in enumerate(names):
             self.follow(which, ["a", *channels], None)
 
@@ -116,7 +131,37 @@ class SlicedHubMachine(HubSteps):
         lose(self.world, ids)
 
 
+class PacedHubMachine(HubSteps):
+    """Most events are held, since every channel has a pace, and time passes in one step alone."""
+
+    @initialize(
+        crowd=st.integers(0, 2),
+        names=st.lists(filters, min_size=LISTENERS, max_size=LISTENERS),
+        rules=st.fixed_dictionaries(dict.fromkeys(CHANNELS, rates)),
+    )
+    def begin(self, crowd: int, names: list[list[str]], rules: Rules) -> None:
+        self.set_up(20, 2**20, 6, crowd, lambda clock: Purse(clock, Rate(100, 40), delays=False), rules)
+        for which, channels in enumerate(names):
+            self.follow(which, ["a", *channels], None)
+
+    @rule(names=st.lists(st.sampled_from("abc"), min_size=1, max_size=3))
+    def post_and_run(self, names: list[str]) -> None:
+        self.post(names)
+        self.world.run()
+
+    @rule(passed=st.sampled_from([0.2, 0.5, 2.0]))
+    def pass_time(self, passed: float) -> None:
+        self.world.clock.now += passed
+        self.world.run()
+
+    @rule(ids=st.integers(0, 5))
+    def lose(self, ids: int) -> None:
+        lose(self.world, ids)
+
+
 TestHub = HubMachine.TestCase
 TestSlicedHub = SlicedHubMachine.TestCase
+TestPacedHub = PacedHubMachine.TestCase
+TestPacedHub.settings = settings(fuzz, max_examples=EXAMPLES or 200, stateful_step_count=30)
 TestSlicedHub.settings = settings(fuzz, max_examples=EXAMPLES or 200, stateful_step_count=30)
 TestHub.settings = settings(fuzz, max_examples=EXAMPLES or 100, stateful_step_count=40)

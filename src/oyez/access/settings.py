@@ -29,6 +29,11 @@ def is_host_name(text: str) -> bool:
     return re.fullmatch(r"[\w-]+(\.[\w-]+)*\.?", text, re.ASCII) is not None
 
 
+def _is_member_path(text: str) -> bool:
+    """Accept nothing, the name of a member, and a JSON pointer."""
+    return not text.startswith("/") or is_json_pointer(text)
+
+
 def _is_key_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
@@ -135,3 +140,15 @@ class ChannelSettings:
         str,
         Setting("Whether listeners that ask for it are told how many there are.", choices=(NOT_TOLD, COUNT)),
     ] = NOT_TOLD
+    pace_s: Annotated[
+        float,
+        seconds("Least time from one write to a listener to the next; 0: each event goes at once.", low=0, high=60),
+    ] = 0.0
+    latest_by: Annotated[
+        str,
+        Setting(
+            "Member of messages: of those with the same, whoever is late gets only the newest.",
+            valid=_is_member_path,
+            form="the name of a member, such as id, or a JSON pointer, such as /user/id",
+        ),
+    ] = ""

@@ -33,13 +33,15 @@ def explain_channel(settings: Settings, name: str) -> Iterator[str]:
         yield f"# {name}: everybody who knows the name may listen, since no rule of [[channels]] closes any channel."
         rule = Rules(settings.channels).find(name)
         followed = [f"# {name}: {_name_rule(settings, rule)}."] if rule in settings.channels else []
-        yield from chain(followed, _explain_history(settings, name, rule), _explain_presence(name, rule))
+        told = (_explain_history(settings, name, rule), _explain_rate(name, rule), _explain_presence(name, rule))
+        yield from chain(followed, *told)
         return
     policy = ListenPolicy(settings.channels, make_signers(settings.key, settings.keys))
     judged = policy.judge(name, time.time())
     follows = _LISTEN[judged.rule.listen].format(ttl=judged.rule.grant_ttl_s)
     yield f"# {judged.channel}: {_name_rule(settings, judged.rule)}; {follows}."
     yield from _explain_history(settings, judged.channel, judged.rule)
+    yield from _explain_rate(judged.channel, judged.rule)
     yield from _explain_presence(judged.channel, judged.rule)
     words = _OUTCOMES.get(judged.outcome)
     if words is not None:
@@ -63,6 +65,14 @@ def _explain_history(settings: Settings, channel: str, rule: ChannelSettings) ->
 def _explain_presence(channel: str, rule: ChannelSettings) -> Iterator[str]:
     if rule.presence == COUNT:
         yield f"# {channel}: listeners that ask for it are told how many there are, and not who."
+
+
+def _explain_rate(channel: str, rule: ChannelSettings) -> Iterator[str]:
+    """Write how often its listeners are written to, if its rule says so."""
+    if rule.pace_s:
+        yield f"# {channel}: a listener is written to once in {rule.pace_s:.15g} s, with all that came meanwhile."
+    if rule.latest_by:
+        yield f"# {channel}: whoever is late gets, of events with the same {rule.latest_by}, the newest."
 
 
 def _name_rule(settings: Settings, rule: ChannelSettings) -> str:

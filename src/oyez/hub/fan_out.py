@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from oyez.hub.audience import Audience
 from oyez.hub.chunks import cut_into_chunks
+from oyez.hub.held_groups import HeldGroups, leave_out_superseded
 from oyez.hub.history import History
 from oyez.hub.publication import EventId, Publication
+from oyez.hub.rates import FindRate
 from oyez.hub.replay import Replay
 from oyez.hub.sparse_log import SparseLog
 from oyez.hub.subscriber import Group
@@ -47,11 +49,13 @@ class FanOut:
         replay: serves one listener at a time.
         log: for errors of ours.
         call_soon: runs a function in the next turn of the event loop.
+        call_later: runs a function after so many seconds.
         clock: seconds on a steady scale.
         before_turn: called before each slice.
         write_bytes: what one write to one listener may carry.
         members_per_clock_read: after how many listeners it is asked whether the slice is used up.
         crowd: how many members a small group may have.
+        find_rate: says how often listeners of a channel are written to; None: there are no rules for that.
 
     Attributes:
         pending: publications that somebody follows, in rising order of ids, which no batch has taken yet.
@@ -66,11 +70,13 @@ class FanOut:
         log: SparseLog,
         *,
         call_soon: Callable[[Callable[[], None]], object],
+        call_later: Callable[[float, Callable[[], None]], object],
         clock: Callable[[], float],
         before_turn: Callable[[], object],
         write_bytes: int,
         members_per_clock_read: int,
         crowd: int = CROWD,
+        find_rate: FindRate | None = None,
     ) -> None:
         self._audience = audience
         self._history = history
@@ -82,6 +88,9 @@ class FanOut:
         self._write_bytes = write_bytes
         self._members_per_clock_read = members_per_clock_read
         self._crowd = crowd
+        self._held = (
+            None if find_rate is None else HeldGroups(find_rate, call_later=call_later, clock=clock, wake=self.wake)
+        )
         self.pending: list[Publication] = []
         self.deliveries = 0
         self._in_flight: Sequence[Publication] = ()  # the batch that is being written
@@ -95,25 +104,33 @@ class FanOut:
         self._loss_unsent = False  # events may have been lost or left undelivered, and listeners were sent no gaps
         self._behind: EventId | None = None  # while that is so: the id up to which all that keep up were served
 
-    def served_up_to(self) -> EventId:
+    def served_up_to(self, group: Group | None = None) -> EventId:
         """Return the id up to which every listener that keeps up was served, whatever its own position says.
 
         Positions of listeners are moved when something is written to them, and only then: most events are not for most
         listeners, and nobody walks over all of them to say so.
+
+        Args:
+            group: whose listeners are meant: it waits for nothing that is held for others. None: those of any group.
         """
         if self._behind is not None:
             return self._behind
         unserved = [publications[0].id for publications in (self._in_flight, self.pending) if publications]
-        if self._waiting:
-            unserved.append(self._waiting.oldest_due())
+        if self._waiting and (oldest := self._waiting.oldest_due(group)) is not None:
+            unserved.append(oldest)
+        if self._held is not None and (oldest := self._held.oldest_due(group)) is not None:
+            unserved.append(oldest)
         return EventId(min(unserved) - 1) if unserved else self._history.last_id
 
     def wake(self) -> None:
         """Ask for a turn of the loop, if there is something to do and none is asked for."""
         self._has_failed = False  # also what failed is tried again then
-        if not self._turn_due and (self.pending or self._loss_unsent):
+        if not self._turn_due and (self._is_batch_due() or self._loss_unsent):
             self._turn_due = True
             self._call_soon(self._turn)
+
+    def _is_batch_due(self) -> bool:
+        return bool(self.pending) or (self._held is not None and self._held.is_due())
 
     def lose(self, served_to: EventId) -> None:
         """Plan to bring every listener forward from history; to be called before history is told of the loss.
@@ -167,6 +184,7 @@ class FanOut:
             self._forward = None
             self._in_flight = ()
             self._waiting.clear()
+            self._forget_held()
         if not self._loss_unsent:
             self._behind = None
         return False
@@ -177,6 +195,7 @@ class FanOut:
         self._slice_end = now + _SLICE_S
         if self._forward is None and self._loss_unsent and not self._waiting:
             self._loss_unsent = False
+            self._forget_held()
             self._forward = self._bring_all_forward()
         if self._forward is not None:
             for _ in self._forward:
@@ -184,7 +203,7 @@ class FanOut:
             self._forward = None
             return False
         others_wait = bool(self._waiting)
-        if self.pending and not self._loss_unsent:
+        if self._is_batch_due() and not self._loss_unsent:
             if others_wait:
                 self._slice_end = now + _SLICE_S / 2
             self._write_batch()
@@ -192,6 +211,10 @@ class FanOut:
         if others_wait or self._clock() < self._slice_end:
             self._write_to_waiting()
         return bool(self._waiting)
+
+    def _forget_held(self) -> None:
+        if self._held is not None:
+            self._held.clear()
 
     def _bring_all_forward(self) -> Iterator[None]:
         """Serve every listener from history, with word of what is not there; yield when a slice is used up."""
@@ -210,7 +233,8 @@ class FanOut:
         come out right, so there is no lock and no copy of the audience beyond one group's members.
         """
         self._in_flight, self.pending = self.pending, []
-        small = self._small_of(self._audience.due(self._in_flight))
+        due = self._audience.due(self._in_flight)
+        small = self._small_of(due if self._held is None else self._held.pass_on(due))
         self._write_to_small(small)
         for group, publications in small:  # there is no time for these
             self._waiting.add_small(group, publications)
@@ -244,7 +268,11 @@ class FanOut:
     def _small_that_waited(self) -> Iterator[_Due]:
         for group, publications in self._waiting.take_small():
             self._in_flight = publications
-            yield group, publications
+            yield group, self._still_due(publications)
+
+    def _still_due(self, publications: list[Publication]) -> list[Publication]:
+        """Return what is due to a group that has waited."""
+        return publications if self._held is None else leave_out_superseded(publications)
 
     def _write_to_small(self, due: Iterator[_Due]) -> None:
         """Write to small groups until the slice is used up, or there are no more."""
@@ -270,7 +298,7 @@ class FanOut:
     def _go_on_with(self, begun: Begun) -> None:
         """Write to a large group until the slice is used up."""
         if begun.steps is None:
-            begun.steps = self._write_to_group(begun.group, begun.publications)
+            begun.steps = self._write_to_group(begun.group, self._still_due(begun.publications))
         for _ in begun.steps:
             self._waiting.end_turn(begun, finished=False)
             return

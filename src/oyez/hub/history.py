@@ -16,7 +16,9 @@ from itertools import islice
 from operator import attrgetter
 from typing import NamedTuple
 
+from oyez.hub.latest import Latest
 from oyez.hub.publication import Channel, EventId, HistoryBytes, Publication, bytes_of_name
+from oyez.hub.rates import FindRate
 from oyez.hub.settings import ChannelBounds, HistoryRules, HistorySettings, bounds_of_all
 
 _id_of = attrgetter("id")
@@ -60,12 +62,13 @@ class _Alike:
 class _Ring:
     """The events that one channel still has, at least one, in rising order of ids."""
 
-    __slots__ = ("alike", "channel", "floor", "publications")
+    __slots__ = ("alike", "channel", "floor", "latest", "publications")
 
     def __init__(self, channel: Channel, floor: EventId, alike: _Alike) -> None:
         self.channel = channel
         self.floor = floor
         self.alike = alike
+        self.latest: Latest | None = None  # where newer events supersede older ones
         self.publications: MutableSequence[Publication] = []
 
 
@@ -75,15 +78,19 @@ class History:
     Args:
         settings: its bounds.
         rules: the channels with other bounds; None: there are none.
+        find_rate: says of which channels newer events supersede older ones; None: of none.
 
     Attributes:
         horizon: the floor of all channels that are not remembered.
         last_id: the newest id that was appended or lost.
     """
 
-    def __init__(self, settings: HistorySettings, rules: HistoryRules | None = None) -> None:
+    def __init__(
+        self, settings: HistorySettings, rules: HistoryRules | None = None, *, find_rate: FindRate | None = None
+    ) -> None:
         self.settings = settings
         self._rules = rules
+        self._find_rate = find_rate
         self._bounds = bounds_of_all(settings)
         self._alike = {self._bounds: _Alike(self._bounds)}
         self._max_bytes = settings.max_bytes  # for every event
@@ -148,6 +155,8 @@ class History:
         alike.events[publication.id] = publication
         self.last_id = publication.id
         held.bytes += publication.size
+        if ring.latest is not None:
+            ring.latest.add(publication)
         length = len(publications)
         if length > alike.size:
             self._drop(publications[0])
@@ -177,6 +186,20 @@ class History:
         ring = self._rings.get(channel)
         if ring is None or ring.publications[-1].id <= after:
             return []
+        return self._read(ring, after, at_most)
+
+    def newest_since(self, channel: Channel, after: EventId, at_most: int) -> list[Publication]:
+        """Return what `since` does, without events that newer ones supersede."""
+        ring = self._rings.get(channel)
+        if ring is None or ring.publications[-1].id <= after:
+            return []
+        if ring.latest is None:
+            return self._read(ring, after, at_most)
+        begin = bisect_right(ring.publications, after, key=_id_of)
+        later = islice(ring.publications, begin, None)
+        return list(islice((publication for publication in later if not publication.superseded), at_most))
+
+    def _read(self, ring: _Ring, after: EventId, at_most: int | None) -> list[Publication]:
         publications = ring.publications
         if publications[0].id > after:
             return list(islice(publications, at_most))
@@ -213,6 +236,8 @@ class History:
                 self._forget_longest_empty()
             floor = self.horizon
         ring = self._rings[channel] = _Ring(channel, floor, self._find_alike(channel))
+        if self._find_rate is not None and (find_value := self._find_rate(channel).latest_by) is not None:
+            ring.latest = Latest(find_value, self._held)
         self._held.bytes += _RING_BYTES + bytes_of_name(channel)
         return ring
 
@@ -242,6 +267,8 @@ class History:
         channel = publication.channel
         ring = self._rings[channel]
         del ring.publications[0]
+        if ring.latest is not None:
+            ring.latest.drop(publication)
         ring.floor = max(ring.floor, publication.id)  # it may have been raised above what is still here
         if not ring.publications:
             del self._rings[channel]

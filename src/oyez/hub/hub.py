@@ -18,6 +18,7 @@ from oyez.hub.fan_out import FanOut
 from oyez.hub.history import Gap, History
 from oyez.hub.positions import find_positions
 from oyez.hub.publication import Channel, Encoding, EventId, Post, Publication
+from oyez.hub.rates import FindRate
 from oyez.hub.replay import Replay
 from oyez.hub.sparse_log import SparseLog
 from oyez.hub.subscriber import Subscription, Write
@@ -49,6 +50,8 @@ class Hub:
         members_per_clock_read: after how many listeners a fan-out asks whether its slice of time is used up.
         crowd: how many members a group may have that is not large to a fan-out.
         left_channels_kept: in how many channels that a listener has left its position is remembered.
+        find_rate: says how often listeners of a channel are written to, as it is told to history; None: there are no
+            rules for that.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Hub:
         members_per_clock_read: int = fan_out.MEMBERS_PER_CLOCK_READ,
         crowd: int = fan_out.CROWD,
         left_channels_kept: int = LEFT_CHANNELS_KEPT,
+        find_rate: FindRate | None = None,
     ) -> None:
         self._broker = broker
         self._history = history
@@ -90,11 +94,13 @@ class Hub:
             self._replay,
             self._log,
             call_soon=call_soon,
+            call_later=call_later,
             clock=clock,
             before_turn=before_fan_out,
             write_bytes=write_bytes,
             members_per_clock_read=members_per_clock_read,
             crowd=crowd,
+            find_rate=find_rate,
         )
 
     async def start(self) -> None:
@@ -235,7 +241,7 @@ class Hub:
         """
         try:
             since = None if start is None else self._reach_back(start)
-            served = self._fan_out.served_up_to()
+            served = self._fan_out.served_up_to(subscription.group)
             positions, gaps = find_positions(self._history, subscription, channels, since, served)
             left = subscription.channels.difference(positions)
             if left:
@@ -270,7 +276,7 @@ class Hub:
         if not taken or subscription.ended:
             return
         try:
-            served = self._fan_out.served_up_to()
+            served = self._fan_out.served_up_to(subscription.group)
             reached = {channel: subscription.reached(channel, served) for channel in subscription.channels}
             subscription.remember_left({channel: reached.pop(channel) for channel in taken}, self._left_channels_kept)
             self._audience.leave(subscription)
@@ -303,7 +309,7 @@ class Hub:
             subscription.encoding, subscription.write = encoding, write
             return
         try:
-            served = self._fan_out.served_up_to()
+            served = self._fan_out.served_up_to(subscription.group)
             reached = {channel: subscription.reached(channel, served) for channel in subscription.channels}
             self._audience.leave(subscription)
             subscription.encoding, subscription.write = encoding, write
@@ -318,7 +324,7 @@ class Hub:
     def position(self, subscription: Subscription) -> EventId:
         """Return the id up to which a listener has had everything, in all of its channels."""
         position = subscription.position
-        return position if subscription.lagging else max(position, self._fan_out.served_up_to())
+        return position if subscription.lagging else max(position, self._fan_out.served_up_to(subscription.group))
 
     def leave(self, subscription: Subscription) -> None:
         """Forget a listener for good; it is neither written to nor told anything any more. Harmless to repeat."""

@@ -85,6 +85,8 @@ class Publication(msgspec.Struct, gc=False, eq=False):
     """Estimate of the memory in bytes that it takes, with every encoding that was made of it so far."""
     counted_in: HistoryBytes | None = None
     """What its size is part of, for as long as history keeps it."""
+    superseded: bool = False
+    """Whether a newer event has taken its place for whoever is late, by the rule of their channel."""
     _encoding: Encoding | None = None
     _bytes: bytes | None = None
     _others: dict[Encoding, bytes | None] | None = None  # almost always all listeners share one encoding

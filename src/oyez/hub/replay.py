@@ -200,7 +200,9 @@ class Replay:
         at_most = subscription.encoding.max_events
         of_each = at_most or max(self._run_events // len(channels), 1)
         runs = [
-            run for channel in channels if (run := history.since(channel, subscription.position_in(channel), of_each))
+            run
+            for channel in channels
+            if (run := history.newest_since(channel, subscription.position_in(channel), of_each))
         ]
         if len(runs) <= 1:
             return runs[0] if runs else []

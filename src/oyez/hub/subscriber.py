@@ -5,6 +5,7 @@ Knows channels, positions, and who waits with whom. Must not know which protocol
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Protocol
 
 from oyez.hub.history import Gap
@@ -205,11 +206,15 @@ class Group:
 
     They are kept in the order in which they joined, and are written to in it: whoever was there first does not wait
     for a crowd that comes later.
+
+    Attributes:
+        written_at: when it was written to, in seconds on the hub's clock, if rules say how often that may be.
     """
 
-    __slots__ = ("channels", "encoding", "members")
+    __slots__ = ("channels", "encoding", "members", "written_at")
 
     def __init__(self, channels: frozenset[Channel], encoding: Encoding) -> None:
         self.channels = channels
         self.encoding = encoding
         self.members: dict[Subscription, None] = {}
+        self.written_at = -inf

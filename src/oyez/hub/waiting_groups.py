@@ -44,13 +44,15 @@ class WaitingGroups:
     def __bool__(self) -> bool:
         return bool(self._small or self._large)
 
-    def oldest_due(self) -> EventId:
-        """Return the oldest id that is due to one that waits; there has to be one."""
-        # Small ones come in the order of what is due to them, and leave in it. Large ones are few.
-        oldest = [begun.publications[0].id for begun in self._large.values()]
-        if self._small:
-            oldest.append(next(iter(self._small.values()))[0].id)
-        return min(oldest)
+    def oldest_due(self, group: Group | None) -> EventId | None:
+        """Return the oldest id that is due to a group, or None if it does not wait; for no group, the oldest of all."""
+        if group is None:
+            due = [begun.publications for begun in self._large.values()] + list(self._small.values())
+            return min((publications[0].id for publications in due), default=None)
+        if (begun := self._large.get(group)) is not None:
+            return begun.publications[0].id
+        publications = self._small.get(group)
+        return None if publications is None else publications[0].id
 
     def join(self, group: Group, publications: _Publications) -> bool:
         """Add to what is due to a group, if it waits; return whether it does."""

@@ -46,6 +46,7 @@ from oyez.endpoints.waiting_polls import WaitingPolls
 from oyez.endpoints.websocket import WebSocketEndpoint
 from oyez.hub.history import History
 from oyez.hub.hub import Hub
+from oyez.hub.settings import HistoryRules
 from oyez.metrics import Metrics
 from oyez.net.engineio.http import EngineHttp
 from oyez.net.engineio.http_direct import DirectPolls
@@ -60,7 +61,7 @@ from oyez.net.paced_refusals import PacedRefusals
 from oyez.net.ticker import Ticker
 from oyez.net.turns import Turns
 from oyez.notes import Notes
-from oyez.server.channel_rules import find_history_rules, find_strips
+from oyez.server.channel_rules import find_history_rules, find_rates, find_strips
 from oyez.server.routes import Routes
 from oyez.server.stores import open_store, shown_url
 
@@ -103,7 +104,7 @@ class Assembly:
         self.broker_url = shown_url(settings)
         history_rules = find_history_rules(settings)
         self._broker = open_store(settings, self.notes, history_rules, find_strips(settings))
-        self.hub = self._make_hub(History(settings.history, history_rules))
+        self.hub = self._make_hub(history_rules)
         self.turns = Turns(before_serving=self.hub.hurry)
         self._waits = RequestWaits()
         self.refusals = PacedRefusals(self.turns, self.ticker)
@@ -154,14 +155,16 @@ class Assembly:
 
     # Parts
 
-    def _make_hub(self, history: History) -> Hub:
+    def _make_hub(self, history_rules: HistoryRules | None) -> Hub:
+        find_rate = find_rates(self._settings)
         return Hub(
             self._broker,
-            history,
+            History(self._settings.history, history_rules, find_rate=find_rate),
             call_soon=lambda function: asyncio.get_running_loop().call_soon(function),
             call_later=lambda delay_s, function: asyncio.get_running_loop().call_later(delay_s, function),
             clock=time.monotonic,
             before_fan_out=self._late_answers.send,
+            find_rate=find_rate,
         )
 
     def _make_gate(self) -> ListenGate | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from oyez.access.rules import FirstFit
 from oyez.access.settings import AS_ALL, ChannelSettings
 from oyez.config.tree import Settings
+from oyez.hub.rates import ChannelRate, FindRate, find_member
 from oyez.hub.settings import ChannelBounds, HistoryRules, HistorySettings, bounds_of_all
 
 if TYPE_CHECKING:
@@ -32,6 +33,17 @@ def find_strips(settings: Settings) -> "Callable[[str], Strip | None] | None":
     from oyez.wire.json_strip import Strip  # noqa: PLC0415 - most daemons strip nothing
 
     return FirstFit([(rule.match, Strip(rule.strip) if rule.strip else None) for rule in settings.channels], None).find
+
+
+def find_rates(settings: Settings) -> FindRate | None:
+    """Return how often listeners of which channel are written to; None where all get each event at once."""
+    if not any(rule.pace_s or rule.latest_by for rule in settings.channels):
+        return None
+    return FirstFit([(rule.match, _rate_of(rule)) for rule in settings.channels], ChannelRate()).find
+
+
+def _rate_of(rule: ChannelSettings) -> ChannelRate:
+    return ChannelRate(rule.pace_s, latest_by=find_member(rule.latest_by) if rule.latest_by else None)
 
 
 def bounds_of(rule: ChannelSettings, history: HistorySettings) -> ChannelBounds:

@@ -1,0 +1,139 @@
+"""Does a rule's pace hold for listeners of a real daemon, at each door, and do they lack nothing for it?"""
+
+import re
+import selectors
+import time
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from tests.api import publish
+from tests.conftest import StartDaemon
+from tests.daemon import Daemon
+from tests.integration.dialects import RawListener
+from tests.integration.granted_doors import DOORS, Door
+from tests.integration.links import Link, listen
+
+PACE_S = 1.0
+RULES = [{"match": "submissions", "pace_s": PACE_S, "latest_by": "id", "history_size": 1000}]
+
+# The busiest second of a national contest: 20 submissions begin in it, and each posts 11 states.
+SUBMISSIONS_A_SECOND, STATES = 20, 11
+SECONDS = 4
+VIEWERS = 24
+
+
+STATE = re.compile(rb'"id": ?(\d+), ?"state": ?(\d+)')
+APART_S = 0.2  # what comes less than this after the last is of the same write
+
+Viewer = Link | RawListener
+
+
+class Watch:
+    """What came to each of some listeners, and when."""
+
+    def __init__(self, viewers: list[Viewer]) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._came: dict[Viewer, list[tuple[float, bytes]]] = {viewer: [] for viewer in viewers}
+        for viewer in viewers:
+            self._selector.register(viewer.link, selectors.EVENT_READ, viewer)
+
+    def look(self, for_s: float) -> None:
+        end = time.monotonic() + for_s
+        while (left := end - time.monotonic()) > 0:
+            for key, _ in self._selector.select(left):
+                self._came[key.data].append((time.monotonic(), key.data.link.recv(1 << 20)))
+
+    def forget(self) -> None:
+        for came in self._came.values():
+            came.clear()
+
+    def times(self, viewer: Viewer) -> list[float]:
+        return [at for at, _ in self._came[viewer]]
+
+    def writes(self, viewer: Viewer) -> int:
+        times = self.times(viewer)
+        return 1 + sum(later - earlier > APART_S for earlier, later in pairwise(times))
+
+    def last_states(self, viewer: Viewer) -> dict[int, float]:
+        """Give when the last state of each submission came."""
+        return {
+            int(number): at
+            for at, data in self._came[viewer]
+            for number, state in STATE.findall(data)
+            if int(state) == STATES - 1
+        }
+
+
+def start(start_daemon: StartDaemon) -> Daemon:
+    return start_daemon(settings={"channels": RULES})
+
+
+def post(daemon: Daemon, *states: tuple[int, int]) -> None:
+    """Post states of submissions at once, and that this was done in a channel without a rule."""
+    events = [{"channel": "submissions", "message": {"id": number, "state": state}} for number, state in states]
+    publish(daemon, {"events": [*events, {"channel": "control", "message": 0}]})
+
+
+@pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
+def test_at_each_door_what_comes_within_the_pace_comes_after_it_and_only_the_newest(
+    start_daemon: StartDaemon, door: type[Any]
+) -> None:
+    daemon = start(start_daemon)
+    listener: Door = door(daemon, "submissions")
+    began = time.monotonic()
+    post(daemon, (1, 0))
+    assert listener.event()["message"] == {"id": 1, "state": 0}
+    post(daemon, (1, 1), (2, 0))
+    post(daemon, (1, 2))
+    assert [listener.event()["message"] for _ in range(2)] == [{"id": 2, "state": 0}, {"id": 1, "state": 2}]
+    assert time.monotonic() - began >= PACE_S
+
+
+def test_who_comes_back_within_the_pace_lacks_nothing_and_gets_nothing_twice(start_daemon: StartDaemon) -> None:
+    daemon = start(start_daemon)
+    with listen(daemon.port, "submissions", start=daemon.last()) as link:
+        assert link.event()[0] == "status"
+        post(daemon, (1, 0))
+        (first,) = link.messages(1)
+        post(daemon, (1, 1), (2, 0))
+        post(daemon, (1, 2))
+    with listen(daemon.port, "submissions", start=first["id"]) as link:
+        assert link.event() == ("status", {"status": "success", "recovered": True})
+        assert [event["message"] for event in link.messages(2)] == [{"id": 2, "state": 0}, {"id": 1, "state": 2}]
+        link.emit("set-filter", {"filter": ["submissions", "news"]})
+        assert link.event()[0] == "status"
+        post(daemon, (3, 0))
+        assert [event["message"] for event in link.messages(1)] == [{"id": 3, "state": 0}]
+        link.check_nothing_more()
+
+
+def test_a_national_contest_costs_a_viewer_one_write_a_second(start_daemon: StartDaemon) -> None:
+    """The last state of each submission is there within the pace and as long as an event takes that has none."""
+    daemon = start(start_daemon)
+    viewers = [
+        RawListener(daemon.port, "submissions", start=daemon.last())
+        if number % 2
+        else listen(daemon.port, "submissions", start=daemon.last())
+        for number in range(VIEWERS)
+    ]
+    control = RawListener(daemon.port, "control", start=daemon.last())
+    watch = Watch([*viewers, control])
+    watch.look(0.2)
+    watch.forget()
+    posted: list[float] = []  # each tick
+    ticks = SECONDS * SUBMISSIONS_A_SECOND
+    began = time.monotonic()
+    for tick in range(ticks):
+        watch.look(began + tick / SUBMISSIONS_A_SECOND - time.monotonic())
+        posted.append(time.monotonic())
+        post(daemon, *((number, tick - number) for number in range(max(0, tick - STATES + 1), tick + 1)))
+    watch.look(PACE_S + 0.5)
+    lasted_s = time.monotonic() - began
+    late_s = max(at - then for at, then in zip(watch.times(control), posted, strict=False))
+    for viewer in viewers:
+        assert watch.writes(viewer) <= lasted_s / PACE_S + 1
+        came = watch.last_states(viewer)
+        assert sorted(came) == list(range(ticks - STATES + 1))
+        assert max(at - posted[number + STATES - 1] for number, at in came.items()) <= PACE_S + 0.2 + late_s
