@@ -3,16 +3,19 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.sandbox import environment
 
 # What other commands, other settings or rare requests need, and what our libraries offer besides.
 FOR_OTHERS = {
     *("typer", "rich", "click", "prompt_toolkit", "urllib3", "prometheus_client", "aiormq", "uvicorn.main"),
+    *("importlib.metadata", "importlib.resources"),
     *("oyez.access.listen_policy", "oyez.endpoints.gate", "oyez.grants"),
     *("oyez.cli.app", "oyez.client", "oyez.metrics_text", "oyez.brokers.sqlite.broker", "oyez.brokers.rabbitmq.intake"),
 }
 
-IN_ONE_PROCESS = """
+UVICORN = """
 import sys
 import oyez.net.http.uvicorn_parts
 assert "uvicorn.main" not in sys.modules
@@ -21,6 +24,15 @@ assert uvicorn.Server is oyez.net.http.uvicorn_parts.Server
 assert uvicorn.run.__module__ == "uvicorn.main"
 assert uvicorn.main.name == "main"
 assert not hasattr(uvicorn, "no such name")
+"""
+
+WEBSOCKETS = """
+import sys
+import oyez.net.websocket.websockets_parts
+assert "importlib.metadata" not in sys.modules
+import importlib.metadata
+import websockets
+assert importlib.metadata.version("websockets") == websockets.__version__
 """
 
 
@@ -49,5 +61,6 @@ def test_a_store_is_loaded_where_it_is_used() -> None:
     assert loaded & FOR_OTHERS == {"oyez.brokers.sqlite.broker"}
 
 
-def test_the_command_line_of_uvicorn_is_there_for_whoever_asks() -> None:
-    subprocess.run([sys.executable, "-c", IN_ONE_PROCESS], check=True)
+@pytest.mark.parametrize("process", [UVICORN, WEBSOCKETS])
+def test_what_was_left_out_is_there_for_whoever_asks(process: str) -> None:
+    subprocess.run([sys.executable, "-c", process], check=True)

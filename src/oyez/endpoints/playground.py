@@ -5,7 +5,7 @@ only. Must not know what makes a request one of this machine.
 """
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
+from pathlib import Path
 
 import msgspec
 from starlette.requests import Request
@@ -37,7 +37,7 @@ class PlaygroundEndpoint:
 
     def __init__(self, key: str, peers: Peers, socketio_path: str, websocket_paths: Sequence[str]) -> None:
         self._peers = peers
-        folder = files("oyez.browser").joinpath("playground")
+        folder = Path(__file__).parents[1] / "browser" / "playground"
         self._files = {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir()}
         page = self._files.pop(_PAGE)
         settings = {"socketio": socketio_path, "websocket": next(iter(websocket_paths), None)}

@@ -4,7 +4,7 @@ Knows where it is kept and which numbers in it are settings. Must not know what 
 """
 
 from dataclasses import asdict
-from importlib.resources import files
+from pathlib import Path
 
 import msgspec
 
@@ -16,7 +16,7 @@ def load(limits: LimitSettings, version: str) -> bytes:
 
     A setting stands in the file as ``"$name"`` where a number belongs, and as ``$name`` in text.
     """
-    text = files("oyez.endpoints.api").joinpath("openapi.json").read_text(encoding="utf-8").replace("$version", version)
+    text = Path(__file__).with_name("openapi.json").read_text(encoding="utf-8").replace("$version", version)
     for name, value in asdict(limits).items():
         text = text.replace(f'"${name}"', str(value)).replace(f"${name}", str(value))
     return msgspec.json.format(text.encode(), indent=0)

@@ -6,8 +6,7 @@ Knows the library's protocol object and RFC 6455's fragments. Must not know sock
 import logging
 from typing import NamedTuple
 
-from websockets.frames import Frame, Opcode
-from websockets.protocol import OPEN, SERVER, Protocol
+from oyez.net.websocket.websockets_parts import OPEN, SERVER, Frame, Opcode, Protocol
 
 # The library logs each connection; ours are logged by who uses them, so its logger is kept quiet.
 quiet_logger = logging.getLogger("oyez.websockets")
