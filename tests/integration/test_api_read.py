@@ -108,7 +108,13 @@ def test_head_is_answered_as_get_is(daemon: Daemon, path: str) -> None:
 
 
 def test_nothing_but_the_description_is_there_without_the_key(daemon: Daemon) -> None:
-    for method, path in (("POST", "publish"), ("GET", "last"), ("GET", "channels"), ("GET", "channels/a/history")):
+    for method, path in (
+        ("POST", "publish"),
+        ("GET", "last"),
+        ("GET", "channels"),
+        ("GET", "channels/a/history"),
+        ("GET", "channels/a/listeners"),
+    ):
         reply = read(request(daemon.port, method, f"/api/{path}", Authorization="Bearer wrong"))
         assert reply.error == (401, "unauthorized")
         assert reply.headers["www-authenticate"] == "Bearer"
@@ -117,13 +123,20 @@ def test_nothing_but_the_description_is_there_without_the_key(daemon: Daemon) ->
 
 @pytest.mark.parametrize("query", ["?x=1", "?limit=0", "?limit=1&limit=1", "?since=-1", "?prefix=%ff", "?after=%"])
 def test_bad_queries_are_refused(daemon: Daemon, query: str) -> None:
-    for method, path in (("GET", "channels"), ("GET", "channels/a/history"), ("GET", "last"), ("POST", "publish")):
+    for method, path in (
+        ("GET", "channels"),
+        ("GET", "channels/a/history"),
+        ("GET", "channels/a/listeners"),
+        ("GET", "last"),
+        ("POST", "publish"),
+    ):
         assert call(daemon, method, path + query, "{}").error == (400, "bad-request")
 
 
 def test_names_that_are_none_are_refused(daemon: Daemon) -> None:
     for name in ("", "x" * 101, "%F0%9F%98%80" * 51):
-        assert call(daemon, "GET", f"channels/{name}/history").error == (400, "invalid-channel")
+        for what in ("history", "listeners"):
+            assert call(daemon, "GET", f"channels/{name}/{what}").error == (400, "invalid-channel")
     assert call(daemon, "GET", "channels/%ff/history").error == (400, "bad-request")
 
 

@@ -168,3 +168,17 @@ def test_whatever_comes_and_goes_everybody_has_what_its_grants_are_for() -> None
             assert surely <= one.subscription.channels <= good
     scene.pass_by(600)
     assert len(scene.held) == 0
+
+
+def test_subjects_are_found_as_long_as_they_listen() -> None:
+    scene = Scene()
+    page = scene.follow(made(subject="42"), made("news", "7"))
+    scene.follow(made(subject="42"), made(subject=""))
+    assert sorted(scene.held.subjects()) == ["42", "7"]
+    found = [(name, channel) for name in ("42", "7", "8") for channel in ("tickets", "news")]
+    assert [each for each in found if scene.held.has(each[0], Channel(each[1]))] == [("42", "tickets"), ("7", "news")]
+    scene.held.drop(page.subscription)
+    assert scene.held.has("42", Channel("tickets"))
+    scene.pass_by(12)
+    assert scene.held.subjects() == []
+    assert not scene.held.has("42", Channel("tickets"))

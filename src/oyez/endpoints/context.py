@@ -63,6 +63,14 @@ class ListenGate(Protocol):
         """Forget the grants of a listener that has left; harmless to repeat."""
         ...
 
+    def subjects(self) -> list[str]:
+        """Return for whom there are grants by which somebody listens, each once."""
+        ...
+
+    def has(self, subject: str, channel: Channel) -> bool:
+        """Return whether somebody listens to a channel by a grant for a subject."""
+        ...
+
     def sign(self, channel: str, subject: str, holder: str) -> tuple[str, float] | None:
         """Return a name with a grant, and its seconds; None if no key may. Raises ValueError for a bad subject."""
         ...

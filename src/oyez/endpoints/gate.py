@@ -79,6 +79,14 @@ class Gate:
         """Take channels away from a listener when the grants end that it has for them, as `HeldGrants.hold`."""
         self.held.hold(subscription, grants)
 
+    def subjects(self) -> list[str]:
+        """Return for whom there are grants by which somebody listens, as `HeldGrants.subjects`."""
+        return self.held.subjects()
+
+    def has(self, subject: str, channel: Channel) -> bool:
+        """Return whether somebody listens to a channel by a grant for a subject."""
+        return self.held.has(subject, channel)
+
     def drop(self, subscription: Subscription) -> None:
         """Forget the grants of a listener that has left; harmless to repeat."""
         self.held.drop(subscription)

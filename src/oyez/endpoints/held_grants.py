@@ -76,6 +76,16 @@ class HeldGrants:
         holding = self._holdings.get(subscription)
         return () if holding is None else holding.grants
 
+    def subjects(self) -> list[str]:
+        """Return for whom there are grants in use, each once; grants for nobody in particular are passed over."""
+        return [subject for subject in self._of_subject if subject]
+
+    def has(self, subject: str, channel: Channel) -> bool:
+        """Return whether somebody listens to a channel by a grant for a subject."""
+        followers = self._of_subject.get(subject, ())
+        grants = (grant for subscription in followers for grant in self.find(subscription))
+        return any(grant.channel == channel and grant.subject == subject for grant in grants)
+
     def hold(self, subscription: Subscription, grants: Sequence[HeldGrant]) -> None:
         """Keep the grants of a listener's filter, in place of those that it had."""
         self.drop(subscription)

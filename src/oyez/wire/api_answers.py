@@ -76,6 +76,17 @@ def encode_channels(channels: Iterable[tuple[str, int, int | None]], after: str 
     )
 
 
+def encode_listeners(count: int, subjects: Sequence[str], after: str | None) -> bytes:
+    """Return a page of a channel's listeners: ``{"count":3,"subjects":["42","77"],"next":null}``.
+
+    Args:
+        count: how many there are, of whatever subject or none.
+        subjects: for whom the grants were made by which they listen, in the order of the page.
+        after: what to name to get the next page; None when this is the last.
+    """
+    return msgspec.json.encode({"count": count, "subjects": subjects, "next": after})
+
+
 class AddressRow(NamedTuple):
     """What is known of an address; its members are those of the JSON."""
 

@@ -17,7 +17,7 @@ MAX_LIMIT = 1000
 DEFAULT_ADDRESSES = 20
 ADDRESS_SORTS = ("refusals", "connections", "commands")
 
-_HISTORY_PATH = re.compile(r"/api/channels/(.*)/history", re.DOTALL)
+_CHANNEL_PATH = re.compile(r"/api/channels/(.*)/(?:history|listeners)", re.DOTALL)
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,16}")
 
@@ -34,6 +34,13 @@ class HistoryQuery(NamedTuple):
     """Which events of a channel are asked for: those with an id above ``since``; None: all that there are."""
 
     since: int | None
+    limit: int
+
+
+class ListenersQuery(NamedTuple):
+    """Which subjects of a channel's listeners are asked for: those that come behind ``after``."""
+
+    after: str
     limit: int
 
 
@@ -54,8 +61,8 @@ def parse_path(path: bytes) -> str:
 
 
 def find_channel(path: str) -> str | None:
-    """Return the channel whose history a path names, slashes and all; None if it is another path."""
-    match = _HISTORY_PATH.fullmatch(path)
+    """Return the channel whose history or listeners a path names, slashes and all; None if it is another path."""
+    match = _CHANNEL_PATH.fullmatch(path)
     return match[1] if match else None
 
 
@@ -97,6 +104,16 @@ def parse_history_query(query: bytes) -> HistoryQuery:
     fields = _parse_fields(query, ("since", "limit"))
     since = _number(fields, "since", 0, 0, commands.MAX_SAFE_INTEGER)
     return HistoryQuery(since or None, _limit(fields))
+
+
+def parse_listeners_query(query: bytes) -> ListenersQuery:
+    """Read ``after`` and ``limit``.
+
+    Raises:
+        ApiError: as for `parse_channels_query`.
+    """
+    fields = _parse_fields(query, ("after", "limit"))
+    return ListenersQuery(fields.get("after", ""), _limit(fields))
 
 
 def parse_addresses_query(query: bytes) -> AddressesQuery:

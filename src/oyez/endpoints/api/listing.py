@@ -1,4 +1,4 @@
-"""A page of channels, in the order of their names.
+"""A page of channels, or of those who listen to one, in the order of their names.
 
 Knows names. Must not know what is in a channel, nor who asks.
 """

@@ -88,7 +88,10 @@ class ApiEndpoint:
             "/api/addresses": _Resource("/api/addresses", "GET", self._addresses),
             "/api/openapi.json": _Resource("/api/openapi.json", "GET", self._describe, needs_key=False),
         }
-        self._history_resource = _Resource("/api/channels/{name}/history", "GET", self._history)
+        self._below_channel = {
+            "history": _Resource("/api/channels/{name}/history", "GET", self._history),
+            "listeners": _Resource("/api/channels/{name}/listeners", "GET", self._listeners),
+        }
 
     def routes(self, *, trusted: bool = False) -> list[BaseRoute]:
         """Return one route for all below the prefix.
@@ -140,7 +143,7 @@ class ApiEndpoint:
         if resource is not None:
             return resource
         if api_queries.find_channel(path) is not None:
-            return self._history_resource
+            return self._below_channel[path.rpartition("/")[2]]
         raise ApiError(404, "not-found", "There is nothing at this path; /api/openapi.json describes what there is")
 
     # Answers
@@ -207,13 +210,10 @@ class ApiEndpoint:
         return api_answers.encode_channels(rows, page[-1] if len(found) > len(page) else None)
 
     async def _history(self, request: Request, holder: KeyHolder) -> bytes:
-        name = api_queries.find_channel(api_queries.parse_path(request.scope["raw_path"])) or ""
-        api_queries.check_channel(name, self._limits.max_channel_length)
-        if not holder.may_post(name):
-            raise ApiError(403, "may-not-read", "This key may not read this channel, since it may not post to it")
+        channel = self._find_readable(request, holder)
         query = api_queries.parse_history_query(request.scope["query_string"])
         since = None if query.since is None else EventId(query.since)
-        publications, gap = self._hub.recent(Channel(name), since)
+        publications, gap = self._hub.recent(channel, since)
         page: list[bytes] = []
         size = 0
         for publication in publications[: query.limit]:
@@ -223,6 +223,26 @@ class ApiEndpoint:
                 break
         following = publications[len(page) - 1].id if len(page) < len(publications) else None
         return api_answers.encode_history(page, gap, following)
+
+    async def _listeners(self, request: Request, holder: KeyHolder) -> bytes:
+        channel, gate = self._find_readable(request, holder), self._gate
+        query = api_queries.parse_listeners_query(request.scope["query_string"])
+        found: list[str] = []
+        if gate is not None:
+            in_channel = partial(gate.has, channel=channel)
+            found = await self._slices.run(select_page(gate.subjects(), "", query.after, query.limit + 1, in_channel))
+        page = found[: query.limit]
+        return api_answers.encode_listeners(
+            self._hub.listeners(channel), page, page[-1] if len(found) > len(page) else None
+        )
+
+    def _find_readable(self, request: Request, holder: KeyHolder) -> Channel:
+        """Return the channel that a path names. Raises ApiError: it names none, or one that the key is not for."""
+        name = api_queries.find_channel(api_queries.parse_path(request.scope["raw_path"])) or ""
+        api_queries.check_channel(name, self._limits.max_channel_length)
+        if not holder.may_post(name):
+            raise ApiError(403, "may-not-read", "This key may not read this channel, since it may not post to it")
+        return Channel(name)
 
     async def _addresses(self, request: Request, holder: KeyHolder) -> bytes:
         query = api_queries.parse_addresses_query(request.scope["query_string"])
