@@ -65,5 +65,14 @@ def query(path: Path, *statements: str) -> list[Any]:
     return answer
 
 
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Let another program hold a write transaction, as a repair by hand does."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        yield
+        database.execute("ROLLBACK")
+
+
 def damage(path: Path, change: Callable[[bytes], bytes]) -> None:
     path.write_bytes(change(path.read_bytes()))

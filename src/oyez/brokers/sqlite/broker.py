@@ -5,6 +5,9 @@ Knows how ids are assigned, and when posts count as kept. Must not know SQL.
 All posts that arrive while a transaction is written go into the next one. So a lone post is written at once, and under
 load one transaction carries many. A thread of its own does the writing; the event loop hands it one
 transaction at a time, and only the event loop counts and settles, so nothing here needs a lock.
+
+Writing by the event loop itself was tried: a post took 0.93 of the processor's time with 64 under way, and 0.85 with
+8 or 1. But the first write that a disk holds up would hold up everything, for as long as the disk likes.
 """
 
 import asyncio
