@@ -18,6 +18,7 @@ from tests.peer import StartPeer, peers
 from tests.proxy import Proxy
 from tests.rabbitmq import RabbitMQ
 from tests.sandbox import Sandbox
+from tests.selection import WRITTEN, find_common_mark, may_have
 from tests.websocket_server import WebSocketServer, echo, websocket_server
 
 pytest.register_assert_rewrite("tests.scenarios")
@@ -33,6 +34,22 @@ def pytest_configure(config: pytest.Config) -> None:
     """Move into a sandbox; workers of a parallel run are in that of the process that started them."""
     if not hasattr(config, "workerinput"):
         config.add_cleanup(Sandbox().close)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Pass over files in which no test has the mark that is asked for."""
+    mark = find_common_mark(config.option.markexpr)
+    is_file = mark and collection_path.match("test_*.py")
+    return True if mark and is_file and not may_have(collection_path, mark) else None
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """See to it, in runs of all, that nothing is passed over in others."""
+    for mark in WRITTEN:
+        if item.get_closest_marker(mark) and not may_have(item.path, mark):
+            raise pytest.UsageError(
+                f"{item.nodeid} is {mark}, but `-m {mark}` would pass its file over: see tests/selection.py"
+            )
 
 
 @pytest.hookimpl(trylast=True)  # of those that are to run
