@@ -21,6 +21,7 @@ from oyez.endpoints.gate import Gate
 from oyez.errors import BrokerError
 from oyez.hub.history import Gap, History
 from oyez.hub.hub import Hub
+from oyez.hub.notices import LocalNotices
 from oyez.hub.publication import Channel, EventId, Post, Publication
 from oyez.hub.settings import HistorySettings
 from oyez.hub.subscriber import Subscription
@@ -89,7 +90,7 @@ def main() -> None:
     key = grants.derive_key("key")
     granted = grants.sign(key, "tickets", "42", int(time.time()))
     policy = ListenPolicy([ChannelSettings("ticket*", GRANT)], make_signers("key", ()))
-    gate = Gate(policy, time.time, hub, Ticker())
+    gate = Gate(policy, time.time, hub, Ticker(), LocalNotices())
     stages: dict[str, Callable[[], object]] = {
         "frame in, websockets library": parse_with_library,
         "frame in, short cut": lambda: take_text_frames(frame, 10_000),

@@ -61,10 +61,15 @@ def sign(derived_key: bytes, channel: str, subject: str, issued_s: int) -> str:
     """
     if not channel:
         raise ValueError("the channel must not be empty")
-    if not _SUBJECT.fullmatch(subject):
-        raise ValueError(f"the subject {subject[:40]!a} is not {SUBJECT_FORM}")
+    check_subject(subject)
     signed = f"{channel}!{subject}.{_to_base_36(issued_s)}."
     return signed + _signature(derived_key, signed)
+
+
+def check_subject(subject: str) -> None:
+    """Require that a subject can stand in a grant. Raises ValueError."""
+    if not _SUBJECT.fullmatch(subject):
+        raise ValueError(f"the subject {subject[:40]!a} is not {SUBJECT_FORM}")
 
 
 def parse(name: str) -> Grant | None:

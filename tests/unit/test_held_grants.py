@@ -112,13 +112,32 @@ def test_an_end_before_the_time_is_found_by_subject_or_among_all() -> None:
     scene = Scene()
     one, two = scene.follow(made(), made("other")), scene.follow(made(subject="43"))
     scene.revoked.add("42")
-    assert scene.held.end_some("43") == 0
-    assert scene.held.end_some("42") == 2
+    assert scene.held.end_some("43", None) == 0
+    assert scene.held.end_some("42", None) == 2
     assert sorted(one.revoked) == [("other", "revoked"), ("tickets", "revoked")]
     scene.revoked.add("43")
-    assert scene.held.end_some(None) == 1
+    assert scene.held.end_some(None, None) == 1
     assert two.revoked == [("tickets", "revoked")]
-    assert scene.held.end_some("nobody") == 0
+    assert scene.held.end_some("nobody", None) == 0
+
+
+def test_of_a_channel_alone_only_its_listeners_are_looked_at() -> None:
+    scene = Scene()
+    one, two = scene.follow(made()), scene.follow(made("other"))
+    scene.revoked.add("42")
+    assert scene.held.end_some(None, Channel("other")) == 1
+    assert (one.revoked, two.revoked) == ([], [("other", "revoked")])
+    assert scene.held.end_some("42", Channel("tickets")) == 1
+    assert one.revoked == [("tickets", "revoked")]
+
+
+def test_a_subject_that_was_only_observed_is_forgotten() -> None:
+    scene = Scene()
+    listener = scene.follow(made(is_needed=False))
+    scene.revoked.add("42")
+    assert scene.held.end_some("42", None) == 0
+    assert scene.held.find(listener.subscription) == ()
+    assert listener.revoked == []
 
 
 def test_who_was_let_in_by_what_has_ended_since_is_found_at_once() -> None:

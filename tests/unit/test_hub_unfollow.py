@@ -95,11 +95,12 @@ def test_channels_that_it_does_not_follow_are_passed_over() -> None:
 
 def test_who_leaves_when_it_is_told_gets_nothing_more() -> None:
     world = World()
-    listener = world.follow(Listener(), "a", "b")
+    listener = world.follow(Listener(), "a", "b", "c")
     listener.on_told = lambda: world.hub.leave(listener.subscription)
     world.post("b")
-    world.hub.unfollow(listener.subscription, [A], "expired")
+    world.hub.unfollow(listener.subscription, [A, Channel("c")], "expired")
     world.run()
+    assert listener.revoked == [("a", "expired")]
     assert listener.got == []
     assert world.hub.listeners(B) == 0
 

@@ -8,6 +8,7 @@ from oyez.access.rules import Rules
 from oyez.access.settings import ChannelSettings, KeySettings
 from oyez.endpoints.context import Admitted, HeldGrant
 from oyez.endpoints.gate import Gate
+from oyez.hub.notices import LocalNotices
 from oyez.hub.publication import Channel
 from oyez.net.ticker import Ticker
 from oyez.wire.commands import CommandError
@@ -89,7 +90,7 @@ def test_names_that_visitors_make_up_take_no_more_than_a_bounded_memory() -> Non
 
 
 def test_the_gate_lets_all_names_in_or_none() -> None:
-    gate = Gate(POLICY, lambda: NOW_S, World().hub, Ticker(clock=Clock()))
+    gate = Gate(POLICY, lambda: NOW_S, World().hub, Ticker(clock=Clock()), LocalNotices())
     admitted = gate.admit(["news", granted("tickets"), granted("tickets", age_s=9), "seen"])
     assert isinstance(admitted, Admitted)
     assert admitted.channels == ["news", "tickets", "seen"]
@@ -105,4 +106,4 @@ def test_the_gate_lets_all_names_in_or_none() -> None:
     refused = gate.admit(["internal_1"])
     assert isinstance(refused, CommandError)
     assert refused.message == "Nobody may listen to this channel"
-    assert gate.counts == {"ok": 2, "none": 1, "bad": 1, "expired": 1, "observed": 1}
+    assert gate.counts == {"ok": 2, "none": 1, "bad": 1, "expired": 1, "revoked": 0, "observed": 1}

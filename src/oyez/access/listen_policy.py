@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from oyez import grants
 from oyez.access.channel_rule import ChannelRule
+from oyez.access.revocations import Revocations
 from oyez.access.rules import Rules
 from oyez.access.settings import NOBODY, OBSERVE, OPEN, ChannelSettings, KeySettings
 
@@ -79,10 +80,19 @@ class ListenPolicy:
     Args:
         rules: in their order.
         signers: whose grants count.
+        revocations: what was taken back before its time; None: nothing.
+
+    Attributes:
+        revocations: the same.
+        longest_s: for how long a grant is good at most.
     """
 
-    def __init__(self, rules: Sequence[ChannelSettings], signers: Sequence[Signer]) -> None:
+    def __init__(
+        self, rules: Sequence[ChannelSettings], signers: Sequence[Signer], revocations: Revocations | None = None
+    ) -> None:
         self._rules = Rules(rules)
+        self.revocations = Revocations() if revocations is None else revocations
+        self.longest_s = max((rule.grant_ttl_s for rule in rules), default=0.0)
         self._signers = signers
 
     def judge(self, name: str, now_s: float) -> Admission:
@@ -103,17 +113,8 @@ class ListenPolicy:
             return Admission(channel, rule, GrantOutcome.NONE if channel == name else GrantOutcome.BAD)
         return Admission(channel, rule, self._judge_grant(grant, rule, now_s), grant)
 
-    def find_end(self, ends_s: float, now_s: float) -> GrantOutcome | None:
-        """Return why a grant that was good is so no longer; None: it still is.
-
-        Args:
-            ends_s: seconds since 1970, as its rule had it.
-            now_s: seconds since 1970.
-        """
-        return GrantOutcome.EXPIRED if now_s > ends_s else None
-
     def sign(self, channel: str, subject: str, now_s: float, holder: str) -> tuple[str, float] | None:
-        """Make a grant; return the name with it, and for how many seconds it is good.
+        """Make a grant that no revocation takes back; return the name with it, and for how many seconds it is good.
 
         Args:
             channel: what is to be followed.
@@ -131,7 +132,8 @@ class ListenPolicy:
         if not able:
             return None
         signer = next((signer for signer in able if signer.name == holder), able[0])
-        return grants.sign(signer.derived_key, channel, subject, int(now_s)), self._rules.find(channel).grant_ttl_s
+        issued_s = max(int(now_s), self.revocations.last_second(subject, channel) + 1)
+        return grants.sign(signer.derived_key, channel, subject, issued_s), self._rules.find(channel).grant_ttl_s
 
     def _channel_of(self, name: str) -> str:
         """Return the channel of a name without a grant: what is before the last ``!`` if that needs one.
@@ -146,4 +148,11 @@ class ListenPolicy:
         signed = [signer.has_signed(grant) for signer in self._signers]  # all: the time does not tell which it was
         if not any(signed) or age_s < -MOST_AHEAD_S:
             return GrantOutcome.BAD
-        return GrantOutcome.OK if age_s <= rule.grant_ttl_s else GrantOutcome.EXPIRED
+        if age_s > rule.grant_ttl_s:
+            return GrantOutcome.EXPIRED
+        is_revoked = self.is_revoked(grant.subject, grant.channel, grant.issued_s)
+        return GrantOutcome.REVOKED if is_revoked else GrantOutcome.OK
+
+    def is_revoked(self, subject: str, channel: str, issued_s: int) -> bool:
+        """Return whether a grant of that second was taken back."""
+        return issued_s <= self.revocations.last_second(subject, channel)

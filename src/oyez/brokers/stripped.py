@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from oyez.errors import BrokerError
 from oyez.hub.broker import Broker, Deliver, Lose, Settle
+from oyez.hub.notices import Notices
 from oyez.hub.publication import EventId, Post, Publication
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ class StrippedBroker:
         self.last_id = broker.last_id
         self.reach_back = broker.reach_back
         self.stop = broker.stop
+        if isinstance(broker, Notices):  # nothing leaves those
+            self.hear, self.tell = broker.hear, broker.tell
 
     @property
     def available(self) -> bool:

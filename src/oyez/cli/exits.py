@@ -56,6 +56,11 @@ ENDINGS: dict[str, dict[ExitCode, str]] = {
         **_INTERRUPTED,
     },
     "grant": {ExitCode.OK: "made", **_USAGE, ExitCode.INTERRUPTED: "interrupted (Ctrl-C)"},
+    "revoke": {
+        ExitCode.OK: "revoked",
+        ExitCode.REFUSED: "the daemon refused: wrong key, no rule that asks for grants",
+        **_AS_CLIENT,
+    },
     "connect": {
         ExitCode.OK: "ended by us, or closed by the other side with 1000, 1001 or no code",
         ExitCode.REFUSED: "Socket.IO's CONNECT was refused",

@@ -15,7 +15,7 @@ from typing import Self, TypeVar
 
 from oyez.client.errors import TimedOut
 from oyez.client.events import MAX_BATCH_EVENTS, NO_MESSAGE, Postable, PostedId
-from oyez.client.poster import BATCH_TIMEOUT_S, CALL_TIMEOUT_S, Poster, Progress
+from oyez.client.poster import BATCH_TIMEOUT_S, CALL_TIMEOUT_S, REVOKE_TIMEOUT_S, Poster, Progress
 
 THREADS = 8
 _LEAST_S = 0.01  # a call with less time than this left would be cut off half-way, and leave open what became of it
@@ -94,6 +94,15 @@ class AsyncPoster:
     async def last(self, *, timeout_s: float | None = None) -> int:
         """Return the newest id that the daemon has given. Raises PosterError."""
         return await self._run(lambda left_s: self._poster.last(timeout_s=left_s), self._limit(timeout_s))
+
+    async def revoke(
+        self, *, subject: object = None, channel: str | None = None, timeout_s: float | None = None
+    ) -> int:
+        """End grants before their time, as `Poster.revoke` does."""
+        limit_s = max(self._timeout_s, REVOKE_TIMEOUT_S) if timeout_s is None else timeout_s
+        return await self._run(
+            lambda left_s: self._poster.revoke(subject=subject, channel=channel, timeout_s=left_s), limit_s
+        )
 
     async def close(self) -> None:
         """Wait for the calls that are under way, and close the connections. A later call opens new ones."""

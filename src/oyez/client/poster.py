@@ -23,11 +23,14 @@ from oyez.client.events import (
     gather,
     new_key,
 )
+from oyez.client.private_names import encode_revoke
 
 CALL_TIMEOUT_S = 2.0
+REVOKE_TIMEOUT_S = 5.0  # a second of it goes by in any case
 BATCH_TIMEOUT_S = 10.0
 
 _PUBLISH = "/api/publish"
+_REVOKE = "/api/revoke"
 _LAST = ApiRequest("GET", "/api/last")
 _ANSWER_BYTES = 65_536
 _ID_BYTES = 32  # more than an id, a number of listeners, and the commas behind them ever take
@@ -131,6 +134,27 @@ class Poster:
     def last(self, *, timeout_s: float | None = None) -> int:
         """Return the newest id that the daemon has given. Raises PosterError."""
         return _read_id(self._call(_LAST, time.monotonic(), timeout_s), posting=False)
+
+    def revoke(self, *, subject: object = None, channel: str | None = None, timeout_s: float | None = None) -> int:
+        """End the grants that were made until now, before their time; return how many channels listeners lose by it.
+
+        It takes up to a second; a grant that is made after it is good. To repeat it does no harm.
+
+        Args:
+            subject: for whom they were made, such as the number of a user; None: for anybody.
+            channel: what they are for; None: for any.
+            timeout_s: by default 5 s, or the poster's own time if that is longer.
+
+        Raises ValueError when neither is named, PosterError.
+        """
+        began = time.monotonic()
+        body = encode_revoke(subject, channel)
+        limit_s = max(self._timeout_s, REVOKE_TIMEOUT_S) if timeout_s is None else timeout_s
+        answer = self._api.call(ApiRequest("POST", _REVOKE, body), began, limit_s)
+        ended = answer.get("ended")
+        if type(ended) is not int:
+            raise BadAnswer(f"the answer does not say how many ended: {str(answer)[:80]}", uncertain=True)
+        return ended
 
     def close(self) -> None:
         """Close the idle connections. A later call opens new ones."""

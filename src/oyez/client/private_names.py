@@ -6,7 +6,7 @@ It must not know the daemon, nor who the subjects are.
 import time
 
 from oyez import grants
-from oyez.client.events import check_channel
+from oyez.client.events import check_channel, encode_json
 
 
 def grant(channel: str, subject: object = "", *, key: str, issued_at: float | None = None) -> str:
@@ -26,3 +26,14 @@ def grant(channel: str, subject: object = "", *, key: str, issued_at: float | No
         raise ValueError("a grant is signed with the daemon's key, and the key is empty")
     issued_s = int(time.time() if issued_at is None else issued_at)
     return grants.sign(grants.derive_key(key), check_channel(channel), str(subject), issued_s)
+
+
+def encode_revoke(subject: object, channel: str | None) -> bytes:
+    """Write ``{"subject":"42","channel":"tickets"}``: whose grants end, and for what; None: anybody's, and for all.
+
+    Raises TypeError or ValueError for what can be in no grant.
+    """
+    if subject is None and channel is None:
+        raise ValueError("name a subject, a channel, or both: whose grants end")
+    members = {"subject": None if subject is None else str(subject), "channel": channel and check_channel(channel)}
+    return encode_json({name: value for name, value in members.items() if value is not None})

@@ -18,6 +18,10 @@ from oyez.net.ticker import Ticker
 from oyez.wire.commands import CommandError
 
 
+class NoRoomError(Exception):
+    """As many revocations are remembered as may be."""
+
+
 class HeldGrant(NamedTuple):
     """What lets a listener into a channel."""
 
@@ -73,6 +77,16 @@ class ListenGate(Protocol):
 
     def sign(self, channel: str, subject: str, holder: str) -> tuple[str, float] | None:
         """Return a name with a grant, and its seconds; None if no key may. Raises ValueError for a bad subject."""
+        ...
+
+    async def revoke(self, subject: str | None, channel: str | None) -> int:
+        """Take back what was made until now; return how many channels listeners of this daemon lose.
+
+        Raises:
+            ValueError: there is no such grant.
+            NoRoomError: too many revocations are remembered.
+            BrokerError: the store cannot keep it.
+        """
         ...
 
 

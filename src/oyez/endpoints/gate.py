@@ -11,7 +11,9 @@ from oyez.access.listen_policy import Admission, GrantOutcome, ListenPolicy
 from oyez.access.settings import GRANT
 from oyez.endpoints.context import Admitted, HeldGrant
 from oyez.endpoints.held_grants import HeldGrants
+from oyez.endpoints.revoker import Revoker
 from oyez.hub.hub import Hub
+from oyez.hub.notices import Notices
 from oyez.hub.publication import Channel
 from oyez.hub.subscriber import Subscription
 from oyez.net.ticker import Ticker
@@ -19,7 +21,9 @@ from oyez.wire import commands
 from oyez.wire.commands import CommandError
 
 _OBSERVED = "observed"
-_COUNTED = (GrantOutcome.OK, GrantOutcome.NONE, GrantOutcome.BAD, GrantOutcome.EXPIRED, _OBSERVED)
+_COUNTED = (
+    GrantOutcome.OK, GrantOutcome.NONE, GrantOutcome.BAD, GrantOutcome.EXPIRED, GrantOutcome.REVOKED, _OBSERVED,
+)  # fmt: skip
 
 
 class Gate:
@@ -30,15 +34,19 @@ class Gate:
         clock: seconds since 1970.
         hub: where channels are taken away whose grants end.
         ticker: says when to look for that.
+        notices: of the store, by which all daemons on it know what is revoked.
 
     Attributes:
         held: the grants by which listeners have their channels now.
     """
 
-    def __init__(self, policy: ListenPolicy, clock: Callable[[], float], hub: Hub, ticker: Ticker) -> None:
+    def __init__(
+        self, policy: ListenPolicy, clock: Callable[[], float], hub: Hub, ticker: Ticker, notices: Notices
+    ) -> None:
         self._policy = policy
         self._clock = clock
         self.held = HeldGrants(hub, ticker, clock, self._find_end, self._count_end)
+        self._revoker = Revoker(policy.revocations, self.held, notices, policy.longest_s, clock)
         self._counts: dict[str, int] = dict.fromkeys(map(str, _COUNTED), 0)
 
     @property
@@ -91,8 +99,18 @@ class Gate:
         """Forget the grants of a listener that has left; harmless to repeat."""
         self.held.drop(subscription)
 
+    async def revoke(self, subject: str | None, channel: str | None) -> int:
+        """Take grants back that were made until now, as `Revoker.revoke`. Raises ValueError: there is no such grant."""
+        grants.check_subject(subject or "")
+        if channel is not None and grants.strip(channel) != channel:
+            raise ValueError("the channel has a grant at its end; name it without that")
+        return await self._revoker.revoke(subject, channel)
+
     def _find_end(self, grant: HeldGrant, now_s: float) -> GrantOutcome | None:
-        return self._policy.find_end(grant.ends_s, now_s)
+        if now_s > grant.ends_s:
+            return GrantOutcome.EXPIRED
+        is_revoked = self._policy.is_revoked(grant.subject, grant.channel, grant.issued_s)
+        return GrantOutcome.REVOKED if is_revoked else None
 
     def _count_end(self, reason: GrantOutcome) -> None:
         self._counts[reason] += 1

@@ -117,21 +117,24 @@ class HeldGrants:
                 if not others:
                     del self._of_subject[grant.subject]
 
-    def end_some(self, subject: str | None) -> int:
-        """Take away all channels whose grants have ended before their time.
+    def end_some(self, subject: str | None, channel: Channel | None) -> int:
+        """Take away channels whose grants have ended before their time: of one, or some parts of ten milliseconds.
 
         Args:
-            subject: of those whose grants may have; None: of anybody.
+            subject: whose grants may have; None: anybody's.
+            channel: those for which channel; None: for any.
 
         Returns:
-            From how many listeners how many channels are taken, in the next moment.
+            How many channels are taken from listeners, each from each counted.
         """
         now_s, ended = self._clock(), 0
         found: Iterable[Subscription] = self._holdings if subject is None else self._of_subject.get(subject, ())
         for subscription in found:
-            reasons = self._find_ended(self._holdings[subscription].grants, now_s)
-            if reasons:
-                ended += len(reasons)
+            grants = self._holdings[subscription].grants
+            if channel is not None and all(grant.channel != channel for grant in grants):
+                continue
+            if any(self._find_end(grant, now_s) is not None for grant in grants):
+                ended += len(self._find_ended(grants, now_s))
                 self._ending.append(subscription)
         self.tick(self._ticker.clock())
         return ended

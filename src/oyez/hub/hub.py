@@ -286,7 +286,8 @@ class Hub:
                 self._replay.forget(subscription)
                 subscription.take_all_channels()
             for channel in sorted(taken):
-                subscription.subscriber.send_revoked(channel, reason)
+                if not subscription.ended:  # the word before may have been the last
+                    subscription.subscriber.send_revoked(channel, reason)
             if not reached or subscription.ended:
                 return
             self._audience.join(subscription)

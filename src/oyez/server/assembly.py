@@ -46,6 +46,7 @@ from oyez.endpoints.waiting_polls import WaitingPolls
 from oyez.endpoints.websocket import WebSocketEndpoint
 from oyez.hub.history import History
 from oyez.hub.hub import Hub
+from oyez.hub.notices import LocalNotices, Notices
 from oyez.hub.settings import HistoryRules
 from oyez.metrics import Metrics
 from oyez.net.engineio.http import EngineHttp
@@ -176,7 +177,8 @@ class Assembly:
         from oyez.endpoints.gate import Gate  # noqa: PLC0415 - and their start is not to wait for it
 
         policy = ListenPolicy(settings.channels, make_signers(settings.key, settings.keys))
-        return Gate(policy, time.time, self.hub, self.ticker)
+        notices = self._broker if isinstance(self._broker, Notices) else LocalNotices()
+        return Gate(policy, time.time, self.hub, self.ticker, notices)
 
     def _make_presence(self) -> CountsOfListeners | None:
         """Make what tells listeners how many there are; None where no rule has it told."""

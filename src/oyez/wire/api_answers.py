@@ -44,6 +44,11 @@ def encode_grant(name: str, ttl_s: float) -> bytes:
     return b'{"channel":%b,"ttl_s":%b}' % (json_text.encode_string(name), b"%g" % ttl_s if ttl_s % 1 else b"%d" % ttl_s)
 
 
+def encode_revoked(ended: int) -> bytes:
+    """Return ``{"ended":2}``: how many channels listeners lose by a revocation."""
+    return b'{"ended":%d}' % ended
+
+
 def encode_published(ids: Sequence[int], listeners: Sequence[int], *, many: bool) -> bytes:
     """Return the answer to a request to publish.
 

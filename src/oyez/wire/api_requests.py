@@ -161,18 +161,45 @@ def parse_grant(body: bytes | bytearray, limits: LimitSettings) -> tuple[str, st
     Raises:
         ApiError: what is wrong.
     """
+    members = _split_small(body, "A request for a grant")
+    if "channel" not in members:
+        raise ApiError(400, "invalid-channel", "The request names no channel")
+    return _read_channel(members["channel"], limits, "'channel'"), _read_subject(members) or ""
+
+
+def parse_revoke(body: bytes | bytearray, limits: LimitSettings) -> tuple[str | None, str | None]:
+    """Read ``{"subject":"42","channel":"tickets"}``: whose grants end (None: anybody's), and for what (None: for all).
+
+    Raises:
+        ApiError: what is wrong.
+    """
+    members = _split_small(body, "A request to revoke")
+    if not members:
+        raise ApiError(400, "bad-request", "The request names neither 'subject' nor 'channel'")
+    channel = _read_channel(members["channel"], limits, "'channel'") if "channel" in members else None
+    subject = _read_subject(members)
+    if subject == "":
+        raise ApiError(400, "bad-request", "'subject' is empty; for grants of nobody in particular leave it out")
+    return subject, channel
+
+
+def _split_small(body: bytes | bytearray, what: str) -> dict[str, Json]:
     _check_utf8(body)
     try:
         members = json_text.split_object(bytes(body))
     except ProtocolError as error:
         raise ApiError(400, "bad-json", f"The body is no JSON object: {error}") from error
-    _check_members(members, _OF_GRANT, "A request for a grant")
-    if "channel" not in members:
-        raise ApiError(400, "invalid-channel", "The request names no channel")
-    subject = json_text.decode_string(members["subject"]) if "subject" in members else ""
+    _check_members(members, _OF_GRANT, what)
+    return members
+
+
+def _read_subject(members: dict[str, Json]) -> str | None:
+    if "subject" not in members:
+        return None
+    subject = json_text.decode_string(members["subject"])
     if subject is None:
         raise ApiError(400, "bad-request", "'subject' must be a string")
-    return _read_channel(members["channel"], limits, "'channel'"), subject
+    return subject
 
 
 def check_header_key(key: bytes) -> None:

@@ -25,10 +25,12 @@ import msgspec
 from oyez.brokers.clocks import Moment, StepWatch, as_id, read_clocks
 from oyez.brokers.sqlite.contents import ReplayBounds
 from oyez.brokers.sqlite.file import BUSY_TIMEOUT_S, SqliteFile
-from oyez.brokers.sqlite.rows import Row, as_publication, as_row
+from oyez.brokers.sqlite.notices import ToldNotice
+from oyez.brokers.sqlite.rows import Row, as_publications, as_row
 from oyez.brokers.sqlite.settings import SqliteSettings
 from oyez.errors import BrokerError
 from oyez.hub.broker import Deliver, Lose, Settle
+from oyez.hub.notices import Notice, SettleNotice, TakeNotice
 from oyez.hub.publication import EventId, Post, Publication
 from oyez.hub.settings import HistoryRules, HistorySettings
 
@@ -105,7 +107,8 @@ class SqliteBroker:
         self._stopping: asyncio.Future[None] | None = None
         self._available = False
         self._complained_at = self._warned_at = float("-inf")
-        self._transactions: queue.SimpleQueue[_Transaction | None] = queue.SimpleQueue()
+        self._transactions: queue.SimpleQueue[_Transaction | ToldNotice | None] = queue.SimpleQueue()
+        self._take_notice: TakeNotice = lambda _: None
 
     @property
     def available(self) -> bool:
@@ -132,7 +135,9 @@ class SqliteBroker:
             horizon, last_id, rows = file.read(self._replay, now.wall_ms)
             self._last = self._given = last_id
             replayed = len(rows)
-            deliver(_as_publications(rows, now))
+            deliver(as_publications(rows, now.steady_s, now.wall_ms))
+            for text in file.read_notices():
+                self._take_notice(text)
         except BaseException:
             file.close()
             raise
@@ -159,6 +164,23 @@ class SqliteBroker:
             # At the end of this turn, so that all posts of one read go into one transaction.
             self._writing = True
             self._loop.call_soon(self._write_next)
+
+    def hear(self, take: TakeNotice) -> None:
+        """Set who takes notices."""
+        self._take_notice = take
+
+    def tell(self, notice: Notice, settle: SettleNotice) -> None:
+        """Keep a notice; it is taken, and then settled, once its transaction is written."""
+        if self._stopping is not None:
+            settle(BrokerError("the store is closed", temporary=True))
+            return
+        self._transactions.put(ToldNotice(notice, settle))
+
+    def _kept(self, told: ToldNotice, error: BrokerError | None) -> None:
+        """Have a notice taken that was written; called in the event loop."""
+        if error is None:
+            self._take_notice(told.notice.text)
+        told.settle(error)
 
     def last_id(self) -> EventId:
         """Return the newest id that is kept; before the first, the time at which the file was made, in milliseconds."""
@@ -297,6 +319,9 @@ class SqliteBroker:
                 transaction = self._transactions.get(timeout=max(wait_s, 0))
                 if transaction is None:
                     break
+                if isinstance(transaction, ToldNotice):
+                    self._loop.call_soon_threadsafe(self._kept, transaction, transaction.keep(self._file.keep_notice))
+                    continue
                 self._look_for_step(transaction.moment)
                 self._loop.call_soon_threadsafe(self._written, transaction, self._insert_all(transaction))
             except queue.Empty:
@@ -361,14 +386,6 @@ def _settle(settle: Settle, outcome: list[EventId] | BrokerError) -> None:
         settle(outcome)
     except Exception:
         logger.exception("a poster gets no answer after an error of ours")
-
-
-def _as_publications(newest_first: list[Row], now: Moment) -> list[Publication]:
-    """Return the events in rising order; the rows are used up, so that both are never there in full."""
-    publications = []
-    while newest_first:
-        publications.append(as_publication(newest_first.pop(), now.steady_s, now.wall_ms))
-    return publications
 
 
 def _find_kept(transaction: _Transaction, errors: list[BrokerError | None]) -> list[Publication]:

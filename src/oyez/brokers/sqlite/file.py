@@ -12,13 +12,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from oyez.brokers.sqlite import place
+from oyez.brokers.sqlite import notices, place
 from oyez.brokers.sqlite.ages import Ages, ClockStep
 from oyez.brokers.sqlite.contents import FileContents, ReplayBounds, Selection
 from oyez.brokers.sqlite.cures import START_ANEW, find_cure
 from oyez.brokers.sqlite.rows import Row, is_sound
 from oyez.brokers.sqlite.settings import SqliteSettings
 from oyez.errors import BrokerError
+from oyez.hub.notices import Notice
 from oyez.hub.publication import MAX_EVENT_ID, EventId
 
 T = TypeVar("T")
@@ -299,6 +300,18 @@ class SqliteFile:
                 values = [value for row in rows[begin : begin + size] for value in row]
                 self._database.execute(_INSERTS[size], values)
                 begin += size
+
+    def keep_notice(self, notice: Notice) -> None:
+        """Write a notice; it is kept when this returns. Raises BrokerError: it is not."""
+        self._check_place()
+        self._try(lambda: notices.keep(self._database, notice, int(time.time())))
+
+    def read_notices(self) -> list[bytes]:
+        """Return the texts of all notices that are still of use. Raises BrokerError: the file is damaged."""
+        try:
+            return notices.read(self._database, int(time.time()))
+        except _READ_ERRORS as error:
+            raise self._explain(error, temporary=False) from error
 
     def _roll_back(self) -> None:
         if self._database.in_transaction:

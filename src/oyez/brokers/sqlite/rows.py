@@ -37,6 +37,17 @@ def as_row(publication: Publication, now_ms: int) -> Row:
     )
 
 
+def as_publications(newest_first: list[Row], now: float, now_ms: int) -> list[Publication]:
+    """Return the events in rising order; the rows are used up, so that both are never there in full.
+
+    ``now`` and ``now_ms`` are as for `as_publication`.
+    """
+    publications = []
+    while newest_first:
+        publications.append(as_publication(newest_first.pop(), now, now_ms))
+    return publications
+
+
 def as_publication(row: Row, now: float, now_ms: int) -> Publication:
     """Make the event of a row; ``now`` and ``now_ms`` are the same moment, on the hub's clock and since 1970."""
     return Publication(

@@ -25,7 +25,7 @@ from oyez.endpoints.api.idempotency import Content, KnownKeys, content_of_body
 from oyez.endpoints.api.listing import select_page
 from oyez.endpoints.api.publish import Publisher, explain_outage
 from oyez.endpoints.api.slices import Slices
-from oyez.endpoints.context import DoorContext
+from oyez.endpoints.context import DoorContext, NoRoomError
 from oyez.errors import BrokerError
 from oyez.hub.publication import Channel, EventId
 from oyez.net.http.body import TooLarge, read_body
@@ -83,6 +83,7 @@ class ApiEndpoint:
         self._resources = {
             "/api/publish": _Resource("/api/publish", "POST", self._publish),
             "/api/grant": _Resource("/api/grant", "POST", self._grant),
+            "/api/revoke": _Resource("/api/revoke", "POST", self._revoke),
             "/api/last": _Resource("/api/last", "GET", self._last),
             "/api/channels": _Resource("/api/channels", "GET", self._channels),
             "/api/addresses": _Resource("/api/addresses", "GET", self._addresses),
@@ -186,6 +187,25 @@ class ApiEndpoint:
         if made is None:
             raise ApiError(403, "may-not-post", "No key of the daemon may be used for this channel")
         return api_answers.encode_grant(*made)
+
+    async def _revoke(self, request: Request, holder: KeyHolder) -> bytes:
+        api_queries.parse_no_query(request.scope["query_string"])
+        subject, channel = api_requests.parse_revoke(await self._read(request), self._limits)
+        if self._gate is None:
+            raise ApiError(409, "no-rules", "No rule closes a channel, so nobody listens by a grant")
+        if holder.channels is not None and (channel is None or not holder.may_post(channel)):
+            raise ApiError(
+                403, "may-not-post", "This key may revoke grants for its own channels only; name one of them"
+            )
+        try:
+            return api_answers.encode_revoked(await self._gate.revoke(subject, channel))
+        except ValueError as error:
+            raise ApiError(400, "bad-request", f"Nothing is revoked: {error}") from error
+        except NoRoomError as error:
+            words = "As many revocations are remembered as may be; revoke for a channel, or try again later"
+            raise ApiError(503, "too-many-revocations", words, {"Retry-After": "60"}) from error
+        except BrokerError as error:
+            raise explain_outage(error) from error
 
     async def _read(self, request: Request) -> bytes | bytearray:
         try:

@@ -1,0 +1,101 @@
+"""Revocations from the request to the listeners: told to the store, taken from it, and carried out.
+
+Knows stores' notices, and who has which grant. Must not know HTTP, nor how grants are made.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from oyez.access.revocations import Revocations
+from oyez.endpoints.context import NoRoomError
+from oyez.endpoints.held_grants import HeldGrants
+from oyez.errors import BrokerError, ProtocolError
+from oyez.hub.notices import Notice, Notices
+from oyez.hub.publication import Channel
+from oyez.wire import revocations as wire_revocations
+from oyez.wire.revocations import Revocation
+
+logger = logging.getLogger(__name__)
+
+
+class Revoker:
+    """Takes grants back.
+
+    Args:
+        revocations: all that count.
+        held: the grants by which listeners have their channels.
+        notices: of the store.
+        longest_s: for how long a grant is good at most.
+        clock: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        revocations: Revocations,
+        held: HeldGrants,
+        notices: Notices,
+        longest_s: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self._revocations = revocations
+        self._held = held
+        self._notices = notices
+        self._longest_s = longest_s
+        self._clock = clock
+        self._ended: dict[bytes, int] = {}  # by the text, of those that are under way
+        notices.hear(self.take)
+
+    async def revoke(self, subject: str | None, channel: str | None) -> int:
+        """Take back all grants for a subject (None: any), for a channel (None: any), or for both, that were made.
+
+        It takes until the second is over in which it began: what is made from then on is good.
+
+        Returns:
+            How many channels listeners of this daemon lose by it.
+
+        Raises:
+            NoRoomError: too many are remembered.
+            BrokerError: the store cannot keep it, or tell the other daemons.
+        """
+        now_s = self._clock()
+        if not self._revocations.has_room_for(subject, channel, now_s):
+            raise NoRoomError
+        second = int(now_s)
+        revocation = Revocation(subject, channel, second, second + int(self._longest_s) + 1)
+        ended = await self._tell(revocation)
+        await asyncio.sleep(max(second + 1 - self._clock(), 0))
+        return ended
+
+    async def _tell(self, revocation: Revocation) -> int:
+        text = revocation.encode()
+        settled: asyncio.Future[BrokerError | None] = asyncio.get_running_loop().create_future()
+
+        def settle(error: BrokerError | None) -> None:
+            if not settled.done():  # else nobody waits any more
+                settled.set_result(error)
+
+        self._ended[text] = 0
+        try:
+            self._notices.tell(Notice(revocation.encode_name(), text, revocation.until_s), settle)
+            error = await settled
+        finally:
+            ended = self._ended.pop(text, 0)
+        if error is not None:
+            raise error
+        return ended
+
+    def take(self, text: bytes) -> None:
+        """Carry out a revocation that the store tells of, whoever made it."""
+        try:
+            revocation = wire_revocations.parse(text)
+        except ProtocolError as error:
+            logger.error("a revocation in the store cannot be read, and counts for nothing: %s", error)
+            return
+        if not self._revocations.add(*revocation, self._clock()):
+            logger.error("a revocation of another daemon counts for nothing: %d are remembered", len(self._revocations))
+            return
+        channel = None if revocation.channel is None else Channel(revocation.channel)
+        ended = self._held.end_some(revocation.subject, channel)
+        if text in self._ended:
+            self._ended[text] += ended
