@@ -5,24 +5,10 @@ import asyncio
 import pytest
 
 from oyez.limits import LimitSettings
-from oyez.net.http.first_bytes import FirstBytes
-from oyez.net.http.settings import HttpSettings
 from oyez.net.spare_sockets import SpareSockets
-from oyez.net.ticker import Ticker
-from tests.fake_sockets import Callbacks, Loop, Socket
-from tests.fakes import Clock, places_with
-
-HANDSHAKE = (
-    b"GET /event/ HTTP/1.1\r\nHost: judge.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-)
-
-
-class ServerState:
-    """What of uvicorn's state a socket enters itself in."""
-
-    def __init__(self) -> None:
-        self.connections: set[object] = set()
+from tests.fake_sockets import Callbacks, Loop
+from tests.fakes import places_with
+from tests.unit.first_sockets import HANDSHAKE, Side, SocketFrom
 
 
 class Idle:
@@ -31,34 +17,9 @@ class Idle:
     def __init__(self) -> None:
         self.is_closed = False
 
-    def close_idle(self) -> None:
+    def close_idle(self) -> bool:
         self.is_closed = True
-
-
-class FromAfar(Socket):
-    """A socket whose other end is known."""
-
-    def get_extra_info(self, name: str, default: object = None) -> object:
-        return ("192.0.2.1", 40_312) if name == "peername" else super().get_extra_info(name, default)
-
-
-class Side(Callbacks):
-    """What sockets share, with room for two of them."""
-
-    max_sockets = 2
-    settings = HttpSettings()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.clock = Clock()
-        self.ticker = Ticker(clock=self.clock)
-        self.state = ServerState()
-
-    def connect(self, socket: Socket | None = None) -> tuple[FirstBytes, Socket]:
-        socket = socket or Socket()
-        first = FirstBytes(self, server_state=self.state)  # type: ignore[arg-type]
-        first.connection_made(socket)
-        return first, socket
+        return True
 
 
 def test_a_plain_handshake_is_answered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +114,7 @@ def test_what_is_refused_for_lack_of_room_is_counted_for_its_address_too() -> No
     for _ in range(2):
         side.connect()
     side.spare = SpareSockets()
-    _, third = side.connect(FromAfar())
+    _, third = side.connect(SocketFrom("192.0.2.1"))
     share = side.places.shares.of_host("192.0.2.1")
     assert share is not None
     assert (third.ended, share.refusals) == (True, {"at-capacity": 1})

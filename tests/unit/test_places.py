@@ -199,13 +199,15 @@ def test_sockets_without_a_session_are_counted_where_they_come_from() -> None:
 class Spare:
     """A socket that nobody can miss."""
 
-    def __init__(self, share: Share) -> None:
+    def __init__(self, share: Share, *, makes_room: bool = True) -> None:
         self.share = share
+        self.makes_room = makes_room
         share.spare[self] = None
 
-    def close_idle(self) -> None:
+    def close_idle(self) -> bool:
         del self.share.spare[self]
         self.share.sockets -= 1
+        return self.makes_room
 
 
 def test_over_the_limit_a_socket_of_the_same_address_goes_that_nobody_can_miss() -> None:

@@ -152,15 +152,25 @@ class Places:
         share = None if far_end is None else self.shares.of_host(far_end[0])
         if share is None:
             return None
-        if share.sockets >= self.bounds.sockets and self._refuses(ADDRESS_SOCKETS, "a socket over the limit", share):
-            longest = next(iter(share.spare), None)
-            if longest is None:
-                return NoPlace(ADDRESS_SOCKETS, _RETRY_AFTER_S)
-            longest.close_idle()  # whoever comes may have something to say
+        is_full = share.sockets >= self.bounds.sockets and self._refuses(
+            ADDRESS_SOCKETS, "a socket over the limit", share
+        )
+        if is_full and not self._make_room(share):
+            return NoPlace(ADDRESS_SOCKETS, _RETRY_AFTER_S)
         hasty = self._judge_haste(share, share.sockets_opened, "a socket that comes too fast")
         if hasty is None:
             share.sockets += 1
         return hasty or share
+
+    def _make_room(self, share: Share) -> bool:
+        """Let a socket of an address go for one that comes, which may have something to say; False: none can."""
+        while share.sockets >= self.bounds.sockets:
+            longest = next(iter(share.spare), None)
+            if longest is None:
+                return False
+            if longest.close_idle():
+                break
+        return True
 
     def charge_address(self, peer: Peer, cost: float) -> None:
         """Count what was done for a client without a session, as `access.work` weighs it."""

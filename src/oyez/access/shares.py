@@ -36,8 +36,8 @@ _POSTER_FOR_S = 3600.0
 class SpareSocket(Protocol):
     """A socket that others may have at need."""
 
-    def close_idle(self) -> None:
-        """Close it: another one needs the room."""
+    def close_idle(self) -> bool:
+        """Close it: another one needs the room. False: it is needed itself, as turned out just now."""
         ...
 
 
@@ -49,7 +49,7 @@ class Share:
         sessions: open ones, of every door and role but those of posters who have shown the key.
         listeners: those of them that listen.
         sockets: open ones without a session: silent, or between two requests, or in the midst of one.
-        spare: those of the sockets that nobody can miss, the one that has been such for longest first.
+        spare: those of the sockets that nobody can miss, or not judged yet, who has been such for longest first.
         commands: tokens for what its clients ask for.
         replay: tokens for bytes of catch-up.
         refusals: how often which of its wishes was refused, by reason.

@@ -234,12 +234,13 @@ class SocketConnection(asyncio.Protocol):
         """Let another socket have the room of this one at need."""
         self._callbacks.spare.offer(self)
 
-    def close_idle(self) -> None:
+    def close_idle(self) -> bool:
         """End now: another one needs the room. Whoever is refused is told so before."""
         self._callbacks.spare.keep(self)
         if self.closing and self._held:
             self.uncork()
         self.abort()
+        return True
 
 
 def find_plain_fd(transport: asyncio.BaseTransport) -> int:

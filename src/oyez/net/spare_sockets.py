@@ -10,7 +10,8 @@ class SpareSockets:
     """Those of all addresses; each address has its own in `Share.spare`.
 
     Their clients have not asked for anything, not yet or not again, or have not come to the end of it; or do not take
-    what they asked for; or their end has begun.
+    what they asked for; or their end has begun. Or it is not their turn yet: at need they are judged at once, so that
+    whoever is refused is told so, and whoever is let in is among these no more.
     """
 
     __slots__ = ("_shares",)

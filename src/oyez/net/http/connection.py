@@ -11,11 +11,12 @@ from weakref import ref
 
 import httptools
 
-from oyez.access.locality import RawHeaders
+from oyez.access.locality import FORWARDED_FOR
 from oyez.access.peer import Peer
 from oyez.access.shares import Share
 from oyez.errors import ProtocolError
 from oyez.net.http.callbacks import HttpCallbacks
+from oyez.net.http.handshake_turns import Judged, find_payer, judge_in_turn
 from oyez.net.http.middleware import IS_KEPT
 from oyez.net.http.takeover import take_stream, take_websocket
 from oyez.net.http.uvicorn_parts import FlowControl, HttpToolsProtocol, RequestResponseCycle, is_ssl
@@ -29,8 +30,6 @@ _GRACE_S = 1.0
 # How much longer an idle connection is kept than its client was told: a request that sets out at the last moment comes
 # a little later.
 _KEPT_LONGER_S = 2.0
-
-_TakeOver = Callable[[HttpCallbacks, asyncio.Transport, bytes, RawHeaders], asyncio.Protocol]
 
 _HEADER_FRAME = len(": \r\n")
 
@@ -83,6 +82,7 @@ class HttpConnection(HttpToolsProtocol):
         self._stream_asked = False
         self._unanswered: list[RequestResponseCycle] = []  # in the order in which they came
         self._ends_with_answer = False
+        self.in_turn = False  # what comes is read in the turn of whoever sent it: no request waits for it here
         self.tick_slot = 0
 
     # The socket's side
@@ -99,7 +99,8 @@ class HttpConnection(HttpToolsProtocol):
         """Forget the deadline, and wake those who work on an answer: nobody is there to read it."""
         self._callbacks.ticker.clear(self)
         self._callbacks.spare.keep(self)
-        self._leave_share()
+        if self._share is not None:
+            self._share.sockets -= 1
         for cycle in self._unanswered:
             cycle.disconnected = True
             cycle.message_event.set()
@@ -124,11 +125,6 @@ class HttpConnection(HttpToolsProtocol):
             self._hand_over(take_stream)
         elif (self._in_headers or self._in_body) and not self._unanswered[1:]:
             self._callbacks.spare.offer(self, self._share)  # what is only half asked for may make room for others
-
-    def _leave_share(self) -> None:
-        if self._share is not None:
-            self._share.sockets -= 1
-            self._share = None
 
     def _parse(self, data: bytes) -> None:
         """Feed the parser, which stops at each request that asks for another protocol.
@@ -161,9 +157,9 @@ class HttpConnection(HttpToolsProtocol):
         elif any(length.strip("0") for length in self._all(b"content-length")) or self._all(b"transfer-encoding"):
             self._refuse(b"400 Bad Request", "a WebSocket asked for with a body")
         else:
-            connection = self._hand_over(take_websocket)
+            judged = self._hand_over(take_websocket)
             if rest:  # a client that did not wait for the answer
-                connection.data_received(rest)
+                judged.data_received(rest)
 
     def _head_without_upgrade(self) -> bytes:
         """Write the head of the request that was parsed anew, as it would be without its wish."""
@@ -171,16 +167,18 @@ class HttpConnection(HttpToolsProtocol):
         lines = [b"%b: %b" % (name, value) for name, value in self.headers if name != b"upgrade"]
         return b"\r\n".join([request, *lines, b"", b""])
 
-    def _hand_over(self, take: _TakeOver) -> asyncio.Protocol:
-        """Let the request that was parsed take the socket."""
+    def _hand_over(self, take: Callable[..., Judged]) -> Judged:
+        """Let the request that was parsed take the socket, when it is its turn."""
         self._callbacks.ticker.clear(self)
         self._callbacks.spare.keep(self)
         self.connections.discard(self)
         self._in_headers = self._in_body = False  # it is no HTTP any more, and nobody's at need
-        self._leave_share()  # from now on it is counted as a session
-        connection = take(self._callbacks, self.transport, self.url, self.headers)
+        share, self._share = self._share, None
+        judge = partial(take, self._callbacks, self.transport, self.url, self.headers, share=share)
         self.parser = None  # type: ignore[assignment]  # it refers back to this object: both can go now
-        return connection
+        entries, find_far_end = ",".join(self._all(FORWARDED_FOR)), partial(far_end_of, self.transport)
+        payer = None if self.in_turn else find_payer(self._callbacks, share, entries, find_far_end)
+        return judge_in_turn(self._callbacks, self.transport, share, payer, judge)
 
     def tick(self, now: float) -> None:
         """The headers did not come in time, or the body, or another request on a connection that is kept."""
@@ -202,13 +200,14 @@ class HttpConnection(HttpToolsProtocol):
         if self._unanswered:
             self._callbacks.spare.keep(self)
 
-    def close_idle(self) -> None:
+    def close_idle(self) -> bool:
         """Close: somebody else needs the room, and no request is under way here that its client waits for."""
         self._callbacks.spare.keep(self)
         if self.flow.write_paused:
             self.transport.abort()
         else:
             self.transport.close()
+        return True
 
     # The parser's side
 

@@ -5,11 +5,12 @@ Knows how most clients write a WebSocket handshake. Must not know HTTP beyond th
 The HTTP side parses every request completely, which takes it a quarter of the time of a connect. After a restart
 thousands of listeners connect at once, and they all write their handshake in one segment and in the plainest words.
 Only those are read here (`python -m bench.compare --only burst` shows the gain); at the least doubt the HTTP side
-decides.
+decides. What may be a handshake is not even read before it is the turn of whoever sent it (`handshake_turns`).
 """
 
 import asyncio
 import re
+from functools import partial
 from typing import Any, cast
 
 from oyez.access.peer import FarEnd, peer_at
@@ -17,6 +18,7 @@ from oyez.access.places import AT_CAPACITY, NoPlace
 from oyez.access.shares import Share
 from oyez.net.http.callbacks import HttpCallbacks
 from oyez.net.http.direct_connection import DirectConnection
+from oyez.net.http.handshake_turns import Judged, find_payer, judge_in_turn
 from oyez.net.http.takeover import take_websocket
 from oyez.net.http.uvicorn_parts import ServerState
 from oyez.net.socket import far_end_of
@@ -27,7 +29,11 @@ _PLAIN_REQUEST = re.compile(rb"GET (/[!-~]*) HTTP/1\.1\r\n((?:[A-Za-z0-9-]+: [ -
 _HEADER = re.compile(rb"([A-Za-z0-9-]+): ([ -~]*)\r\n")
 _WEBSOCKET = b"pgrade: websocket\r\n"
 _CONNECTION = (b"upgrade", b"keep-alive, upgrade")
+_FORWARDED = re.compile(rb"(?i)\r\nx-forwarded-for:[ \t]*([^\r\n]*)")
 _OF_BODY = frozenset((b"content-length", b"transfer-encoding", b"expect"))
+
+# To make room for one socket, so many are judged that wait for their turn; each may be let in, and keep its own.
+_MOST_JUDGED = 8
 
 
 class FirstBytes(asyncio.Protocol):
@@ -70,16 +76,21 @@ class FirstBytes(asyncio.Protocol):
 
         So sockets that say nothing push each other out, and whoever says what he wants is heard.
         """
-        longest = self._callbacks.spare.find_longest() or self
-        if longest is self:
-            who = self._share or peer_at(self._far_end)
-            self._callbacks.places.enforcement.count_refusal(AT_CAPACITY, "a socket over the limit", self._share, who)
-        longest.close_idle()
+        for _ in range(_MOST_JUDGED):
+            longest = self._callbacks.spare.find_longest() or self
+            if longest is self:
+                break
+            if longest.close_idle():
+                return
+        who = self._share or peer_at(self._far_end)
+        self._callbacks.places.enforcement.count_refusal(AT_CAPACITY, "a socket over the limit", self._share, who)
+        self.close_idle()
 
-    def close_idle(self) -> None:
+    def close_idle(self) -> bool:
         """Close: another one needs the room."""
         self._leave()
         self.transport.abort()
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the socket: it is gone."""
@@ -94,18 +105,34 @@ class FirstBytes(asyncio.Protocol):
         self._callbacks.ticker.clear(self)
 
     def data_received(self, data: bytes) -> None:
-        """Pass the socket on: to a WebSocket if these bytes are a plain request for one, else to the HTTP side."""
+        """Pass the socket on: what may be a handshake when it is its turn, all else now."""
         self._leave()
+        payer = self._find_payer(data)
+        if payer is None:
+            self._pass_on(data)
+        else:
+            judge = partial(self._pass_on, data, in_turn=True)
+            judge_in_turn(self._callbacks, self.transport, self._share, payer, judge)
+
+    def _find_payer(self, data: bytes) -> Share | None:
+        """Find whose turn it takes to read what came; None: nobody's."""
+        if _WEBSOCKET not in data or len(data) > self._callbacks.limits.max_header_bytes:
+            return None
+        entries = b",".join(_FORWARDED.findall(data)).decode("latin-1")
+        return find_payer(self._callbacks, self._share, entries, lambda: self._far_end)
+
+    def _pass_on(self, data: bytes, *, in_turn: bool = False) -> Judged:
+        """Pass the socket on: to a WebSocket if these bytes are a plain request for one, else to the HTTP side."""
         request = _read_plain_request(data) if len(data) <= self._callbacks.limits.max_header_bytes else None
         if request is None:
             http = DirectConnection(self._callbacks, self._share, **self._of_uvicorn)
             http.connection_made(self.transport)
             self.transport.set_protocol(http)
+            http.in_turn = in_turn
             http.data_received(data)
-            return
-        if self._share is not None:
-            self._share.sockets -= 1  # from now on it is counted as a session
-        take_websocket(self._callbacks, self.transport, *request, self._far_end)
+            http.in_turn = False
+            return http
+        return take_websocket(self._callbacks, self.transport, *request, share=self._share, far_end=self._far_end)
 
     def eof_received(self) -> bool | None:
         """Close when the peer does."""

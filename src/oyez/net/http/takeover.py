@@ -22,6 +22,8 @@ def take_websocket(
     transport: asyncio.Transport,
     target: bytes,
     headers: RawHeaders,
+    *,
+    share: Share | None = None,
     far_end: FarEnd | None = None,
 ) -> WebSocketConnection:
     """Make a WebSocket of a connection, or refuse and close it.
@@ -31,8 +33,10 @@ def take_websocket(
         transport: the connection; from now on the WebSocket is its protocol.
         target: of the request, in origin form.
         headers: of the request, names in lower case.
+        share: where the socket was counted; from now on it is counted as a session.
         far_end: the socket's other end, where that is known: asking the system costs a twentieth of a connect.
     """
+    _leave(share)
     connection = WebSocketConnection(callbacks)
     find_far_end = connection.find_far_end if far_end is None else _KnownEnd(far_end)
     handshake = _begin(connection, transport, target, headers, find_far_end)
@@ -56,9 +60,15 @@ def take_websocket(
 
 
 def take_stream(
-    callbacks: HttpCallbacks, transport: asyncio.Transport, target: bytes, headers: RawHeaders
+    callbacks: HttpCallbacks,
+    transport: asyncio.Transport,
+    target: bytes,
+    headers: RawHeaders,
+    *,
+    share: Share | None = None,
 ) -> StreamConnection:
     """Make a stream of a connection, or refuse and close it; the arguments are those of `take_websocket`."""
+    _leave(share)
     connection = StreamConnection(callbacks)
     request = _begin(connection, transport, target, headers, connection.find_far_end)
     receiver = callbacks.admit_stream(request)
@@ -70,6 +80,11 @@ def take_stream(
     else:
         connection.open(receiver)
     return connection
+
+
+def _leave(share: Share | None) -> None:
+    if share is not None:
+        share.sockets -= 1
 
 
 def _refuse(callbacks: HttpCallbacks, connection: SocketConnection, answer: bytes, share: Share | None) -> None:
