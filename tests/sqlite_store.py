@@ -23,8 +23,10 @@ VERDICT = '{"type":"test-case","id":%d,"status":"AC","time":0.016,"memory":9216,
 
 
 @contextlib.contextmanager
-def opened(path: Path, *, synced: bool = False, now_ms: int = NOW_MS, **waits: float) -> Iterator[SqliteFile]:
-    file = SqliteFile(path, synced=synced, now_ms=now_ms, **waits)
+def opened(
+    path: Path, *, synced: bool = False, now_ms: int = NOW_MS, unkept: str = "", **waits: float
+) -> Iterator[SqliteFile]:
+    file = SqliteFile(path, synced=synced, now_ms=now_ms, unkept=unkept, **waits)
     try:
         yield file
     finally:

@@ -83,3 +83,26 @@ def test_what_lives_longer_is_there_after_a_restart_and_the_rest_is_told_of(
     assert got == [("gap", "news"), ("tickets", 1), ("tickets", 2), ("news", 0)]
     daemon.restart()
     assert messages(daemon, "tickets") == [0, 1, 2]
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_what_is_in_memory_only_is_told_of_after_a_restart_and_nothing_else_is(
+    start_daemon: StartDaemon, tmp_path: Path, end: str
+) -> None:
+    rules = [{"match": "live_*", "keep": False}, {"match": "end", "replay_without_start": 0}]
+    daemon = start_daemon("--broker", f"sqlite://{tmp_path / NAME}", settings={"channels": rules})
+    first, *_ = post(daemon, "live_1", 3)
+    post(daemon, "news", 1)
+    (last,) = post(daemon, "live_1", 1)
+    assert messages(daemon, "live_1") == [0, 1, 2, 0]
+    assert replayed(daemon, "live_1", start=first)[0] == [("live_1", 1), ("live_1", 2), ("live_1", 0)]
+    daemon.stop() if end == "stop" else daemon.kill()
+    assert {channel for (channel,) in query(tmp_path / NAME, "SELECT channel FROM events")} == {"news", "end"}
+    daemon.start()
+    assert messages(daemon, "live_1") == []
+    got, status = replayed(daemon, "live_1", "news", "live_never", start=last)
+    assert status["recovered"] is False
+    assert got == [("gap", "live_1"), ("gap", "live_never")], "the other channel goes on without one"
+    (posted,) = post(daemon, "live_1", 1)
+    assert posted > last
+    assert replayed(daemon, "live_1", start=posted - 1)[0] == [("live_1", 0)]

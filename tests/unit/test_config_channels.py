@@ -64,6 +64,7 @@ def test_each_table_is_a_rule(file: Path) -> None:
         ('match = "a"\nhistory_ttl_s = 0.0009', "expected 0, or a number of seconds of at least 0.001"),
         ('match = "a"\nhistory_ttl_s = -1', "expected a number of seconds, from 0 to 31622400"),
         ('match = "a"\nreplay_without_start = -2', "expected a whole number of events, at least -1"),
+        ('match = "a"\nkeep = "no"', "expected true or false"),
         ('match = "a"\nstrip = "/a"', "expected a list of JSON pointers of 1 to 32 levels, such as /points"),
         ('match = "a"\nstrip = [""]', "expected a list of JSON pointers"),
         ('match = "a"\nstrip = ["points"]', "expected a list of JSON pointers"),
@@ -218,3 +219,21 @@ def test_how_often_listeners_are_written_to_is_told(file: Path) -> None:
         "# submissions: a listener is written to once in 0.5 s, with all that came meanwhile.",
         "# submissions: whoever is late gets, of events with the same /a~1b/id, the newest.",
     ]
+
+
+UNKEPT = '[[channels]]\nmatch = "kept"\n[[channels]]\nmatch = "*"\nkeep = false\n'
+
+
+@pytest.mark.parametrize("broker", ["memory://", "sqlite:///tmp/events", "amqp://host?exchange=a"])
+def test_what_is_in_memory_only_is_told(file: Path, broker: str) -> None:
+    settings = read(file, UNKEPT, broker=broker)
+    assert list(explain_channel(settings, "a"))[2:] == [
+        "# a: its events are in memory only, and after a restart listeners are told of a gap."
+    ]
+    assert len(list(explain_channel(settings, "kept"))) == 2
+
+
+def test_a_store_that_cannot_leave_out_events_is_named(file: Path) -> None:
+    told = refusal(file, f'broker = "amqp://host?exchange=a&stream=events"\n{UNKEPT}')
+    assert "channels[2].keep = false is wrong: expected true with this store: the stream events of RabbitMQ" in told
+    assert "sqlite://, memory:// and amqp:// without a stream can leave out events" in told

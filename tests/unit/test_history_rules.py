@@ -120,3 +120,35 @@ def test_who_names_no_start_gets_as_many_as_the_rule_says(
     positions, gaps = find_positions(one, listener, channels, None, EventId(0))
     assert {channel: ids(one, channel, positions[channel]) for channel in channels} == replayed
     assert gaps == []
+
+
+UNKEPT = {"live*": ChannelBounds(2, 60, 50, kept=False)}
+LIVE = Channel("live")
+
+
+def test_what_the_store_does_not_keep_is_a_gap_from_before_the_daemon_began() -> None:
+    one = History(
+        HistorySettings(size=2, ttl_s=60),
+        HistoryRules(FirstFit(UNKEPT.items(), ChannelBounds(2, 60, 50)).find, 60, "live*"),
+    )
+    keep(one, LIVE, 12)  # from before there was the rule
+    keep(one, Channel("live_old"), 13, time=-100)
+    keep(one, A, 14)
+    one.lose(EventId(10))
+    one.lose_unkept(EventId(20))
+    one.expire(0, at_most=9)
+    assert [gap(one, channel, 12) for channel in (A, B)] == [None, None]
+    assert [gap(one, channel, 20) for channel in (A, LIVE, Channel("live_old"), Channel("live_2"))] == [None] * 4
+    assert (gap(one, LIVE, 12), ids(one, LIVE)) == ((12, 21), [12]), "who is told of the gap may have it all the same"
+    assert (gap(one, Channel("live_old"), 13), gap(one, Channel("live_2"), 19)) == ((13, 21), (19, 21))
+    keep(one, Channel("live_2"), 21)
+    keep(one, B, 22)
+    assert (gap(one, Channel("live_2"), 19), gap(one, Channel("live_2"), 20)) == ((19, 21), None)
+    assert (gap(one, B, 10), one.last_id) == (None, 22)
+
+
+def test_where_the_store_keeps_all_nothing_is_lost_that_was_not() -> None:
+    for one in (ruled(), History(HistorySettings())):
+        keep(one, LONG, 12)
+        one.lose_unkept(EventId(20))
+        assert (one.last_id, gap(one, LONG, 12)) == (12, None)

@@ -128,6 +128,9 @@ class ChannelSettings:
             low=AS_ALL,
         ),
     ] = AS_ALL
+    keep: Annotated[
+        bool, Setting("Whether the store keeps their events; false: they are in memory only, and gone after a restart.")
+    ] = True
     strip: Annotated[
         tuple[str, ...],
         Setting(

@@ -58,6 +58,8 @@ def _explain_history(settings: Settings, channel: str, rule: ChannelSettings) ->
     if rule.replay_without_start != AS_ALL:
         count = rule.replay_without_start
         yield f"# {channel}: who names no event to start from gets the newest {count} events of such channels."
+    if not rule.keep:
+        yield f"# {channel}: its events are in memory only, and after a restart listeners are told of a gap."
     if rule.strip:
         yield f"# {channel}: {', '.join(rule.strip)} leave its messages before anybody sees them."
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from oyez.access.keys import WELL_KNOWN_KEYS
 from oyez.access.settings import GRANT, ChannelSettings
+from oyez.brokers.rabbitmq.url import AmqpUrl
+from oyez.config.broker_url import PluginUrl, parse_broker_url
 from oyez.config.tree import Settings
 from oyez.errors import ConfigError
 from oyez.hub.settings import SHORTEST_TTL_S
@@ -29,6 +31,8 @@ def check_channels(settings: Settings, where: str) -> None:
         if 0 < rule.history_ttl_s < SHORTEST_TTL_S:
             expected = f"0, or a number of seconds of at least {SHORTEST_TTL_S:g}"
             raise ConfigError(f"channels[{number}].history_ttl_s", rule.history_ttl_s, f"{expected} ({where})")
+        if not rule.keep:
+            _check_store(settings.broker, f"channels[{number}].keep", where)
         if rule.listen == GRANT:
             _check_signers(settings, f"channels[{number}].listen", where)
 
@@ -36,6 +40,19 @@ def check_channels(settings: Settings, where: str) -> None:
 def _find_earlier(earlier: Sequence[ChannelSettings], rule: ChannelSettings) -> str:
     matching = [number for number, other in enumerate(earlier, 1) if other.match in ("*", rule.match)]
     return f"channels[{matching[0]}]" if matching else ""
+
+
+def _check_store(broker: str, name: str, where: str) -> None:
+    """Require a store that can leave out events; a stream has whatever is posted to its exchange."""
+    url = parse_broker_url(broker)
+    if isinstance(url, AmqpUrl) and url.stream is not None:
+        keeper = f"the stream {url.stream} of RabbitMQ keeps all that is posted to its exchange"
+    elif isinstance(url, PluginUrl):
+        keeper = f"nobody knows of {url.scheme}:// whether it keeps all that is posted"
+    else:
+        return
+    stores = "sqlite://, memory:// and amqp:// without a stream can leave out events"
+    raise ConfigError(name, False, f"true with this store: {keeper}; {stores} ({where})")
 
 
 def _check_signers(settings: Settings, name: str, where: str) -> None:

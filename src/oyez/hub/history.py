@@ -98,6 +98,7 @@ class History:
         self._floors: dict[Channel, EventId] = {}  # of channels without events, longest so first
         self._floors_bytes = 0
         self._held = HistoryBytes()
+        self._unkept_floor = EventId(0)  # of channels that the store does not keep
         self.horizon = EventId(0)
         self.last_id = EventId(0)
 
@@ -137,6 +138,19 @@ class History:
         for channel, floor in self._floors.items():
             if floor < up_to:
                 self._floors[channel] = up_to  # it keeps its place
+        self.last_id = max(self.last_id, up_to)
+
+    def lose_unkept(self, up_to: EventId) -> None:
+        """Raise the floors of channels that the store does not keep, from before the daemon began."""
+        if self._rules is None or not self._rules.unkept:
+            return
+        self._unkept_floor = max(self._unkept_floor, up_to)
+        for ring in self._rings.values():
+            if not ring.alike.bounds.kept:
+                ring.floor = max(ring.floor, up_to)
+        for channel, floor in self._floors.items():
+            if not self.bounds(channel).kept:
+                self._floors[channel] = max(floor, up_to)
         self.last_id = max(self.last_id, up_to)
 
     def append(self, publication: Publication) -> None:
@@ -219,7 +233,9 @@ class History:
         what its owner has.
         """
         ring = self._rings.get(channel)
-        floor = self._floors.get(channel, self.horizon) if ring is None else ring.floor
+        floor = self._floors.get(channel) if ring is None else ring.floor
+        if floor is None:
+            floor = self._floor_of_unknown(channel)
         if floor <= after <= self.last_id:
             return None
         kept = self.since(channel, floor, 1)
@@ -234,12 +250,17 @@ class History:
                 while not self._floors:  # every channel has events: the oldest go, until one has none
                     self._drop_oldest()
                 self._forget_longest_empty()
-            floor = self.horizon
+            floor = self._floor_of_unknown(channel)
         ring = self._rings[channel] = _Ring(channel, floor, self._find_alike(channel))
         if self._find_rate is not None and (find_value := self._find_rate(channel).latest_by) is not None:
             ring.latest = Latest(find_value, self._held)
         self._held.bytes += _RING_BYTES + bytes_of_name(channel)
         return ring
+
+    def _floor_of_unknown(self, channel: Channel) -> EventId:
+        if not self._unkept_floor or self.bounds(channel).kept:
+            return self.horizon
+        return max(self.horizon, self._unkept_floor)
 
     def _find_alike(self, channel: Channel) -> _Alike:
         bounds = self.bounds(channel)

@@ -106,6 +106,7 @@ class Hub:
     async def start(self) -> None:
         """Open the broker and fill history with what it kept."""
         self._history.lose(await self._broker.start(self.deliver, self.lose))
+        self._history.lose_unkept(self._broker.last_id())
         self._history.expire(self._clock(), at_most=self.history_events)
 
     async def stop(self) -> None:

@@ -38,6 +38,8 @@ class ChannelBounds(NamedTuple):
     size: int
     ttl_s: float
     replay_without_start: int
+    kept: bool = True
+    """Whether the store keeps its events; else they are gone when the daemon ends."""
 
 
 class HistoryRules(NamedTuple):
@@ -46,6 +48,8 @@ class HistoryRules(NamedTuple):
     find: Callable[[str], ChannelBounds]
     longest_ttl_s: float
     """The longest time to live of any channel."""
+    unkept: str = ""
+    """Which channels the store does not keep, in words that are the same for as long as those are; empty: none."""
 
 
 def bounds_of_all(settings: HistorySettings) -> ChannelBounds:

@@ -3,6 +3,7 @@
 Knows rules and the settings of history. Must not know who listens, nor what becomes of an event.
 """
 
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,14 @@ def find_history_rules(settings: Settings) -> HistoryRules | None:
     rules = [(rule.match, bounds_of(rule, history)) for rule in settings.channels]
     if all(bounds == for_all for _, bounds in rules):
         return None
-    return HistoryRules(FirstFit(rules, for_all).find, max(for_all.ttl_s, *(bounds.ttl_s for _, bounds in rules)))
+    deciding = [(match, bounds.kept) for match, bounds in rules]
+    while deciding and deciding[-1][1]:  # what comes behind the last rule that keeps nothing decides nothing
+        deciding.pop()
+    return HistoryRules(
+        FirstFit(rules, for_all).find,
+        max(for_all.ttl_s, *(bounds.ttl_s for _, bounds in rules)),
+        json.dumps(deciding) if deciding else "",
+    )
 
 
 def find_strips(settings: Settings) -> "Callable[[str], Strip | None] | None":
@@ -53,4 +61,5 @@ def bounds_of(rule: ChannelSettings, history: HistorySettings) -> ChannelBounds:
         rule.history_size or history.size,
         rule.history_ttl_s or history.ttl_s,
         history.replay_without_start if replayed == AS_ALL else replayed,
+        rule.keep,
     )

@@ -18,9 +18,6 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import count, islice
 from pathlib import Path
-from typing import NamedTuple
-
-import msgspec
 
 from oyez.brokers.clocks import Moment, StepWatch, as_id, read_clocks
 from oyez.brokers.sqlite.contents import ReplayBounds
@@ -28,6 +25,7 @@ from oyez.brokers.sqlite.file import BUSY_TIMEOUT_S, SqliteFile
 from oyez.brokers.sqlite.notices import ToldNotice
 from oyez.brokers.sqlite.rows import Row, as_publications, as_row
 from oyez.brokers.sqlite.settings import SqliteSettings
+from oyez.brokers.sqlite.transaction import Call, Errors, Transaction, find_kept, find_rows
 from oyez.errors import BrokerError
 from oyez.hub.broker import Deliver, Lose, Settle
 from oyez.hub.notices import Notice, SettleNotice, TakeNotice
@@ -45,26 +43,6 @@ _AT_ONCE = 500
 _TRIM_INTERVAL_S = 5.0
 _TRIM_PAUSE_S = 0.02  # between two rounds while there is more to drop, so that posts need not wait for all of it
 _COMPLAINT_INTERVAL_S = 20.0
-
-
-class _Call(msgspec.Struct, eq=False, frozen=True):
-    """One call of `publish`, not settled yet."""
-
-    posts: Sequence[Post]
-    settle: Settle
-
-
-class _Transaction(NamedTuple):
-    """What the writer writes in one transaction: the events of some calls, in their order, and when that was."""
-
-    calls: list[_Call]
-    publications: list[Publication]
-    rows: list[Row]
-    moment: Moment
-
-
-Errors = list[BrokerError | None] | None
-"""For each call of a transaction, what went wrong with it; None: nothing did."""
 
 
 class SqliteBroker:
@@ -97,17 +75,19 @@ class SqliteBroker:
         self._synced = synced
         self._settings = settings
         self._replay = ReplayBounds.into(history, rules)
+        self._unkept = "" if rules is None else rules.unkept
+        self._find_bounds = None if rules is None or not rules.unkept else rules.find
         self._busy_timeout_s = busy_timeout_s
         self._clock = clock
         self._wall_clock = wall_clock
         self._last = EventId(0)
         self._given = EventId(0)
-        self._waiting: list[_Call] = []
+        self._waiting: list[Call] = []
         self._writing = False
         self._stopping: asyncio.Future[None] | None = None
         self._available = False
         self._complained_at = self._warned_at = float("-inf")
-        self._transactions: queue.SimpleQueue[_Transaction | ToldNotice | None] = queue.SimpleQueue()
+        self._transactions: queue.SimpleQueue[Transaction | ToldNotice | None] = queue.SimpleQueue()
         self._take_notice: TakeNotice = lambda _: None
 
     @property
@@ -129,6 +109,7 @@ class SqliteBroker:
             self._path,
             synced=self._synced,
             now_ms=as_id(now.wall_s, 1000),
+            unkept=self._unkept,
             busy_timeout_s=self._busy_timeout_s,
         )
         try:
@@ -159,7 +140,7 @@ class SqliteBroker:
         if self._stopping is not None:
             settle(BrokerError("the store is closed", temporary=True))
             return
-        self._waiting.append(_Call(posts, settle))
+        self._waiting.append(Call(posts, settle))
         if not self._writing:
             # At the end of this turn, so that all posts of one read go into one transaction.
             self._writing = True
@@ -206,7 +187,7 @@ class SqliteBroker:
             self._loop.call_soon(self._go_on, slices)
             return
 
-    def _get_ready(self, calls: list[_Call]) -> Iterator[None]:
+    def _get_ready(self, calls: list[Call]) -> Iterator[None]:
         """Hand the calls to the writer, as a transaction."""
         now = self._now()
         try:
@@ -219,9 +200,9 @@ class SqliteBroker:
             self._given = transaction.publications[-1].id
         self._transactions.put(transaction)
 
-    def _make_transaction(self, calls: list[_Call], now: Moment) -> Generator[None, None, _Transaction]:
+    def _make_transaction(self, calls: list[Call], now: Moment) -> Generator[None, None, Transaction]:
         """Assign ids to posts, and make the rows of the file."""
-        transaction = _Transaction(calls, [], [], now)
+        transaction = Transaction(calls, [], [], now)
         ids = count(max(self._given + 1, as_id(now.wall_s, 1000)))
         posts = (post for call in calls for post in call.posts)
         now_s, now_ms = now.steady_s, now.wall_ms
@@ -230,13 +211,21 @@ class SqliteBroker:
             for post, event_id in zip(islice(posts, _AT_ONCE), ids)  # noqa: B905 - the ids have no end
         ]:
             transaction.publications.extend(publications)
-            transaction.rows.extend([as_row(publication, now_ms) for publication in publications])
+            kept = publications if self._find_bounds is None else self._leave_unkept(publications)
+            transaction.rows.extend([as_row(publication, now_ms) for publication in kept])
+            if len(kept) < len(publications):
+                transaction = transaction._replace(unkept=publications[-1].id)
             if len(publications) < _AT_ONCE:
                 break
             yield
         return transaction
 
-    def _refuse_unwritable(self, calls: list[_Call], now: Moment) -> Generator[None, None, list[_Call]]:
+    def _leave_unkept(self, publications: list[Publication]) -> list[Publication]:
+        """Return the events that are kept."""
+        find = self._find_bounds
+        return publications if find is None else [each for each in publications if find(each.channel).kept]
+
+    def _refuse_unwritable(self, calls: list[Call], now: Moment) -> Generator[None, None, list[Call]]:
         """Refuse the calls that cannot be written down, and return the others."""
         others = []
         for call in calls:
@@ -247,19 +236,20 @@ class SqliteBroker:
                 _settle(call.settle, BrokerError(f"an error of ours: {error}", temporary=False))
         return others
 
-    def _written(self, transaction: _Transaction, errors: Errors) -> None:
+    def _written(self, transaction: Transaction, errors: Errors) -> None:
         """Deliver and settle what was written; called in the event loop when its transaction is over."""
         self._go_on(self._finish(transaction, errors))
 
-    def _finish(self, transaction: _Transaction, errors: Errors) -> Iterator[None]:
-        kept = transaction.publications if errors is None else _find_kept(transaction, errors)
+    def _finish(self, transaction: Transaction, errors: Errors) -> Iterator[None]:
+        kept = transaction.publications if errors is None else find_kept(transaction, errors)
         for begin in range(0, len(kept), _AT_ONCE):  # if nothing was written, posts may still be refused
             if begin:
                 yield
             publications = kept[begin : begin + _AT_ONCE] if len(kept) > _AT_ONCE else kept
             self._last = publications[-1].id
             self._hand_over(publications)
-            self._welcome()
+            if transaction.rows:  # else nothing is known of the file
+                self._welcome()
         ids = [publication.id for publication in transaction.publications]
         begin = 0
         for number, call in enumerate(transaction.calls):
@@ -331,30 +321,29 @@ class SqliteBroker:
                 trim_at = time.monotonic() + (_TRIM_PAUSE_S if more else _TRIM_INTERVAL_S)
         self._file.close()
 
-    def _insert_all(self, transaction: _Transaction) -> Errors:
+    def _insert_all(self, transaction: Transaction) -> Errors:
         """Write all in one transaction.
 
         What the file itself refuses is the same for all. Where an error of ours is in the way, each call has a
         transaction of its own, so that one that cannot be written costs no other.
         """
         try:
-            error = self._insert(transaction.rows)
+            error = self._insert(transaction.rows, transaction.unkept)
             return None if error is None else [error] * len(transaction.calls)
         except Exception:
             logger.exception("posts are written one by one after an error of ours")
-        rows = iter(transaction.rows)
-        return [self._insert_alone(list(islice(rows, len(call.posts)))) for call in transaction.calls]
+        return [self._insert_alone(rows, transaction.unkept) for rows in find_rows(transaction)]
 
-    def _insert_alone(self, rows: list[Row]) -> BrokerError | None:
+    def _insert_alone(self, rows: list[Row], unkept: EventId) -> BrokerError | None:
         try:
-            return self._insert(rows)
+            return self._insert(rows, unkept)
         except Exception as error:
             logger.exception("a post is refused after an error of ours")
             return BrokerError(f"an error of ours: {error}", temporary=False)
 
-    def _insert(self, rows: Sequence[Row]) -> BrokerError | None:
+    def _insert(self, rows: Sequence[Row], unkept: EventId) -> BrokerError | None:
         try:
-            self._file.insert(rows)
+            self._file.insert(rows, unkept)
         except BrokerError as error:
             return BrokerError(str(error), temporary=True)  # without the traceback, which holds the rows
         return None
@@ -386,10 +375,3 @@ def _settle(settle: Settle, outcome: list[EventId] | BrokerError) -> None:
         settle(outcome)
     except Exception:
         logger.exception("a poster gets no answer after an error of ours")
-
-
-def _find_kept(transaction: _Transaction, errors: list[BrokerError | None]) -> list[Publication]:
-    """Return the events of the calls with which nothing went wrong."""
-    rest = iter(transaction.publications)
-    runs = [list(islice(rest, len(call.posts))) for call in transaction.calls]
-    return [publication for run, error in zip(runs, errors, strict=True) if error is None for publication in run]

@@ -18,6 +18,7 @@ from oyez.brokers.sqlite.contents import FileContents, ReplayBounds, Selection
 from oyez.brokers.sqlite.cures import START_ANEW, find_cure
 from oyez.brokers.sqlite.rows import Row, is_sound
 from oyez.brokers.sqlite.settings import SqliteSettings
+from oyez.brokers.sqlite.unkept import Unkept
 from oyez.errors import BrokerError
 from oyez.hub.notices import Notice
 from oyez.hub.publication import MAX_EVENT_ID, EventId
@@ -68,6 +69,7 @@ class SqliteFile:
         path: of the database; made if it is not there, with its folder.
         synced: whether a transaction is on the disk before it counts, and not only in the system's memory.
         now_ms: the time; a new file knows nothing of what was before.
+        unkept: which channels are kept in memory only, as `Unkept` has it.
         busy_timeout_s: how long to wait for other programs that lock the file; at a start, and for each transaction.
         look_interval_s: how often to look whether the file is still where it was.
 
@@ -84,6 +86,7 @@ class SqliteFile:
         *,
         synced: bool,
         now_ms: int,
+        unkept: str = "",
         busy_timeout_s: float = BUSY_TIMEOUT_S,
         look_interval_s: float = LOOK_INTERVAL_S,
     ) -> None:
@@ -115,7 +118,7 @@ class SqliteFile:
             os.close(self._lock)
             raise self._explain(error, temporary=False) from error
         try:
-            self._prepare(synced=synced, now_ms=now_ms)
+            self._prepare(synced=synced, now_ms=now_ms, unkept=unkept)
         except _READ_ERRORS as error:
             self._let_go()
             raise self._explain(error, temporary=False) from error
@@ -125,7 +128,7 @@ class SqliteFile:
         self._place = place.find(self._path)
         self._look_at = 0.0
 
-    def _prepare(self, *, synced: bool, now_ms: int) -> None:
+    def _prepare(self, *, synced: bool, now_ms: int, unkept: str) -> None:
         database = self._database
         (version,) = database.execute("PRAGMA user_version").fetchone()
         self._check_owner(version)
@@ -146,6 +149,9 @@ class SqliteFile:
             database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             database.execute("COMMIT")
         self.count: int = database.execute("SELECT count(*) FROM events").fetchone()[0]
+        self._unkept = Unkept(database, unkept)
+        if self._unkept.lost_to:
+            self._raise_horizon(self._unkept.lost_to)
         self._open_session(synced=synced, now_ms=now_ms)
         self._open_ages(now_ms)
         database.execute(f"PRAGMA busy_timeout = {_BUSY_SLICE_S * 1000:.0f}")
@@ -219,9 +225,9 @@ class SqliteFile:
         return EventId(horizon)
 
     def last_id(self) -> EventId:
-        """Return the newest id; the horizon when that is higher."""
+        """Return the newest id that was given out, as far as is known; the horizon when that is higher."""
         (newest,) = self._database.execute("SELECT max(id) FROM events").fetchone()
-        return max(EventId(newest or 0), self.horizon())
+        return max(EventId(newest or 0), self.horizon(), self._unkept.up_to)
 
     def read(self, replay: ReplayBounds, now_ms: int) -> FileContents:
         """Read the newest events.
@@ -248,15 +254,21 @@ class SqliteFile:
             raise self._explain(error, temporary=False) from error
         return FileContents(horizon, last_id, selection.rows)
 
-    def insert(self, rows: Sequence[Row]) -> None:
+    def insert(self, rows: Sequence[Row], unkept: EventId = EventId(0)) -> None:  # noqa: B008 - a number
         """Add events, all or none; they are kept when this returns.
+
+        Args:
+            rows: in rising order of ids.
+            unkept: the newest id of an event that is given out with them, and is kept in memory only; 0: there is none.
 
         Raises:
             BrokerError: they are not, for want of room perhaps; it may be tried again.
         """
         if time.monotonic() >= self._look_at:
             self._check_place()
-        self._try(lambda: self._insert(rows))
+        self._try(lambda: self._insert(rows, unkept))
+        if unkept:
+            self._unkept.given = unkept
         self.count += len(rows)
         if rows:
             self._newest, self._now_ms = rows[-1].id, rows[-1].time_ms
@@ -269,14 +281,17 @@ class SqliteFile:
             )
         self._look_at = time.monotonic() + self._look_interval_s
 
-    def _insert(self, rows: Sequence[Row]) -> None:
-        database = self._database
-        if len(rows) == 1:
+    def _insert(self, rows: Sequence[Row], unkept: EventId) -> None:
+        database, noted = self._database, self._unkept.up_to
+        if len(rows) == 1 and unkept <= noted:
             database.execute(_INSERTS[1], rows[0])
-        else:
+        elif rows or unkept > noted:
             database.execute("BEGIN")
             self._insert_in_transaction(rows)
+            if unkept > noted:
+                noted = self._unkept.reserve(unkept)
             database.execute("COMMIT")
+            self._unkept.up_to = noted
 
     def _try(self, write: Callable[[], T]) -> T:
         """Write, and again for a while if another program locks the file; in slices, so that no stop waits for it."""
@@ -372,6 +387,7 @@ class SqliteFile:
         """Write all into the database itself, and let go of it."""
         with contextlib.suppress(sqlite3.Error):  # what it says then is that it was not closed, which is true
             self._note_time(self._now_ms)
+            self._unkept.close()
             self._database.execute("UPDATE meta SET value = NULL WHERE name = 'unsynced_boot'")
         self._let_go()
 

@@ -1,0 +1,62 @@
+"""What do the rules of the settings say to the hub and its store, and is nobody asked where they say nothing?"""
+
+import pytest
+
+from oyez.access.settings import ChannelSettings
+from oyez.config.tree import Settings
+from oyez.hub.settings import ChannelBounds
+from oyez.server.channel_rules import find_history_rules, find_strips
+
+KEPT, LIVE, OTHERS = (
+    ChannelSettings("kept"),
+    ChannelSettings("*_live", keep=False),
+    ChannelSettings("*", history_size=9),
+)
+
+
+def test_rules_that_say_nothing_of_history_or_messages_cost_nothing() -> None:
+    settings = Settings(channels=(ChannelSettings("a", "nobody"), ChannelSettings("b", history_ttl_s=600.0)))
+    assert (find_history_rules(settings), find_strips(settings)) == (None, None)
+
+
+def test_the_first_rule_that_fits_says_all_and_leaves_the_rest_as_it_is_for_all() -> None:
+    rules = find_history_rules(
+        Settings(
+            channels=(
+                ChannelSettings("a", history_size=5),
+                ChannelSettings("a*", history_ttl_s=9000.0, replay_without_start=0),
+                ChannelSettings("*", keep=False),
+            )
+        )
+    )
+    assert rules is not None
+    assert rules.find("a") == ChannelBounds(5, 600.0, 50)
+    assert rules.find("ab") == ChannelBounds(256, 9000.0, 0)
+    assert rules.find("b") == ChannelBounds(256, 600.0, 50, kept=False)
+    assert rules.longest_ttl_s == 9000.0
+
+
+@pytest.mark.parametrize(
+    ("rules", "unkept"),
+    [
+        ([OTHERS], ""),
+        ([LIVE], '[["*_live", false]]'),
+        ([LIVE, OTHERS], '[["*_live", false]]'),
+        ([KEPT, LIVE, OTHERS], '[["kept", true], ["*_live", false]]'),
+    ],
+)
+def test_which_channels_are_not_kept_is_the_same_for_as_long_as_those_are(
+    rules: list[ChannelSettings], unkept: str
+) -> None:
+    found = find_history_rules(Settings(channels=tuple(rules)))
+    assert found is not None
+    assert found.unkept == unkept
+
+
+def test_what_leaves_is_found_for_the_channels_of_its_rule() -> None:
+    find = find_strips(Settings(channels=(ChannelSettings("open"), ChannelSettings("*", strip=("/a",)))))
+    assert find is not None
+    strip = find("contest")
+    assert strip is not None
+    assert strip(b'{"a":1,"b":2}') == (b'{"b":2}', ())
+    assert find("open") is None
