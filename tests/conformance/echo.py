@@ -24,7 +24,7 @@ from oyez.access.places import Places, unlimited
 from oyez.limits import LimitSettings
 from oyez.net.callbacks import OpenSocket
 from oyez.net.engineio.http import EngineHttp
-from oyez.net.engineio.http_direct import DirectPolls
+from oyez.net.engineio.http_direct import DirectPolls, DirectPosts
 from oyez.net.engineio.session import EngineServer, EngineSession
 from oyez.net.engineio.session_id import new_session_id
 from oyez.net.engineio.settings import SocketioSettings
@@ -52,6 +52,8 @@ PING_TIMEOUT_S = 0.2
 CONNECT_TIMEOUT_S = 1.0
 MAX_PAYLOAD_BYTES = 1_000_000
 NAMESPACES = ("/", "/custom")
+
+_DIRECT: dict[bytes, type[DirectPolls | DirectPosts]] = {b"GET": DirectPolls, b"POST": DirectPosts}
 
 
 class EngineEcho:
@@ -159,8 +161,8 @@ class Callbacks:
 
     def find_direct(self, method: bytes, target: bytes) -> DirectDoor | None:
         for path, app in self.apps.items():
-            if method == b"GET" and target.startswith(f"{path}?".encode()):
-                return PacedDoor(DirectPolls(app, self.origins), self.places, self.turns, self.waits)
+            if target.startswith(f"{path}?".encode()) and method in _DIRECT:
+                return PacedDoor(_DIRECT[method](app, self.origins), self.places, self.turns, self.waits)
         return None
 
     def __post_init__(self) -> None:

@@ -72,7 +72,7 @@ BROKEN = [
     (b"event: gap", b"event: gop", "sse.gap", '["gap", "C", 1]', '["gop", "C", 1]'),
     (b'"code":', b'"cood":', "api.not-found", "not-found", "null"),
     (b'"openapi":', b'"openapy":', "api.describes-itself", "an OpenAPI document", '["openapy", '),
-    (b'"ids":', b'"idz":', "api.many-channels", "3 ids that rise", '{"idz": [N, N, N]}'),
+    (b'"ids":', b'"idz":', "api.many-channels", "3 ids that rise", '{"idz": [N, N, N]'),
     (b'"next":', b'"nekt":', "api.history", "N", "null"),
     (b'"last_id":', b'"lost_id":', "api.channels", '[{"name": "C", "listeners": 0, "last_id": N}]',
      '[{"name": "C", "listeners": 0, "lost_id": N}]'),

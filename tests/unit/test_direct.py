@@ -295,7 +295,7 @@ def test_a_judge_that_fails_leaves_the_request_to_the_usual_way(monkeypatch: pyt
 def test_the_roads_differ() -> None:
     """The other tests compare something: one side answers directly, the other never does."""
     routes = Road(direct=False)._doors.routes
-    assert (len(Road(direct=True).doors), routes.direct, routes.direct_below) == (4, {}, {})
+    assert (len(Road(direct=True).doors), routes.direct, routes.direct_below) == (5, {}, {})
 
 
 def test_who_waits_for_an_answer_behind_one_that_was_direct_keeps_the_socket() -> None:

@@ -11,7 +11,8 @@ from oyez.access.places import SessionPlace
 from oyez.endpoints.socketio import SocketIOEndpoint
 from oyez.hub.publication import Channel
 from oyez.limits import LimitSettings
-from oyez.net.engineio.posts import carry_out
+from oyez.net.engineio.polling import PollingTransport
+from oyez.net.engineio.posts import PostedPackets
 from oyez.net.engineio.session import EngineServer, EngineSession
 from oyez.net.engineio.settings import SocketioSettings
 from oyez.net.ticker import Ticker
@@ -82,6 +83,12 @@ def test_nothing_is_planned_any_more_for_a_session_that_has_ended() -> None:
 
 
 LAST = b'42["last-msg"]'
+
+
+async def carry_out(link: EngineSession, polling: PollingTransport, body: bytes) -> None:
+    posted = PostedPackets(link, polling, body)
+    if not posted.go_on():
+        await posted.finish()
 
 
 def test_a_post_waits_while_its_answers_are_not_fetched() -> None:

@@ -88,10 +88,14 @@ class Road:
         self._doors = assembly.post_doors(main, trusted=True) if trusted else main
         routes = self._doors.routes
         if direct:
-            counted = {door: CountedDoor(door) for door in (*routes.direct.values(), *routes.direct_below.values())}
+            below = [door for doors in routes.direct_below.values() for door in doors.values()]
+            counted = {door: CountedDoor(door) for door in (*routes.direct.values(), *below)}
             self.doors = list(counted.values())
             routes.direct = {asked: counted[door] for asked, door in routes.direct.items()}
-            routes.direct_below = {beginning: counted[door] for beginning, door in routes.direct_below.items()}
+            routes.direct_below = {
+                method: {beginning: counted[door] for beginning, door in doors.items()}
+                for method, doors in routes.direct_below.items()
+            }
         else:
             routes.direct, routes.direct_below = {}, {}
         config = Config(

@@ -31,6 +31,8 @@ class DirectLongPoll:
         polls: those that wait, whichever way they came.
     """
 
+    max_bytes = 0
+
     def __init__(self, context: DoorContext, polls: WaitingPolls) -> None:
         self._context = context
         self._polls = polls
@@ -48,7 +50,9 @@ class DirectLongPoll:
             return None
         return partial(self._begin, request, query, origin)
 
-    def _begin(self, request: DirectRequest, query: ListenQuery, origin: str | None, respond: Respond) -> None:
+    def _begin(
+        self, request: DirectRequest, query: ListenQuery, origin: str | None, _: bytes, respond: Respond
+    ) -> None:
         lines = _LINES + write_lines(self._context.origins.headers(origin))
         poll = self._polls.begin(request.peer, query, partial(_finish, respond, lines, request.wants_gzip))
         if poll is not None:

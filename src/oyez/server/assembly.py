@@ -50,7 +50,7 @@ from oyez.hub.notices import LocalNotices, Notices
 from oyez.hub.settings import HistoryRules
 from oyez.metrics import Metrics
 from oyez.net.engineio.http import EngineHttp
-from oyez.net.engineio.http_direct import DirectPolls
+from oyez.net.engineio.http_direct import DirectPolls, DirectPosts
 from oyez.net.engineio.session import EngineServer
 from oyez.net.http.compression import Compression
 from oyez.net.http.direct import DirectDoor
@@ -250,7 +250,7 @@ class Assembly:
             below={settings.socketio.path: socketio_http.admit},
             streams=dict.fromkeys(self.streams.paths, self.streams.admit),
             direct=self.api.direct_doors() | self._direct_status(),
-            direct_below=self._direct_polls() | self._direct_sessions(socketio_http),
+            direct_below=self._direct_below(socketio_http),
             compression=Compression(_GZIP_FROM, _GZIP_LEVEL),
         )
         for path in (*settings.websocket.paths, self._below_socketio(_LISTEN_PATH)):
@@ -293,7 +293,12 @@ class Assembly:
     def poll_doors(self, main: Doors) -> Doors:
         """Make the door of the long polls' address; ``main``: the doors whose sockets it shares."""
         routes = replace(
-            main.routes, at={}, below={}, streams={}, direct=self._direct_status(), direct_below=self._direct_polls()
+            main.routes,
+            at={},
+            below={},
+            streams={},
+            direct=self._direct_status(),
+            direct_below={b"GET": self._direct_polls()},
         )
         return Doors(self._build_app(self.status.routes(), {404: _not_found, 405: _not_found}), routes)
 
@@ -304,10 +309,13 @@ class Assembly:
         door = PacedDoor(DirectLongPoll(self.context, self.polls), self.places, self.turns, self._waits)
         return dict.fromkeys(self._poll_paths, door)
 
-    def _direct_sessions(self, http: EngineHttp) -> dict[bytes, DirectDoor]:
-        beginning = self._settings.socketio.path + "?"
-        door = PacedDoor(DirectPolls(http, self.context.origins), self.places, self.turns, self._waits)
-        return {beginning.encode(): door}
+    def _direct_below(self, http: EngineHttp) -> dict[bytes, dict[bytes, DirectDoor]]:
+        sessions = (self._settings.socketio.path + "?").encode()
+        polls, posts = DirectPolls(http, self.context.origins), DirectPosts(http, self.context.origins)
+        return {
+            b"GET": self._direct_polls() | {sessions: PacedDoor(polls, self.places, self.turns, self._waits)},
+            b"POST": {sessions: PacedDoor(posts, self.places, self.turns, self._waits)},
+        }
 
     @property
     def _poll_paths(self) -> tuple[bytes, bytes]:

@@ -58,7 +58,7 @@ class Routes:
         elsewhere: who decides on WebSockets at all other paths; None: they are refused.
         streams: who decides on streams at a path.
         direct: who answers plain requests directly, by method and target.
-        direct_below: the same for GETs, by how the target begins.
+        direct_below: the same, by method and how the target begins.
         compression: which answers are compressed for who likes them so.
     """
 
@@ -81,7 +81,7 @@ class Routes:
     elsewhere: Admit | None = None
     streams: dict[str, AdmitStream] = field(default_factory=dict)
     direct: dict[tuple[bytes, bytes], DirectDoor] = field(default_factory=dict)
-    direct_below: dict[bytes, DirectDoor] = field(default_factory=dict)
+    direct_below: dict[bytes, dict[bytes, DirectDoor]] = field(default_factory=dict)
     compression: Compression = field(default_factory=Compression)
 
     def __post_init__(self) -> None:
@@ -101,9 +101,10 @@ class Routes:
     def find_direct(self, method: bytes, target: bytes) -> DirectDoor | None:
         """Find who answers a plain request directly; None: it goes the usual way."""
         door = self.direct.get((method, target))
-        if door is not None or method != b"GET":
+        if door is not None:
             return door
-        return next((door for beginning, door in self.direct_below.items() if target.startswith(beginning)), None)
+        below = self.direct_below.get(method, {})
+        return next((door for beginning, door in below.items() if target.startswith(beginning)), None)
 
     def is_stream(self, target: bytes) -> bool:
         """Return whether a GET of this target has an answer without an end."""

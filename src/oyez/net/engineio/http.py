@@ -4,7 +4,7 @@ Knows requests and the protocol's error answers. Must not know what messages mea
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from oyez.access.origins import Origins
 from oyez.access.peer import FindPeer, Peers
 from oyez.access.places import AT_CAPACITY, NoPlace, Places, unlimited
 from oyez.net.engineio.pending_poll import Finish, PendingPoll
-from oyez.net.engineio.posts import carry_out
+from oyez.net.engineio.posts import PostedPackets
 from oyez.net.engineio.session import EngineServer, EngineSession
 from oyez.net.http.body import TooLarge, read_body, wait_for_answer
 from oyez.net.http.handshake import Handshake, Refusal
@@ -117,7 +117,7 @@ class EngineHttp:
             find = self._peers.of_handshake(handshake)
             place = self._places.take(find, "a session")
             if isinstance(place, NoPlace):
-                refused = _refusal_of(place)
+                refused = refusal_of(place)
                 phrase = HTTPStatus(refused.status).phrase
                 return Refusal(refused.status, phrase, refused.body(), place.retry_after_s, place.share)
             return self._server.open_session(find, place, polling=False)
@@ -202,14 +202,30 @@ class EngineHttp:
     async def _open(self, request: Request) -> Response:
         """Open a session that polls; the answer is ``0{"sid":"…","upgrades":["websocket"],…}``."""
         peer = self._peers.of_scope(request.scope)
-        place = self._places.take(lambda: peer, "a session")
+        opened = self.open_polling(lambda: peer, request.headers.get("User-Agent", ""))
+        if isinstance(opened, NoPlace):
+            await self._refusals.wait(opened.share)
+            return _error(refusal_of(opened), {"Retry-After": str(opened.retry_after_s)})
+        return _text(opened)
+
+    def open_polling(self, find_peer: FindPeer, agent: str) -> bytes | NoPlace:
+        """Open a session that polls, and return its first packet; or why there is no room.
+
+        Args:
+            find_peer: whose it is.
+            agent: what the client calls itself.
+        """
+        place = self._places.take(find_peer, "a session")
         if isinstance(place, NoPlace):
-            await self._refusals.wait(place.share)
-            return _error(_refusal_of(place), {"Retry-After": str(place.retry_after_s)})
-        session = self._server.open_session(lambda: peer, place, polling=True)
-        if session.polling is not None and not request.headers.get("User-Agent", "").startswith(_BROWSER):
+            return place
+        session = self._server.open_session(find_peer, place, polling=True)
+        if session.polling is not None and not agent.startswith(_BROWSER):
             session.polling.max_packets = _PACKETS_OUTSIDE_BROWSERS
-        return _text(session.open_packet(["websocket"]))
+        return session.open_packet(["websocket"])
+
+    def refuse_late(self, refused: NoPlace, answer: Callable[[], None]) -> None:
+        """Have a refusal for want of room given, when its address may be told so."""
+        self._refusals.add(refused.share, answer)
 
     def begin_poll(self, session: EngineSession, mark: str, finish: Finish) -> PendingPoll | EngineRefusal:
         """Let a GET wait, or answer it with what waits for it; the arguments are those of `PendingPoll`."""
@@ -256,21 +272,40 @@ class EngineHttp:
                 await read_body(request, self._server.limits.body_timeout_s, lambda: session.max_message_bytes)
             )
         except TooLarge:
-            self._server.note("too-big", "a body over the limit of its sender", session.find_peer)
+            self.note_too_long(session)
             return Response(status_code=413)
         except TimeoutError:
             self._server.note("bad-request", "a body that does not end", session.find_peer)
             return Response(status_code=408, headers={"Connection": "close"})
-        polling = session.polling
-        if session.is_open and polling is not None and not (mark and mark == polling.received):
-            if polling.posting:
-                # Engine.IO 4, "Transports": one POST at a time. Else the packets would come out of order.
-                self._server.note("bad-request", "two posts at once")
-                session.close(engineio.CLOSE)
-                return _error(_BAD_REQUEST)
-            polling.received = mark  # of a request that is repeated, only the answer got lost
-            await carry_out(session, polling, body)
+        posted = self.begin_post(session, mark, body)
+        if isinstance(posted, EngineRefusal):
+            return _error(posted)
+        if posted is not None and not posted.go_on():
+            await posted.finish()
         return Response(b"ok", media_type="text/html")
+
+    def begin_post(self, session: EngineSession, mark: str, body: bytes) -> PostedPackets | EngineRefusal | None:
+        """Take a POST in: what is to be carried out of it, or why nothing is; None: it was, and its answer got lost.
+
+        Args:
+            session: which got it, and may have ended since.
+            mark: as `PendingPoll` has it.
+            body: of the request.
+        """
+        polling = session.polling
+        if not session.is_open or polling is None or (mark and mark == polling.received):
+            return None
+        if polling.posting:
+            # Engine.IO 4, "Transports": one POST at a time. Else the packets would come out of order.
+            self._server.note("bad-request", "two posts at once")
+            session.close(engineio.CLOSE)
+            return _BAD_REQUEST
+        polling.received = mark  # of a request that is repeated, only the answer got lost
+        return PostedPackets(session, polling, body)
+
+    def note_too_long(self, session: EngineSession) -> None:
+        """Count a body that is longer than this session may send."""
+        self._server.note("too-big", "a body over the limit of its sender", session.find_peer)
 
 
 class _Dismissed:
@@ -297,7 +332,8 @@ class _Dismissed:
         """Do nothing: the connection is closed already."""
 
 
-def _refusal_of(refused: NoPlace) -> EngineRefusal:
+def refusal_of(refused: NoPlace) -> EngineRefusal:
+    """Return how the protocol says that there is no room."""
     return _AT_CAPACITY if refused.reason == AT_CAPACITY else _TOO_MANY
 
 

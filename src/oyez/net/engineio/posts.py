@@ -14,9 +14,11 @@ from oyez.wire import engineio
 
 logger = logging.getLogger(__name__)
 
+_UNTIL_THERE_IS_ROOM = 0.0
 
-async def carry_out(session: EngineSession, polling: PollingTransport, body: bytes) -> None:
-    """Let the packets of a POST have their effect; a bad one ends the session, and those before it have had theirs.
+
+class PostedPackets:
+    """What a POST brought. A bad packet ends the session; those before it have had their effect.
 
     While too much waits for a GET, or was asked for, the rest of them waits too. So a client can ask for as much as it
     likes, but cannot leave it unread, nor have it all at once.
@@ -26,36 +28,73 @@ async def carry_out(session: EngineSession, polling: PollingTransport, body: byt
         polling: its transport, on which no other POST is carried out.
         body: of the request.
     """
-    polling.posting = True
-    try:
-        for packet in engineio.decode_payload(body):
-            while _has_to_wait(session, polling):
-                await polling.wait_for_room()
+
+    __slots__ = ("_packets", "_polling", "_session", "_wait_s", "_waiting_packet")
+
+    def __init__(self, session: EngineSession, polling: PollingTransport, body: bytes) -> None:
+        self._session = session
+        self._polling = polling
+        self._packets = engineio.decode_payload(body)
+        self._waiting_packet: engineio.EnginePacket | None = None
+        self._wait_s: float | None = None
+        polling.posting = True
+
+    def go_on(self) -> bool:
+        """Carry out what can be, without a wait; return whether that is all."""
+        try:
+            self._wait_s = self._carry_out()
+        except ProtocolError as error:
+            self._wait_s = None
+            self._session.refuse(str(error))
+        except Exception:  # the packets after it are lost; on a WebSocket the connection ends
+            self._wait_s = None
+            logger.exception("a session is closed after an error of ours")
+            self._session.close(engineio.NOOP)
+        if self._wait_s is None:
+            self._polling.posting = False
+        return self._wait_s is None
+
+    async def finish(self) -> None:
+        """Carry out the rest, with the waits that it needs; `go_on` has begun it."""
+        try:
+            while self._wait_s is not None:
+                if self._wait_s == _UNTIL_THERE_IS_ROOM:
+                    await self._polling.wait_for_room()
+                else:
+                    await self._sleep(self._wait_s)
+                self.go_on()
+        finally:
+            self._polling.posting = False
+
+    def _carry_out(self) -> float | None:
+        """Carry out what can be; return what to wait for then, seconds or `_UNTIL_THERE_IS_ROOM`; None: it is done."""
+        session = self._session
+        while (packet := self._next()) is not None:
+            if _has_to_wait(session, self._polling):
+                self._waiting_packet = packet
+                return _UNTIL_THERE_IS_ROOM
             if not session.is_open:
-                return
+                return None
             if packet.binary:
                 session.receive_binary(packet.data)
             else:
                 session.receive_text(packet.data)
-            await _wait_until_paid(session, polling, weigh_bytes(len(packet.data)))
-    except ProtocolError as error:
-        session.refuse(str(error))
-    except Exception:  # the packets after it are lost; on a WebSocket the connection ends
-        logger.exception("a session is closed after an error of ours")
-        session.close(engineio.NOOP)
-    finally:
-        polling.posting = False
+            wait_s = session.place.charge(weigh_bytes(len(packet.data)), session.find_peer)
+            if wait_s > 0:
+                return wait_s
+        return None
 
+    def _next(self) -> engineio.EnginePacket | None:
+        packet, self._waiting_packet = self._waiting_packet, None
+        return packet or next(self._packets, None)
 
-async def _wait_until_paid(session: EngineSession, polling: PollingTransport, cost: float) -> None:
-    """Charge the session for a packet, and wait if it has asked for too much."""
-    wait_s = session.place.charge(cost, session.find_peer)
-    if wait_s > 0:
-        polling.held = True
+    async def _sleep(self, wait_s: float) -> None:
+        """Wait, since the session has asked for too much."""
+        self._polling.held = True
         try:
             await asyncio.sleep(wait_s)
         finally:
-            polling.held = False
+            self._polling.held = False
 
 
 def _has_to_wait(session: EngineSession, polling: PollingTransport) -> bool:

@@ -21,12 +21,17 @@ logger = logging.getLogger(__name__)
 # How long the loop is busy with one, from its head until it is answered or waits.
 _REQUEST_S = 0.00015
 
-Begin = Callable[[Respond], None]
-"""Takes a request in, in its turn, and answers it now or later."""
+Begin = Callable[[bytes, Respond], None]
+"""Takes a request in by its body, in its turn, and answers it now or later."""
 
 
 class PacedRequest(Protocol):
-    """Who answers requests without a body directly, once it is their turn."""
+    """Who answers requests directly, once it is their turn."""
+
+    @property
+    def max_bytes(self) -> int:
+        """The longest body that is read in one go."""
+        ...
 
     def judge(self, request: DirectRequest) -> Begin | None:
         """Decide by the head alone, and change nothing; None: the request is to go the usual way."""
@@ -43,10 +48,9 @@ class PacedDoor:
         waits: who waits, at all doors.
     """
 
-    max_bytes = 0
-
     def __init__(self, door: PacedRequest, places: Places, turns: Turns, waits: RequestWaits) -> None:
         self._door = door
+        self.max_bytes = door.max_bytes
         self._places = places
         self._turns = turns
         self._waits = waits
@@ -56,15 +60,15 @@ class PacedDoor:
         begin = self._door.judge(request)
         return None if begin is None else partial(self._answer, self._places.shares.of_peer(request.peer), begin)
 
-    def _answer(self, share: Share | None, begin: Begin, _: bytes, respond: Respond) -> bool:
+    def _answer(self, share: Share | None, begin: Begin, body: bytes, respond: Respond) -> bool:
         if share is None:
-            begin(respond)
+            begin(body, respond)
             return True
         work = self._places.work
         if not self._waits.may_wait(share, work.wait_s(share, REQUEST)):
             return False  # it is counted there, and told when to come back
         wait_s = work.charge_address(share, REQUEST)
-        queued = _Queued(begin, respond)
+        queued = _Queued(begin, body, respond)
         if wait_s:
             self._waits.begin(share)
             asyncio.get_running_loop().call_later(wait_s, self._end_wait, share, queued)
@@ -72,7 +76,7 @@ class PacedDoor:
             self._turns.add(queued, share)
         else:
             self._turns.count(share, _REQUEST_S)
-            begin(respond)
+            begin(body, respond)
         return True
 
     def _end_wait(self, share: Share, queued: "_Queued") -> None:
@@ -83,8 +87,9 @@ class PacedDoor:
 class _Queued:
     """A request that waits for the turn of its address."""
 
-    def __init__(self, begin: Begin, respond: Respond) -> None:
+    def __init__(self, begin: Begin, body: bytes, respond: Respond) -> None:
         self._begin = begin
+        self._body = body
         self._respond = respond
 
     def read_on(self) -> None:
@@ -92,7 +97,7 @@ class _Queued:
         if not self._respond.is_due:
             return
         try:
-            self._begin(self._respond)
+            self._begin(self._body, self._respond)
         except Exception:
             logger.exception("a request is answered with the status 500 after an error of ours")
             self._respond(*INTERNAL_ERROR)

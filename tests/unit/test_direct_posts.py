@@ -1,0 +1,171 @@
+"""Are handshakes and posts of sessions answered directly, in the very words of the usual way?"""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from oyez.limits import LimitSettings
+from oyez.net.engineio.session import EngineSession
+from tests.unit.test_direct_polls import PAGE, PAGES, VISITOR, get
+from tests.unit.test_direct_sessions import PATH, _known_ids, poll, send_packets
+from tests.unit.two_roads import SETTINGS, Client, bodies, compare, statuses
+
+__all__ = ("_known_ids",)  # a fixture that holds here too
+
+LAST = '42["last-msg"]'
+
+
+def send_body(body: bytes, *lines: str, query: str = "") -> bytes:
+    return get(f"{PATH}&sid=s0{query}", *lines, f"Content-Length: {len(body)}", method="POST") + body
+
+
+def test_a_handshake_is_answered_directly() -> None:
+    async def play(client: Client) -> None:
+        await client.send(get(PATH, f"Origin: {PAGE}", "Accept-Encoding: gzip"))
+
+    outcome, taken = compare(play, settings=PAGES)
+    assert (statuses(outcome), taken) == ([200], 1)
+    assert bodies(outcome)[0].startswith('0{"sid":"s0","upgrades":["websocket"]')
+    assert f"access-control-allow-origin: {PAGE}" in outcome.answers[0]
+
+
+@pytest.mark.parametrize(("agent", "packets"), [("Mozilla/5.0", 20), ("python", 16)])
+def test_browsers_get_any_number_of_packets(agent: str, packets: int) -> None:
+    async def play(client: Client) -> None:
+        await client.send(get(PATH, f"User-Agent: {agent}"), send_packets("40"), poll(), send_body(_many(20)), poll())
+
+    outcome, _ = compare(play)
+    assert bodies(outcome)[-1].count("\x1e") + 1 == packets
+
+
+def _many(questions: int) -> bytes:
+    return "\x1e".join([LAST] * questions).encode()
+
+
+def test_a_handshake_that_finds_no_place_is_told_when_to_come_back() -> None:
+    async def play(client: Client) -> None:
+        await client.send(get(PATH), get(PATH), get(PATH))
+
+    hasty = replace(SETTINGS, limits=LimitSettings(connects_per_second_per_address="0.1 burst 2"))
+    outcome, taken = compare(play, far_end=VISITOR, settings=hasty)
+    assert (statuses(outcome), taken) == ([200, 200, 429], 3)
+    assert "retry-after: 10" in outcome.answers[2]
+    assert outcome.refusals == {"address-connects": 1}
+
+
+@pytest.mark.parametrize("mark", ["", "&t=x"])
+def test_a_post_is_carried_out_and_one_that_is_marked_alike_is_not(mark: str) -> None:
+    async def play(client: Client) -> None:
+        post = send_body(LAST.encode(), query=mark)
+        await client.send(get(PATH), send_packets("40"), poll(), post, post, poll())
+
+    outcome, taken = compare(play)
+    assert (statuses(outcome), taken) == ([200] * 6, 6)
+    assert bodies(outcome)[3:5] == ["ok", "ok"]
+    assert bodies(outcome)[5].count("last-response") == (1 if mark else 2)
+    assert {"content-type: text/html; charset=utf-8", "cache-control: no-store"} <= set(outcome.answers[3])
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "is_direct"),
+    [
+        (send_body(b"x"), 200, True),
+        (send_body(b""), 200, True),
+        (send_body(b"4\xff"), 200, True),
+        (send_body(b"40\x1e9\x1e" + LAST.encode()), 200, True),
+        (send_body(b"x" * 70_000), 413, False),
+        (send_body(b"4" * 65_000), 413, True),
+        (send_body(b"4", "Content-Type: application/octet-stream"), 400, False),
+        (send_body(b"4", "Content-Type: text/plain;charset=UTF-8"), 200, True),
+        (send_body(b"4", "Origin: https://other.example"), 403, True),
+        (send_body(b"4", query="&j=1"), 400, True),
+        (send_body(b"4").replace(b"sid=s0", b"sid=s9"), 400, True),
+        (send_body(b"4").replace(b"&sid=s0", b""), 400, False),
+        (send_body(b"4").replace(b"transport=polling", b"transport=websocket"), 400, False),
+        (
+            send_body(b"", "Transfer-Encoding: chunked").replace(b"Content-Length: 0\r\n", b"")
+            + b"1\r\n4\r\n0\r\n\r\n",
+            200,
+            False,
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_post_is_told_in_the_same_words(request_: bytes, status: int, is_direct: bool) -> None:
+    async def play(client: Client) -> None:
+        await client.send(get(PATH), request_)
+        await client.ask(poll())
+
+    outcome, taken = compare(play, settings=PAGES)
+    assert (statuses(outcome)[1], taken) == (status, 2 + is_direct)
+
+
+def test_a_session_may_be_held_to_less_than_a_direct_post_may_bring() -> None:
+    async def play(client: Client) -> None:
+        await client.send(get(PATH), send_body(b"4" * 2000), send_packets("40"))
+
+    small = replace(SETTINGS, limits=LimitSettings(max_receiver_message_bytes=1000))
+    outcome, taken = compare(play, settings=small)
+    assert (statuses(outcome), taken) == ([200, 413, 200], 3)
+    assert outcome.refusals == {"too-big": 1}
+
+
+def test_two_posts_at_once_end_the_session_and_one_that_waits_is_carried_on() -> None:
+    async def play(client: Client) -> None:
+        await client.send(get(PATH), send_packets("40"))
+        await client.ask(send_body(_many(1100)))
+        answered = client.socket.written.count(b"HTTP/1.1 ")
+        assert answered == 2, "the third waits until what it brought is fetched"
+        other = Client(client.road, VISITOR)
+        while client.socket.written.count(b"HTTP/1.1 ") < 3:
+            await other.ask(poll())  # each is answered at once: a poll that is left ends its session
+        other.leave()
+        await client.ask(send_body(_many(1100)))
+        other = Client(client.road, VISITOR)
+        await other.ask(send_body(LAST.encode()))
+        assert b"400 Bad Request" in other.socket.written
+        other.leave()
+        await client.turn()
+
+    fast = replace(
+        SETTINGS,
+        limits=LimitSettings(
+            max_receiver_message_bytes=2**16,
+            commands_per_second_per_connection="100000 burst 100000",
+            commands_per_second_per_address="100000 burst 100000",
+        ),
+    )
+    outcome, _ = compare(play, settings=fast)
+    assert statuses(outcome) == [200] * 4
+    assert outcome.refusals == {"bad-request": 1}
+
+
+def test_who_asks_for_too_much_is_answered_when_it_is_paid_for() -> None:
+    async def play(client: Client) -> None:
+        await client.send(get(PATH), send_packets("40"), poll())
+        await client.ask(send_body(LAST.replace("[", "[" + " " * 9900).encode()))
+        assert client.socket.written.count(b"HTTP/1.1 ") == 3
+        for _ in range(20):
+            await asyncio.sleep(0.05)
+            await client.turn()
+            if client.socket.written.count(b"HTTP/1.1 ") == 4:
+                break
+
+    slow = replace(SETTINGS, limits=LimitSettings(commands_per_second_per_connection="100 burst 10"))
+    outcome, taken = compare(play, settings=slow)
+    assert (statuses(outcome), taken) == ([200] * 4, 4)
+    assert outcome.refusals == {"connection-commands": 1}
+
+
+def test_an_error_of_ours_ends_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: EngineSession, data: bytes) -> None:
+        raise RuntimeError("a bug")
+
+    async def play(client: Client) -> None:
+        await client.send(get(PATH))
+        monkeypatch.setattr(EngineSession, "receive_text", fail)
+        await client.send(send_packets("40"))
+        assert not client.road.assembly.engine.sessions
+
+    outcome, _ = compare(play)
+    assert statuses(outcome) == [200, 200]
