@@ -20,8 +20,9 @@ VALUES = 3
 filters = st.lists(st.sampled_from(CHANNELS), min_size=1, max_size=3)
 which_listener = st.integers(0, LISTENERS - 1)
 which_encoding = st.integers(0, 1)
-rates = st.builds(
-    ChannelRate, pace_s=st.sampled_from([0.0, 0.5, 5.0]), latest_by=st.sampled_from([None, find_member("id")])
+paces_and_spreads = st.sampled_from([(0.0, 0.0), (0.5, 0.0), (5.0, 0.0), (0.0, 0.5), (0.0, 5.0)])
+rates = st.tuples(paces_and_spreads, st.sampled_from([None, find_member("id")])).map(
+    lambda drawn: ChannelRate(*drawn[0], latest_by=drawn[1])
 )
 rules = st.none() | st.dictionaries(st.sampled_from(CHANNELS), rates)
 Rules = dict[str, ChannelRate] | None

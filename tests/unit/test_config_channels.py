@@ -72,11 +72,14 @@ def test_each_table_is_a_rule(file: Path) -> None:
         (f'match = "a"\nstrip = ["{"/a" * 33}"]', "expected a list of JSON pointers"),
         ('match = "a"\npace_s = -1', "expected a number of seconds, from 0 to 60"),
         ('match = "a"\npace_s = 60.1', "expected a number of seconds, from 0 to 60"),
+        ('match = "a"\nspread_s = -1', "expected a number of seconds, from 0 to 600"),
+        ('match = "a"\nspread_s = 601', "expected a number of seconds, from 0 to 600"),
+        ('match = "a"\nspread_s = 10\npace_s = 1', "expected 0 beside a pace_s"),
         ('match = "a"\nlatest_by = "/a~2"', "expected the name of a member, such as id, or a JSON pointer"),
         ('match = "a"\nlistens = "grant"', "there is no setting channels[1].listens; did you mean listen?"),
         (
-            'match = "a"\nspread_s = 10',
-            "no setting channels[1].spread_s; a table there may have match, listen, grant_ttl_s, history_size",
+            'match = "a"\nsecret = "no"',
+            "no setting channels[1].secret; a table there may have match, listen, grant_ttl_s, history_size",
         ),
         ('match = "a"\n[[channels]]\nmatch = "a"', "channels[2].match = 'a' is wrong: expected what no rule before it"),
         ('match = "*"\n[[channels]]\nmatch = "a"', "the first counts, and channels[1] takes all of these"),
@@ -237,3 +240,11 @@ def test_a_store_that_cannot_leave_out_events_is_named(file: Path) -> None:
     told = refusal(file, f'broker = "amqp://host?exchange=a&stream=events"\n{UNKEPT}')
     assert "channels[2].keep = false is wrong: expected true with this store: the stream events of RabbitMQ" in told
     assert "sqlite://, memory:// and amqp:// without a stream can leave out events" in told
+
+
+def test_how_long_listeners_are_spread_over_is_told(file: Path) -> None:
+    settings = read(file, '[[channels]]\nmatch = "contest_*"\nspread_s = 10\n')
+    assert settings.channels == (ChannelSettings("contest_*", spread_s=10.0),)
+    assert list(explain_channel(settings, "contest_1"))[2:] == [
+        "# contest_1: each listener is written to at a moment of its own within 10 s."
+    ]

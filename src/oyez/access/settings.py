@@ -147,6 +147,10 @@ class ChannelSettings:
         float,
         seconds("Least time from one write to a listener to the next; 0: each event goes at once.", low=0, high=60),
     ] = 0.0
+    spread_s: Annotated[
+        float,
+        seconds("Time in which each listener gets an event at a moment of its own; 0: at once.", low=0, high=600),
+    ] = 0.0
     latest_by: Annotated[
         str,
         Setting(

@@ -73,6 +73,8 @@ def _explain_rate(channel: str, rule: ChannelSettings) -> Iterator[str]:
     """Write how often its listeners are written to, if its rule says so."""
     if rule.pace_s:
         yield f"# {channel}: a listener is written to once in {rule.pace_s:.15g} s, with all that came meanwhile."
+    if rule.spread_s:
+        yield f"# {channel}: each listener is written to at a moment of its own within {rule.spread_s:.15g} s."
     if rule.latest_by:
         yield f"# {channel}: whoever is late gets, of events with the same {rule.latest_by}, the newest."
 

@@ -33,6 +33,9 @@ def check_channels(settings: Settings, where: str) -> None:
             raise ConfigError(f"channels[{number}].history_ttl_s", rule.history_ttl_s, f"{expected} ({where})")
         if not rule.keep:
             _check_store(settings.broker, f"channels[{number}].keep", where)
+        if rule.pace_s and rule.spread_s:
+            expected = f"0 beside a pace_s, since with either alone nobody is written to oftener than that ({where})"
+            raise ConfigError(f"channels[{number}].spread_s", rule.spread_s, expected)
         if rule.listen == GRANT:
             _check_signers(settings, f"channels[{number}].listen", where)
 

@@ -36,6 +36,8 @@ class Audience:
         for channel in group.channels:
             self._counts[channel] = self._counts.get(channel, 0) + 1
         group.members[subscription] = None
+        if group.wheel is not None:
+            group.wheel.add(subscription)
         subscription.group = group
         subscription.channels = group.channels  # one set for all its members
 
@@ -46,6 +48,8 @@ class Audience:
             return
         subscription.group = None
         group.members.pop(subscription, None)
+        if group.wheel is not None:
+            group.wheel.remove(subscription)
         for channel in group.channels:
             self._counts[channel] -= 1
         if group.members:

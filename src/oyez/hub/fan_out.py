@@ -88,13 +88,20 @@ class FanOut:
         self._write_bytes = write_bytes
         self._members_per_clock_read = members_per_clock_read
         self._crowd = crowd
-        self._held = (
-            None if find_rate is None else HeldGroups(find_rate, call_later=call_later, clock=clock, wake=self.wake)
-        )
         self.pending: list[Publication] = []
         self.deliveries = 0
         self._in_flight: Sequence[Publication] = ()  # the batch that is being written
         self._waiting = WaitingGroups()  # for what is left of those before
+        self._held: HeldGroups | None = None
+        if find_rate is not None:
+            self._held = HeldGroups(
+                find_rate,
+                call_later=call_later,
+                clock=clock,
+                wake=self.wake,
+                write_to=replay.serve,
+                is_waiting=self._waiting.__contains__,
+            )
         self._forward: Iterator[None] | None = None  # all are being brought forward from history, one step a slice
         self._slice_end = 0.0
         self._turn_due = False

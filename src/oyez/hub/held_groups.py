@@ -2,17 +2,22 @@
 
 Knows groups, what is due to each, and when its time comes. Must not know positions, nor how a group is written to.
 
-What is held is kept with the group: nothing is kept for a listener, and one timer serves all. Ids stay in their order,
-so an event that goes at once takes along what is held for its groups.
+What is held is kept with the group: nothing is kept for a listener, and one timer serves all. A pace lets all of the
+group wait for the same moment. Where a channel is spread, each listener has a moment of its own, and gets what is held
+by then. Ids stay in their order, so an event that goes at once takes along what is held for its groups.
 """
 
 import heapq
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count
+from math import inf
+from operator import attrgetter
 
 from oyez.hub.publication import EventId, Publication
 from oyez.hub.rates import FindRate
-from oyez.hub.subscriber import Group
+from oyez.hub.subscriber import Group, Subscription
+from oyez.hub.wheel import Wheel
 
 # A group for which more is held is written to before its time. What is held is out of history's bounds.
 MOST_HELD = 1000
@@ -20,7 +25,12 @@ MOST_HELD = 1000
 # The loop's timers may come early by their resolution.
 _EARLY_S = 0.001
 
+# How long listeners of a spread group wait for others of it that are being written to.
+_RETRY_S = 0.02
+
 _Due = tuple[Group, list[Publication]]
+
+_id_of = attrgetter("id")
 
 
 def leave_out_superseded(publications: list[Publication]) -> list[Publication]:
@@ -29,13 +39,34 @@ def leave_out_superseded(publications: list[Publication]) -> list[Publication]:
 
 
 class _Held:
-    """What is held for one group, and until when on the clock."""
+    """What is held for one group.
 
-    __slots__ = ("publications", "until")
+    Attributes:
+        publications: in rising order of ids, at least one.
+        pace_until: when all of the group is written to.
+        until: when there is something to do for it.
+        marks: of a spread group, up to which tick and event it was served when something was added.
+    """
 
-    def __init__(self, publications: list[Publication], until: float) -> None:
-        self.publications = publications
-        self.until = until
+    __slots__ = ("marks", "pace_until", "publications", "until")
+
+    def __init__(self) -> None:
+        self.publications: list[Publication] = []
+        self.pace_until = self.until = inf
+        self.marks: list[tuple[int, EventId]] = []
+
+    def mark(self, tick: int) -> None:
+        """Note that listeners whose moment was up to a tick do not have what was added last."""
+        if self.marks and self.marks[-1][0] == tick:
+            self.marks.pop()
+        self.marks.append((tick, self.publications[-1].id))
+
+    def drop_served(self, wheel: Wheel[Subscription]) -> None:
+        """Drop what was there for a whole cycle."""
+        served = [event for tick, event in self.marks if tick + wheel.ticks <= wheel.tick]
+        if served:
+            del self.marks[: len(served)]
+            del self.publications[: bisect_right(self.publications, served[-1], key=_id_of)]
 
 
 class HeldGroups:
@@ -46,6 +77,8 @@ class HeldGroups:
         call_later: runs a function after so many seconds.
         clock: seconds on a steady scale.
         wake: called when the time of a group has come.
+        write_to: writes publications to one listener; raises nothing.
+        is_waiting: whether a group still waits for what was passed on before.
         most_held: a group for which more is held is written to before its time.
     """
 
@@ -56,12 +89,16 @@ class HeldGroups:
         call_later: Callable[[float, Callable[[], None]], object],
         clock: Callable[[], float],
         wake: Callable[[], object],
+        write_to: Callable[[Subscription, list[Publication]], object],
+        is_waiting: Callable[[Group], bool],
         most_held: int = MOST_HELD,
     ) -> None:
         self._find_rate = find_rate
         self._call_later = call_later
         self._clock = clock
         self._wake = wake
+        self._write_to = write_to
+        self._is_waiting = is_waiting
         self._most_held = most_held
         self._held: dict[Group, _Held] = {}
         self._times: list[tuple[float, int, Group]] = []  # a heap; an entry of another time than its group's is void
@@ -78,7 +115,9 @@ class HeldGroups:
         return min((some.publications[0].id for some in held), default=None)
 
     def pass_on(self, due: Iterable[_Due]) -> Iterator[_Due]:
-        """Pass on what may be written now: of what has become due, and then of what was held.
+        """Pass on what all of a group may have now: of what has become due, and then of what was held.
+
+        Listeners of spread groups whose moment has come are written to meanwhile.
 
         Args:
             due: groups and what has become due to each, which is above all that was before.
@@ -89,35 +128,54 @@ class HeldGroups:
         while times and times[0][0] <= latest:
             until, _, group = heapq.heappop(times)
             held = self._held.get(group)
-            if held is not None and held.until == until:
+            if held is None or held.until != until:
+                continue
+            if held.pace_until <= latest:
                 yield from self._pass(group, [])
+            else:
+                self._turn_wheel(group, held)
         self._plan()
 
     def clear(self) -> None:
         """Forget what is held: everybody goes on from history."""
+        for group in self._held:
+            group.wheel = None
         self._held.clear()
         self._times.clear()
 
     def _pass_or_hold(self, group: Group, publications: list[Publication]) -> Iterator[_Due]:
-        until = self._find_time(group, publications)
+        if not group.members:
+            self._forget(group)
+            return
+        pace_until, spread_s = self._find_times(group, publications)
         held = self._held.get(group)
-        if until <= self._clock() or self._is_full(held):
+        if pace_until <= self._clock() or (held is not None and self._is_full(held)):
             yield from self._pass(group, publications)
-        elif held is None:
-            self._held[group] = _Held(publications, until)
-            self._push(until, group)
-        else:
-            held.publications += publications
-            if until < held.until:
-                held.until = until
-                self._push(until, group)
+            return
+        if held is None:
+            held = self._held[group] = _Held()
+        held.publications += publications
+        held.pace_until = min(held.pace_until, pace_until)
+        if spread_s and (group.wheel is None or spread_s < group.wheel.cycle_s):
+            group.wheel = Wheel(spread_s, group.members, self._clock())
+            held.marks.clear()
+        if group.wheel is not None:
+            held.mark(group.wheel.tick)
+        self._set_time(group, held)
 
-    def _find_time(self, group: Group, publications: list[Publication]) -> float:
-        """Return when a group may be written to, by the rule of the channel that allows it first."""
-        return group.written_at + min(self._find_rate(publication.channel).pace_s for publication in publications)
+    def _find_times(self, group: Group, publications: list[Publication]) -> tuple[float, float]:
+        """Return when all of a group may be written to, and within how long each of its listeners is; 0: no matter."""
+        until, spread_s = inf, 0.0
+        for publication in publications:
+            rate = self._find_rate(publication.channel)
+            if rate.spread_s:
+                spread_s = min(spread_s or inf, rate.spread_s)
+            else:
+                until = min(until, group.written_at + rate.pace_s)
+        return until, spread_s
 
-    def _is_full(self, held: _Held | None) -> bool:
-        if held is None or len(held.publications) < self._most_held:
+    def _is_full(self, held: _Held) -> bool:
+        if len(held.publications) < self._most_held:
             return False
         left = leave_out_superseded(held.publications)
         if len(left) > self._most_held // 2:
@@ -133,7 +191,40 @@ class HeldGroups:
         if newest and group.members:
             group.written_at = self._clock()
             yield group, newest
+        self._forget(group)
+
+    def _turn_wheel(self, group: Group, held: _Held) -> None:
+        """Write what is held to the listeners of a group whose moment has come."""
+        wheel = group.wheel
+        if wheel is None:
+            return
+        if self._is_waiting(group):  # what it waits for comes first
+            held.until = self._clock() + _RETRY_S
+            self._push(held.until, group)
+            return
+        tick = max(wheel.next_tick() or 0, wheel.tick_at(self._clock()))
+        for member in wheel.turn_to(tick):
+            begin = bisect_right(held.publications, member.position, key=_id_of)
+            newest = leave_out_superseded(held.publications[begin:])
+            if newest and not member.lagging and member.group is group:
+                self._write_to(member, newest)
+        held.drop_served(wheel)
+        if held.publications and group.members:
+            self._set_time(group, held)
+        else:
+            self._forget(group)
+
+    def _forget(self, group: Group) -> None:
         self._held.pop(group, None)
+        group.wheel = None
+
+    def _set_time(self, group: Group, held: _Held) -> None:
+        until = held.pace_until
+        if group.wheel is not None and (tick := group.wheel.next_tick()) is not None:
+            until = min(until, group.wheel.time_of(tick))
+        if until != held.until:
+            held.until = until
+            self._push(until, group)
 
     def _push(self, until: float, group: Group) -> None:
         heapq.heappush(self._times, (until, next(self._numbers), group))

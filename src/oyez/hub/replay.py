@@ -140,6 +140,13 @@ class Replay:
             if subscription.lagging or subscription.ended:
                 return
 
+    def serve(self, subscription: Subscription, publications: Sequence[Publication]) -> None:
+        """Write publications to a listener; whatever that raises costs it its connection."""
+        try:
+            self.write(subscription, publications)
+        except Exception:
+            self.cut_off(subscription)
+
     def _write_chunk(self, subscription: Subscription, chunk: Chunk) -> None:
         publications, data = chunk
         subscription.lagging = False

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from oyez.hub.history import Gap
 from oyez.hub.publication import Channel, Encoding, EventId, bytes_of_name
+from oyez.hub.wheel import Wheel
 
 # What positions in channels that a listener has left may take, in bytes: a client makes them grow with each filter, and
 # names may be long. A position costs so much beside its name.
@@ -209,12 +210,14 @@ class Group:
 
     Attributes:
         written_at: when it was written to, in seconds on the hub's clock, if rules say how often that may be.
+        wheel: when each of them is written to, while something is held for a spread group.
     """
 
-    __slots__ = ("channels", "encoding", "members", "written_at")
+    __slots__ = ("channels", "encoding", "members", "wheel", "written_at")
 
     def __init__(self, channels: frozenset[Channel], encoding: Encoding) -> None:
         self.channels = channels
         self.encoding = encoding
         self.members: dict[Subscription, None] = {}
         self.written_at = -inf
+        self.wheel: Wheel[Subscription] | None = None

@@ -44,6 +44,9 @@ class WaitingGroups:
     def __bool__(self) -> bool:
         return bool(self._small or self._large)
 
+    def __contains__(self, group: Group) -> bool:
+        return group in self._small or group in self._large
+
     def oldest_due(self, group: Group | None) -> EventId | None:
         """Return the oldest id that is due to a group, or None if it does not wait; for no group, the oldest of all."""
         if group is None:

@@ -45,13 +45,13 @@ def find_strips(settings: Settings) -> "Callable[[str], Strip | None] | None":
 
 def find_rates(settings: Settings) -> FindRate | None:
     """Return how often listeners of which channel are written to; None where all get each event at once."""
-    if not any(rule.pace_s or rule.latest_by for rule in settings.channels):
+    if not any(rule.pace_s or rule.spread_s or rule.latest_by for rule in settings.channels):
         return None
     return FirstFit([(rule.match, _rate_of(rule)) for rule in settings.channels], ChannelRate()).find
 
 
 def _rate_of(rule: ChannelSettings) -> ChannelRate:
-    return ChannelRate(rule.pace_s, latest_by=find_member(rule.latest_by) if rule.latest_by else None)
+    return ChannelRate(rule.pace_s, rule.spread_s, find_member(rule.latest_by) if rule.latest_by else None)
 
 
 def bounds_of(rule: ChannelSettings, history: HistorySettings) -> ChannelBounds:
