@@ -100,6 +100,14 @@ def test_one_of_two_grants_for_a_channel_keeps_it(ruled: Daemon) -> None:
         assert link.event() == ("revoked", {"channel": "tickets", "reason": "revoked"})
 
 
+def test_a_name_with_a_grant_stands_for_its_subject_and_channel(ruled: Daemon) -> None:
+    names = [named("tickets", "81"), named("topic", "81"), named("tickets", "82"), named("tickets", "")]
+    call(ruled, "POST", "revoke", {"channel": names[0]})
+    assert [is_let_in(ruled, name) for name in names] == [False, True, True, True]
+    call(ruled, "POST", "revoke", {"channel": names[3]})
+    assert [is_let_in(ruled, name) for name in names] == [False, True, True, False]
+
+
 def test_it_is_counted(ruled: Daemon) -> None:
     outcome = 'oyez_grants_total{outcome="revoked"}'
     name, before = named("tickets", 61), metrics(ruled.port)[outcome]
@@ -118,7 +126,7 @@ def test_what_is_wrong_with_a_request_is_told(ruled: Daemon, daemon: Daemon) -> 
         ({"subject": 42}, KEY, (400, "bad-request")),
         ({"subject": "42", "all": True}, KEY, (400, "bad-request")),
         ({"channel": ""}, KEY, (400, "invalid-channel")),
-        ({"channel": named()}, KEY, (400, "bad-request")),
+        ({"channel": named()}, BRIDGE, (403, "may-not-post")),
         (["42"], KEY, (400, "bad-json")),
         ({"subject": "42"}, BRIDGE, (403, "may-not-post")),
         ({"channel": "tickets"}, BRIDGE, (403, "may-not-post")),

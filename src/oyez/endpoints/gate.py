@@ -34,7 +34,7 @@ class Gate:
         clock: seconds since 1970.
         hub: where channels are taken away whose grants end.
         ticker: says when to look for that.
-        notices: of the store, by which all daemons on it know what is revoked.
+        notices: of the store, which keeps what is revoked.
 
     Attributes:
         held: the grants by which listeners have their channels now.
@@ -100,10 +100,17 @@ class Gate:
         self.held.drop(subscription)
 
     async def revoke(self, subject: str | None, channel: str | None) -> int:
-        """Take grants back that were made until now, as `Revoker.revoke`. Raises ValueError: there is no such grant."""
+        """Take grants back that were made until now, as `Revoker.revoke`.
+
+        A name with a grant stands for its channel and, if no subject is named, its subject.
+
+        Raises:
+            ValueError: there is no such subject.
+        """
         grants.check_subject(subject or "")
-        if channel is not None and grants.strip(channel) != channel:
-            raise ValueError("the channel has a grant at its end; name it without that")
+        grant = None if channel is None else grants.parse(channel)
+        if grant is not None:
+            subject, channel = grant.subject if subject is None else subject, grant.channel
         return await self._revoker.revoke(subject, channel)
 
     def _find_end(self, grant: HeldGrant, now_s: float) -> GrantOutcome | None:

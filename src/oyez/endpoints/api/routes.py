@@ -193,7 +193,7 @@ class ApiEndpoint:
         subject, channel = api_requests.parse_revoke(await self._read(request), self._limits)
         if self._gate is None:
             raise ApiError(409, "no-rules", "No rule closes a channel, so nobody listens by a grant")
-        if holder.channels is not None and (channel is None or not holder.may_post(channel)):
+        if holder.channels is not None and (channel is None or not holder.may_post(self._gate.measure(channel))):
             raise ApiError(
                 403, "may-not-post", "This key may revoke grants for its own channels only; name one of them"
             )
