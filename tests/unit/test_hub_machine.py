@@ -109,7 +109,11 @@ class SlicedHubMachine(HubSteps):
     Beside the steps that may fail these are too rare: in 20,000 of them a group waited 50 times.
     """
 
-    @initialize(crowd=st.integers(0, 2), names=st.lists(filters, min_size=LISTENERS, max_size=LISTENERS), rules=rules)
+    @initialize(
+        crowd=st.integers(0, 2),
+        names=st.lists(filters, min_size=LISTENERS, max_size=LISTENERS),
+        rules=rules | st.fixed_dictionaries({"b": rates}),
+    )
     def begin(self, crowd: int, names: list[list[str]], rules: Rules) -> None:
         self.set_up(20, 2**20, 6, crowd, lambda clock: Purse(clock, Rate(100, 40), delays=False), rules)
         for which, channels in enumerate(names):
@@ -137,7 +141,8 @@ class PacedHubMachine(HubSteps):
     @initialize(
         crowd=st.integers(0, 2),
         names=st.lists(filters, min_size=LISTENERS, max_size=LISTENERS),
-        rules=st.fixed_dictionaries(dict.fromkeys(CHANNELS, rates)),
+        rules=st.fixed_dictionaries(dict.fromkeys(CHANNELS, rates))
+        | rates.map(lambda rate: dict.fromkeys(CHANNELS, rate)),
     )
     def begin(self, crowd: int, names: list[list[str]], rules: Rules) -> None:
         self.set_up(20, 2**20, 6, crowd, lambda clock: Purse(clock, Rate(100, 40), delays=False), rules)
@@ -149,7 +154,7 @@ class PacedHubMachine(HubSteps):
         self.post(names)
         self.world.run()
 
-    @rule(passed=st.sampled_from([0.2, 0.5, 2.0]))
+    @rule(passed=st.sampled_from([0.1, 0.2, 0.5, 2.0]))
     def pass_time(self, passed: float) -> None:
         self.world.clock.now += passed
         self.world.run()
