@@ -1,5 +1,6 @@
-"""Does a rule's pace hold for listeners of a real daemon, at each door, and do they lack nothing for it?"""
+"""Do rules that say how often hold for listeners of a real daemon, at each door, and do they lack nothing for it?"""
 
+import json
 import re
 import selectors
 import time
@@ -11,12 +12,15 @@ import pytest
 from tests.api import publish
 from tests.conftest import StartDaemon
 from tests.daemon import Daemon
-from tests.integration.dialects import RawListener
+from tests.integration.dialects import RawListener, begin_poll, poll
 from tests.integration.granted_doors import DOORS, Door
-from tests.integration.links import Link, listen
+from tests.integration.links import Link, eventually, listen, metrics
 
-PACE_S = 1.0
-RULES = [{"match": "submissions", "pace_s": PACE_S, "latest_by": "id", "history_size": 1000}]
+PACE_S = SPREAD_S = 1.0
+RULES = [
+    {"match": "submissions", "pace_s": PACE_S, "latest_by": "id", "history_size": 1000},
+    {"match": "contest_*", "spread_s": SPREAD_S},
+]
 
 # The busiest second of a national contest: 20 submissions begin in it, and each posts 11 states.
 SUBMISSIONS_A_SECOND, STATES = 20, 11
@@ -89,6 +93,34 @@ def test_at_each_door_what_comes_within_the_pace_comes_after_it_and_only_the_new
     post(daemon, (1, 2))
     assert [listener.event()["message"] for _ in range(2)] == [{"id": 2, "state": 0}, {"id": 1, "state": 2}]
     assert time.monotonic() - began >= PACE_S
+
+
+@pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
+def test_at_each_door_listeners_get_an_event_at_moments_of_their_own(
+    start_daemon: StartDaemon, door: type[Any]
+) -> None:
+    daemon = start(start_daemon)
+    listeners: list[Door] = [door(daemon, "contest_1") for _ in range(8)]
+    ids = [publish(daemon, {"channel": "contest_1", "message": number})["id"] for number in range(2)]
+    assert [[listener.event()["id"] for _ in ids] for listener in listeners] == [ids] * len(listeners)
+
+
+def test_a_long_poll_waits_for_its_moment_and_gets_what_it_lacks_without_what_is_out_of_date(
+    start_daemon: StartDaemon,
+) -> None:
+    daemon = start(start_daemon)
+    begun = [begin_poll(daemon.port, "contest_1", last=daemon.last()) for _ in range(4)]
+    eventually(lambda: metrics(daemon.port)["oyez_listeners"] == len(begun), "polls that wait")
+    publish(daemon, {"channel": "contest_1", "message": "changed"})
+    assert [json.loads(call.answer().body)["message"] for call in begun] == ["changed"] * len(begun)
+    before = daemon.last()
+    post(daemon, (1, 0), (2, 0), (1, 1), (1, 2))
+    got = []
+    for _ in range(2):
+        event = json.loads(poll(daemon.port, "submissions", last=before).body)
+        before = event["id"]
+        got.append(event["message"])
+    assert got == [{"id": 2, "state": 0}, {"id": 1, "state": 2}]
 
 
 def test_who_comes_back_within_the_pace_lacks_nothing_and_gets_nothing_twice(start_daemon: StartDaemon) -> None:

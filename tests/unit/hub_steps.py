@@ -18,6 +18,7 @@ LISTENERS = 4
 VALUES = 3
 
 filters = st.lists(st.sampled_from(CHANNELS), min_size=1, max_size=3)
+backs = st.none() | st.integers(-3, 20)
 which_listener = st.integers(0, LISTENERS - 1)
 which_encoding = st.integers(0, 1)
 paces_and_spreads = st.sampled_from([(0.0, 0.0), (0.5, 0.0), (5.0, 0.0), (0.0, 0.5), (0.0, 5.0)])
@@ -241,7 +242,7 @@ class HubSteps(RuleBasedStateMachine):
         """Let others of the address use the ration up."""
         self.purse.bucket.spend(self.world.clock(), spent)
 
-    @rule(which=which_listener, names=filters, back=st.none() | st.integers(-3, 20))
+    @rule(which=which_listener, names=filters, back=backs)
     def follow(self, which: int, names: list[str], back: int | None) -> None:
         """Take a filter: from a start somewhat before the newest id, or without one, or from one in the future."""
         start = None if back is None else max(1, self.world.hub.last_id() - back)

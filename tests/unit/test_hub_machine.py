@@ -22,7 +22,7 @@ from tests.unit.hub_steps import (
     HubSteps,
     Model,
     Rules,
-    filters,
+    backs,
     rates,
     rules,
     which_encoding,
@@ -30,6 +30,7 @@ from tests.unit.hub_steps import (
 )
 
 few = st.integers(1, 3)
+common_filters = st.sampled_from([["a"], ["a", "b"], ["b", "c"]])  # so that groups have several listeners
 
 
 def lose(world: World, ids: int) -> None:
@@ -111,18 +112,22 @@ class SlicedHubMachine(HubSteps):
 
     @initialize(
         crowd=st.integers(0, 2),
-        names=st.lists(filters, min_size=LISTENERS, max_size=LISTENERS),
+        names=st.lists(common_filters, min_size=LISTENERS, max_size=LISTENERS),
         rules=rules | st.fixed_dictionaries({"b": rates}),
     )
     def begin(self, crowd: int, names: list[list[str]], rules: Rules) -> None:
         self.set_up(20, 2**20, 6, crowd, lambda clock: Purse(clock, Rate(100, 40), delays=False), rules)
         for which, channels in enumerate(names):
-            self.follow(which, ["a", *channels], None)
+            self.follow(which, channels, None)
 
     def newcomer(self, number: int) -> Model:
         model = super().newcomer(number)
         model.slow = True
         return model
+
+    @rule(which=which_listener, names=common_filters, back=backs)
+    def follow(self, which: int, names: list[str], back: int | None) -> None:
+        super().follow(which, names, back)
 
     @rule(names=st.lists(st.sampled_from("ab"), min_size=1, max_size=3), turns=few)
     def post_and_turn(self, names: list[str], turns: int) -> None:
@@ -140,19 +145,37 @@ class PacedHubMachine(HubSteps):
 
     @initialize(
         crowd=st.integers(0, 2),
-        names=st.lists(filters, min_size=LISTENERS, max_size=LISTENERS),
+        names=st.lists(common_filters, min_size=LISTENERS, max_size=LISTENERS),
         rules=st.fixed_dictionaries(dict.fromkeys(CHANNELS, rates))
         | rates.map(lambda rate: dict.fromkeys(CHANNELS, rate)),
     )
     def begin(self, crowd: int, names: list[list[str]], rules: Rules) -> None:
         self.set_up(20, 2**20, 6, crowd, lambda clock: Purse(clock, Rate(100, 40), delays=False), rules)
         for which, channels in enumerate(names):
-            self.follow(which, ["a", *channels], None)
+            self.follow(which, channels, None)
+
+    def newcomer(self, number: int) -> Model:
+        model = super().newcomer(number)
+        model.listener.subscription.encoding = self.encodings[0]
+        return model
+
+    @rule(which=which_listener, names=common_filters, back=backs)
+    def follow(self, which: int, names: list[str], back: int | None) -> None:
+        super().follow(which, names, back)
 
     @rule(names=st.lists(st.sampled_from("abc"), min_size=1, max_size=3))
     def post_and_run(self, names: list[str]) -> None:
         self.post(names)
         self.world.run()
+
+    @rule(which=which_listener, other=which_listener)
+    def join_between_two_events(self, which: int, other: int) -> None:
+        """Let one follow what another does, in the middle of what is held for that one."""
+        names = sorted(self.models[other].filter)
+        if names:
+            self.post_and_run(names[:1])
+            self.follow(which, names, None)
+            self.post_and_run(names[:1])
 
     @rule(passed=st.sampled_from([0.1, 0.2, 0.5, 2.0]))
     def pass_time(self, passed: float) -> None:
