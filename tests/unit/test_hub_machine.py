@@ -147,7 +147,7 @@ class PacedHubMachine(HubSteps):
         crowd=st.integers(0, 2),
         names=st.lists(common_filters, min_size=LISTENERS, max_size=LISTENERS),
         rules=st.fixed_dictionaries(dict.fromkeys(CHANNELS, rates))
-        | rates.map(lambda rate: dict.fromkeys(CHANNELS, rate)),
+        | rates.filter(lambda rate: rate.spread_s > 0).map(lambda rate: dict.fromkeys(CHANNELS, rate)),
     )
     def begin(self, crowd: int, names: list[list[str]], rules: Rules) -> None:
         self.set_up(20, 2**20, 6, crowd, lambda clock: Purse(clock, Rate(100, 40), delays=False), rules)
@@ -168,13 +168,14 @@ class PacedHubMachine(HubSteps):
         self.post(names)
         self.world.run()
 
-    @rule(which=which_listener, other=which_listener)
-    def join_between_two_events(self, which: int, other: int) -> None:
+    @rule(which=which_listener, further=few)
+    def join_between_two_events(self, which: int, further: int) -> None:
         """Let one follow what another does, in the middle of what is held for that one."""
-        names = sorted(self.models[other].filter)
-        if names:
+        names = sorted(self.models[(which + further) % LISTENERS].filter)
+        if names and not self.models[which].listener.cut:
+            self.models[which].listener.taking = True
             self.post_and_run(names[:1])
-            self.follow(which, names, None)
+            self.models[which].follow(names, None)
             self.post_and_run(names[:1])
 
     @rule(passed=st.sampled_from([0.1, 0.2, 0.5, 2.0]))
