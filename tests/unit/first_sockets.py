@@ -21,7 +21,7 @@ HANDSHAKE = (
 )
 STREAM = b"/sse"
 """Where a stream is, of which nobody gets any."""
-BUSY_S = 0.002
+BUSY_S = 0.001
 """Longer than anybody's slice of a turn, and not as long as a turn."""
 
 

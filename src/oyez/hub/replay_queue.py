@@ -14,8 +14,8 @@ from itertools import count
 from oyez.hub.sparse_log import SparseLog
 from oyez.hub.subscriber import Line, Ration, Subscription
 
-# Beside a fan-out, which has slices of its own; long enough for some ten writes.
-_SLICE_S = 0.001
+# Beside a fan-out, which has slices of its own; long enough for some five writes.
+_SLICE_S = 0.0005
 
 # Rations are looked at no more often than this, since each time costs a turn of the loop; and not less often, since the
 # one that is planned may not be the first that has something again.

@@ -23,7 +23,7 @@ from oyez.net.turns import Turns
 _LONGEST_WAIT_WITH_KEY_S = 1.0
 
 # How long the loop is busy with a request at the doors that are asked most, from its head to its answer.
-_REQUEST_S = 0.0003
+_REQUEST_S = 0.0004
 
 
 class PacedRequests:
