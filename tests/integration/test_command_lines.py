@@ -121,6 +121,8 @@ def test_lines_work_as_they_are_typed(page: str, development: Daemon, tmp_path: 
             def is_done(shell: subprocess.Popen[bytes] = shell, goal: str | None = goal) -> bool:
                 for channel in ("news", "submissions", "tickets"):  # whoever listens from now on may not listen yet
                     daemon.post(channel, "hear ye")
+                with suppress(subprocess.TimeoutExpired):  # without a pause, posts take the line its time
+                    shell.wait(0.1)
                 return shell.poll() is not None if goal is None else goal in shown.read_text()
 
             eventually(is_done, f"end of {line}" if goal is None else f"{goal!r} from {line}")
