@@ -72,7 +72,7 @@ SERVED := src/oyez/browser
 COLLECTED := src/oyez/django/static/oyez
 event.js: $(NODE_CLIENTS)/node_modules/.done ## build event.js and its extras from src/oyez/browser/event
 	@$(ESBUILD) $(BROWSER)/main.js --outfile=$(SERVED)/event.js --external:./event-extras.js \
-		'--banner:js=/* Oyez in a page: built from src/oyez/browser/event. */(()=>{"use strict";' '--footer:js=})();'
+		'--banner:js=/* src/oyez/browser/event */(()=>{"use strict";' '--footer:js=})();'
 	@$(ESBUILD) $(BROWSER)/extras.js --outfile=$(SERVED)/event-extras.js
 	@cp $(addprefix $(SERVED)/,event.js event-extras.js) $(addprefix $(BROWSER).,mjs d.ts d.mts) $(COLLECTED)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from oyez.client import grant
+from oyez.client import Poster, grant
 from tests.browser.conftest import SHORT
 from tests.browser.receiver import WAYS, OpenPage
 from tests.conftest import MANY_CLIENTS
@@ -66,3 +66,91 @@ def test_a_page_without_a_grant_is_told_on_the_console(open_page: OpenPage, daem
     page.receive(daemon.url, [channel], 0)
     assert page.inbox.wait("console") == ["This channel needs a grant"]
     assert page.run("receiver.state") != "live"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_renewed_names_go_on_where_the_old_ones_are(
+    open_page: OpenPage, daemon: Daemon, proxy: Proxy, way: str
+) -> None:
+    one, two = new_channel(), new_channel()
+    page = open_page(way=way)
+    page.follow(proxy.url, [grant(name, 42, key=KEY) for name in (one, two)], daemon.last())
+    expected = daemon.post(one, 1) + daemon.post(two, 2)
+    assert page.events(2) == expected
+    fresh = [grant(name, 43, key=KEY) for name in (one, two)]
+    page.run("fresh => receiver.renew(() => fresh.toReversed(), 0)", fresh)
+    page.until("receiver.channels.every((name) => name.includes('!43.'))")
+    assert page.run("receiver.channels") == fresh
+    expected += daemon.post(one, 3) + daemon.post(two, 4)
+    page.until("receiver._feed.isLive()")
+    expected += daemon.post(one, 5)
+    assert page.events(5) == expected
+    proxy.cut()
+    page.lost()
+    expected += daemon.post(two, 6)
+    proxy.mend()
+    assert page.events(6) == expected
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_channel_whose_grant_has_ended_is_left_and_loses_nothing(
+    open_page: OpenPage, daemon: Daemon, way: str
+) -> None:
+    one, two = new_channel(), new_channel()
+    page = open_page(way=way)
+    page.follow(daemon.url, [grant(name, 42, key=KEY) for name in (one, two)], daemon.last())
+    page.run("receiver.renew(() => new Promise((resolve) => { window.answer = resolve; hear('renew'); }))")
+    expected = daemon.post(one, 1) + daemon.post(two, 2)
+    assert page.events(2) == expected
+    with Poster(daemon.url, KEY) as poster:
+        poster.revoke(subject=42, channel=one)
+    page.inbox.wait("renew")
+    page.until("receiver.channels.length === 1 && receiver._feed.isLive()")
+    missed = daemon.post(one, 3)
+    expected += daemon.post(two, 4)
+    assert page.events(3) == expected
+    page.run("name => answer([name])", renewed := grant(one, 43, key=KEY))
+    expected += missed
+    assert page.events(4) == expected
+    page.until("receiver._feed.isLive()")
+    assert page.run("receiver.channels")[1] == renewed
+    expected += daemon.post(two, 5) + daemon.post(one, 6)
+    assert page.events(6) == expected
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_page_that_has_lost_its_only_channel_is_not_live_until_it_has_a_new_grant(
+    open_page: OpenPage, daemon: Daemon, way: str
+) -> None:
+    channel, user = new_channel(), new_channel()
+    pages = [open_page(way=way), open_page(way=way)]
+    start = daemon.last()
+    for page in pages:
+        page.follow(daemon.url, [grant(channel, user, key=KEY)], start)
+        page.run("receiver.renew(() => new Promise((resolve) => { window.answer = resolve; hear('renew'); }))")
+    with Poster(daemon.url, KEY) as poster:
+        poster.revoke(subject=user)
+    for page in pages:
+        page.inbox.wait("renew")
+        assert (page.run("receiver.state"), page.run("receiver.channels")) != ("live", [])
+    expected = daemon.post(channel, 1)
+    for number, page in enumerate(pages):
+        page.run("name => answer([name])", grant(channel, number, key=KEY))
+        page.live()
+        assert page.events(1) == expected
+
+
+def test_names_come_from_an_address_too_and_a_failure_is_told_and_repeated(open_page: OpenPage, daemon: Daemon) -> None:
+    channel = new_channel()
+    page = open_page(clock=True)
+    page.follow(daemon.url, [grant(channel, 42, key=KEY)], daemon.last())
+    page.run("void (console.error = (...words) => hear('console', String(words.at(-1))))")
+    page.run("receiver.renew('names.json', 3600)")
+    page.jump(3610)
+    assert page.inbox.wait("console") == ["Error: names.json answers 404"]
+    renewed = grant(channel, 43, key=KEY)
+    page.page.route("**/names.json", lambda route: route.fulfill(json=[renewed]))
+    page.jump(70)
+    page.until(f"receiver.channels[0] === '{renewed}'")
+    page.jump(70)
+    assert len(page.inbox.of("console")) == 1

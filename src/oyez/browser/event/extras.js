@@ -1,4 +1,5 @@
-// What few pages want of event.js, which loads this file when it does: a badge, and one connection for all tabs. A module.
+// What few pages want of event.js, which loads this file when it does: a badge, one connection for all tabs, and new grants. A module.
 
 export { badge } from "./badge.js";
+export { renew } from "./grants.js";
 export { openShare } from "./sharing/tab.js";

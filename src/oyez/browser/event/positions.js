@@ -5,7 +5,7 @@
 
 // A name without the grant at its end (docs/reference/protocol.md). Pages follow names with their grants; events and gaps come
 // with the channel alone.
-export const channelOf = (name) => name.replace(/(.)![\w-]{0,32}\.[0-9a-z]{1,8}\.[\w-]{22}$/s, "$1");
+export const channelOf = (name) => name.replace(/(.)![\w-]{0,32}\.[\da-z]{1,8}\.[\w-]{22}$/s, "$1");
 
 export class Positions {
   constructor() {

@@ -71,6 +71,11 @@ export class EventReceiver {
     this._label = (await importExtras()).badge(this, element);
   }
 
+  // (names, after_s), of ./grants.js.
+  async renew(...args) {
+    (await importExtras()).renew(this, ...args);
+  }
+
   // --- From the feed ------------------------------------------------------------------------------------------------------
 
   _hear(kind, data) {

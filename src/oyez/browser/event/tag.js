@@ -14,8 +14,8 @@ export function followTag(script) {
   let page = EventReceiver.page;
   if (page) return page.updateChannels(page.channels.concat(list), last);
   const share = "share" in flags ? flags.share !== "false" : undefined;
-  const rest = [list, last, null, { paused: true, badge: "badge" in flags, share }];
-  page = EventReceiver.page = poll ? new EventReceiver(url, poll, ...rest) : new EventReceiver(url, ...rest);
+  const options = { badge: "badge" in flags, share, paused: true };
+  page = EventReceiver.page = new EventReceiver(url, ...(poll ? [poll] : []), list, last, null, options);
   const dispatch = (name, detail) => document.dispatchEvent(new CustomEvent(`oyez:${name}`, { detail }));
   page.onmessage = (message, event) => dispatch("message", event);
   page.ongap = (channels) => dispatch("gap", { channels });

@@ -19,6 +19,9 @@ receiver.updateChannels(["sub_2"], receiver.last_msg);
 receiver.disconnect();
 receiver.reconnect();
 receiver.badge(document.createElement("output"));
+receiver.renew("/grants.json");
+receiver.renew(async () => ["sub_1"], 3600);
+receiver.renew(() => ["sub_1"]);
 
 new EventReceiver("wss://judge.example/event/", "/channels/", ["sub_1"], 0, null);
 EventReceiver.page?.updateChannels(new Set(["a"]));
@@ -26,6 +29,8 @@ document.addEventListener("oyez:gap", ({ detail }) => detail.channels.length);
 document.addEventListener("oyez:message", ({ detail }) => detail.id.toFixed());
 window.EventReceiver = EventReceiver;
 
+// @ts-expect-error names are no number
+receiver.renew(() => 1);
 // @ts-expect-error no callback
 new EventReceiver("", ["sub_1"], 0);
 // @ts-expect-error a channel is no list

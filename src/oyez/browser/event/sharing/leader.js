@@ -1,5 +1,6 @@
 // The tab that has the connection of a group of tabs. What they say to each other is in ./tab.js.
 
+import { lostChannel } from "../grants.js";
 import { channelOf } from "../positions.js";
 
 // Of one connection, as daemons have it. One tab's mistake must not be the filter of all.
@@ -35,6 +36,12 @@ export function lead(feed, group) {
     feed.follow(namesOf(...wants.values()), []);
   }
 
+  // A grant has ended, or is none: that is for whoever shows it to mend, and says nothing of how many channels there may be.
+  function refuseFor(channel) {
+    for (const [tab, want] of wants) if (want.some(([name]) => channelOf(name) === channel)) refuse(tab);
+    feed.follow(namesOf(...wants.values()), []);
+  }
+
   // A tab that crashed has left without a word; the lock with its name is free.
   async function forgetCrashed() {
     const { held } = await navigator.locks.query();
@@ -47,7 +54,13 @@ export function lead(feed, group) {
     if (kind === "lose") tellCovered({ code: data.code, reason: data.reason }); // an event of a WebSocket cannot be posted
     else if (kind === "cover") tellCovered();
     else if (kind !== "error") tell({ frame: data });
+    else if (lostChannel(data)) refuseFor(lostChannel(data));
     else if (data.code !== "server-capacity") shrink();
+  };
+  const { take } = feed;
+  feed.take = (link, frame) => {
+    take.call(feed, link, frame);
+    if (link === feed.link && frame.reason && lostChannel(frame)) tell({ frame }); // a feed reports nothing of it
   };
   tabs.onmessage = ({ data: { tab, asked, want } }) => {
     if (!want) return;

@@ -15,8 +15,8 @@ export async function openPoll(feed, link, url) {
     const nowait = +(link.brief || !link.since);
     const answer = await get(feed, link, `${path}?notify=1&nowait=${nowait}&max=256&last=${feed.start(channels)}`);
     const data = await answer.json();
-    // 504: nothing has come. Its body tells the position.
-    if (feed.link !== link || (!answer.ok && answer.status !== 504)) return;
+    // 504: nothing has come. Its body tells the position. Others are refusals.
+    if (feed.link !== link || ![200, 504].includes(answer.status)) return feed.take(link, data);
     feed.cover(link, channels);
     const gaps = data.gaps || JSON.parse(answer.headers.get("Oyez-Gap") || "[]");
     // Without any, it is a position. A daemon of before `max` answers with one event.

@@ -78,6 +78,13 @@ export class EventReceiver<M = any> {
   updateChannels(channels: Iterable<string>, start?: number | string): void;
   /** Show the state in an element; without one, in a corner of the page. */
   badge(element?: HTMLElement): Promise<void>;
+  /**
+   * Have names with new grants: before the old ones end, and when one has ended.
+   *
+   * @param names returns them, or is the address of a JSON list of them
+   * @param after_s seconds after which it is asked, each time; under the `grant_ttl_s` of the daemon's rule; 21600 if left out
+   */
+  renew(names: (() => Iterable<string> | Promise<Iterable<string>>) | string, after_s?: number): Promise<void>;
 }
 
 export default EventReceiver;

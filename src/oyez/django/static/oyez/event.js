@@ -1,7 +1,7 @@
-/* Oyez in a page: built from src/oyez/browser/event. */(()=>{"use strict";
+/* src/oyez/browser/event */(()=>{"use strict";
 var running=new Set;function watchPage(){let wake=()=>running.forEach(feed=>feed.wake(!0));addEventListener("online",wake),addEventListener("pageshow",wake),document.
 addEventListener("visibilitychange",()=>running.forEach(feed=>document.hidden?feed.hide():feed.wake(!0))),addEventListener("pagehide",()=>running.forEach(feed=>feed.
-report("cover",feed.drop()))),setInterval(()=>running.forEach(feed=>feed.beat()),5e3)}var channelOf=name=>name.replace(/(.)![\w-]{0,32}\.[0-9a-z]{1,8}\.[\w-]{22}$/s,"$1"),Positions=class{constructor(){this.starts=new Map,this.at=new Map}position(channel){
+report("cover",feed.drop()))),setInterval(()=>running.forEach(feed=>feed.beat()),5e3)}var channelOf=name=>name.replace(/(.)![\w-]{0,32}\.[\da-z]{1,8}\.[\w-]{22}$/s,"$1"),Positions=class{constructor(){this.starts=new Map,this.at=new Map}position(channel){
 return Math.max(this.at.get(channel)||0,this.starts.get(channel))}start(channels){let known=channels.map(channel=>this.position(channel)).filter(Boolean);for(let channel of channels)
 this.at.set(channel,this.position(channel));return known.length?Math.min(...known):0}beginAt(starts){let back=!1;for(let[channel,start]of starts){let known=this.
 starts.has(channel);known&&start>=this.position(channel)||(this.starts.set(channel,start),this.at.delete(channel),back=back||known)}return back}moveTo(id,channels){
@@ -9,9 +9,9 @@ for(let channel of channels)this.at.set(channel,Math.max(id,this.at.get(channel)
 oldest<=(this.at.get(channel)||0)+1)return!1;let position=idsBeganAnew?newest:oldest-1;return this.at.set(channel,position),this.starts.set(channel,position),!0}};async function get(feed,link,url){let aborter=new AbortController;link.close=()=>aborter.abort();let answer=await fetch(url,{cache:"no-store",signal:aborter.signal});
 return answer.status===400&&feed.take(link,{status:"error",message:await answer.text()}),answer}var BRIEF_PAUSE_MS=1e4;async function openPoll(feed,link,url){let channels=feed.channels,path=[url,...channels.map(encodeURIComponent)].join("|");if(!path.includes(
 "%7C"))for(;feed.link===link;){let nowait=+(link.brief||!link.since),answer=await get(feed,link,`${path}?notify=1&nowait=${nowait}&max=256&last=${feed.start(channels)}`),
-data=await answer.json();if(feed.link!==link||!answer.ok&&answer.status!==504)return;feed.cover(link,channels);let gaps=data.gaps||JSON.parse(answer.headers.get(
-"Oyez-Gap")||"[]"),frames=data.events?.[0]?data.events:[data];for(let gap of gaps)feed.take(link,{status:"gap",id:frames[0].id-1,...gap});for(let frame of frames)
-feed.take(link,frame);link.brief&&!frames[0].channel&&await new Promise(resolve=>setTimeout(resolve,BRIEF_PAUSE_MS))}}async function openSocket(feed,link,url){let socket=new WebSocket(url),send=command=>socket.send(JSON.stringify(command));return link.close=()=>socket.close(),link.
+data=await answer.json();if(feed.link!==link||![200,504].includes(answer.status))return feed.take(link,data);feed.cover(link,channels);let gaps=data.gaps||JSON.
+parse(answer.headers.get("Oyez-Gap")||"[]"),frames=data.events?.[0]?data.events:[data];for(let gap of gaps)feed.take(link,{status:"gap",id:frames[0].id-1,...gap});
+for(let frame of frames)feed.take(link,frame);link.brief&&!frames[0].channel&&await new Promise(resolve=>setTimeout(resolve,BRIEF_PAUSE_MS))}}async function openSocket(feed,link,url){let socket=new WebSocket(url),send=command=>socket.send(JSON.stringify(command));return link.close=()=>socket.close(),link.
 ask=()=>{if(socket.readyState!==1)return;let filter=feed.channels;link.asked.push(filter),send({command:"start-msg",start:feed.start(filter.filter(channel=>!link.
 covered.includes(channel)))}),send({command:"set-filter",filter,notify:!0,position:!0})},socket.onopen=link.ask,socket.onmessage=({data})=>feed.take(link,JSON.parse(
 data)),new Promise(resolve=>socket.onclose=resolve)}function tryToOpen(url,callBack){try{let trial=new WebSocket(url);trial.onopen=()=>{trial.close(),callBack()}}catch{}}async function openStream(feed,link,url){let channels=feed.channels;link.asked.push(channels);let query=channels.map(channel=>`channel=${encodeURIComponent(channel)}\
@@ -52,15 +52,16 @@ _aging=void 0,this._gaps=[],this._label=void 0,this._feed=new Feed(findWays(sock
 badge&&this.badge(),paused||this.reconnect()}reconnect(){this._feed.begin(),this._updateState()}disconnect(){this._feed.end(),this._aging=clearTimeout(this._aging),
 this._setState("stale")}updateChannels(channels,start){let feed=this._feed,texts=Array.from(channels,channel=>decodeURIComponent(encodeURIComponent(channel)));this.
 channels=[...new Set(texts)];let fresh=this.channels.filter(channel=>!feed.starts.has(channel));feed.follow(this.channels,fresh.map(channel=>[channel,Number(start)||
-this._start]))}async badge(element){this._label=(await importExtras()).badge(this,element)}_hear(kind,data){kind==="event"?(this._callBack("onmessage",data.message,
-data),this.last_msg=Math.max(this.last_msg,data.id)):kind==="gap"?this._hearOfGap(data):this._updateState(),kind==="lose"&&this._callBack("onwsclose",data)}_hearOfGap({
-channel,from,oldest}){this._gaps.length||setTimeout(()=>this._callBack("ongap",this._gaps.splice(0)),GAPS_MS),this._gaps.push(channel),from>=oldest&&(this._start=
-1)}_updateState(){let live=this._feed.isLive();live?this._aging=clearTimeout(this._aging):this._aging=this._aging||setTimeout(()=>this._setState("stale"),STALE_MS),
-(live||this.state==="live")&&this._setState(live?"live":"reconnecting")}_setState(state){state!==this.state&&(this.state=state,this._label?.(),this._callBack("o\
-nstate",state))}_callBack(name,...args){try{this[name]?.(...args)}catch(error){setTimeout(()=>{throw error})}}};EventReceiver.page=void 0;EventReceiver.follow=void 0;function followTag(script2){let{channels,url,poll,last,...flags}=script2?script2.dataset:{};if(!channels)return;let list=JSON.parse(channels),page=EventReceiver.
-page;if(page)return page.updateChannels(page.channels.concat(list),last);let share="share"in flags?flags.share!=="false":void 0,rest=[list,last,null,{paused:!0,
-badge:"badge"in flags,share}];page=EventReceiver.page=poll?new EventReceiver(url,poll,...rest):new EventReceiver(url,...rest);let dispatch=(name,detail)=>document.
-dispatchEvent(new CustomEvent(`oyez:${name}`,{detail}));page.onmessage=(message,event)=>dispatch("message",event),page.ongap=channels2=>dispatch("gap",{channels:channels2}),
-page.onstate=state=>dispatch("state",{state}),whenScriptsListen().then(()=>page.reconnect())}function whenScriptsListen(){return new Promise(ready=>{document.readyState===
-"complete"&&setTimeout(ready),addEventListener("DOMContentLoaded",ready),addEventListener("pageshow",ready)})}self.EventReceiver?.follow?self.EventReceiver.follow(script):(watchPage(),self.EventReceiver=EventReceiver,EventReceiver.follow=followTag,followTag(script));
+this._start]))}async badge(element){this._label=(await importExtras()).badge(this,element)}async renew(...args){(await importExtras()).renew(this,...args)}_hear(kind,data){
+kind==="event"?(this._callBack("onmessage",data.message,data),this.last_msg=Math.max(this.last_msg,data.id)):kind==="gap"?this._hearOfGap(data):this._updateState(),
+kind==="lose"&&this._callBack("onwsclose",data)}_hearOfGap({channel,from,oldest}){this._gaps.length||setTimeout(()=>this._callBack("ongap",this._gaps.splice(0)),
+GAPS_MS),this._gaps.push(channel),from>=oldest&&(this._start=1)}_updateState(){let live=this._feed.isLive();live?this._aging=clearTimeout(this._aging):this._aging=
+this._aging||setTimeout(()=>this._setState("stale"),STALE_MS),(live||this.state==="live")&&this._setState(live?"live":"reconnecting")}_setState(state){state!==this.
+state&&(this.state=state,this._label?.(),this._callBack("onstate",state))}_callBack(name,...args){try{this[name]?.(...args)}catch(error){setTimeout(()=>{throw error})}}};
+EventReceiver.page=void 0;EventReceiver.follow=void 0;function followTag(script2){let{channels,url,poll,last,...flags}=script2?script2.dataset:{};if(!channels)return;let list=JSON.parse(channels),page=EventReceiver.
+page;if(page)return page.updateChannels(page.channels.concat(list),last);let share="share"in flags?flags.share!=="false":void 0,options={badge:"badge"in flags,share,
+paused:!0};page=EventReceiver.page=new EventReceiver(url,...poll?[poll]:[],list,last,null,options);let dispatch=(name,detail)=>document.dispatchEvent(new CustomEvent(
+`oyez:${name}`,{detail}));page.onmessage=(message,event)=>dispatch("message",event),page.ongap=channels2=>dispatch("gap",{channels:channels2}),page.onstate=state=>dispatch(
+"state",{state}),whenScriptsListen().then(()=>page.reconnect())}function whenScriptsListen(){return new Promise(ready=>{document.readyState==="complete"&&setTimeout(
+ready),addEventListener("DOMContentLoaded",ready),addEventListener("pageshow",ready)})}self.EventReceiver?.follow?self.EventReceiver.follow(script):(watchPage(),self.EventReceiver=EventReceiver,EventReceiver.follow=followTag,followTag(script));
 })();
