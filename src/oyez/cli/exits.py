@@ -110,13 +110,16 @@ def exit_code_of(error: OyezError) -> ExitCode:
 
 
 def explain(error: OyezError) -> str:
-    """Describe an error to the one who typed the command, with what may help."""
+    """Describe an error to the one who typed the command, with what may help.
+
+    What an uncertain call may have done all the same is an event that was taken, unless the error has a note of it.
+    """
     from oyez.client import PosterError, Unauthorized  # noqa: PLC0415 - as above
 
     if isinstance(error, Unauthorized):
         return f"{error}; the key is given by --key or OYEZ_KEY"
     if isinstance(error, PosterError) and error.uncertain:
-        return f"{error}; the event may have been taken even so"
+        return "; ".join((str(error), *getattr(error, "__notes__", ["the event may have been taken even so"])))
     words = _ERROR_NUMBER.sub("", str(error))
     if exit_code_of(error) is ExitCode.UNREACHABLE and _NOBODY.search(words):
         return f"{words}; is a daemon running there? oyez serve --dev starts one"

@@ -6,7 +6,7 @@ import typer
 
 from oyez.cli import options
 from oyez.cli.output import print_line
-from oyez.client import Poster
+from oyez.client import Poster, PosterError
 
 
 def revoke(
@@ -31,4 +31,10 @@ def revoke(
     if not (channel or subject):
         raise typer.BadParameter("say whose grants end: give a CHANNEL, --subject, or both")
     with Poster(url, key) as poster:
-        print_line(str(poster.revoke(subject=subject or None, channel=channel or None)))
+        try:
+            ended = poster.revoke(subject=subject or None, channel=channel or None)
+        except PosterError as error:
+            if error.uncertain:
+                error.add_note("the grants may have ended even so, and to repeat it does no harm")
+            raise
+    print_line(str(ended))

@@ -11,7 +11,8 @@ class PosterError(OyezError):
     """A call that did not bring what it was made for.
 
     Attributes:
-        uncertain: True when a post may have left and was not answered, so that the event may have been taken even so.
+        uncertain: True when a post may have left and was not answered, so that the event may have been taken even so;
+            or grants may have ended that were to be revoked.
         ids: of `post_many`, the ids of the events that were taken before; else empty.
     """
 

@@ -1,7 +1,7 @@
 """Post events from a site: `events.post(channel, message)` and its kin.
 
 They return ids, QUEUED for what waits because the daemon is away, or 0 on failure; they raise nothing, and none takes
-longer than about a second. This file must not know where events go.
+longer than about a second; but for `revoke`, which raises and may take longer. This file must not know where events go.
 """
 
 import asyncio
@@ -19,13 +19,14 @@ from oyez.client import grant as make_grant
 from oyez.client.events import check_channel, new_key
 from oyez.django import wiring
 from oyez.django.queue import QUEUED
+from oyez.django.revoking import revoke_grants
 from oyez.django.secret_names import make_secret_name
 from oyez.django.site import is_used, read_settings
 from oyez.errors import ConfigError
 
 __all__ = [
-    "QUEUED", "alast", "apost", "apost_many", "apublish", "flush", "grant", "last",
-    "post", "post_many", "post_on_commit", "publish", "secret_channel",
+    "QUEUED", "alast", "apost", "apost_many", "apublish", "arevoke", "flush", "grant", "last",
+    "post", "post_many", "post_on_commit", "publish", "revoke", "secret_channel",
 ]  # fmt: skip
 
 _THREADS = 8
@@ -103,6 +104,19 @@ def grant(channel: str, subject: object = "", *, raise_errors: bool | None = Non
         return channel
 
 
+def revoke(subject: object = "", channel: str = "") -> int:
+    """End the grants that were made until now for a subject, for a channel, or for both, before their time.
+
+    It takes up to a second, and 5 s at most (or EVENT_DAEMON_TIMEOUT, if that is longer). A grant that is made after it
+    is good. Returns how many channels pages lose by it. Unlike a post it raises what goes wrong: a caller who was not
+    told would take grants for ended that are good for hours.
+
+    Raises ConfigError if no setting says where the daemon is, PosterError, and ValueError or TypeError if neither is
+    named, or a subject that is None.
+    """
+    return revoke_grants(wiring.current_settings(), subject, channel)
+
+
 def secret_channel(*parts: object) -> str:
     """Return a channel's name that nobody can guess, the same for the same parts: `user_42_Zk3vQ…`."""
     return make_secret_name(parts)
@@ -128,6 +142,11 @@ async def apublish(channels: Iterable[str], message: object, *, raise_errors: bo
 async def alast(*, raise_errors: bool | None = None) -> int:
     """Return the newest id to asynchronous code, as `last` does."""
     return await _in_thread(lambda left_s: _last(left_s, raise_errors=raise_errors))
+
+
+async def arevoke(subject: object = "", channel: str = "") -> int:
+    """End grants from asynchronous code, as `revoke` does, in a thread of the loop's own."""
+    return await asyncio.to_thread(revoke, subject, channel)
 
 
 def _post(posts: Sequence[Postable], *, raise_errors: bool | None, timeout_s: float | None = None) -> list[int]:

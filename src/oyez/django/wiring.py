@@ -77,6 +77,11 @@ def current() -> Wiring:
     return wiring
 
 
+def current_settings() -> SiteSettings:
+    """Return the settings of what calls go through now, whether or not they can be used."""
+    return _process.replacements[-1].settings if _process.replacements else read_settings()
+
+
 def drain_for(seconds: float) -> None:
     """Set how long what waits may take when the process ends, for queues that are made from now on."""
     _process.drain_s = seconds
