@@ -14,7 +14,7 @@ from tests.api import Reply, call
 from tests.command import on, oyez
 from tests.conftest import StartDaemon
 from tests.daemon import KEY, Daemon
-from tests.integration.granted_doors import Doors
+from tests.integration.granted_doors import TOLD_WITHIN_S, Doors
 from tests.integration.links import listen, metrics
 from tests.integration.test_grants_that_end import named, poll, refusal_of
 from tests.integration.test_keys import as_holder
@@ -88,6 +88,17 @@ def test_a_grant_of_the_api_works_while_the_revocation_is_still_under_way(ruled:
         assert under_way.result() == {"ended": 0}
     assert not is_let_in(ruled, old)
     assert is_let_in(ruled, new)
+
+
+def test_every_door_is_told_within_a_second_and_what_a_busy_machine_adds(ruled: Daemon) -> None:
+    names = [named("tickets", subject="91"), "news"]
+    doors, polled = Doors(ruled, *names), poll(ruled, *names)
+    with ThreadPoolExecutor() as threads:
+        began = time.monotonic()
+        threads.submit(revoke, ruled, subject="91")
+        doors.require_words(("tickets", "revoked"))
+        assert polled.answer().error == refusal_of("tickets")
+        assert time.monotonic() - began < TOLD_WITHIN_S
 
 
 def test_one_of_two_grants_for_a_channel_keeps_it(ruled: Daemon) -> None:
