@@ -9,7 +9,7 @@ import pytest
 
 from oyez.client import grant
 from tests.daemon import KEY, Daemon
-from tests.integration.granted_doors import ByRaw, ByStream, Doors
+from tests.integration.granted_doors import TOLD_WITHIN_S, ByRaw, ByStream, Doors
 from tests.integration.links import Poller, listen, metrics
 from tests.raw import Call
 
@@ -44,11 +44,13 @@ def refusal_of(channel: str) -> tuple[int, str]:
 
 def test_a_grant_that_expires_takes_its_channel_along_at_every_door(ruled: Daemon) -> None:
     before = metrics(ruled.port)['oyez_grants_total{outcome="expired"}']
+    end_s = int(time.time()) + 6
     name = named(left_s=6)
     doors = Doors(ruled, name, named("topic"), "news")
     polled = poll(ruled, name, "news")
     doors.require_words(("tickets", "expired"))
     assert polled.answer().error == refusal_of("tickets")
+    assert 0 <= time.time() - end_s < TOLD_WITHIN_S
     doors.require_nothing_of("tickets", but="topic")
     doors.require_nothing_of("tickets", but="news")
     assert metrics(ruled.port)['oyez_grants_total{outcome="expired"}'] == before + 6
