@@ -63,7 +63,7 @@ def test_calls_at_once_share_the_threads(start_peer: StartPeer) -> None:
     async def work(poster: AsyncPoster) -> None:
         assert await asyncio.gather(*(poster.post("news", n) for n in range(500))) == [*range(500)]
 
-    use(peer.url, work, threads=3)
+    use(peer.url, work, threads=3, timeout_s=PATIENCE_S)
     assert len(peer.connections) <= 3
 
 
