@@ -9,7 +9,7 @@ from oyez.limits import LimitSettings
 from oyez.net.engineio.session import EngineSession
 from tests.unit.test_direct_polls import PAGE, PAGES, VISITOR, get
 from tests.unit.test_direct_sessions import PATH, _known_ids, poll, send_packets
-from tests.unit.two_roads import SETTINGS, Client, bodies, compare, statuses
+from tests.unit.two_roads import SETTINGS, Client, bodies, compare, play_on, statuses
 
 __all__ = ("_known_ids",)  # a fixture that holds here too
 
@@ -155,6 +155,41 @@ def test_who_asks_for_too_much_is_answered_when_it_is_paid_for() -> None:
     outcome, taken = compare(play, settings=slow)
     assert (statuses(outcome), taken) == ([200] * 4, 4)
     assert outcome.refusals == {"connection-commands": 1}
+
+
+def test_a_body_that_does_not_end_is_told_so_in_its_time() -> None:
+    async def play(client: Client) -> None:
+        await client.send(get(PATH))
+        await client.ask(send_body(LAST.encode())[:-5])
+        client.connection.tick(0.0)
+        for _ in range(60):
+            await asyncio.sleep(0.05)
+            await client.turn()
+            if client.socket.ended:
+                break
+
+    short = replace(SETTINGS, limits=LimitSettings(body_timeout_s=0.2))
+    usual, _ = play_on(play, direct=False, settings=short)
+    outcome, _ = play_on(play, direct=True, settings=short)
+    assert (statuses(outcome), statuses(usual)) == ([200, 408], [200, 408])
+    assert outcome.refusals == usual.refusals == {"bad-request": 1}
+    assert "connection: close" in outcome.answers[1]
+
+
+def test_bodies_under_way_have_no_task() -> None:
+    async def play(client: Client) -> None:
+        await client.send(get(PATH))
+        tasks = len(asyncio.all_tasks())
+        for byte in send_body(LAST.encode())[:-1]:
+            client.connection.data_received(bytes([byte]))
+        await client.turn()
+        assert len(asyncio.all_tasks()) == tasks
+        client.leave()
+        await client.turn()
+        assert len(asyncio.all_tasks()) == tasks
+
+    outcome, taken = play_on(play, direct=True)
+    assert (statuses(outcome), taken, outcome.refusals) == ([200], 1, {})
 
 
 def test_an_error_of_ours_ends_the_session(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,6 +56,7 @@ class CountedDoor:
     def __init__(self, door: DirectDoor) -> None:
         self._door = door
         self.max_bytes = door.max_bytes
+        self.patience_s = door.patience_s
         self.judged = self.taken = 0
 
     def judge(self, request: DirectRequest) -> AnswerBody | None:

@@ -9,7 +9,7 @@ from oyez.endpoints.context import DoorContext
 from oyez.endpoints.longpoll import PREFIX
 from oyez.endpoints.waiting_polls import GAP_HEADER, PollAnswer, WaitingPolls
 from oyez.errors import ProtocolError
-from oyez.net.http.direct import INTERNAL_ERROR, DirectRequest, Respond, write_lines
+from oyez.net.http.direct import INTERNAL_ERROR, SHORT_PATIENCE_S, DirectRequest, Respond, write_lines
 from oyez.net.http.direct_pacing import Begin
 from oyez.wire.listen_query import ListenQuery
 
@@ -32,6 +32,7 @@ class DirectLongPoll:
     """
 
     max_bytes = 0
+    patience_s = SHORT_PATIENCE_S
 
     def __init__(self, context: DoorContext, polls: WaitingPolls) -> None:
         self._context = context

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from oyez.access.shares import Shares
 from oyez.metrics import Metrics
-from oyez.net.http.direct import AnswerBody, DirectDoor, DirectRequest, Respond
+from oyez.net.http.direct import SHORT_PATIENCE_S, AnswerBody, DirectDoor, DirectRequest, Respond
 
 
 class StatusEndpoint:
@@ -51,6 +51,7 @@ class _DirectHealth:
     """Answers whether the daemon serves to whoever is held to no pace, as proxies on this machine are."""
 
     max_bytes = 0
+    patience_s = SHORT_PATIENCE_S
 
     def __init__(self, tell: Callable[[], tuple[int, bytes]], shares: Shares) -> None:
         self._tell = tell

@@ -13,7 +13,7 @@ from oyez.endpoints.api.publish import Publisher, explain_outage
 from oyez.errors import BrokerError
 from oyez.hub.publication import EventId
 from oyez.limits import LimitSettings
-from oyez.net.http.direct import INTERNAL_ERROR, AnswerBody, DirectRequest, Respond
+from oyez.net.http.direct import INTERNAL_ERROR, SHORT_PATIENCE_S, AnswerBody, DirectRequest, Respond
 from oyez.wire import api_requests
 from oyez.wire.api_answers import ApiError
 from oyez.wire.api_requests import Publish
@@ -39,6 +39,7 @@ class DirectPublish:
     """
 
     max_bytes = _MAX_BYTES
+    patience_s = SHORT_PATIENCE_S
 
     def __init__(
         self, authorization: Authorization, publisher: Publisher, limits: LimitSettings, *, trusted: bool

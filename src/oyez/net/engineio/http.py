@@ -21,7 +21,7 @@ from oyez.access.places import AT_CAPACITY, NoPlace, Places, unlimited
 from oyez.net.engineio.pending_poll import Finish, PendingPoll
 from oyez.net.engineio.posts import PostedPackets
 from oyez.net.engineio.session import EngineServer, EngineSession
-from oyez.net.http.body import TooLarge, read_body, wait_for_answer
+from oyez.net.http.body import BODY_TIME_S, TooLarge, read_body, wait_for_answer
 from oyez.net.http.handshake import Handshake, Refusal
 from oyez.net.http.preflight import answer_preflight
 from oyez.net.paced_refusals import PacedRefusals
@@ -98,6 +98,11 @@ class EngineHttp:
         self._origins = origins or Origins()
         self._places = places or unlimited(server.ticker.clock)
         self._refusals = refusals or PacedRefusals(Turns(server.ticker.clock), server.ticker)
+
+    @property
+    def body_timeout_s(self) -> float:
+        """How long the body of a POST may take."""
+        return self._server.limits.body_timeout_s
 
     # WebSocket
 
@@ -268,9 +273,8 @@ class EngineHttp:
             session.close()
             return _error(_BAD_REQUEST)
         try:
-            body = bytes(
-                await read_body(request, self._server.limits.body_timeout_s, lambda: session.max_message_bytes)
-            )
+            time_s = request.scope.get(BODY_TIME_S, self.body_timeout_s)
+            body = bytes(await read_body(request, time_s, lambda: session.max_message_bytes))
         except TooLarge:
             self.note_too_long(session)
             return Response(status_code=413)

@@ -19,7 +19,7 @@ from oyez.net.engineio.http import (
 )
 from oyez.net.engineio.posts import PostedPackets
 from oyez.net.engineio.session import EngineSession
-from oyez.net.http.direct import INTERNAL_ERROR, DirectRequest, Respond, write_lines
+from oyez.net.http.direct import INTERNAL_ERROR, SHORT_PATIENCE_S, DirectRequest, Respond, write_lines
 from oyez.net.http.direct_pacing import Begin
 from oyez.wire import http_fields
 
@@ -57,6 +57,7 @@ class DirectPolls(_DirectRequests):
     """Answers GETs that poll, and those that open a session."""
 
     max_bytes = 0
+    patience_s = SHORT_PATIENCE_S
 
     def judge(self, request: DirectRequest) -> Begin | None:
         """Return what answers a GET or has it wait; None: something is wrong with it."""
@@ -93,6 +94,7 @@ class DirectPosts(_DirectRequests):
 
     def __init__(self, http: EngineHttp, origins: Origins) -> None:
         super().__init__(http, origins)
+        self.patience_s = http.body_timeout_s  # a task for each that trickles would cost half of what it may cost
         self._waiting: set[asyncio.Task[None]] = set()
 
     def judge(self, request: DirectRequest) -> Begin | None:

@@ -14,6 +14,10 @@ from starlette.requests import ClientDisconnect, Request
 _DISCARDED_BYTES = 8 * 1024 * 1024
 
 
+BODY_TIME_S = "oyez.body_time_s"
+"""In a request's scope: how long its body may still take, if it has taken some of its time already."""
+
+
 async def until_disconnected(request: Request) -> None:
     """Wait until the client has gone away; what is left of the body is thrown away."""
     while (await request.receive())["type"] != "http.disconnect":

@@ -43,6 +43,9 @@ AnswerBody = Callable[[bytes, Respond], bool]
 It is called for each request of a connection that has the same head, but for its length."""
 
 
+SHORT_PATIENCE_S = 0.25
+"""Nearly all clients send a body right behind the head, in a segment of its own."""
+
 INTERNAL_ERROR = (500, b"content-type: text/plain; charset=utf-8\r\n", b"Internal Server Error")
 """What is answered after an error of ours; the connection ends with it."""
 
@@ -69,6 +72,14 @@ class DirectDoor(Protocol):
     @property
     def max_bytes(self) -> int:
         """The longest body that is read in one go."""
+        ...
+
+    @property
+    def patience_s(self) -> float:
+        """How long a body may be under way until its request goes the usual way.
+
+        If that is all the time that a body has, the usual way says that it is over, and hears of no client that goes.
+        """
         ...
 
     def judge(self, request: DirectRequest) -> AnswerBody | None:

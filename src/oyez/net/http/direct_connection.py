@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 from oyez.access.peer import FarEnd
 from oyez.access.shares import Share
 from oyez.errors import ProtocolError
+from oyez.net.http.body import BODY_TIME_S
 from oyez.net.http.callbacks import HttpCallbacks
 from oyez.net.http.connection import HttpConnection
-from oyez.net.http.direct import INTERNAL_ERROR, AnswerBody, DirectRequest, write_head
+from oyez.net.http.direct import INTERNAL_ERROR, SHORT_PATIENCE_S, AnswerBody, DirectRequest, write_head
 from oyez.net.http.direct_cycle import DirectCycle
 from oyez.net.http.repeated_head import RepeatedHead, read_head
 from oyez.net.socket import far_end_of, find_plain_fd
@@ -27,10 +28,6 @@ logger = logging.getLogger(__name__)
 
 # What a plain request does not have: they say that the body is coded, or waits for a word before it comes.
 _NOT_PLAIN = frozenset((b"transfer-encoding", b"content-encoding", b"expect", b"upgrade"))
-
-# How long a body may be under way until it is read the usual way, which has a time for it. Nearly all clients send it
-# right behind the head, in a segment of its own.
-_PATIENCE_S = 0.25
 
 # What is longer is written by itself: listeners that do not read would hold a copy each of what is the same for all.
 _JOINED_BYTES = 4096
@@ -43,6 +40,8 @@ class _Known(NamedTuple):
     answer_body: AnswerBody
     max_bytes: int
     """How long a body may be."""
+    patience_s: float
+    """How long it may be under way."""
 
 
 class DirectConnection(HttpConnection):
@@ -55,6 +54,7 @@ class DirectConnection(HttpConnection):
         super().__init__(callbacks, share, **of_uvicorn)
         self._answer_body: AnswerBody | None = None  # to the request that is being read
         self._direct_body = b""
+        self._patience_s = SHORT_PATIENCE_S  # with that body
         self._is_over = False  # the last answer was given
         self._known: _Known | None = None
         self._held = b""  # a request with the known head, whose body is under way
@@ -62,7 +62,7 @@ class DirectConnection(HttpConnection):
         self._heads = 0  # that were begun in what is being read
         self._lines_of: list[tuple[bytes, bytes]] | None = None
         self._kept_lines = self._last_lines = b""  # of every answer: of one that goes on, and of the last
-        self._may_come_again: tuple[AnswerBody, int] | None = None  # what is `_Known` of the last one
+        self._may_come_again: tuple[AnswerBody, int, float] | None = None  # what is `_Known` of the last one
         self._fd: int | None = None  # where the transport can be gone past, once it is known
 
     # Requests with the head of the one before
@@ -102,7 +102,8 @@ class DirectConnection(HttpConnection):
         self._held = data
         self._callbacks.spare.offer(self, self._share)
         if not is_more:
-            self._set_deadline(_PATIENCE_S)
+            self._patience_s = known.patience_s
+            self._set_deadline(known.patience_s)
         return True
 
     def _read(self, data: bytes) -> None:
@@ -135,7 +136,7 @@ class DirectConnection(HttpConnection):
         if self._answer_body is None:
             super()._begin_answer()
         else:
-            self._set_deadline(_PATIENCE_S)
+            self._set_deadline(self._patience_s)
 
     def _find_answer(self) -> AnswerBody | None:
         """Find who answers the request whose head is complete; None: the usual way."""
@@ -157,7 +158,8 @@ class DirectConnection(HttpConnection):
             logger.exception("a request goes the usual way after an error of ours")
             return None
         if answer_body is not None and door.max_bytes and self.parser.should_keep_alive():
-            self._may_come_again = answer_body, door.max_bytes
+            self._may_come_again = answer_body, door.max_bytes, door.patience_s
+        self._patience_s = door.patience_s
         return answer_body
 
     def on_body(self, body: bytes) -> None:
@@ -179,14 +181,16 @@ class DirectConnection(HttpConnection):
             self._begin_usual_answer()
             super().on_message_complete()
 
-    def _begin_usual_answer(self) -> None:
-        """Go the usual way after all, with as much of the body as has come."""
+    def _begin_usual_answer(self, *, has_time: bool = True) -> None:
+        """Go the usual way after all, with as much of the body as has come, and maybe no time for the rest."""
         if self._held:
             data, self._held = self._held, b""
             self._read(data)
         if self._answer_body is not None:
             body, self._direct_body, self._answer_body = self._direct_body, b"", None
             super()._begin_answer()
+            if not has_time:
+                self.scope[BODY_TIME_S] = 0.0  # type: ignore[literal-required]  # a key of ours
             self._wait_for_body()
             if body:
                 super().on_body(body)
@@ -277,16 +281,22 @@ class DirectConnection(HttpConnection):
     # Whatever is not plain any more
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Leave to the usual way what a client has begun and not ended."""
-        self._begin_usual_answer()
+        """Leave to the usual way what a client has begun and not ended, unless it has had its time here."""
+        if not self._is_patient:
+            self._begin_usual_answer()
         super().connection_lost(exc)
 
     def tick(self, now: float) -> None:
         """The body takes its time, or what else there is a time for is over."""
         if self._held or self._answer_body is not None:
-            self._begin_usual_answer()
+            self._begin_usual_answer(has_time=not self._is_patient)
         else:
             super().tick(now)
+
+    @property
+    def _is_patient(self) -> bool:
+        """Whether a body has all of its time here."""
+        return self._patience_s >= self._callbacks.limits.body_timeout_s
 
     def shutdown(self) -> None:
         """The daemon stops."""

@@ -33,6 +33,11 @@ class PacedRequest(Protocol):
         """The longest body that is read in one go."""
         ...
 
+    @property
+    def patience_s(self) -> float:
+        """How long a body may be under way."""
+        ...
+
     def judge(self, request: DirectRequest) -> Begin | None:
         """Decide by the head alone, and change nothing; None: the request is to go the usual way."""
         ...
@@ -51,6 +56,7 @@ class PacedDoor:
     def __init__(self, door: PacedRequest, places: Places, turns: Turns, waits: RequestWaits) -> None:
         self._door = door
         self.max_bytes = door.max_bytes
+        self.patience_s = door.patience_s
         self._places = places
         self._turns = turns
         self._waits = waits
