@@ -104,6 +104,11 @@ class EngineHttp:
         """How long the body of a POST may take."""
         return self._server.limits.body_timeout_s
 
+    @property
+    def max_receiver_message_bytes(self) -> int:
+        """How long the message of a session may be that has not shown the key."""
+        return self._server.limits.max_receiver_message_bytes
+
     # WebSocket
 
     def admit(self, handshake: Handshake) -> FrameReceiver | Refusal:
@@ -276,7 +281,7 @@ class EngineHttp:
             time_s = request.scope.get(BODY_TIME_S, self.body_timeout_s)
             body = bytes(await read_body(request, time_s, lambda: session.max_message_bytes))
         except TooLarge:
-            self.note_too_long(session)
+            self._server.note("too-big", "a body over the limit of its sender", session.find_peer)
             return Response(status_code=413)
         except TimeoutError:
             self._server.note("bad-request", "a body that does not end", session.find_peer)
@@ -306,10 +311,6 @@ class EngineHttp:
             return _BAD_REQUEST
         polling.received = mark  # of a request that is repeated, only the answer got lost
         return PostedPackets(session, polling, body)
-
-    def note_too_long(self, session: EngineSession) -> None:
-        """Count a body that is longer than this session may send."""
-        self._server.note("too-big", "a body over the limit of its sender", session.find_peer)
 
 
 class _Dismissed:

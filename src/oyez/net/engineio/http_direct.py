@@ -26,10 +26,6 @@ from oyez.wire import http_fields
 _PAYLOAD_LINES = write_lines({"Content-Type": "text/plain; charset=UTF-8", "Cache-Control": "no-store"})
 _ERROR_LINES = write_lines({"Content-Type": "application/json", "Cache-Control": "no-store"})
 _TAKEN_LINES = write_lines({"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store"})
-_BARE_LINES = write_lines({"Cache-Control": "no-store"})
-
-# As much as a session that shows no key may send, by the usual settings.
-_LONGEST_POST = 64 * 1024
 
 
 class _DirectRequests:
@@ -90,10 +86,9 @@ class DirectPolls(_DirectRequests):
 class DirectPosts(_DirectRequests):
     """Answers POSTs of sessions; those that have to wait for their client are carried on by a task."""
 
-    max_bytes = _LONGEST_POST
-
     def __init__(self, http: EngineHttp, origins: Origins) -> None:
         super().__init__(http, origins)
+        self.max_bytes = http.max_receiver_message_bytes  # who has shown the key may send more, and goes the usual way
         self.patience_s = http.body_timeout_s  # a task for each that trickles would cost half of what it may cost
         self._waiting: set[asyncio.Task[None]] = set()
 
@@ -108,10 +103,6 @@ class DirectPosts(_DirectRequests):
         lines, refused, session = self._find_session(request, query, "POST")
         if refused is not None or session is None:
             _refuse(respond, lines, refused or UNKNOWN_SID)
-            return
-        if len(body) > session.max_message_bytes:
-            self._http.note_too_long(session)
-            respond(413, _BARE_LINES + lines, b"")
             return
         posted = self._http.begin_post(session, first_of(query, "t"), body)
         if isinstance(posted, EngineRefusal):
