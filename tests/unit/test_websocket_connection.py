@@ -11,7 +11,7 @@ from oyez.access.peer import Who
 from oyez.access.places import Places, SessionPlace
 from oyez.access.shares import Shares
 from oyez.limits import LimitSettings
-from oyez.net.turns import Reader, Turns
+from oyez.net.turns import SLICE_S, Reader, Turns
 from oyez.net.websocket.connection import WebSocketConnection
 from tests.fake_sockets import Callbacks, Loop, Messages, Socket
 from tests.fakes import Clock
@@ -362,7 +362,7 @@ def test_a_second_connection_waits_for_the_slice_of_its_address(site: Site) -> N
     clock = site.callbacks.ticker.clock
     assert isinstance(clock, Clock)
     one, other, stranger = site.connect(), site.connect(), Peer(site.callbacks)
-    one.connection.hand_over(Slow(clock, 0.002))
+    one.connection.hand_over(Slow(clock, 2 * SLICE_S))
     one.send(frame(b"x"))
     other.send(frame(b"y"))
     assert other.messages.got == []
