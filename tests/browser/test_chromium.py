@@ -15,6 +15,9 @@ RECEIVE = """([url, channels, last]) => {
     window.receiver.onwsclose = (event) => hear("onwsclose", event);
 }"""
 
+# engine.io-client waits for its ping time-out, 45 s, where both of its transports end while it moves to the WebSocket.
+IS_ON_WEBSOCKET = "receiver.socket.io.engine.transport.name == 'websocket' && !receiver.socket.io.engine.upgrading"
+
 
 @pytest.fixture(params=TRANSPORTS)
 def client(request: pytest.FixtureRequest, window: Window, site: Site) -> PageClient:
@@ -78,6 +81,7 @@ def test_a_receiver_comes_back_after_a_restart(page: Page, inbox: PageInbox, mod
     page.evaluate(RECEIVE, [module_daemon.url, [channel], module_daemon.last()])
     module_daemon.post(channel, "before")
     assert inbox.wait("onmessage") == ["before"]
+    page.wait_for_function(IS_ON_WEBSOCKET)
     module_daemon.restart()
     module_daemon.post(channel, "while it was away")
     assert inbox.wait("onmessage", 2) == ["before", "while it was away"]
