@@ -91,6 +91,7 @@ def test_a_long_answer_is_compressed_for_who_likes_it_so(coding: str) -> None:
         await join(client)
         await client.ask(poll("s0", "a", f"Origin: {PAGE}", f"Accept-Encoding: {coding}"))
         await post(client, b'{"channel":"a","message":"%b"}' % (b"x" * 2000))
+        await client.work()  # it is compressed in a thread
 
     outcome, taken = compare(play, settings=PAGES)
     assert (statuses(outcome), taken) == ([200] * 4, 5)

@@ -171,8 +171,8 @@ class Client:
         if self.road.held:
             return
         if self._has_left and self.road.state.tasks:
-            await asyncio.wait(self.road.state.tasks, timeout=2)
-        deadline = time.monotonic() + 2
+            await asyncio.wait(self.road.state.tasks, timeout=10)
+        deadline = time.monotonic() + 10
         while self.connection._is_busy and not self._has_left and time.monotonic() < deadline:  # noqa: ASYNC110 - nobody says so
             await asyncio.sleep(0.0005)  # long work is done in slices, with rests
 
