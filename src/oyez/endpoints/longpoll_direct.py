@@ -40,13 +40,12 @@ class DirectLongPoll:
 
     def judge(self, request: DirectRequest) -> Begin | None:
         """Return what has a poll wait; None: something is wrong with it, or to be looked at more closely."""
-        fields = request.fields
-        origin = _text_of(fields.get(b"origin"))
+        origin = request.text(b"origin")
         if not request.target.isascii() or not self._context.origins.allows(origin):
             return None
         path, _, asked = request.target.partition(b"?")
         try:
-            query = self._polls.read(path.partition(_PREFIX)[2], asked, _text_of(fields.get(b"last-event-id")))
+            query = self._polls.read(path.partition(_PREFIX)[2], asked, request.text(b"last-event-id"))
         except ProtocolError:
             return None
         return partial(self._begin, request, query, origin)
@@ -67,7 +66,3 @@ def _finish(respond: Respond, lines: bytes, wants_gzip: bool, answer: PollAnswer
     if answer.fields:
         lines += write_lines(answer.fields)
     respond(answer.status, lines, answer.body, compress=wants_gzip)
-
-
-def _text_of(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("latin-1")

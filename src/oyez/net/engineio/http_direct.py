@@ -44,7 +44,7 @@ class _DirectRequests:
         self, request: DirectRequest, query: Query, method: str
     ) -> tuple[bytes, EngineRefusal | None, EngineSession | None]:
         """Return the header lines that answer the page's origin, and what `EngineHttp.find_session` does."""
-        origin = _text_of(request, b"origin")
+        origin = request.text(b"origin")
         refused, session = self._http.find_session(query, method, origin, lambda: request.peer)
         return write_lines(self._origins.headers(origin)), refused, session
 
@@ -75,7 +75,7 @@ class DirectPolls(_DirectRequests):
                 respond.watch(poll.drop)
 
     def _open(self, request: DirectRequest, lines: bytes, respond: Respond) -> None:
-        opened = self._http.open_polling(lambda: request.peer, _text_of(request, b"user-agent") or "")
+        opened = self._http.open_polling(lambda: request.peer, request.text(b"user-agent") or "")
         if not isinstance(opened, NoPlace):
             respond(200, _PAYLOAD_LINES + lines, opened)
             return
@@ -127,12 +127,7 @@ def _read_polling_query(request: DirectRequest) -> Query | None:
 
 
 def _is_binary(request: DirectRequest) -> bool:
-    return http_fields.media_type(_text_of(request, b"content-type") or "") == "application/octet-stream"
-
-
-def _text_of(request: DirectRequest, name: bytes) -> str | None:
-    value = request.fields.get(name)
-    return None if value is None else value.decode("latin-1")
+    return http_fields.media_type(request.text(b"content-type") or "") == "application/octet-stream"
 
 
 def _finish(respond: Respond, lines: bytes, wants_gzip: bool, payload: bytes | None) -> None:

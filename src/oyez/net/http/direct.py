@@ -65,6 +65,11 @@ class DirectRequest(NamedTuple):
     peer: Peer
     wants_gzip: bool
 
+    def text(self, name: bytes) -> str | None:
+        """Return a header as text; None: it was not sent."""
+        value = self.fields.get(name)
+        return None if value is None else value.decode("latin-1")
+
 
 class DirectDoor(Protocol):
     """Who answers a method at a path directly."""
