@@ -41,13 +41,12 @@ class PostedPackets:
 
     def go_on(self) -> bool:
         """Carry out what can be, without a wait; return whether that is all."""
+        self._wait_s = None
         try:
             self._wait_s = self._carry_out()
         except ProtocolError as error:
-            self._wait_s = None
             self._session.refuse(str(error))
         except Exception:  # the packets after it are lost; on a WebSocket the connection ends
-            self._wait_s = None
             logger.exception("a session is closed after an error of ours")
             self._session.close(engineio.NOOP)
         if self._wait_s is None:
