@@ -219,6 +219,13 @@ class World:
         while self.turn():
             pass
 
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass, in small steps."""
+        end = self.clock.now + seconds
+        while self.clock.now < end - 0.001:
+            self.clock.now += 0.01
+            self.run()
+
     def wait(self) -> None:
         """Let time pass until nobody waits any more."""
         self.run()

@@ -23,25 +23,17 @@ def post(world: World, *values: int, channel: str = "list") -> list[int]:
     return ids
 
 
-def pass_time(world: World, seconds: float) -> None:
-    """Let time pass, in small steps."""
-    end = world.clock.now + seconds
-    while world.clock.now < end - 0.001:
-        world.clock.now += 0.01
-        world.run()
-
-
 def test_the_first_event_after_a_pause_goes_at_once_and_the_last_always() -> None:
     world = begin()
     listener = world.follow(Listener(), "list")
     first = post(world, 1)
     assert listener.writes == [first]
     later = post(world, 2) + post(world, 3)
-    pass_time(world, 0.95)
+    world.pass_time(0.95)
     assert listener.writes == [first]
-    pass_time(world, 0.1)
+    world.pass_time(0.1)
     assert listener.writes == [first, later]
-    pass_time(world, 5)
+    world.pass_time(5)
     last = post(world, 4)
     assert listener.writes == [first, later, last]
 
@@ -52,8 +44,8 @@ def test_a_busy_channel_is_written_once_in_a_pace_with_the_newest_of_each_value(
     ids: list[int] = []
     for _ in range(100):
         ids += post(world, 1, 2, 3)
-        pass_time(world, 0.1)
-    pass_time(world, 1.1)
+        world.pass_time(0.1)
+    world.pass_time(1.1)
     for listener in listeners:
         assert 10 <= len(listener.writes) <= 12
         assert listener.writes[0] == ids[:3]
@@ -66,7 +58,7 @@ def test_events_without_a_value_are_all_sent() -> None:
     listener = world.follow(Listener(), "list")
     ids = post(world, 1)
     ids += world.post("list", "list")
-    pass_time(world, 1.1)
+    world.pass_time(1.1)
     assert listener.got == ids
 
 
@@ -79,7 +71,7 @@ def test_an_event_of_another_channel_goes_at_once_and_takes_along_what_is_held()
     free = post(world, 3, channel="free")
     assert both.writes == [first, held + free]
     assert one.writes == [first]
-    pass_time(world, 1.1)
+    world.pass_time(1.1)
     assert one.writes == [first, held]
     assert both.got == first + held + free
 
@@ -89,9 +81,9 @@ def test_the_shorter_pace_of_two_channels_counts() -> None:
     both = world.follow(Listener(), "list", "slow")
     ids = post(world, 1, channel="slow")
     slow = post(world, 1, channel="slow")
-    pass_time(world, 0.5)
+    world.pass_time(0.5)
     quick = post(world, 1)
-    pass_time(world, 0.6)
+    world.pass_time(0.6)
     assert both.writes == [ids, slow + quick]
 
 
@@ -103,7 +95,7 @@ def test_who_comes_anew_gets_at_once_what_is_held_for_others_and_once() -> None:
     late = world.follow(Listener(), "list", start=first[0])
     assert late.writes == [held]
     more = post(world, 3)
-    pass_time(world, 1.1)
+    world.pass_time(1.1)
     assert early.writes == [first, held + more]
     assert late.writes == [held, more]
 
@@ -117,7 +109,7 @@ def test_a_new_filter_loses_nothing_that_is_held(names: list[str]) -> None:
     held = post(world, 2)
     world.follow(listener, *names)
     assert listener.got == first + held
-    pass_time(world, 1.1)
+    world.pass_time(1.1)
     assert listener.got == first + held
 
 
@@ -128,7 +120,7 @@ def test_another_transport_loses_nothing_that_is_held() -> None:
     first = post(world, 1)
     held = post(world, 2)
     world.hub.move(listener.subscription, Ids(), listener.write)
-    pass_time(world, 1.1)
+    world.pass_time(1.1)
     assert listener.got == first + held
 
 
@@ -149,7 +141,7 @@ def test_who_lags_gets_only_the_newest_of_each_value() -> None:
     listener.taking = False
     first = post(world, 9)
     ids = [post(world, 1, 2, 1) for _ in range(3)]
-    pass_time(world, 5)
+    world.pass_time(5)
     listener.taking = True
     world.hub.resume(listener.subscription)
     world.run()
@@ -186,7 +178,7 @@ def test_of_a_flood_no_more_is_held_than_a_thousand_events() -> None:
     for _ in range(30):
         ids += post(world, *range(100), channel="slow")
     assert len(listener.writes) in {3, 4}
-    pass_time(world, 10.1)
+    world.pass_time(10.1)
     assert listener.got == ids
 
 
@@ -197,7 +189,7 @@ def test_what_is_superseded_does_not_count_as_held() -> None:
     for _ in range(30):
         ids = post(world, *range(100))
     assert listener.writes == [first]
-    pass_time(world, 1.1)
+    world.pass_time(1.1)
     assert listener.writes == [first, ids]
 
 
@@ -207,7 +199,7 @@ def test_who_has_left_is_not_written_to() -> None:
     first = post(world, 1)
     post(world, 2)
     world.hub.leave(listener.subscription)
-    pass_time(world, 3)
+    world.pass_time(3)
     assert listener.writes == [first]
     assert not world.timers
 
@@ -219,5 +211,5 @@ def test_a_channel_that_is_taken_away_costs_nothing_that_is_held_of_others() -> 
     first = post(world, 1)
     held = post(world, 2)
     world.hub.unfollow(listener.subscription, [Channel("secret")], "expired")
-    pass_time(world, 1.1)
+    world.pass_time(1.1)
     assert listener.got == first + held

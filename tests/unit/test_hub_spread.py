@@ -39,13 +39,6 @@ def post(world: World, channel: str = "contest", value: int = 1) -> list[int]:
     return ids
 
 
-def pass_time(world: World, seconds: float) -> None:
-    end = world.clock.now + seconds
-    while world.clock.now < end - 0.001:
-        world.clock.now += 0.01
-        world.run()
-
-
 def writes_by_second(viewers: list[Viewer]) -> list[int]:
     """Count the writes of each second since time began, the last one that was begun left out."""
     counts = Counter(int(at) for viewer in viewers for at in viewer.times)
@@ -59,10 +52,10 @@ def test_no_second_has_much_more_of_the_writes_than_others(alone: bool) -> None:
     for number, viewer in enumerate(viewers):
         world.follow(viewer, "contest", *([f"user_{number}"] if alone else []))
     (event,) = post(world)
-    pass_time(world, LATEST_S)
+    world.pass_time(LATEST_S)
     assert all(viewer.writes == [[event]] for viewer in viewers)
     assert max(writes_by_second(viewers)) <= 1.5 * len(viewers) / SPREAD_S
-    pass_time(world, SPREAD_S)
+    world.pass_time(SPREAD_S)
     assert not world.timers
 
 
@@ -74,8 +67,8 @@ def test_while_events_come_each_is_written_to_once_a_cycle_and_gets_all_in_time(
     posted: dict[int, float] = {}
     for _ in range(80):
         posted[post(world)[0]] = world.clock.now
-        pass_time(world, 0.5)
-    pass_time(world, LATEST_S)
+        world.pass_time(0.5)
+    world.pass_time(LATEST_S)
     for viewer in viewers:
         assert viewer.got == list(posted)
         late = [at - posted[event] for at, write in zip(viewer.times, viewer.writes, strict=True) for event in write]
@@ -88,7 +81,7 @@ def test_whoever_is_late_gets_the_newest_of_each_value() -> None:
     viewer = world.follow(Viewer(world), "newest")
     post(world, "newest", 1)
     ids = post(world, "newest", 2) + post(world, "newest", 1)
-    pass_time(world, LATEST_S)
+    world.pass_time(LATEST_S)
     assert viewer.writes == [ids]
 
 
@@ -101,7 +94,7 @@ def test_who_comes_in_the_middle_gets_what_there_is_at_once_and_the_next_in_time
         world.follow(viewer, "contest", start=first - 1)
         assert viewer.writes == [[first]]
     (second,) = post(world)
-    pass_time(world, LATEST_S)
+    world.pass_time(LATEST_S)
     assert all(viewer.writes == [[first], [second]] for viewer in late)
 
 
@@ -111,7 +104,7 @@ def test_who_has_left_is_not_written_to_and_the_others_are() -> None:
     ids = post(world)
     for viewer in viewers[::2]:
         world.hub.leave(viewer.subscription)
-    pass_time(world, LATEST_S)
+    world.pass_time(LATEST_S)
     assert [viewer.got for viewer in viewers] == [[], ids] * 50
 
 
@@ -122,7 +115,7 @@ def test_an_event_of_another_channel_takes_along_what_is_held(others: str) -> No
     first = post(world)
     second = post(world, others)
     assert all(viewer.got == first + second for viewer in viewers)
-    pass_time(world, 2 * SPREAD_S)
+    world.pass_time(2 * SPREAD_S)
     assert all(viewer.got == first + second for viewer in viewers)
 
 
@@ -130,7 +123,7 @@ def test_what_a_pace_holds_comes_before_what_is_spread() -> None:
     world = begin()
     viewers = [world.follow(Viewer(world), "contest", "list") for _ in range(50)]
     ids = post(world, "list") + post(world, "list") + post(world)
-    pass_time(world, LATEST_S)
+    world.pass_time(LATEST_S)
     assert all(viewer.got == ids for viewer in viewers)
 
 
@@ -138,9 +131,9 @@ def test_of_two_channels_the_shorter_time_counts() -> None:
     world = begin()
     viewers = [world.follow(Viewer(world), "contest", "quick") for _ in range(50)]
     ids = post(world)
-    pass_time(world, 1)
+    world.pass_time(1)
     ids += post(world, "quick")
-    pass_time(world, 2.1)
+    world.pass_time(2.1)
     assert all(viewer.got == ids for viewer in viewers)
 
 
@@ -149,9 +142,9 @@ def test_who_lags_goes_on_from_history() -> None:
     viewer = world.follow(Viewer(world), "contest")
     viewer.taking = False
     ids = post(world)
-    pass_time(world, LATEST_S)
+    world.pass_time(LATEST_S)
     ids += post(world) + post(world)
-    pass_time(world, 2 * LATEST_S)
+    world.pass_time(2 * LATEST_S)
     assert viewer.writes == [ids[:1]]
     viewer.taking = True
     world.hub.resume(viewer.subscription)
@@ -168,7 +161,7 @@ def test_a_write_that_fails_costs_one_listener() -> None:
 
     viewers[0].on_write = fail
     ids = post(world)
-    pass_time(world, LATEST_S)
+    world.pass_time(LATEST_S)
     assert viewers[0].cut
     assert all(viewer.got == ids for viewer in viewers)
 
@@ -194,7 +187,7 @@ def test_a_loss_is_told_at_once() -> None:
     world.run()
     assert all(viewer.got == ids and len(viewer.gaps) == 1 for viewer in viewers)
     ids += post(world)
-    pass_time(world, LATEST_S)
+    world.pass_time(LATEST_S)
     assert all(viewer.got == ids for viewer in viewers)
 
 
@@ -202,10 +195,10 @@ def test_another_transport_loses_nothing() -> None:
     world = begin()
     viewers = [world.follow(Viewer(world), "contest") for _ in range(20)]
     ids = post(world)
-    pass_time(world, 5)
+    world.pass_time(5)
     for viewer in viewers:
         subscription: Subscription = viewer.subscription
         world.hub.move(subscription, type(IDS)(), viewer.write)
         assert viewer.got == ids
-    pass_time(world, LATEST_S)
+    world.pass_time(LATEST_S)
     assert all(viewer.got == ids for viewer in viewers)
