@@ -94,7 +94,13 @@ test: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## install what the tests 
 	@$(MAKE) --no-print-directory test-fast
 	@$(MAKE) --no-print-directory test-slow
 
-test-fast: $(VENV)/.dev $(NODE_CLIENTS)/node_modules/.done ## what takes five minutes of it
+# In a new clone all workers would compile all tests at once, each for itself.
+$(VENV)/.compiled: | $(VENV)/.dev
+	@echo "Compiling the tests ..."
+	@$(BIN)/python -m pytest --collect-only -q >/dev/null
+	@touch $@
+
+test-fast: $(VENV)/.dev $(VENV)/.compiled $(NODE_CLIENTS)/node_modules/.done ## what takes five minutes of it
 	@$(BIN)/python tests/system_packages.py
 	@$(BIN)/python $(PYTEST) -m 'not slow'
 

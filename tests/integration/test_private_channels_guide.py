@@ -26,9 +26,11 @@ PROGRAMS = {
 }
 # The tests install what runs the others (system_packages.py). Go is as large as all of that together: run where it is.
 HERE = [language for language, (*_, command) in PROGRAMS.items() if language != "go" or shutil.which(command[0])]
+# In a new home, Go compiles its library first: half a minute.
+SLOW = {"go": pytest.mark.slow}
 
 
-@pytest.mark.parametrize("language", HERE)
+@pytest.mark.parametrize("language", [pytest.param(name, marks=SLOW.get(name, ())) for name in HERE])
 def test_a_few_lines_make_a_grant(tmp_path: Path, language: str) -> None:
     before, behind, command = PROGRAMS[language]
     (lines,) = snippets(PAGE, language)
