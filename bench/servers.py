@@ -3,6 +3,8 @@
 Knows names and options. Must not know what is measured.
 """
 
+import base64
+import hmac
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -55,6 +57,22 @@ CENTRIFUGO_BATCH = _http(
     "/api/batch", '{"publish":{"channel":"ch%c","data":%m}}', f"X-API-Key: {KEY}", '{"commands":[%e]}', 100
 )
 NCHAN_HTTP = _http("/pub/ch%c", "%m", "Content-Type: application/json")
+
+
+def _token(claims: str) -> str:
+    """Return a JSON Web Token with these claims, signed with the key (RFC 7515 §3.1)."""
+    signed = b".".join(_base64url(part) for part in (b'{"alg":"HS256","typ":"JWT"}', claims.encode()))
+    return b".".join((signed, _base64url(hmac.digest(KEY.encode(), signed, "sha256")))).decode()
+
+
+def _base64url(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+
+MERCURE_PATH = "/.well-known/mercure"
+MERCURE_TOKEN = _token('{"mercure":{"publish":["*"]}}')
+MERCURE_HEADERS = f"Authorization: Bearer {MERCURE_TOKEN}\r\nContent-Type: application/x-www-form-urlencoded"
+MERCURE_HTTP = _http(MERCURE_PATH, "topic=ch%c&data=%m", MERCURE_HEADERS)
 
 
 def _oyez(broker: str) -> StartCommand:
@@ -136,6 +154,13 @@ _ALL = (
         "nchan",
         _script("nchan"),
         ("--listen", "stream", "--path", "/sub/ch%c", *NCHAN_HTTP),
+        posts_by_http=True,
+    ),
+    Server(
+        "Mercure",
+        "mercure",
+        _script("mercure"),
+        ("--listen", "stream", "--path", f"{MERCURE_PATH}?topic=ch%c", *MERCURE_HTTP),
         posts_by_http=True,
     ),
     Server("socketioxide", "socketioxide", _script("socketioxide"), SOCKETIO),
