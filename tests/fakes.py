@@ -233,10 +233,13 @@ class World:
             self.clock.now = min(at for at, _ in self.timers)
             self.run()
 
-    def follow(self, listener: Listener, *channels: str, start: int | None = None) -> Listener:
+    def follow(
+        self, listener: Listener, *channels: str, start: int | None = None, keeps_pace: bool = False
+    ) -> Listener:
         """Give a listener its filter."""
         names = [Channel(channel) for channel in channels]
-        self.hub.subscribe(listener.subscription, names, None if start is None else EventId(start))
+        named = None if start is None else EventId(start)
+        self.hub.subscribe(listener.subscription, names, named, keeps_pace=keeps_pace)
         return listener
 
     def move(self, listener: Listener) -> None:

@@ -14,7 +14,8 @@ from tests.conftest import StartDaemon
 from tests.daemon import Daemon
 from tests.integration.dialects import RawListener, begin_poll, poll
 from tests.integration.granted_doors import DOORS, Door
-from tests.integration.links import Link, eventually, listen, metrics
+from tests.integration.links import Link, Poller, eventually, listen, metrics
+from tests.raw import request
 
 PACE_S = SPREAD_S = 1.0
 RULES = [
@@ -121,6 +122,64 @@ def test_a_long_poll_waits_for_its_moment_and_gets_what_it_lacks_without_what_is
         before = event["id"]
         got.append(event["message"])
     assert got == [{"id": 2, "state": 0}, {"id": 1, "state": 2}]
+    began = time.monotonic()
+    post(daemon, (1, 3), (3, 0))
+    post(daemon, (1, 4))
+    answer = json.loads(request(daemon.port, "GET", f"/channels/submissions?last={before}&max=9").body)
+    assert time.monotonic() - began >= PACE_S / 2  # it began with the first of those polls
+    assert [event["message"] for event in answer["events"]] == [{"id": 3, "state": 0}, {"id": 1, "state": 4}]
+    post(daemon, (1, 5))
+    looked = json.loads(request(daemon.port, "GET", f"/channels/submissions?last={answer['id']}&nowait=1").body)
+    assert looked["message"] == {"id": 1, "state": 5}
+
+
+def test_an_upgrade_within_the_pace_loses_nothing_and_doubles_nothing(start_daemon: StartDaemon) -> None:
+    daemon = start(start_daemon)
+    poller = Poller(daemon.port)
+    named = [["start-msg", {"start": daemon.last()}], ["set-filter", {"filter": ["submissions"]}]]
+    poller.post(*("42" + json.dumps(command) for command in named))
+    post(daemon, (1, 0))
+    packets: list[str] = []
+    while "message" not in str(packets[-1:]):
+        packets += poller.packets()
+    post(daemon, (1, 1), (2, 0))
+    with poller.open_websocket() as websocket:
+        websocket.send("2probe")
+        assert websocket.receive() == "3probe"
+        post(daemon, (1, 2))
+        websocket.send("5")
+        post(daemon, (3, 0))
+        while '{"id":3' not in packets[-1].replace(" ", ""):
+            packets.append(str(websocket.receive()))
+    events = [argument for name, argument in (json.loads(packet[2:]) for packet in packets) if name == "message"]
+    ids = [event["id"] for event in events]
+    assert ids == sorted(set(ids))
+    assert {event["message"]["id"]: event["message"]["state"] for event in events} == {1: 2, 2: 0, 3: 0}
+
+
+def test_a_reader_that_stops_gets_the_newest_of_each_when_it_goes_on(start_daemon: StartDaemon) -> None:
+    daemon = start(start_daemon)
+    padding = "x" * 4000
+    rounds, submissions = 40, 10
+    with listen(daemon.port, "submissions", start=daemon.last(), receive_buffer=4096) as link:
+        assert link.event()[0] == "status"
+        for number in range(rounds):
+            states = [{"id": each, "state": number, "of": padding} for each in range(submissions)]
+            # What belongs to no submission supersedes nothing, so all of it is to come, and fills its socket.
+            events = [{"channel": "submissions", "message": padding}] * 10
+            publish(daemon, {"events": [*events, *({"channel": "submissions", "message": state} for state in states)]})
+        publish(daemon, {"channel": "submissions", "message": {"id": "last"}})
+        heard = link.messages(1)
+        while heard[-1]["message"] == padding or heard[-1]["message"]["id"] != "last":
+            heard += link.messages(1)
+    ids = [event["id"] for event in heard]
+    assert ids == sorted(set(ids))
+    states = [event["message"] for event in heard if event["message"] != padding]
+    assert len(heard) - len(states) == rounds * 10
+    assert {state["id"] for state in states[-submissions - 1 : -1] if state["state"] == rounds - 1} == set(
+        range(submissions)
+    )
+    assert len(states) < rounds * submissions / 2
 
 
 def test_who_comes_back_within_the_pace_lacks_nothing_and_gets_nothing_twice(start_daemon: StartDaemon) -> None:

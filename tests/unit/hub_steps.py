@@ -80,8 +80,11 @@ class Posted(dict[int, str]):
 class Model:
     """One listener, and what it is entitled to."""
 
-    def __init__(self, world: World, posted: "Posted", encoding: Faulty, purse: Purse | None) -> None:
+    def __init__(
+        self, world: World, posted: "Posted", encoding: Faulty, purse: Purse | None, *, keeps_pace: bool
+    ) -> None:
         self.world = world
+        self.keeps_pace = keeps_pace
         self.purse = purse
         self.posted = posted
         self.filter: set[str] = set()
@@ -140,7 +143,7 @@ class Model:
             self.older_allowed |= {event for event, channel in self.posted.items() if channel == name}
         self.filter = set(names)
         told = len(self.listener.statuses)
-        self.world.follow(self.listener, *names, start=start)
+        self.world.follow(self.listener, *names, start=start, keeps_pace=self.keeps_pace)
         if len(self.listener.statuses) > told:
             complete = not self.listener.gaps_at_status
             assert self.listener.statuses[-1] is (None if start is None else complete)
@@ -163,7 +166,7 @@ class Model:
         self.older_allowed |= {event for event in self.posted if event > start}
         self.connect(self.listener.subscription.encoding)  # type: ignore[arg-type]  # it was given one
         if self.filter:
-            self.world.follow(self.listener, *self.filter, start=start)
+            self.world.follow(self.listener, *self.filter, start=start, keeps_pace=self.keeps_pace)
 
     def missing(self) -> list[int]:
         """Find what it should have got and was not told to be missing, once all is delivered."""
@@ -205,13 +208,14 @@ class HubSteps(RuleBasedStateMachine):
         )
         self.posted = Posted(rules)
         self.encodings = [Faulty(), Faulty()]
-        # Two of one address, and one to whom nothing is rationed.
+        # Two of one address, and two to whom nothing is rationed; one of each waits as those do who poll.
         self.purse = purse(self.world.clock)
         self.models = [self.newcomer(number) for number in range(LISTENERS)]
         self.gone: list[Model] = []
 
     def newcomer(self, number: int) -> Model:
-        return Model(self.world, self.posted, self.encodings[number % 2], self.purse if number < 2 else None)
+        purse = self.purse if number < 2 else None
+        return Model(self.world, self.posted, self.encodings[number % 2], purse, keeps_pace=number in {1, 2})
 
     @rule(names=st.lists(st.sampled_from(CHANNELS), min_size=1, max_size=12))
     def post(self, names: list[str]) -> None:

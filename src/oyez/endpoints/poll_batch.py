@@ -43,7 +43,7 @@ def extend_batch(
 
     Returns:
         The events in the order of their ids, and the id of the last one. Nothing of these channels is missing between
-        the first and the last.
+        the first and the last but what is superseded.
     """
     events, last_id, room = [first], first_id, _EVENTS_BYTES - len(first)
     for publication in _find_newer(hub, channels, first_id, gaps, at_most - 1):
@@ -66,6 +66,6 @@ def _find_newer(
         newer, gap = hub.recent(channel, after)
         if gap is not None and gap.oldest > told.get(channel, 0):
             return []
-        found += [publication for publication in newer if publication.id > after][:at_most]
+        found += [each for each in newer if each.id > after and not each.superseded][:at_most]
     found.sort(key=lambda publication: publication.id)
     return found[:at_most]

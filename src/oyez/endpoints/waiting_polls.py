@@ -141,7 +141,8 @@ class WaitingPolls:
         ticker = self._context.ticker
         ticker.set(poll, ticker.clock() + self._settings.long_poll_timeout_s)
         start = None if query.start is None else EventId(query.start)
-        self._context.hub.subscribe(poll.subscription, [Channel(name) for name in query.channels], start)
+        channels = [Channel(name) for name in query.channels]
+        self._context.hub.subscribe(poll.subscription, channels, start, keeps_pace=not query.nowait)
         if query.nowait:
             poll.end_by_position()
         poll.end_by_gap()

@@ -6,10 +6,17 @@ A fan-out needs two answers: does anybody follow this channel, and who gets what
 however many listeners there are. Nearly all pages of a kind have the same filter, so there are few groups.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
-from oyez.hub.publication import Channel, Encoding, Publication
+from oyez.hub.publication import Channel, Encoding, EventId, Publication
 from oyez.hub.subscriber import Group, Subscription
+
+# Who polls is in no group between an answer and the next poll, and what was written to its group says when that may be
+# answered. So much is remembered of groups that are empty: more of them at once are of no page.
+_MOST_EMPTIED = 1000
+
+_Key = tuple[frozenset[Channel], Encoding]
 
 
 class Audience:
@@ -21,7 +28,8 @@ class Audience:
     """
 
     def __init__(self) -> None:
-        self._groups: dict[tuple[frozenset[Channel], Encoding], Group] = {}
+        self._groups: dict[_Key, Group] = {}
+        self._emptied: OrderedDict[_Key, tuple[float, EventId]] = OrderedDict()  # when each was written to, and what
         self.by_channel: dict[Channel, dict[Group, None]] = {}
         self._counts: dict[Channel, int] = {}
 
@@ -31,6 +39,8 @@ class Audience:
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = Group(*key)
+            if key in self._emptied:
+                group.written_at, group.written_up_to = self._emptied.pop(key)
             for channel in group.channels:
                 self.by_channel.setdefault(channel, {})[group] = None
         for channel in group.channels:
@@ -50,11 +60,19 @@ class Audience:
         group.members.pop(subscription, None)
         if group.wheel is not None:
             group.wheel.remove(subscription)
+        if group.early is not None and subscription in group.early:
+            del group.early[subscription]
+            subscription.lagging = False  # it waits no more: wherever it joins, it is served
         for channel in group.channels:
             self._counts[channel] -= 1
         if group.members:
             return
-        del self._groups[group.channels, group.encoding]
+        key = (group.channels, group.encoding)
+        del self._groups[key]
+        if group.written_up_to:
+            self._emptied[key] = (group.written_at, group.written_up_to)
+            if len(self._emptied) > _MOST_EMPTIED:
+                self._emptied.popitem(last=False)
         for channel in group.channels:
             groups = self.by_channel[channel]
             groups.pop(group, None)

@@ -18,7 +18,7 @@ from oyez.hub.publication import EventId, Publication
 from oyez.hub.rates import FindRate
 from oyez.hub.replay import Replay
 from oyez.hub.sparse_log import SparseLog
-from oyez.hub.subscriber import Group
+from oyez.hub.subscriber import Group, Subscription
 from oyez.hub.waiting_groups import Begun, WaitingGroups
 
 # Small enough that pings, posts and connects wait a few milliseconds at most, large enough that the turns of the loop
@@ -100,6 +100,8 @@ class FanOut:
                 clock=clock,
                 wake=self.wake,
                 write_to=replay.serve,
+                resume=replay.resume,
+                newest_id=history.newest_id,
                 is_waiting=self._waiting.__contains__,
             )
         self._forward: Iterator[None] | None = None  # all are being brought forward from history, one step a slice
@@ -128,6 +130,10 @@ class FanOut:
         if self._held is not None and (oldest := self._held.oldest_due(group)) is not None:
             unserved.append(oldest)
         return EventId(min(unserved) - 1) if unserved else self._history.last_id
+
+    def hold_back(self, subscription: Subscription) -> bool:
+        """Let a listener wait that has come back too early for the rules; `HeldGroups.hold_back`."""
+        return self._held is not None and self._held.hold_back(subscription)
 
     def wake(self) -> None:
         """Ask for a turn of the loop, if there is something to do and none is asked for."""

@@ -5,16 +5,20 @@ Knows groups, what is due to each, and when its time comes. Must not know positi
 What is held is kept with the group: nothing is kept for a listener, and one timer serves all. A pace lets all of the
 group wait for the same moment. Where a channel is spread, each listener has a moment of its own, and gets what is held
 by then. Ids stay in their order, so an event that goes at once takes along what is held for its groups.
+
+Who polls takes one write, leaves, and comes back with what it got. If it has all that was last written to its group, it
+waits for the group's moment too, and goes on from history then; if it lacks some of that, it gets it at once.
 """
 
 import heapq
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import count
 from math import inf
 from operator import attrgetter
 
-from oyez.hub.publication import EventId, Publication
+from oyez.hub.publication import Channel, EventId, Publication
 from oyez.hub.rates import FindRate
 from oyez.hub.subscriber import Group, Subscription
 from oyez.hub.wheel import Wheel
@@ -42,7 +46,7 @@ class _Held:
     """What is held for one group.
 
     Attributes:
-        publications: in rising order of ids, at least one.
+        publications: in rising order of ids; none if somebody has come back early, and nothing came since.
         pace_until: when all of the group is written to.
         until: when there is something to do for it.
         marks: of a spread group, up to which tick and event it was served when something was added.
@@ -78,6 +82,8 @@ class HeldGroups:
         clock: seconds on a steady scale.
         wake: called when the time of a group has come.
         write_to: writes publications to one listener; raises nothing.
+        resume: lets a listener that lags go on from history; raises nothing.
+        newest_id: returns the id of a channel's newest event; None: it has none.
         is_waiting: whether a group still waits for what was passed on before.
         most_held: a group for which more is held is written to before its time.
     """
@@ -90,6 +96,8 @@ class HeldGroups:
         clock: Callable[[], float],
         wake: Callable[[], object],
         write_to: Callable[[Subscription, list[Publication]], object],
+        resume: Callable[[Subscription], object],
+        newest_id: Callable[[Channel], EventId | None],
         is_waiting: Callable[[Group], bool],
         most_held: int = MOST_HELD,
     ) -> None:
@@ -98,6 +106,8 @@ class HeldGroups:
         self._clock = clock
         self._wake = wake
         self._write_to = write_to
+        self._resume = resume
+        self._newest_id = newest_id
         self._is_waiting = is_waiting
         self._most_held = most_held
         self._held: dict[Group, _Held] = {}
@@ -112,7 +122,7 @@ class HeldGroups:
     def oldest_due(self, group: Group | None) -> EventId | None:
         """Return the oldest id that is held for a group, or None; for no group in particular, the oldest of all."""
         held = self._held.values() if group is None else filter(None, [self._held.get(group)])
-        return min((some.publications[0].id for some in held), default=None)
+        return min((some.publications[0].id for some in held if some.publications), default=None)
 
     def pass_on(self, due: Iterable[_Due]) -> Iterator[_Due]:
         """Pass on what all of a group may have now: of what has become due, and then of what was held.
@@ -136,12 +146,56 @@ class HeldGroups:
                 self._turn_wheel(group, held)
         self._plan()
 
+    def hold_back(self, subscription: Subscription) -> bool:
+        """Let a listener wait that has come back for what follows the last write to its group, if that is too early.
+
+        Args:
+            subscription: has just joined its group, and lacks nothing that history has dropped.
+
+        Returns:
+            Whether it waits; else it is to get at once what there is.
+        """
+        group = subscription.group
+        lacking = self._find_lacking(subscription)
+        if group is None or not lacking or subscription.position < group.written_up_to:
+            return False
+        until = min(map(partial(self._end_of_pace, group), lacking))
+        if until <= self._clock() + _EARLY_S:
+            if len(group.members) == 1:  # others were written to when what it lacks came
+                self._note_write(group)
+            return False
+        subscription.lagging = True
+        group.early = group.early or {}
+        group.early[subscription] = None
+        held = self._held.setdefault(group, _Held())
+        held.pace_until = min(held.pace_until, until)
+        self._set_time(group, held)
+        self._plan()
+        return True
+
     def clear(self) -> None:
         """Forget what is held: everybody goes on from history."""
-        for group in self._held:
-            group.wheel = None
-        self._held.clear()
+        for group in tuple(self._held):
+            self._forget(group)
         self._times.clear()
+
+    def _find_lacking(self, subscription: Subscription) -> list[Channel]:
+        """Return the channels of which a listener lacks something."""
+        return [
+            channel
+            for channel in subscription.channels
+            if (self._newest_id(channel) or 0) > subscription.position_in(channel)
+        ]
+
+    def _end_of_pace(self, group: Group, channel: Channel) -> float:
+        """Return when what is new in a channel may be written to all of a group; what is spread: at any time."""
+        rate = self._find_rate(channel)
+        return -inf if rate.spread_s else group.written_at + rate.pace_s
+
+    def _note_write(self, group: Group) -> None:
+        group.written_at = self._clock()
+        if group.encoding.max_events is not None:
+            group.written_up_to = max(self._newest_id(channel) or EventId(0) for channel in group.channels)
 
     def _pass_or_hold(self, group: Group, publications: list[Publication]) -> Iterator[_Due]:
         if not group.members:
@@ -188,8 +242,9 @@ class HeldGroups:
         if held is not None:
             publications = held.publications + publications
         newest = leave_out_superseded(publications)
-        if newest and group.members:
-            group.written_at = self._clock()
+        if group.members and (newest or group.early):
+            self._note_write(group)
+        if group.members and newest:
             yield group, newest
         self._forget(group)
 
@@ -209,7 +264,7 @@ class HeldGroups:
             if newest and not member.lagging and member.group is group:
                 self._write_to(member, newest)
         held.drop_served(wheel)
-        if held.publications and group.members:
+        if (held.publications or group.early) and group.members:
             self._set_time(group, held)
         else:
             self._forget(group)
@@ -217,6 +272,9 @@ class HeldGroups:
     def _forget(self, group: Group) -> None:
         self._held.pop(group, None)
         group.wheel = None
+        early, group.early = group.early, None
+        for member in early or ():
+            self._resume(member)
 
     def _set_time(self, group: Group, held: _Held) -> None:
         until = held.pace_until

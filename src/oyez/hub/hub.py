@@ -230,7 +230,14 @@ class Hub:
     # Listeners. Each of these is one synchronous step: no listener misses or doubles what arrives meanwhile. None of
     # them raises: a listener that cannot be served is cut off, so that it comes back.
 
-    def subscribe(self, subscription: Subscription, channels: Sequence[Channel], start: EventId | None) -> None:
+    def subscribe(
+        self,
+        subscription: Subscription,
+        channels: Sequence[Channel],
+        start: EventId | None,
+        *,
+        keeps_pace: bool = False,
+    ) -> None:
         """Set a listener's filter: answer it, replay what it missed, and have it get what is new.
 
         Channels that it had already go on where they are; `find_positions` says where in detail.
@@ -239,6 +246,8 @@ class Hub:
             subscription: a new one, or one whose filter changes.
             channels: the whole new filter; at least one.
             start: for channels that are new to it, the id up to which the client has everything; None: it named none.
+            keeps_pace: whether it is one of many that a client makes, each for one write: so soon after the last one it
+                waits with those who were written to as well. If not, it gets at once what there is.
         """
         try:
             since = None if start is None else self._reach_back(start)
@@ -258,8 +267,11 @@ class Hub:
             for gap in gaps:
                 self._replay.pass_gap(subscription, gap)
             self._audience.join(subscription)
-            if not subscription.lagging:  # else it goes on when its socket takes bytes again, or its turn comes
-                self._replay.catch_up(subscription)
+            if subscription.lagging:
+                return  # it goes on when its socket takes bytes again, or its turn comes
+            if keeps_pace and start is not None and not gaps and self._fan_out.hold_back(subscription):
+                return  # it goes on when its pace is over
+            self._replay.catch_up(subscription)
         except Exception:
             self._replay.cut_off(subscription)
 

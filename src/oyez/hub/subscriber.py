@@ -210,14 +210,18 @@ class Group:
 
     Attributes:
         written_at: when it was written to, in seconds on the hub's clock, if rules say how often that may be.
+        written_up_to: of listeners that take one write and come back: the newest id of what they were due then.
         wheel: when each of them is written to, while something is held for a spread group.
+        early: those who came back before the pace was over; they go on from history when it is. None: there are none.
     """
 
-    __slots__ = ("channels", "encoding", "members", "wheel", "written_at")
+    __slots__ = ("channels", "early", "encoding", "members", "wheel", "written_at", "written_up_to")
 
     def __init__(self, channels: frozenset[Channel], encoding: Encoding) -> None:
         self.channels = channels
         self.encoding = encoding
         self.members: dict[Subscription, None] = {}
         self.written_at = -inf
+        self.written_up_to = EventId(0)
         self.wheel: Wheel[Subscription] | None = None
+        self.early: dict[Subscription, None] | None = None
