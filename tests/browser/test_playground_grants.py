@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from oyez.client import grant
+from tests.api import call
 from tests.browser.accessibility import complaints
 from tests.browser.playground import DOORS, SUB_DEMO, Visit, door_of, listener, messages, press, state, use
 from tests.conftest import StartDaemon
@@ -63,6 +64,27 @@ def test_a_name_with_a_grant_can_be_pasted(visit: Visit, daemon: Daemon, door: s
     expect(listener(page, SUB_DEMO).get_by_role("alert")).to_be_hidden()
     daemon.post("tickets", 1)
     expect(messages(page, SUB_DEMO)).to_have_text(["1"])
+
+
+@pytest.mark.parametrize("door", ["Socket.IO", "raw WebSocket", "event stream"])
+def test_the_end_of_a_grant_is_told_and_the_page_gets_another(visit: Visit, daemon: Daemon, door: str) -> None:
+    page = visit(daemon)
+    use(page, SUB_DEMO, door)
+    ask_for(page, f"sub_demo, {grant('tickets', 42, key=daemon.key)}")
+    expect(state(page, SUB_DEMO)).to_have_text("live")
+    daemon.post("tickets", "for who has a grant")
+    expect(messages(page, SUB_DEMO)).to_have_text(['"for who has a grant"'])
+    assert call(daemon, "POST", "revoke", {"subject": "42"}).status == 200
+    told = "The grant for tickets was revoked: nothing more of it comes."
+    expect(listener(page, SUB_DEMO).locator("li").first).to_have_text(told)
+    expect(listener(page, SUB_DEMO).get_by_role("alert")).to_have_text(told)
+    expect(state(page, SUB_DEMO)).to_have_text("live")
+    daemon.post("sub_demo", "for all")
+    press(page, SUB_DEMO, "Get a grant")
+    expect(listener(page, SUB_DEMO).get_by_role("alert")).to_be_hidden()
+    expect(state(page, SUB_DEMO)).to_have_text("live")
+    daemon.post("tickets", "anew")
+    expect(messages(page, SUB_DEMO)).to_have_text(['"anew"', '"for all"', '"for who has a grant"'])
 
 
 def test_what_nobody_may_follow_has_no_grant(visit: Visit, daemon: Daemon) -> None:

@@ -6,8 +6,8 @@ import { DOORS } from "./doors.js";
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10000;
 
-/* `on` has: state(name, text), problem(text, lacking), event(data, replayed), gap(data); `lacking` is the channel that a grant
-   is needed for. */
+/* `on` has: state(name, text), problem(text, lacking), event(data, replayed), gap(data), revoked(data); `lacking` is the channel
+   that a grant is needed for. */
 export class Link {
   constructor(door, channels, opened, on) {
     this.door = new (DOORS.get(door))(this);
@@ -98,6 +98,11 @@ export class Link {
     if (oldest && this.gaps.get(channel) === bounds) return;
     this.gaps.set(channel, bounds);
     this.on.gap({channel, from, oldest});
+  }
+
+  /* A grant has ended: the door goes on with the other channels. event.js knows that by itself, and keeps it to itself. */
+  revoked({channel, reason}) {
+    this.on.revoked({channel, reason});
   }
 
   /* These channels cannot be had, as a text tells or the daemon's refusal; go on with those before. */

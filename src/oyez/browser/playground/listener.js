@@ -27,6 +27,7 @@ export class Listener {
       problem: (text, lacking) => this.showProblem(text, lacking),
       event: (data, replayed) => this.add(data, replayed),
       gap: (data) => this.addGap(data),
+      revoked: (data) => this.addRevoked(data),
     });
     this.paste = new Paste(find(".paste", root), `listener ${this.number}`, () => [this.doors.value, this.link.channels, this.link.last]);
     grows(this.input);
@@ -106,6 +107,12 @@ export class Listener {
     const missing = oldest ? `events after ${from} and before ${oldest}` : "events";
     const text = `Gap in ${channel}: ${missing} may be missing. A page would load anew.`;
     this.show(() => make("li", "gap", text), null);
+  }
+
+  addRevoked({channel, reason}) {
+    const text = `The grant for ${channel} ${reason === "expired" ? "has expired" : "was revoked"}: nothing more of it comes.`;
+    this.show(() => make("li", "gap", text), null);
+    this.showProblem(text, channel);
   }
 
   /* Collect what arrives and draw it once a frame; a hidden page draws nothing and keeps no more than it would show. */

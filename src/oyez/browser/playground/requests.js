@@ -26,6 +26,7 @@ export class StreamDoor {
     source.onmessage = ({data}) => this.link.event(JSON.parse(data));
     source.onerror = () => this.interrupt();
     source.addEventListener("gap", ({data}) => this.link.gap(JSON.parse(data)));
+    source.addEventListener("revoked", ({data}) => this.link.revoked(JSON.parse(data)));
     source.addEventListener("status", ({data}) => this.begin(JSON.parse(data)));
   }
 

@@ -90,6 +90,8 @@ export class SocketIODoor extends SocketDoor {
       if (!this.last || "recovered" in data) this.link.joined();
     } else if (name === "gap") {
       this.link.gap(data);
+    } else if (name === "revoked") {
+      this.link.revoked(data);
     } else if (name === "error") {
       if (data.code === "server-capacity") this.link.full();
       else this.link.refused(data);
@@ -122,6 +124,7 @@ export class RawDoor extends SocketDoor {
     if (!("status" in frame)) this.link.event(frame);
     else if (frame.status === "success") this.link.joined();
     else if (frame.status === "gap") this.link.gap(frame);
+    else if (frame.status === "revoked") this.link.revoked(frame);
     else this.link.refused(frame);
   }
 }
