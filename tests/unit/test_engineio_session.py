@@ -74,6 +74,20 @@ def test_heartbeat_of_a_lively_peer() -> None:
     assert one.tick(151) is Action.PING
 
 
+@pytest.mark.parametrize("state", LIVING)
+def test_a_ping_leaves_a_session_where_it_is(state: SessionState) -> None:
+    one = session(state)
+    one.begin_poll(100)
+    assert one.tick(125) is Action.PING
+    assert one.state is state
+
+
+def test_a_session_that_has_ended_is_not_pinged() -> None:
+    one = session(SessionState.CLOSED)
+    assert one.tick(125) is Action.NOTHING
+    assert not one.awaits_pong
+
+
 def test_a_dead_peer_is_given_up_on_time() -> None:
     one = session()
     one.tick(125.04)  # a clock that ticks in steps

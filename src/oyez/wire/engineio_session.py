@@ -35,7 +35,6 @@ class SessionEvent(Enum):
     BAD_PACKET = auto()
     PEER_CLOSE = auto()  # "1"
     IGNORED_PACKET = auto()
-    PING_DUE = auto()
     PONG_OVERDUE = auto()
     POLL_OVERDUE = auto()  # a session that has to poll did not
 
@@ -53,7 +52,12 @@ class Action(Enum):
 
 
 _S, _E, _A = SessionState, SessionEvent, Action
-_POLLING, _NOTHING = _S.POLLING, _A.NOTHING  # what each heartbeat asks for: Python 3.11 looks a member up by a function
+_POLLING, _CLOSED, _NOTHING, _PING = (
+    _S.POLLING,
+    _S.CLOSED,
+    _A.NOTHING,
+    _A.PING,
+)  # what each heartbeat asks for: Python 3.11 looks a member up by a function
 
 # Engine.IO 4, "Upgrade", "Heartbeat" and "Packet types"; a pair that is not here does nothing and changes nothing.
 _TABLE: dict[tuple[SessionState, SessionEvent], tuple[SessionState, Action]] = {
@@ -72,7 +76,6 @@ _TABLE: dict[tuple[SessionState, SessionEvent], tuple[SessionState, Action]] = {
     (_S.POLLING, _E.POLL_OVERDUE): (_S.CLOSED, _A.END),
     **{(state, _E.MESSAGE): (state, _A.DELIVER) for state in _S if state is not _S.CLOSED},
     **{(state, _E.BAD_PACKET): (_S.CLOSED, _A.END) for state in _S if state is not _S.CLOSED},
-    **{(state, _E.PING_DUE): (state, _A.PING) for state in _S if state is not _S.CLOSED},
     **{(state, _E.PONG_OVERDUE): (_S.CLOSED, _A.END) for state in _S if state is not _S.CLOSED},
 }
 
@@ -169,9 +172,10 @@ class SessionMachine:
 
     def tick(self, now: float) -> Action:
         """Return what is to be done now: a ping, the end, or nothing; call again at ``deadline``."""
-        if self.is_poll_overdue(now):
+        state = self.state
+        if state is _POLLING and now >= self._poll_by:
             return self.step(SessionEvent.POLL_OVERDUE)
-        if now < self._heartbeat_at:
+        if now < self._heartbeat_at or state is _CLOSED:
             return _NOTHING
         if self.awaits_pong:
             return self.step(SessionEvent.PONG_OVERDUE)
@@ -182,10 +186,10 @@ class SessionMachine:
         # Counted from when the ping was due, so that a clock which ticks in steps does not add up; but a process that
         # was stopped for a while gives its peers the full time.
         self._heartbeat_at = now + timeout_s - (lateness_s if lateness_s < timeout_s / 10 else 0)
-        if self.state is _POLLING and self._poll_by < math.inf:
+        if state is _POLLING and self._poll_by < math.inf:
             # The ping waits for a poll, and cannot be answered before.
             self._heartbeat_at = max(self._heartbeat_at, self._poll_by)
-        return self.step(SessionEvent.PING_DUE)
+        return _PING  # it moves the clock, and nothing in the table
 
     def restart_heartbeat(self, now: float) -> None:
         """Forget a pong that is due and count anew: it came, or its ping may have gone the old way of an upgrade."""

@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 
 _PING_FRAME = text_frame(engineio.PING)
 
+# What each heartbeat asks for: Python 3.11 looks a member of an Enum up by a function.
+_PING, _DELIVER, _END = Action.PING, Action.DELIVER, Action.END
+
 _GOING_AWAY = 1001  # RFC 6455 §7.4.1; clients of Engine.IO come back whatever the code
 
 
@@ -220,9 +223,9 @@ class EngineSession:
     def _step(self, data: bytes) -> bool:
         """Feed a packet to the table of states, and do what it says; True: deliver the message."""
         action = self._machine.receive(data[:1], self._server.ticker.clock())
-        if action is Action.DELIVER:
+        if action is _DELIVER:
             return True
-        if action is Action.END:
+        if action is _END:
             if data != engineio.CLOSE:
                 self._server.note("bad-packet", "an Engine.IO packet out of place", self.find_peer)
             final_packet = engineio.NOOP if data == engineio.CLOSE else engineio.CLOSE
@@ -336,12 +339,12 @@ class EngineSession:
         carrier = self._connection or self.polling
         if carrier is not None and carrier.held and self._machine.awaits_pong:
             self._machine.restart_heartbeat(now)  # the pong may lie unread behind what it asked for
-        if self.is_open:
+        if not self._ended:
             is_poll_overdue = self.polling is not None and self._machine.is_poll_overdue(now)
             action = self._machine.tick(now)
-            if action is Action.PING:
+            if action is _PING:
                 self._ping()
-            elif action is Action.END:
+            elif action is _END:
                 if is_poll_overdue:
                     self._server.note("poll-timeout", "a session that does not poll", self.find_peer)
                 else:
