@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 NAMESPACE = "/"
 _JOINED = frozenset((NAMESPACE,))  # there is no other, see `_connect`
 
+# What each packet is asked for: Python 3.11 looks a member of an Enum up by a function.
+_EVENT, _BINARY_EVENT, _CONNECT = PacketType.EVENT, PacketType.BINARY_EVENT, PacketType.CONNECT
+
 # A listener that finds no room comes back by itself once its transport is closed, within a second or two. So it is
 # held for a while first, or all that were refused would connect again and again.
 _HOLD_AT_CAPACITY_S = (15.0, 45.0)
@@ -40,6 +43,8 @@ _HOLD_AT_CAPACITY_S = (15.0, 45.0)
 
 class Role(Enum):
     """What a session may do."""
+
+    __hash__ = object.__hash__  # a member is the same object everywhere; Enum's own hash is a call of Python
 
     NOBODY = auto()
     LISTENER = auto()
@@ -162,13 +167,14 @@ class SocketIOApp:
     # Packets
 
     def _take(self, packet: Packet) -> None:
-        if packet.type in (PacketType.EVENT, PacketType.BINARY_EVENT):
+        kind = packet.type
+        if kind is _EVENT or kind is _BINARY_EVENT:
             handler = _HANDLERS[self._role].get(packet.event)
             if handler is not None:
                 handler(self, packet)
-        elif packet.type is PacketType.CONNECT:
+        elif kind is _CONNECT:
             self._connect(packet)
-        elif packet.type is PacketType.DISCONNECT:
+        elif kind is PacketType.DISCONNECT:
             self._packets.joined -= {packet.namespace}
             self._leave()
             if not self._packets.joined:

@@ -51,6 +51,8 @@ class Packet(msgspec.Struct, gc=False, frozen=True):
     expected_attachments: int = 0
 
 
+_CONNECT, _EVENT = PacketType.CONNECT, PacketType.EVENT  # Python 3.11 looks a member up by a function
+
 _TYPES = {b"%d" % kind: kind for kind in PacketType}
 _NUMBER_BEGINS = tuple(b"-0123456789"[i : i + 1] for i in range(11))
 
@@ -70,7 +72,7 @@ def decode(data: bytes) -> Packet:
     if plain is not None:  # nearly all packets: an event of the default namespace
         args = json_text.split_array(data[plain.end() :])
         digits = plain[1]
-        return Packet(PacketType.EVENT, "/", int(digits) if digits else None, _take_event_name(args), args)
+        return Packet(_EVENT, "/", int(digits) if digits else None, _take_event_name(args), args)
     head = _HEAD.match(data) or _BINARY_HEAD.match(data)
     if head is None:
         raise ProtocolError("not a Socket.IO packet")
@@ -79,7 +81,9 @@ def decode(data: bytes) -> Packet:
     namespace = named.decode(errors="replace") if named else "/"
     ack_id = int(ack_digits) if ack_digits else None
     payload = data[head.end() :]
-    if kind is PacketType.EVENT and payload:
+    if kind is _CONNECT:
+        return Packet(kind, namespace, ack_id, auth=_check_auth(payload))
+    if kind is _EVENT and payload:
         args = json_text.split_array(payload)
         return Packet(kind, namespace, ack_id, _take_event_name(args), args)
     if kind >= PacketType.BINARY_EVENT:
@@ -97,8 +101,6 @@ def _decode_binary(kind: PacketType, namespace: str, ack_id: int | None, payload
 
 
 def _decode_rare(kind: PacketType, namespace: str, ack_id: int | None, payload: bytes) -> Packet:
-    if kind is PacketType.CONNECT:
-        return Packet(kind, namespace, ack_id, auth=_check_auth(payload))
     if kind is PacketType.ACK and payload:
         return Packet(kind, namespace, ack_id, args=json_text.split_array(payload))
     if kind is PacketType.DISCONNECT and payload:
@@ -160,6 +162,8 @@ def _numbers_of(payload: bytes) -> Iterator[object]:
 
 
 def _head(kind: PacketType, namespace: str, ack_id: int | None, attachments: int) -> bytes:
+    if namespace == "/" and ack_id is None and not attachments:
+        return b"4%d" % kind  # nearly all of them
     count = b"%d-" % attachments if attachments else b""
     where = b"" if namespace == "/" else namespace.encode() + b","
     return b"4%d%s%s%s" % (kind, count, where, b"" if ack_id is None else b"%d" % ack_id)

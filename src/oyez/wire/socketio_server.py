@@ -10,6 +10,8 @@ from oyez.errors import ProtocolError
 from oyez.wire import socketio
 from oyez.wire.socketio import Packet, PacketType
 
+_EVENT, _CONNECT_ERROR, _CONNECT = PacketType.EVENT, PacketType.CONNECT_ERROR, PacketType.CONNECT
+
 
 class PacketReader:
     """Reads what one client sends.
@@ -39,7 +41,7 @@ class PacketReader:
         if self.pending is not None:
             raise ProtocolError("text where an attachment is due")
         packet = socketio.decode(data)
-        if packet.type is PacketType.EVENT and packet.namespace in self.joined:
+        if packet.type is _EVENT and packet.namespace in self.joined:
             return packet  # nearly all of them
         if packet.expected_attachments:
             self.pending = packet
@@ -68,6 +70,6 @@ class PacketReader:
     def _check_order(self, packet: Packet) -> Packet:
         """Hold Socket.IO 5's "Connection to a namespace": CONNECT once and first, and never a server's packet."""
         joined = packet.namespace in self.joined
-        if packet.type is PacketType.CONNECT_ERROR or joined == (packet.type is PacketType.CONNECT):
+        if packet.type is _CONNECT_ERROR or joined == (packet.type is _CONNECT):
             raise ProtocolError(f"{packet.type.name} is out of order")
         return packet

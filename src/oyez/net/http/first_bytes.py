@@ -118,6 +118,8 @@ class FirstBytes(asyncio.Protocol):
         """Find whose turn it takes to read what came; None: nobody's."""
         if _WEBSOCKET not in data or len(data) > self._callbacks.limits.max_header_bytes:
             return None
+        if self._share is not None:
+            return self._share  # no proxy: what it says of others is not even read
         entries = b",".join(_FORWARDED.findall(data)).decode("latin-1")
         return find_payer(self._callbacks, self._share, entries, lambda: self._far_end)
 

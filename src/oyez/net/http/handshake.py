@@ -33,7 +33,7 @@ _ACCEPTED = (
 _KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")  # RFC 6455 §4.1: 16 bytes in base64
 
 
-class Handshake(NamedTuple):
+class Handshake:
     """A request that asks for its whole socket: for a WebSocket, or for an answer without an end.
 
     Attributes:
@@ -41,23 +41,30 @@ class Handshake(NamedTuple):
         query: behind the question mark, without it.
         headers: names in lower case, values as bytes.
         find_far_end: asks the system for the socket's other end.
+        found: the first value of each header.
     """
 
-    path: str
-    query: str
-    headers: Sequence[tuple[bytes, bytes]]
-    find_far_end: Callable[[], FarEnd | None]
+    __slots__ = ("find_far_end", "found", "headers", "path", "query")
+
+    def __init__(
+        self, path: str, query: str, headers: Sequence[tuple[bytes, bytes]], find_far_end: Callable[[], FarEnd | None]
+    ) -> None:
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.find_far_end = find_far_end
+        self.found = dict(reversed(headers))
 
     def all(self, name: bytes) -> list[str]:
         """Return every value of a header, named in lower case; one that is a list is not taken apart."""
+        if name not in self.found:
+            return []
         return [value.decode("latin-1") for key, value in self.headers if key == name]
 
     def first(self, name: bytes) -> str | None:
         """Return the first value of a header, named in lower case; None: it is not there."""
-        for key, value in self.headers:
-            if key == name:
-                return value.decode("latin-1")
-        return None
+        value = self.found.get(name)
+        return None if value is None else value.decode("latin-1")
 
 
 class Refusal(NamedTuple):
@@ -115,7 +122,7 @@ def accept(handshake: Handshake, cors: Mapping[str, str]) -> bytes:
     Raises:
         BadHandshake: it breaks RFC 6455 §4.2.1.
     """
-    key = _plain_key(handshake.headers)
+    key = _plain_key(handshake)
     accepted = _judge_words(handshake, cors) if key is None else accept_key(key)
     lines = "".join([f"{name}: {value}\r\n" for name, value in cors.items()])
     return (_ACCEPTED % (accepted, _choose_subprotocol(handshake, cors), lines)).encode()
@@ -157,15 +164,15 @@ def _choose_subprotocol(handshake: Handshake, cors: Mapping[str, str]) -> str:
     return f"Sec-WebSocket-Protocol: {offered[0]}\r\n" if offered else ""
 
 
-def _plain_key(headers: Sequence[tuple[bytes, bytes]]) -> str | None:
+def _plain_key(handshake: Handshake) -> str | None:
     """Return the key of a handshake that is put in the usual words; None: let the library judge.
 
     The library reads all that the grammar allows, which is an eighth of what a connect costs.
     """
-    found = dict(headers)
+    found = handshake.found
     key = found.get(b"sec-websocket-key", b"")
     plain = (
-        len(found) == len(headers)  # none of them comes twice
+        len(found) == len(handshake.headers)  # none of them comes twice
         and found.get(b"upgrade", b"").lower() == b"websocket"
         and found.get(b"connection", b"").lower() == b"upgrade"
         and found.get(b"sec-websocket-version") == b"13"
