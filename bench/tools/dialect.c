@@ -1,7 +1,5 @@
 #include "dialect.h"
 
-#include "usage.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +17,7 @@ const char *message_of(const struct post *post) {
         text = realloc(text, filled + 64);
         if (!text) exit(2);
     }
-    int length = sprintf(text, "{\"t\":\"%.9f\",\"p\":\"", now_s());
+    int length = sprintf(text, "{\"t\":\"%.9f\",\"p\":\"", post->from_s);
     memset(text + length, 'x', post->payload);
     memcpy(text + length + post->payload, "\"}", 3);
     return text;

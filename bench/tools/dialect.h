@@ -10,7 +10,8 @@
 /* One event that is to be posted. */
 struct post {
     int channel, payload;
-    double at_s; /* since the first one */
+    double at_s;   /* since the first one */
+    double from_s; /* from when on its listeners wait for it, by the clock */
 };
 
 struct dialect {
@@ -42,7 +43,7 @@ struct over_websocket {
 };
 size_t take_websocket(struct peer *peer, const struct over_websocket *over);
 
-/* `{"t":"…","p":"…"}` with the time of now, in a text that lasts until the next call. */
+/* `{"t":"…","p":"…"}` with the time from which the post counts, in a text that lasts until the next call. */
 const char *message_of(const struct post *post);
 
 /* Does a text begin like this? */

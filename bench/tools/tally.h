@@ -17,7 +17,7 @@ extern struct samples arrivals, answers;
 extern int ready, failed, visits; /* listeners that subscribed, that were refused or lost; others that came and went */
 extern long acked, delivered;     /* events whose post was answered; events that arrived */
 
-/* An event came whose text has its time of posting somewhere. Every sixteenth is timed. */
+/* An event came whose text has its time of posting somewhere. Every 17th is timed. */
 void count_event(const char *text, size_t length);
 void count_answer(double seconds);
 
