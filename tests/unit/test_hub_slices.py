@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from oyez.hub.audience import Audience
 from oyez.hub.history import Gap
@@ -51,7 +53,7 @@ def test_a_quick_fan_out_takes_one_turn() -> None:
     assert all(listener.got for listener in listeners)
 
 
-def test_posts_between_slices_wait_until_their_group_is_done_and_are_joined() -> None:
+def test_a_post_between_slices_goes_with_the_rest_to_those_whose_turn_is_yet_to_come() -> None:
     world = World()
     listeners = crowd(world, "a")
     ids = world.post("a")
@@ -60,7 +62,61 @@ def test_posts_between_slices_wait_until_their_group_is_done_and_are_joined() ->
     world.turn()
     ids += world.post("a")
     world.run()
-    assert all(listener.writes == [ids[:1], [ids[1], ids[3]]] for listener in listeners)
+    first, second, _, third = ids
+    parts = listeners[:32], listeners[32:64], listeners[64:]
+    assert all(listener.writes == [[first], [second, third]] for listener in parts[0])
+    assert all(listener.writes == [[first, second], [third]] for listener in parts[1])
+    assert all(listener.writes == [[first, second, third]] for listener in parts[2])
+
+
+def test_nobody_waits_longer_for_a_post_than_one_round_takes() -> None:
+    world = World()
+    listeners = crowd(world, "a")
+    world.post("a")
+    begin(world, listeners)
+    began = world.clock.now
+    (late,) = world.post("a")
+    arrived: list[float] = []
+    for listener in listeners:
+        take_long, got = listener.on_write, listener.got
+
+        def note(take_long: Callable[[], object] = take_long, got: list[int] = got) -> None:
+            take_long()
+            arrived.extend([world.clock.now] * (late in got))
+
+        listener.on_write = note
+    world.run()
+    assert len(arrived) == CROWD
+    assert max(arrived) - began == CROWD
+
+
+@pytest.mark.parametrize("crowd_limit", [2, 100], ids=["large", "small, and in need of more slices"])
+@given(st.lists(st.sampled_from(["post", "post two", "turn", "turn", "join", "leave"]), max_size=40))
+def test_all_come_to_everybody_in_order_however_posts_and_slices_fall(crowd_limit: int, steps: list[str]) -> None:
+    world = World(members_per_clock_read=1, crowd=crowd_limit, write_bytes=12)
+    listeners: list[tuple[Listener, int]] = []  # and how many events were there before
+    ids: list[int] = []
+
+    def take_long() -> None:
+        world.clock.now += 0.004  # two of them are a slice
+
+    def join() -> None:
+        listeners.append((world.follow(Listener(), "a", start=world.hub.last_id()), len(ids)))
+        listeners[-1][0].on_write = take_long
+
+    for _ in range(5):
+        join()
+    for step in steps:
+        if step == "turn":
+            world.turn()
+        elif step == "join":
+            join()
+        elif step == "leave" and len(listeners) > 1:
+            world.hub.leave(listeners.pop(len(listeners) // 2)[0].subscription)
+        else:
+            ids += world.post(*("a" * (2 if step == "post two" else 1)))
+    world.run()
+    assert [listener.got for listener, _ in listeners] == [ids[before:] for _, before in listeners]
 
 
 def test_who_takes_the_place_of_an_only_listener_in_the_middle_gets_the_event_once() -> None:

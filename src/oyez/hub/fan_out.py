@@ -11,7 +11,7 @@ costs more than the write itself, and loses the order over channels.
 from collections.abc import Callable, Iterator, Sequence
 
 from oyez.hub.audience import Audience
-from oyez.hub.chunks import cut_into_chunks
+from oyez.hub.chunks import Chunk, cut_into_chunks
 from oyez.hub.held_groups import HeldGroups, leave_out_superseded
 from oyez.hub.history import History
 from oyez.hub.publication import EventId, Publication
@@ -86,7 +86,7 @@ class FanOut:
         self._clock = clock
         self._before_turn = before_turn
         self._write_bytes = write_bytes
-        self._members_per_clock_read = members_per_clock_read
+        self._members_per_clock_read = self._until_clock = members_per_clock_read
         self._crowd = crowd
         self.pending: list[Publication] = []
         self.deliveries = 0
@@ -260,7 +260,7 @@ class FanOut:
             if waiting and waiting.join(group, publications):
                 continue
             if len(group.members) > crowd:
-                waiting.add_large(group, publications)
+                waiting.add_large(group, publications, [])
             else:
                 yield group, publications
 
@@ -303,15 +303,16 @@ class FanOut:
 
     def _write_or_wait(self, group: Group, publications: list[Publication]) -> None:
         """Write to a small group, which takes turns with the large ones if the slice does not suffice."""
-        steps = self._write_to_group(group, publications)
+        more: list[Publication] = []
+        steps = self._write_to_group(group, publications, more)
         for _ in steps:
-            self._waiting.add_large(group, publications, steps)
+            self._waiting.add_large(group, publications, more, steps)
             return
 
     def _go_on_with(self, begun: Begun) -> None:
         """Write to a large group until the slice is used up."""
         if begun.steps is None:
-            begun.steps = self._write_to_group(begun.group, self._still_due(begun.publications))
+            begun.steps = self._write_to_group(begun.group, self._still_due(begun.publications), begun.more)
         for _ in begun.steps:
             self._waiting.end_turn(begun, finished=False)
             return
@@ -335,33 +336,61 @@ class FanOut:
             self._replay.cut_off(member)
         return True
 
-    def _write_to_group(self, group: Group, publications: Sequence[Publication]) -> Iterator[None]:
+    def _write_to_group(
+        self, group: Group, publications: Sequence[Publication], more: Sequence[Publication]
+    ) -> Iterator[None]:
         """Write what is due to a group, the same bytes to all members; yield when a slice is used up.
+
+        What becomes due between two slices goes with the rest to those whose turn has not come. So nobody waits for it
+        longer than one round takes, wherever the round is when it comes. Positions tell the next round who has it.
+
+        Args:
+            group: whose members are written to.
+            publications: what is due to all of them.
+            more: what becomes due meanwhile, as it grows. The next round begins with that.
+        """
+        joined, members = 0, iter(tuple(group.members))
+        while publications:
+            run, publications, whom = publications, (), tuple(members)
+            for chunk in cut_into_chunks(run, group.encoding, self._write_bytes):
+                members = iter(whom)
+                while not self._write_chunk(group, members, chunk):
+                    yield
+                    if joined < len(more) and chunk[0][-1] is run[-1]:
+                        publications = self._still_due([*chunk[0], *more[joined:]])
+                        joined = len(more)
+                        break
+
+    def _write_chunk(self, group: Group, members: Iterator[Subscription], chunk: Chunk) -> bool:
+        """Write a chunk to members of a group until the slice is used up; return whether they all have had their turn.
 
         The inner loop runs once per listener and event: names are local, and nothing in it is a call but the write.
         """
-        clock, replay = self._clock, self._replay
-        until_clock = self._members_per_clock_read
-        for chunk, data in cut_into_chunks(publications, group.encoding, self._write_bytes):
-            first, last, count = chunk[0].id, chunk[-1].id, len(chunk)
-            if data is None:  # an event that cannot be written: all take the second branch
-                first, data = EventId(0), b""  # noqa: PLW2901 - no third name in the inner loop
-            for member in tuple(group.members):
-                if member.lagging or member.group is not group:
-                    continue  # it resumes from history, or it has left meanwhile
-                try:
-                    if member.position < first:
-                        member.position = last
-                        self.deliveries += count
-                        if not member.write(data):
-                            member.lagging = True
-                    elif member.position < last:
-                        rest = [publication for publication in chunk if publication.id > member.position]
-                        replay.write(member, rest)
-                except Exception:
-                    replay.cut_off(member)
-                until_clock -= 1
-                if not until_clock:
-                    until_clock = self._members_per_clock_read
-                    if clock() >= self._slice_end:
-                        yield
+        (publications, data), replay = chunk, self._replay
+        first, last, count = publications[0].id, publications[-1].id, len(publications)
+        if data is None:  # an event that cannot be written: all take the second branch
+            first, data = EventId(0), b""
+        until_clock = self._until_clock
+        for member in members:
+            if member.lagging or member.group is not group:
+                continue  # it resumes from history, or it has left meanwhile
+            try:
+                if member.position < first:
+                    member.position = last
+                    self.deliveries += count
+                    if not member.write(data):
+                        member.lagging = True
+                elif member.position < last:
+                    replay.write(
+                        member, [publication for publication in publications if publication.id > member.position]
+                    )
+            except Exception:
+                replay.cut_off(member)
+            until_clock -= 1
+            if not until_clock:
+                until_clock = self._members_per_clock_read
+                if self._clock() >= self._slice_end:
+                    self._until_clock = until_clock
+                    return False
+        self._until_clock = until_clock
+        return True

@@ -20,16 +20,18 @@ class Begun:
     Attributes:
         group: whose members are written to.
         publications: what is being written.
-        more: what became due since that began.
+        more: what became due since that began; it grows meanwhile.
         steps: what is left of it, one step a slice; None: it is not begun.
     """
 
     __slots__ = ("group", "more", "publications", "steps")
 
-    def __init__(self, group: Group, publications: _Publications, steps: Iterator[None] | None) -> None:
+    def __init__(
+        self, group: Group, publications: _Publications, more: _Publications, steps: Iterator[None] | None
+    ) -> None:
         self.group = group
         self.publications = publications
-        self.more: _Publications = []
+        self.more = more
         self.steps = steps
 
 
@@ -71,15 +73,18 @@ class WaitingGroups:
         """Let a group that does not wait yet do so."""
         self._small[group] = publications
 
-    def add_large(self, group: Group, publications: _Publications, steps: Iterator[None] | None = None) -> None:
+    def add_large(
+        self, group: Group, publications: _Publications, more: _Publications, steps: Iterator[None] | None = None
+    ) -> None:
         """Let a group that does not wait yet take turns with other large ones.
 
         Args:
             group: a large one, or one that has begun and needs another slice.
             publications: what is due to it.
+            more: an empty list, for what becomes due since it has begun.
             steps: what is left of writing that, if it has begun.
         """
-        self._large[group] = Begun(group, publications, steps)
+        self._large[group] = Begun(group, publications, more, steps)
 
     def take_small(self) -> Iterator[tuple[Group, _Publications]]:
         """Take the small groups out, the one that has waited longest first."""
@@ -99,7 +104,7 @@ class WaitingGroups:
         if finished:
             if not begun.more:
                 return
-            begun = Begun(begun.group, begun.more, None)
+            begun = Begun(begun.group, begun.more, [], None)
         self._large[begun.group] = begun
 
     def end_slice(self) -> None:
