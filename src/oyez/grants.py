@@ -10,7 +10,7 @@ characters). It is a name like any other to whoever passes it on, so pages of ol
 import hashlib
 import hmac
 import re
-from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -27,7 +27,10 @@ _MAC_LENGTH = 22
 _MOST_BEGUN = 64  # keys of which the beginning of a signature is kept
 
 _SUBJECT = re.compile(r"[A-Za-z0-9_-]{0,32}")
-_GRANTED = re.compile(r"(.+)!([A-Za-z0-9_-]{0,32})\.([0-9a-z]{1,8})\.([A-Za-z0-9_-]{22})", re.DOTALL)
+# Of what is behind the last "!" alone, and nothing tried twice: half of what a pattern for the whole name takes.
+_END = re.compile(r"([A-Za-z0-9_-]{0,32}+)\.([0-9a-z]{1,8}+)\.([A-Za-z0-9_-]{22}+)")
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 class Grant(NamedTuple):
@@ -76,10 +79,11 @@ def parse(name: str) -> Grant | None:
     """Take a name with a grant apart; None: it has none."""
     if name[-_MAC_LENGTH - 1 : -_MAC_LENGTH] != ".":  # nearly all others
         return None
-    found = _GRANTED.fullmatch(name)
-    if found is None:
+    channel, _, end = name.rpartition("!")  # which neither subject, time nor signature has
+    found = _END.fullmatch(end)
+    if found is None or not channel:
         return None
-    channel, subject, issued, signature = found.groups()
+    subject, issued, signature = found.groups()
     return Grant(channel, subject, int(issued, 36), name[:-_MAC_LENGTH], signature)
 
 
@@ -95,11 +99,11 @@ def is_signed_by(grant: Grant, derived_key: bytes) -> bool:
 
 
 def _signature(derived_key: bytes, text: str) -> str:
-    inner, outer = _begin_mac(derived_key)
-    inner, outer = inner.copy(), outer.copy()
+    begun_inner, begun_outer = _begin_mac(derived_key)
+    inner, outer = begun_inner.copy(), begun_outer.copy()
     inner.update(_encode(text))
     outer.update(inner.digest())
-    return urlsafe_b64encode(outer.digest()[:_MAC_BYTES])[:_MAC_LENGTH].decode("ascii")
+    return b2a_base64(outer.digest()[:_MAC_BYTES], newline=False)[:_MAC_LENGTH].translate(_URL_SAFE).decode()
 
 
 @lru_cache(_MOST_BEGUN)

@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from oyez.access.listen_policy import GrantOutcome
 from oyez.endpoints.context import HeldGrant
 from oyez.endpoints.held_grants import HeldGrants
@@ -9,6 +11,15 @@ from oyez.hub.publication import Channel
 from tests.fakes import Clock, Listener, Sweeper, World
 
 NOW_S = 1_795_391_142.0
+
+
+class Failing(list[GrantOutcome]):
+    """Counts that fail once."""
+
+    def append(self, reason: GrantOutcome) -> None:
+        super().append(reason)
+        if len(self) == 1:
+            raise RuntimeError
 
 
 class Scene:
@@ -20,9 +31,16 @@ class Scene:
         self.clock = Clock(NOW_S)
         self.revoked: set[str] = set()
         self.counted: list[GrantOutcome] = []
-        self.held = HeldGrants(self.world.hub, self.sweeper, self.clock, self.find_end, self.counted.append)
+        self.look_s = 0.0
+        self.held = HeldGrants(
+            self.world.hub, self.sweeper, self.clock, self.find_end, self.count, call_soon=self.world.turns.append
+        )
+
+    def count(self, reason: GrantOutcome) -> None:
+        self.counted.append(reason)
 
     def find_end(self, grant: HeldGrant, now_s: float) -> GrantOutcome | None:
+        self.sweeper.time.now += self.look_s
         if grant.subject in self.revoked:
             return GrantOutcome.REVOKED
         return GrantOutcome.EXPIRED if now_s > grant.ends_s else None
@@ -32,6 +50,13 @@ class Scene:
         self.world.follow(listener, *also, *dict.fromkeys(grant.channel for grant in grants))
         self.held.hold(listener.subscription, grants)
         return listener
+
+    def end(self, subject: str | None, channel: str | None) -> int:
+        """Have channels taken away of few listeners, at once; how many."""
+        told: list[int] = []
+        self.held.end_some(subject, None if channel is None else Channel(channel), told.append)
+        (ended,) = told
+        return ended
 
     def pass_by(self, seconds: float) -> None:
         """Let time pass in sweeps, as the ticker would."""
@@ -112,30 +137,66 @@ def test_an_end_before_the_time_is_found_by_subject_or_among_all() -> None:
     scene = Scene()
     one, two = scene.follow(made(), made("other")), scene.follow(made(subject="43"))
     scene.revoked.add("42")
-    assert scene.held.end_some("43", None) == 0
-    assert scene.held.end_some("42", None) == 2
+    assert scene.end("43", None) == 0
+    assert scene.end("42", None) == 2
     assert sorted(one.revoked) == [("other", "revoked"), ("tickets", "revoked")]
     scene.revoked.add("43")
-    assert scene.held.end_some(None, None) == 1
+    assert scene.end(None, None) == 1
     assert two.revoked == [("tickets", "revoked")]
-    assert scene.held.end_some("nobody", None) == 0
+    assert scene.end("nobody", None) == 0
 
 
-def test_of_a_channel_alone_only_its_listeners_are_looked_at() -> None:
+def test_all_that_has_ended_goes_and_what_was_asked_for_is_counted() -> None:
     scene = Scene()
-    one, two = scene.follow(made()), scene.follow(made("other"))
+    one, two = scene.follow(made()), scene.follow(made("other"), made("more"))
     scene.revoked.add("42")
-    assert scene.held.end_some(None, Channel("other")) == 1
-    assert (one.revoked, two.revoked) == ([], [("other", "revoked")])
-    assert scene.held.end_some("42", Channel("tickets")) == 1
-    assert one.revoked == [("tickets", "revoked")]
+    assert scene.end(None, "other") == 1
+    assert (one.revoked, two.revoked) == ([("tickets", "revoked")], [("more", "revoked"), ("other", "revoked")])
+    assert scene.end("42", "tickets") == 0
+
+
+def test_a_crowd_is_looked_through_in_slices_and_once_for_all_who_ask_meanwhile() -> None:
+    scene = Scene()
+    crowd = [scene.follow(made(subject=str(number % 3))) for number in range(300)]
+    told: dict[str, int] = {}
+    scene.look_s = 0.0001
+    scene.revoked.add("0")
+    scene.held.end_some(None, Channel("tickets"), lambda ended: told.update(first=ended))
+    assert 0 < sum(bool(listener.revoked) for listener in crowd) < 100
+    scene.revoked.add("1")
+    again: list[int] = []
+    for _ in range(5):
+        scene.held.end_some(None, Channel("tickets"), again.append)
+    scene.held.end_some(None, Channel("news"), lambda ended: told.update(news=ended))
+    scene.held.drop(crowd[297].subscription)  # left in the middle of it
+    slices = 1
+    begun = scene.sweeper.time.now
+    while scene.world.turn():
+        slices += 1
+        assert scene.sweeper.time.now - begun < 0.003
+        begun = scene.sweeper.time.now
+    assert 10 < slices < 60
+    assert again == [199 - told["first"]] * 5
+    assert told["news"] == 0
+    assert [bool(listener.revoked) for listener in crowd] == [number % 3 < 2 and number != 297 for number in range(300)]
+
+
+def test_an_error_of_ours_costs_one_listener_and_no_answer(caplog: pytest.LogCaptureFixture) -> None:
+    scene = Scene()
+    scene.follow(made())
+    two = scene.follow(made())
+    scene.revoked.add("42")
+    scene.counted = Failing()
+    assert scene.end("42", None) == 1
+    assert "may have kept a channel" in caplog.text
+    assert two.revoked == [("tickets", "revoked")]
 
 
 def test_a_subject_that_was_only_observed_is_forgotten() -> None:
     scene = Scene()
     listener = scene.follow(made(is_needed=False))
     scene.revoked.add("42")
-    assert scene.held.end_some("42", None) == 0
+    assert scene.end("42", None) == 0
     assert scene.held.find(listener.subscription) == ()
     assert listener.revoked == []
 

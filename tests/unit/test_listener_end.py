@@ -1,14 +1,19 @@
 """A session may end in the middle of an answer that is one too many: is it really gone then?"""
 
 import asyncio
+import json
 from functools import partial
 from itertools import cycle
 
 import pytest
 
+from oyez.access.listen_policy import ListenPolicy, make_signers
 from oyez.access.peer import Peer, Who
 from oyez.access.places import SessionPlace
+from oyez.access.settings import ChannelSettings
+from oyez.endpoints.gate import Gate
 from oyez.endpoints.socketio import SocketIOEndpoint
+from oyez.hub.notices import LocalNotices
 from oyez.hub.publication import Channel
 from oyez.limits import LimitSettings
 from oyez.net.engineio.polling import PollingTransport
@@ -26,13 +31,16 @@ SET_FILTER = b'42["set-filter",{"filter":["%s"]}]' % NAME.encode()
 class Door:
     """The Socket.IO door without sockets."""
 
-    def __init__(self, limits: LimitSettings = LIMITS) -> None:
+    def __init__(self, limits: LimitSettings = LIMITS, policy: ListenPolicy | None = None) -> None:
         self.world = World()
         self.notes: list[str] = []
         settings, ticker = SocketioSettings(), Ticker(clock=self.world.clock)
         check = check_of(self.note, ticker)
         self.places = places_for(5)
         context = context_of(self.world.hub, self.note, ticker=ticker, places=self.places)
+        if policy is not None:
+            gate = Gate(policy, self.world.wall_clock, self.world.hub, ticker, LocalNotices())
+            context = context._replace(gate=gate)
         self.endpoint = SocketIOEndpoint(context, settings, check)
         self.engine = EngineServer(settings, limits, ticker, self.endpoint.open_app, self.note)
 
@@ -164,3 +172,17 @@ def test_those_who_fetch_least_make_room_for_all() -> None:
     assert door.notes == ["unread-answers"] * (50 - gone)
     assert links[0].polling is not None
     assert len(links[0].polling.take()) == 27_000 - 1
+
+
+def test_a_filter_that_is_refused_for_a_grant_weighs_what_it_took_to_judge_its_names() -> None:
+    door = Door(policy=ListenPolicy([ChannelSettings("*", "grant")], make_signers("key", ())))
+    wrong = [f"{number}!.t0k3f9.{'A' * 22}" for number in range(10)]
+    weights = []
+    for names in (wrong[:1], wrong):
+        link = door.open()
+        link.receive_text(b"40")
+        before = link.place.paid_until
+        link.receive_text(b"42" + json.dumps(["set-filter", {"filter": names}]).encode())
+        weights.append(link.place.paid_until - before)
+    assert weights[1] == pytest.approx(10 * weights[0])
+    assert weights[0] > 0

@@ -29,6 +29,10 @@ class GrantOutcome(StrEnum):
     NOBODY = "nobody"
 
 
+# To find a member by its class takes a tenth of a microsecond, each time.
+_OPEN, _OK = GrantOutcome.OPEN, GrantOutcome.OK
+
+
 class Admission(NamedTuple):
     """The channel that a name stands for, the rule that it meets, and whether it is let in by that."""
 
@@ -41,7 +45,7 @@ class Admission(NamedTuple):
     @property
     def is_let_in(self) -> bool:
         """Whether it may be listened to."""
-        return self.outcome in (GrantOutcome.OPEN, GrantOutcome.OK) or self.rule.listen == OBSERVE
+        return self.outcome is _OK or self.outcome is _OPEN or self.rule.listen == OBSERVE
 
 
 class Signer:
@@ -106,7 +110,7 @@ class ListenPolicy:
         channel = self._channel_of(name) if grant is None else grant.channel
         rule = self._rules.find(channel)
         if rule.listen == OPEN:
-            return Admission(channel, rule, GrantOutcome.OPEN)
+            return Admission(channel, rule, _OPEN)
         if rule.listen == NOBODY:
             return Admission(channel, rule, GrantOutcome.NOBODY)
         if grant is None:
@@ -151,7 +155,7 @@ class ListenPolicy:
         if age_s > rule.grant_ttl_s:
             return GrantOutcome.EXPIRED
         is_revoked = self.is_revoked(grant.subject, grant.channel, grant.issued_s)
-        return GrantOutcome.REVOKED if is_revoked else GrantOutcome.OK
+        return GrantOutcome.REVOKED if is_revoked else _OK
 
     def is_revoked(self, subject: str, channel: str, issued_s: int) -> bool:
         """Return whether a grant of that second was taken back."""

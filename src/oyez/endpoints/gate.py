@@ -4,6 +4,7 @@ Knows what is counted and what is answered. Must not know how a door writes its 
 settings have a rule that closes a channel.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from oyez import grants
@@ -20,6 +21,7 @@ from oyez.net.ticker import Ticker
 from oyez.wire import commands
 from oyez.wire.commands import CommandError
 
+_OPEN, _OK = GrantOutcome.OPEN, GrantOutcome.OK  # found in no time, as `access.listen_policy` says
 _OBSERVED = "observed"
 _COUNTED = (
     GrantOutcome.OK, GrantOutcome.NONE, GrantOutcome.BAD, GrantOutcome.EXPIRED, GrantOutcome.REVOKED, _OBSERVED,
@@ -45,7 +47,7 @@ class Gate:
     ) -> None:
         self._policy = policy
         self._clock = clock
-        self.held = HeldGrants(hub, ticker, clock, self._find_end, self._count_end)
+        self.held = HeldGrants(hub, ticker, clock, self._find_end, self._count_end, call_soon=_call_soon)
         self._revoker = Revoker(policy.revocations, self.held, notices, policy.longest_s, clock)
         self._counts: dict[str, int] = dict.fromkeys(map(str, _COUNTED), 0)
 
@@ -67,10 +69,12 @@ class Gate:
         for name in names:
             judged = self._policy.judge(name, now_s)
             channels[judged.channel] = None
-            if judged.outcome is GrantOutcome.OPEN:
+            if judged.outcome is _OPEN:
                 continue
-            if judged.outcome is GrantOutcome.OK and judged.grant is not None:
+            if judged.outcome is _OK and judged.grant is not None:  # nearly all
                 held.append(_hold(judged, judged.grant))
+                self._counts[_OK] += 1
+                continue
             is_let_in = judged.is_let_in
             self._count(judged.outcome, is_let_in=is_let_in)
             if not is_let_in:
@@ -123,9 +127,13 @@ class Gate:
         self._counts[reason] += 1
 
     def _count(self, outcome: GrantOutcome, *, is_let_in: bool) -> None:
-        counted = _OBSERVED if is_let_in and outcome is not GrantOutcome.OK else outcome
+        counted = _OBSERVED if is_let_in else outcome
         if counted in self._counts:
             self._counts[counted] += 1
+
+
+def _call_soon(function: Callable[[], None]) -> None:
+    asyncio.get_running_loop().call_soon(function)
 
 
 def _hold(judged: Admission, grant: grants.Grant) -> HeldGrant:

@@ -7,26 +7,39 @@ all: listeners lie in a bucket for each second in which one of their grants ends
 """
 
 import heapq
+import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from oyez.access.listen_policy import GrantOutcome
 from oyez.endpoints.context import HeldGrant
 from oyez.hub.hub import Hub
 from oyez.hub.publication import Channel
+from oyez.hub.sparse_log import SparseLog
 from oyez.hub.subscriber import Subscription
 from oyez.net.ticker import Ticker
+
+logger = logging.getLogger(__name__)
 
 # Of a contest's pages many grants end in the same second. Taking a channel away costs some 20 us: so many hold the loop
 # up for ten milliseconds.
 _ENDED_AT_ONCE = 500
+
+# After a revocation more listeners than these are looked at in slices, one in each turn of the loop: 100,000 would take
+# it for a tenth of a second, and for two seconds if all of them lose a channel.
+_LOOKED_AT_ONCE = 100
+_SLICE_S = 0.002
 
 # The clock of the day may be set: the next end is looked for at least as often.
 _SWEEP_S = 0.9
 
 FindEnd = Callable[[HeldGrant, float], GrantOutcome | None]
 """Returns why a grant is no longer good at a time (seconds since 1970); None: it is good."""
+
+
+Revoked = tuple[str | None, Channel | None]
+"""Whose grants (None: anybody's), and for which channel (None: any)."""
 
 
 class _Holding(NamedTuple):
@@ -44,6 +57,7 @@ class HeldGrants:
         clock: seconds since 1970.
         find_end: what makes a grant end.
         count: called for each channel that was taken away, with the reason.
+        call_soon: runs a function in the next turn of the event loop.
     """
 
     def __init__(
@@ -53,12 +67,18 @@ class HeldGrants:
         clock: Callable[[], float],
         find_end: FindEnd,
         count: Callable[[GrantOutcome], None],
+        *,
+        call_soon: Callable[[Callable[[], None]], object],
     ) -> None:
         self._hub = hub
         self._ticker = ticker
         self._clock = clock
         self._find_end = find_end
         self._count = count
+        self._call_soon = call_soon
+        self._log = SparseLog(logger, ticker.clock)
+        self._asked: dict[Revoked, list[Callable[[int], None]]] = {}  # what the next walk is for, and who is told
+        self._walk: Iterator[None] | None = None
         self._holdings: dict[Subscription, _Holding] = {}
         self._of_subject: dict[str, dict[Subscription, None]] = {}
         self._buckets: dict[int, dict[Subscription, None]] = {}
@@ -117,27 +137,68 @@ class HeldGrants:
                 if not others:
                     del self._of_subject[grant.subject]
 
-    def end_some(self, subject: str | None, channel: Channel | None) -> int:
-        """Take away channels whose grants have ended before their time: of one, or some parts of ten milliseconds.
+    def end_some(self, subject: str | None, channel: Channel | None, tell: Callable[[int], None]) -> None:
+        """Take away channels whose grants have ended before their time: of few at once, else a slice in each turn.
+
+        However many ask meanwhile, all listeners are gone through once for them, and once more for who came later.
 
         Args:
             subject: whose grants may have; None: anybody's.
             channel: those for which channel; None: for any.
-
-        Returns:
-            How many channels are taken from listeners, each from each counted.
+            tell: called at the end, with how many channels were taken from listeners, each from each counted.
         """
-        now_s, ended = self._clock(), 0
-        found: Iterable[Subscription] = self._holdings if subject is None else self._of_subject.get(subject, ())
-        for subscription in found:
-            grants = self._holdings[subscription].grants
-            if channel is not None and all(grant.channel != channel for grant in grants):
-                continue
-            if any(self._find_end(grant, now_s) is not None for grant in grants):
-                ended += len(self._find_ended(grants, now_s))
-                self._ending.append(subscription)
-        self.tick(self._ticker.clock())
-        return ended
+        found = self._holdings if subject is None else self._of_subject.get(subject, {})
+        if len(found) <= _LOOKED_AT_ONCE:
+            ended = {(subject, channel): 0}
+            for subscription in list(found):
+                self._look_at(subscription, ended)
+            tell(ended[subject, channel])
+            return
+        self._asked.setdefault((subject, channel), []).append(tell)
+        if self._walk is None:
+            self._walk = self._walk_through()
+            self._go_on()
+
+    # All listeners, in slices
+
+    def _go_on(self) -> None:
+        if self._walk is None:
+            return
+        if next(self._walk, self) is self:
+            self._walk = None
+        else:
+            self._call_soon(self._go_on)
+
+    def _walk_through(self) -> Iterator[None]:
+        """Look at every listener, for all that was asked until now; then again, if more was asked."""
+        slice_end = self._ticker.clock() + _SLICE_S
+        while self._asked:
+            asked, self._asked = self._asked, {}
+            ended = dict.fromkeys(asked, 0)
+            for subscription in list(self._holdings):
+                self._look_at(subscription, ended)
+                if self._ticker.clock() >= slice_end:
+                    yield
+                    slice_end = self._ticker.clock() + _SLICE_S
+            for revoked, waiting in asked.items():
+                for tell in waiting:
+                    tell(ended[revoked])
+
+    def _look_at(self, subscription: Subscription, ended: dict[Revoked, int]) -> None:
+        """Take a listener's channels away that have ended, and count each for all that it was asked for."""
+        now_s, grants = self._clock(), self.find(subscription)
+        if all(self._find_end(grant, now_s) is None for grant in grants):
+            return
+        try:
+            lost = self._end(subscription, now_s)
+        except Exception:  # noqa: BLE001 - it is logged
+            self._log.exception("a listener may have kept a channel that was revoked, after an error of ours")
+            return
+        for channel in lost:
+            subjects = {grant.subject for grant in grants if grant.channel == channel}
+            for revoked in ((None, None), (None, channel), *((s, c) for s in subjects for c in (None, channel))):
+                if revoked in ended:
+                    ended[revoked] += 1
 
     # The clock
 
@@ -160,11 +221,11 @@ class HeldGrants:
             self._planned = deadline
             self._ticker.set(self, deadline)
 
-    def _end(self, subscription: Subscription, now_s: float) -> None:
-        """Take a listener's channels away whose grants have ended; what is left is kept."""
+    def _end(self, subscription: Subscription, now_s: float) -> Sequence[Channel]:
+        """Take a listener's channels away whose grants have ended, and return them; what is left is kept."""
         grants = self.find(subscription)
         if not grants:
-            return
+            return ()
         reasons = self._find_ended(grants, now_s)
         self.hold(subscription, [grant for grant in grants if self._find_end(grant, now_s) is None])
         for reason in dict.fromkeys(reasons.values()):
@@ -172,6 +233,7 @@ class HeldGrants:
             for _ in channels:
                 self._count(reason)
             self._hub.unfollow(subscription, channels, reason)
+        return list(reasons)
 
     def _find_ended(self, grants: Sequence[HeldGrant], now_s: float) -> dict[Channel, GrantOutcome]:
         """Return the channels that no grant is left for, and what has ended the last one that there is."""

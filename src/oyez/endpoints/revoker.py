@@ -43,7 +43,7 @@ class Revoker:
         self._notices = notices
         self._longest_s = longest_s
         self._clock = clock
-        self._ended: dict[bytes, int] = {}  # by the text, of those that are under way
+        self._ending: dict[bytes, list[asyncio.Future[int]]] = {}  # by the text, of those that are under way
         notices.hear(self.take)
 
     async def revoke(self, subject: str | None, channel: str | None) -> int:
@@ -75,15 +75,15 @@ class Revoker:
             if not settled.done():  # else nobody waits any more
                 settled.set_result(error)
 
-        self._ended[text] = 0
+        ending = self._ending[text] = []
         try:
             self._notices.tell(Notice(revocation.encode_name(), text, revocation.until_s), settle)
             error = await settled
         finally:
-            ended = self._ended.pop(text, 0)
+            self._ending.pop(text, None)
         if error is not None:
             raise error
-        return ended
+        return sum([await ended for ended in ending])
 
     def take(self, text: bytes) -> None:
         """Carry out a revocation that the store tells of, whoever made it."""
@@ -96,6 +96,18 @@ class Revoker:
             logger.error("a revocation of another daemon counts for nothing: %d are remembered", len(self._revocations))
             return
         channel = None if revocation.channel is None else Channel(revocation.channel)
-        ended = self._held.end_some(revocation.subject, channel)
-        if text in self._ended:
-            self._ended[text] += ended
+        self._held.end_some(revocation.subject, channel, self._expect_end(text))
+
+    def _expect_end(self, text: bytes) -> Callable[[int], None]:
+        """Return what is to be told how many channels listeners lose by a revocation, which may be under way here."""
+        ending = self._ending.get(text)
+        if ending is None:
+            return lambda _: None
+        ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        ending.append(ended)
+
+        def tell(count: int) -> None:
+            if not ended.done():  # else nobody waits any more
+                ended.set_result(count)
+
+        return tell

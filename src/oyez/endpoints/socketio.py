@@ -11,7 +11,7 @@ from random import uniform
 
 from oyez.access.keys import KeyHolder
 from oyez.access.poster_check import Denial, HeldAttempt, PosterCheck
-from oyez.access.work import GUESS
+from oyez.access.work import GUESS, weigh_filter
 from oyez.endpoints.context import DoorContext, admit
 from oyez.endpoints.encodings import SOCKETIO_FRAMES, SOCKETIO_PACKETS
 from oyez.endpoints.listener import ListenerSession
@@ -338,6 +338,8 @@ class SocketIOApp:
             admitted = names if isinstance(names, CommandError) else admit(gate, names)
             if isinstance(admitted, CommandError):
                 self._refuse(admitted)
+                if not isinstance(names, CommandError):
+                    self._engine.place.add_work(weigh_filter(len(names), 0))  # each was judged
             else:
                 wants_counts = self._endpoint.presence is not None and commands.wants_presence(_argument(packet))
                 tell = self._tell_listeners if wants_counts else None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from oyez.access.peer import Noted
 from oyez.access.places import NoPlace, SessionPlace
+from oyez.access.work import weigh_filter
 from oyez.endpoints.context import DoorContext, admit
 from oyez.endpoints.encodings import RAW_FRAMES
 from oyez.endpoints.listener import ListenerSession
@@ -165,6 +166,8 @@ class RawListener:
         admitted = names if isinstance(names, CommandError) else admit(gate, names)
         if isinstance(admitted, CommandError):
             self._refuse(admitted)
+            if not isinstance(names, CommandError):
+                self._place.add_work(weigh_filter(len(names), 0))  # each was judged
         elif self._listener is not None:
             self._notify = raw_commands.wants_notices(command)
             self._wants_position = raw_commands.wants_position(command)
