@@ -83,6 +83,9 @@ def test_what_lives_longer_is_there_after_a_restart_and_the_rest_is_told_of(
     assert got == [("gap", "news"), ("tickets", 1), ("tickets", 2), ("news", 0)]
     daemon.restart()
     assert messages(daemon, "tickets") == [0, 1, 2]
+    left = query(tmp_path / NAME, "SELECT channel, count(message) FROM events WHERE channel != 'end' GROUP BY channel")
+    assert left == [("news", 1), ("tickets", 3)], "what is too old for its rule has left the file"
+    assert replayed(daemon, "tickets", "news", start=first[0])[0] == got
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])

@@ -85,7 +85,7 @@ def test_a_grant_of_the_api_works_while_the_revocation_is_still_under_way(ruled:
             pass
         new = call(ruled, "POST", "grant", {"channel": "tickets", "subject": "7"}).data["channel"]
         assert is_let_in(ruled, new)
-        assert under_way.result() == {"ended": 0}
+        assert under_way.result()["ended"] <= 1, "whoever asked just then whether the old one is good"
     assert not is_let_in(ruled, old)
     assert is_let_in(ruled, new)
 

@@ -6,11 +6,13 @@ import pytest
 
 from oyez.access.rules import FirstFit
 from oyez.brokers.sqlite.contents import ReplayBounds
+from oyez.brokers.sqlite.retention import find_ages
 from oyez.brokers.sqlite.rows import Row
+from oyez.brokers.sqlite.settings import SqliteSettings
 from oyez.hub.history import History
 from oyez.hub.publication import Channel, EventId, Publication
 from oyez.hub.settings import ChannelBounds, HistoryRules, HistorySettings, bounds_of_all
-from tests.sqlite_store import NAME, NOW_MS, opened
+from tests.sqlite_store import NAME, NOW_MS, opened, query
 
 FOR_ALL = HistorySettings(size=3, ttl_s=60)
 RULES = {"long*": ChannelBounds(5, 600, 3), "short*": ChannelBounds(1, 5, 0)}
@@ -120,3 +122,82 @@ def test_the_last_event_that_is_looked_at_raises_the_horizon_whatever_its_channe
         file.insert([row(1, "quiet", 1), *(row(number, "busy", 1) for number in range(2, 6))])
         horizon, _, read = file.read(bounds, NOW_MS)
     assert ([each.id - NOW_MS for each in read], horizon - NOW_MS) == ([5], 2)
+
+
+# --- What leaves the file before others -------------------------------------------------------------------------------
+
+KEPT = SqliteSettings(max_age_s=100)
+
+
+def thin(path: Path, rules: HistoryRules, *, now_ms: int = NOW_MS, rounds: int = 50) -> list[tuple[int, str, bool]]:
+    """Let a daemon with these rules drop what is too old; what is there then, and whether it still says anything."""
+    bounds, ages = find_ages(KEPT, FOR_ALL, rules)
+    with opened(path, now_ms=now_ms) as file:
+        assert any(not file.trim(bounds, now_ms, ages) for _ in range(rounds))
+        assert [(file.count,)] == query(path, "SELECT count(*) FROM events")
+    found = query(path, "SELECT id, channel, message IS NOT NULL FROM events ORDER BY id")
+    return [(event_id - NOW_MS, channel, bool(is_full)) for event_id, channel, is_full in found]
+
+
+def test_each_channel_leaves_the_file_by_its_own_rule(path: Path) -> None:
+    rules = ruled(
+        **{"month*": ChannelBounds(5, 3000, 3), "week*": ChannelBounds(5, 700, 3), "a": ChannelBounds(5, 90, 3)}
+    )
+    with opened(path, now_ms=NOW_MS) as file:
+        ages_s = (2900, 800, 600, 200, 150, 95, 50)
+        file.insert(
+            [
+                row(10 * number + place, channel, age_s)
+                for number, age_s in enumerate(ages_s)
+                for place, channel in enumerate(("month", "week", "a", "news"), 1)
+            ]
+        )
+    left = thin(path, rules)
+    assert [each for each in left if each[1] == "month"] == [(10 * number + 1, "month", True) for number in range(7)]
+    assert [each for each in left if each[1] == "week"] == [
+        (12, "week", False), *((10 * number + 2, "week", True) for number in range(2, 7)),
+    ]  # fmt: skip
+    for place, channel in ((3, "a"), (4, "news")):
+        assert [each for each in left if each[1] == channel] == [
+            (40 + place, channel, False), (50 + place, channel, True), (60 + place, channel, True),
+        ]  # fmt: skip
+    assert thin(path, rules) == left, "the same daemon, started again"
+    assert thin(path, rules, now_ms=NOW_MS + 3000_000) == []
+
+
+def test_who_comes_back_to_a_thinned_file_is_told_of_a_gap_where_there_is_one(path: Path) -> None:
+    with opened(path, now_ms=NOW_MS) as file:
+        file.insert([row(1, "long", 500), row(2, "a", 400), row(3, "a", 300), row(4, "long", 200), row(5, "a", 50)])
+    assert thin(path, ruled()) == [(1, "long", True), (3, "a", False), (4, "long", True), (5, "a", True)]
+    one, _ = read_back(path)
+    assert [kept(one, channel) for channel in ("long", "a")] == [[1, 4], [5]]
+    assert [complete_from(one, channel, 5) for channel in ("long", "a", "never")] == [0, 3, 0]
+
+
+def test_an_empty_row_is_no_event_where_the_rules_have_changed(path: Path) -> None:
+    with opened(path, now_ms=NOW_MS) as file:
+        file.insert([row(1, "long", 500), row(2, "a", 400), row(3, "long_2", 300)])
+    thin(path, ruled(long=RULES["long*"]))
+    one, read = read_back(path)  # by rules that keep more
+    assert (read, kept(one, "long_2")) == ([1, 2], [])
+    assert [complete_from(one, channel, 3) for channel in ("long", "long_2", "a")] == [3, 3, 3]
+
+
+def test_a_long_file_is_thinned_in_rounds_and_a_busy_channel_leaves_one_row(path: Path) -> None:
+    with opened(path, now_ms=NOW_MS) as file:
+        for begin in range(1, 4001, 500):
+            file.insert(
+                [row(number, "long" if number % 100 == 1 else "busy", 200) for number in range(begin, begin + 500)]
+            )
+        bounds, ages = find_ages(KEPT, FOR_ALL, ruled())
+        assert file.trim(bounds, NOW_MS, ages)
+        assert file.count == 3000 + 10 + 1
+    left = thin(path, ruled())
+    assert [number for number, channel, _ in left if channel == "long"] == list(range(1, 4001, 100))
+    assert [each for each in left if each[1] == "busy"] == [(4000, "busy", False)]
+
+
+def test_without_a_rule_that_keeps_longer_than_the_file_all_go_from_its_end() -> None:
+    assert find_ages(KEPT, FOR_ALL, None) == (KEPT, None)
+    assert find_ages(SqliteSettings(max_age_s=600), FOR_ALL, ruled()) == (SqliteSettings(max_age_s=600), None)
+    assert find_ages(KEPT, HistorySettings(ttl_s=600), ruled()) == (KEPT, None)

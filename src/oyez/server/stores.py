@@ -63,10 +63,7 @@ def _open(settings: Settings, note: Callable[[str, str], None], rules: HistoryRu
         return open_amqp(url, IntakeContext(settings.limits, history, note))
     from oyez.brokers.sqlite.broker import SqliteBroker  # noqa: PLC0415 - what is not used is not loaded
 
-    kept = settings.sqlite
-    if rules is not None and rules.longest_ttl_s > max(kept.max_age_s, settings.history.ttl_s):
-        kept = replace(kept, max_age_s=rules.longest_ttl_s)
-    return SqliteBroker(url.path, synced=url.synced, settings=kept, history=settings.history, rules=rules)
+    return SqliteBroker(url.path, synced=url.synced, settings=settings.sqlite, history=settings.history, rules=rules)
 
 
 def _open_plugin(url: PluginUrl) -> Broker:

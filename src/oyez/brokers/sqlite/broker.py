@@ -23,6 +23,7 @@ from oyez.brokers.clocks import Moment, StepWatch, as_id, read_clocks
 from oyez.brokers.sqlite.contents import ReplayBounds
 from oyez.brokers.sqlite.file import BUSY_TIMEOUT_S, SqliteFile
 from oyez.brokers.sqlite.notices import ToldNotice
+from oyez.brokers.sqlite.retention import find_ages
 from oyez.brokers.sqlite.rows import Row, as_publications, as_row
 from oyez.brokers.sqlite.settings import SqliteSettings
 from oyez.brokers.sqlite.transaction import Call, Errors, Transaction, find_kept, find_rows
@@ -51,7 +52,7 @@ class SqliteBroker:
     Args:
         path: of the database.
         synced: whether an acknowledged post survives the loss of power too, and not only that of the process.
-        settings: what is kept at most.
+        settings: what is kept at most, for no longer than that unless a rule says so.
         history: how much is handed out at the start: what it can hold.
         rules: of which channels more is handed out, or less; and none is dropped that one of them keeps.
         busy_timeout_s: how long a transaction waits for other programs that lock the file.
@@ -73,7 +74,7 @@ class SqliteBroker:
     ) -> None:
         self._path = path
         self._synced = synced
-        self._settings = settings
+        self._bounds, self._ages = find_ages(settings, history, rules)
         self._replay = ReplayBounds.into(history, rules)
         self._unkept = "" if rules is None else rules.unkept
         self._find_bounds = None if rules is None or not rules.unkept else rules.find
@@ -359,7 +360,7 @@ class SqliteBroker:
         try:
             now = self._now()
             self._look_for_step(now)
-            return not self._file.hurried and self._file.trim(self._settings, now.wall_ms)
+            return not self._file.hurried and self._file.trim(self._bounds, now.wall_ms, self._ages)
         except BrokerError as error:
             if time.monotonic() - self._warned_at >= _COMPLAINT_INTERVAL_S:
                 self._warned_at = time.monotonic()

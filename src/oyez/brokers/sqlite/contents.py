@@ -64,10 +64,13 @@ class Selection:
         rows: what is handed out. Of a channel with events that are too old for it, and not for others, the newest of
             those is among them, without what it says: history drops it at once, and knows from where on the channel is
             complete.
+        lost_to: the id up to which events of any channel may be missing, since one was dropped by other rules which is
+            not old enough now; 0: none was.
     """
 
     def __init__(self, bounds: ReplayBounds, ages: Ages, now_ms: int) -> None:
         self.rows: list[Row] = []
+        self.lost_to = EventId(0)
         self._bounds = bounds
         self._ages = ages
         self._now_ms = now_ms
@@ -91,6 +94,9 @@ class Selection:
         if time_ms < self._now_ms - age_s * 1000:
             row = row._replace(message=None, attachments=None)
             self._in_channel[row.channel] = most - 1
+        elif row.is_empty:
+            self.lost_to = max(self.lost_to, row.id)
+            return True
         self._bytes += row.size
         if self._bytes > self._bounds.bytes and self.rows:
             return False

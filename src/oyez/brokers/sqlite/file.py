@@ -4,7 +4,6 @@ Knows SQL. Must not know ids' rules, event loops or threads: whoever opened a fi
 """
 
 import contextlib
-import math
 import os
 import sqlite3
 import time
@@ -16,6 +15,7 @@ from oyez.brokers.sqlite import notices, place
 from oyez.brokers.sqlite.ages import Ages, ClockStep
 from oyez.brokers.sqlite.contents import FileContents, ReplayBounds, Selection
 from oyez.brokers.sqlite.cures import START_ANEW, find_cure
+from oyez.brokers.sqlite.retention import LOOKED_AT_ONCE, ChannelAges, Thinning, count_beyond
 from oyez.brokers.sqlite.rows import Row, is_sound
 from oyez.brokers.sqlite.settings import SqliteSettings
 from oyez.brokers.sqlite.unkept import Unkept
@@ -46,8 +46,6 @@ _ROWS_AT_ONCE = (512, 128, 32, 16, 8, 4, 2, 1)
 _ROW = "(?,?,?,?,?)"
 _INSERTS = {rows: f"INSERT INTO events VALUES {','.join([_ROW] * rows)}" for rows in _ROWS_AT_ONCE}  # noqa: S608 - no values
 
-# So much in one round that a post which comes meanwhile waits some milliseconds.
-_DROPPED_AT_ONCE = 1000
 _PAGES_FREED_AT_ONCE = 256
 
 # Of the log beside the file, which a burst may have made far longer. Copying it into the file by a connection and a
@@ -181,6 +179,7 @@ class SqliteFile:
         noted = self._database.execute("SELECT value FROM meta WHERE name = 'clock'").fetchone()
         newest = self._database.execute("SELECT id, time_ms FROM events ORDER BY id DESC LIMIT 1").fetchone()
         self._ages = Ages(noted[0] if noted else None)
+        self._thinning = Thinning(self._database, self._ages)
         self._newest, newest_ms = newest or (EventId(0), None)
         if isinstance(newest_ms, int | None):  # else it is damaged, which is found when it is read
             self._ages.note_absence(self._newest, newest_ms, now_ms)
@@ -252,7 +251,7 @@ class SqliteFile:
                     break
         except _READ_ERRORS as error:
             raise self._explain(error, temporary=False) from error
-        return FileContents(horizon, last_id, selection.rows)
+        return FileContents(max(horizon, selection.lost_to), last_id, selection.rows)
 
     def insert(self, rows: Sequence[Row], unkept: EventId = EventId(0)) -> None:  # noqa: B008 - a number
         """Add events, all or none; they are kept when this returns.
@@ -333,24 +332,33 @@ class SqliteFile:
             with contextlib.suppress(sqlite3.Error):
                 self._database.execute("ROLLBACK")
 
-    def trim(self, bounds: SqliteSettings, now_ms: int) -> bool:
+    def trim(self, bounds: SqliteSettings, now_ms: int, ages: ChannelAges | None = None) -> bool:
         """Drop some of what is beyond the bounds, oldest first; True when there may be more.
+
+        Args:
+            bounds: of all events.
+            now_ms: milliseconds since 1970.
+            ages: how old those of each channel may be; None: as old as the bounds say.
 
         Raises:
             BrokerError: it could not be done; it may be tried again.
         """
-        return self._try(lambda: self._trim(bounds, now_ms))
+        return self._try(lambda: self._trim(bounds, now_ms, ages))
 
-    def _trim(self, bounds: SqliteSettings, now_ms: int) -> bool:
+    def _trim(self, bounds: SqliteSettings, now_ms: int, ages: ChannelAges | None) -> bool:
         self._now_ms = now_ms
         if self._noted_ms is None or abs(now_ms - self._noted_ms) >= _NOTE_INTERVAL_MS:
             self._note_time(now_ms)
         oldest = self._database.execute(
-            "SELECT id, time_ms FROM events ORDER BY id LIMIT ?", (_DROPPED_AT_ONCE,)
+            "SELECT id, time_ms FROM events ORDER BY id LIMIT ?", (LOOKED_AT_ONCE,)
         ).fetchall()
         self._ages.forget(oldest[0][0] if oldest else self._newest + 1)
         drop_to = self._find_last_to_drop(oldest, bounds, now_ms)
         if drop_to is None:
+            dropped, more = (0, False) if ages is None else self._thinning.drop_some(ages, now_ms)
+            self.count -= dropped
+            if more:
+                return True
             # A step for each page: only a script is stepped to its end, a statement without columns is not.
             self._database.executescript(f"PRAGMA incremental_vacuum({_PAGES_FREED_AT_ONCE})")
             return False
@@ -362,7 +370,7 @@ class SqliteFile:
         return True
 
     def _find_last_to_drop(self, oldest: list[tuple[int, int]], bounds: SqliteSettings, now_ms: int) -> int | None:
-        too_many = max(self.count - bounds.max_events, self._count_beyond(bounds.max_bytes))
+        too_many = max(self.count - bounds.max_events, count_beyond(self._database, self.count, bounds.max_bytes))
         earliest_ms = now_ms - bounds.max_age_s * 1000
         last = None
         for number, (event_id, time_ms) in enumerate(oldest, 1):
@@ -370,18 +378,6 @@ class SqliteFile:
                 break
             last = event_id
         return last
-
-    def _count_beyond(self, bound: int) -> int:
-        """Estimate how many events make a file too large, as if all were of one size; the next round corrects it."""
-        in_use = self._bytes_in_use()
-        return min(math.ceil(self.count * (1 - bound / in_use)), self.count - 1) if in_use > bound else 0
-
-    def _bytes_in_use(self) -> int:
-        pages, free, size = (
-            self._database.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("page_count", "freelist_count", "page_size")
-        )
-        return int((pages - free) * size)
 
     def close(self) -> None:
         """Write all into the database itself, and let go of it."""

@@ -24,6 +24,11 @@ class Row(NamedTuple):
         """How long the message and the attachments are, in bytes or nearly so."""
         return len(self.message or "") + len(self.attachments or b"")
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it only says from where on its channel is complete; see `retention`."""
+        return self.message is None and self.attachments == b""
+
 
 def as_row(publication: Publication, now_ms: int) -> Row:
     """Make the row of an event that came now, at ``now_ms`` since 1970."""
