@@ -5,7 +5,8 @@ Knows ids, gaps and posts. Must not know sockets, dialects or faults.
 The rules, by the names that they have in a report:
 
 * I1 ids rise for each listener, within a connection and over all of them;
-* I2 every acknowledged post after its start was heard, or lies within a gap that it was told of;
+* I2 every acknowledged post after its start was heard, or lies within a gap that it was told of; where a rule says
+  `latest_by`, that is so of a newer one with the same value instead, at the end of the run;
 * I3 nothing comes twice (where ids come from the clocks of posters, a position that is not remembered any more is
   taken back by as much as those may differ: what comes again for that is counted and no violation);
 * I4 an acknowledged post survives as its broker promises: what comes is what was posted, under the id that was
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.faults.ledger import Ledger, Mark, Outcome, Post
+from tests.faults.rules import SUPERSEDED
 
 _MISSING_NAMED = 5
 
@@ -66,10 +68,21 @@ class Record:
     Args:
         who: its name in a verdict.
         mark: the position that it begins with.
+        has_all: whether it gets superseded events too, as the HTTP API does.
     """
 
-    def __init__(self, who: str, channels: Sequence[str], mark: Mark, ledger: Ledger, verdicts: Verdicts) -> None:
+    def __init__(
+        self,
+        who: str,
+        channels: Sequence[str],
+        mark: Mark,
+        ledger: Ledger,
+        verdicts: Verdicts,
+        *,
+        has_all: bool = False,
+    ) -> None:
         self.who = who
+        self._has_all = has_all
         self.channels = tuple(channels)
         self.position = mark.start
         self.deliveries = 0
@@ -144,25 +157,28 @@ class Record:
     def is_content(self, post: Post) -> bool:
         """Tell whether a post came, is known to be missing, or is not for this listener."""
         followed = self._followed.get(post.channel)
-        return followed is None or not self._is_after_mark(followed, post) or self._holds(followed, post)
+        return followed is None or not self._is_after_mark(followed, post) or self._has_its_own(followed, post)
 
-    @staticmethod
-    def _holds(followed: _Followed, post: Post) -> bool:
-        place = post.serial - followed.first
-        return (0 <= place < len(followed.held) and bool(followed.held[place])) or _excuses(followed, post)
+    def _has_its_own(self, followed: _Followed, post: Post) -> bool:
+        """Tell whether a post came, or one that takes its place, or is known to be missing."""
+        if _holds(followed, post):
+            return True
+        return not self._has_all and any(_holds(followed, newer) for newer in self._ledger.supersede(post))
 
     def check(self, *, up_to: int | None = None, to_the_end: bool = False) -> None:
         """Judge what must have come by now; ``to_the_end``: all that was settled before the place ``up_to``."""
         for channel, followed in self._followed.items():
             missing: list[Post] = []
             posts = self._ledger.posts(channel)
+            if channel in SUPERSEDED and not self._has_all and not to_the_end:
+                continue  # what takes the place of others may be under way
             while followed.checked_to < len(posts):
                 post = posts[followed.checked_to]
                 if not to_the_end and self._is_early(post):
                     break
                 followed.checked_to += 1
                 is_due = post.outcome is Outcome.ACKNOWLEDGED and self._is_after_mark(followed, post)
-                if is_due and (up_to is None or post.settled <= up_to) and not self._holds(followed, post):
+                if is_due and (up_to is None or post.settled <= up_to) and not self._has_its_own(followed, post):
                     missing.append(post)
             if missing:
                 self._accuse_of_missing(followed, missing)
@@ -189,6 +205,11 @@ class Record:
 
     def accuse(self, rule: str, what: str) -> None:
         self._verdicts.add(rule, self.who, what)
+
+
+def _holds(followed: _Followed, post: Post) -> bool:
+    place = post.serial - followed.first
+    return (0 <= place < len(followed.held) and bool(followed.held[place])) or _excuses(followed, post)
 
 
 def _excuses(followed: _Followed, post: Post) -> bool:

@@ -6,9 +6,12 @@ Knows posters' side of the story only; what listeners heard is the checker's.
 import time
 from bisect import bisect_left, bisect_right
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+
+from tests.faults.rules import SUPERSEDED, of_same_value, value_of
 
 HEAVY = "heavy"
 """The channel of large messages: what stalled readers do not read has to weigh something."""
@@ -62,7 +65,7 @@ class Mark:
 def message_of(seed: int, channel: str, serial: int) -> dict[str, object]:
     """Give what a post says; so nobody has to remember it."""
     mix = (seed * 31 + serial * 7) % 97
-    message: dict[str, object] = {"n": serial, "in": channel, "text": _WORDS[mix % len(_WORDS)]}
+    message: dict[str, object] = {"n": serial, "in": channel, "of": value_of(serial), "text": _WORDS[mix % len(_WORDS)]}
     if channel == HEAVY:
         message["weight"] = "x" * _HEAVY_BYTES
     elif mix < 5:
@@ -143,6 +146,15 @@ class Ledger:
         posts = self.posts(channel)
         return posts[serial] if type(serial) is int and 0 <= serial < len(posts) else None
 
+    def supersede(self, post: Post) -> Iterator[Post]:
+        """Give the posts that take the place of one for whoever is late, by the rule of its channel."""
+        if post.channel in SUPERSEDED and post.id is not None:
+            posts = self.posts(post.channel)
+            for serial in of_same_value(post.serial, post.serial - _OUT_OF_ORDER, len(posts)):
+                newer = posts[serial]
+                if newer.id is not None and newer.id > post.id:
+                    yield newer
+
     def first_due(self, channel: str, mark: Mark) -> int:
         """Give the first serial of a channel whose outcome was not known yet when a position was asked for."""
         posts = self.posts(channel)
@@ -182,10 +194,14 @@ class Ledger:
         return self._posted_after(channel, after) > self.kept or self._is_long_ago(after)
 
     def never_heard(self) -> list[Post]:
-        """Give the acknowledged posts that nobody was given though nothing may have been lost in those seconds."""
+        """Give the acknowledged posts that nobody was given though nothing may have been lost in those seconds.
+
+        One that a newer post superseded need not have been given to anybody.
+        """
         return [
             post
-            for posts in self._channels.values()
+            for channel, posts in self._channels.items()
+            if channel not in SUPERSEDED
             for post in posts
             if post.outcome is Outcome.ACKNOWLEDGED and post.id is None and not self._was_excused(post)
         ]

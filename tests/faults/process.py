@@ -4,7 +4,6 @@ Knows processes and the daemon's log. Must not know what is posted or who listen
 """
 
 import asyncio
-import json
 import re
 import resource
 import signal
@@ -14,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.daemon import KEY, LISTENING
+from tests.daemon import KEY, LISTENING, as_toml
 from tests.faults import launcher
 from tests.integration.links import rss_mb
 from tests.ports import free_port
@@ -62,7 +61,7 @@ class DaemonProcess:
         self.clock = Clock(folder / "clock")
         self.log = folder / "daemon.log"
         self._config = folder / "oyez.toml"
-        self._config.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items()))
+        self._config.write_text("".join(f"{name} = {as_toml(value)}\n" for name, value in settings.items()))
         self._broker = broker
         self._accuse = accuse
         self._process: asyncio.subprocess.Process | None = None

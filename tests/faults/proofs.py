@@ -63,7 +63,8 @@ class Proofs:
         """Read a channel's history as a back end does, and judge it like a listener's story."""
         world = self._world
         life, asked = world.daemon.lives, world.ledger.tick()
-        record = Record(f"history of {channel} since {mark.start}", [channel], mark, world.ledger, world.verdicts)
+        who = f"history of {channel} since {mark.start}"
+        record = Record(who, [channel], mark, world.ledger, world.verdicts, has_all=True)
         if world.store.skew:  # what others have posted is confirmed before it has come to the daemon
             await asyncio.sleep(_ON_ITS_WAY_S)
         since: int | None = mark.start

@@ -209,6 +209,32 @@ def test_ids_of_another_time_begin_anew_and_what_was_before_is_gone() -> None:
     assert story.found() == ["I2"]
 
 
+def test_where_the_newest_of_each_value_counts_one_that_came_stands_for_older_ones() -> None:
+    story = Story("ch-1")
+    posts = story.post(*range(101, 116), channel="ch-1")  # three of each of five values
+    story.hear(posts[9:])
+    assert story.found() == []
+
+
+def test_a_lost_newest_of_a_value_is_found_and_each_that_it_stands_for() -> None:
+    story = Story("ch-1")
+    posts = story.post(*range(101, 111), channel="ch-1")
+    story.hear([*posts[:1], *posts[5:9]])
+    story.record.check()
+    assert story.verdicts.found == []  # something newer may be under way
+    assert story.found() == ["I2"]
+    assert "lacks ch-1#4 = 105, ch-1#9 = 110, and" in story.verdicts.found[0].what
+
+
+def test_where_the_newest_of_each_value_counts_histories_have_all() -> None:
+    story = Story("ch-1")
+    reader = Record("history", ["ch-1"], Mark(100, 0), story.ledger, story.verdicts, has_all=True)
+    for post in story.post(*range(101, 111), channel="ch-1")[5:]:
+        reader.message(story.event(post))
+    reader.check(to_the_end=True)
+    assert [violation.rule for violation in story.verdicts.found] == ["I2"]
+
+
 def test_who_begins_later_need_not_have_what_was_before() -> None:
     story = Story()
     story.hear(story.post(101, 102))

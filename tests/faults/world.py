@@ -23,6 +23,7 @@ from tests.faults.listeners import ENDS, LINK, PING_INTERVAL_S, PING_TIMEOUT_S, 
 from tests.faults.posters import POSTERS, AmqpPoster, BatchPoster, Poster
 from tests.faults.process import DaemonProcess
 from tests.faults.report import Figures
+from tests.faults.rules import RULES
 from tests.faults.store import Store
 from tests.inbox import PATIENCE_S
 from tests.proxy import Proxy
@@ -51,6 +52,7 @@ SETTINGS = {
     "history.ttl_s": 86_400,  # clocks go back and forth: what is dropped by age is not what is looked at here
     "history.max_channels": 100_000,
     "limits.auth_failures_per_minute": 100_000,
+    "channels": RULES,
 }
 SQLITE_SETTINGS = {"sqlite.max_events": _KEPT_IN_ALL, "sqlite.max_age_s": 30 * 86_400}
 
