@@ -158,6 +158,7 @@ def test_all_that_has_ended_goes_and_what_was_asked_for_is_counted() -> None:
 def test_a_crowd_is_looked_through_in_slices_and_once_for_all_who_ask_meanwhile() -> None:
     scene = Scene()
     crowd = [scene.follow(made(subject=str(number % 3))) for number in range(300)]
+    elsewhere = scene.follow(made("club", "0"))
     told: dict[str, int] = {}
     scene.look_s = 0.0001
     scene.revoked.add("0")
@@ -178,6 +179,7 @@ def test_a_crowd_is_looked_through_in_slices_and_once_for_all_who_ask_meanwhile(
     assert 10 < slices < 60
     assert again == [199 - told["first"]] * 5
     assert told["news"] == 0
+    assert elsewhere.revoked == [], "nobody asked for its channel"
     assert [bool(listener.revoked) for listener in crowd] == [number % 3 < 2 and number != 297 for number in range(300)]
 
 
