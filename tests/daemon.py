@@ -54,7 +54,7 @@ class Daemon:
         self._flags = flags
         self._program = (*wrapper, *program)
         self._config = directory / "oyez.toml"
-        self._config.write_text("".join(f"{name} = {as_toml(value)}\n" for name, value in (settings or {}).items()))
+        self.write_settings(settings or {})
         self._env = environment(env or {})
         self._back_end: BackEnd | None = None
 
@@ -73,6 +73,10 @@ class Daemon:
             self._forget_back_end()
         if kind is None:
             self.check_log()
+
+    def write_settings(self, settings: Mapping[str, object]) -> None:
+        """Write the settings file, which the daemon reads when it starts, and when it is asked to read it again."""
+        self._config.write_text("".join(f"{name} = {as_toml(value)}\n" for name, value in settings.items()))
 
     @property
     def url(self) -> str:

@@ -36,12 +36,8 @@ MAY_IMPORT["__init__"] = set()
 # module -> what it imports inside a function, each with a reason beside it there
 MAY_IMPORT_LATE = {
     "server.process": {"uvloop"},
-    "server.assembly": {
-        "oyez.access.listen_policy",
-        "oyez.access.rules",
-        "oyez.endpoints.gate",
-        "oyez.endpoints.presence",
-    },
+    "server.assembly": {"oyez.server.listen_rules"},
+    "server.daemon": {"oyez.server.reload"},
     "brokers.rabbitmq": {"oyez.brokers.rabbitmq.broker"},
     "cli.exits": {"oyez.client"},
     "config.broker_url": {"importlib.metadata"},

@@ -49,21 +49,23 @@ def as_toml(value: object) -> str:
 def test_setting_is_documented(entry: Entry) -> None:
     row = rows((REFERENCE / "settings.md").read_text("utf-8")).get(entry.key)
     assert row, f"docs/reference/settings.md has no row for {entry.key}"
-    _, _, variable, flag, kind, default, meaning, *_ = (cell.strip() for cell in row)
+    _, _, variable, flag, kind, default, meaning, at_reload, *_ = (cell.strip() for cell in row)
     assert variable == f"`{entry.variable}`"
     assert flag == (f"`{entry.flag}`" if entry.flag else "–")
     assert kind == ", ".join(filter(None, (entry.kind, entry.setting.unit)))
     assert default == f"`{as_toml(entry.default)}`"
     assert meaning.endswith(".")
+    assert at_reload == ("yes" if entry.is_live else "restart")
 
 
 @pytest.mark.parametrize("entry", MEMBERS, ids=lambda entry: entry.key)
 def test_member_of_a_table_is_documented(entry: Entry) -> None:
     row = rows((REFERENCE / "settings.md").read_text("utf-8")).get(entry.key)
     assert row, f"docs/reference/settings.md has no row for {entry.key}"
-    _, _, kind, default, meaning, *_ = (cell.strip() for cell in row)
+    _, _, kind, default, meaning, at_reload, *_ = (cell.strip() for cell in row)
     assert (kind, default) == (entry.kind, f"`{as_toml(entry.default)}`")
     assert meaning.endswith(".")
+    assert at_reload == ("yes" if entry.is_live else "restart")
     assert not entry.variable
     assert not entry.flag
 

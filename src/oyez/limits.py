@@ -4,7 +4,7 @@ Knows numbers and rates. Must not know what is counted, nor where.
 """
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from oyez.access.ip_addresses import networks
 from oyez.setting import Setting, rate, seconds
@@ -23,6 +23,8 @@ OBSERVABLE = {
 @dataclass(frozen=True, slots=True)
 class LimitSettings:
     """How much one peer, or all of them together, may ask for."""
+
+    is_live: ClassVar = True
 
     max_connections: Annotated[
         int, Setting("Listeners connected at once; 0 derives it from the open-file limit.", unit="listeners")

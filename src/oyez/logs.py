@@ -123,12 +123,17 @@ def set_up(level: str, form: str) -> Log:
     )
     root = logging.getLogger()
     root.handlers[:] = [log]
-    root.setLevel(_LEVELS[level])
+    change_level(level)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
     sys.unraisablehook = _log_unraisable
     threading.excepthook = _log_end_of_thread
     return log
+
+
+def change_level(level: str) -> None:
+    """Log from this level on: ``debug``, ``info``, ``warning`` or ``error``."""
+    logging.getLogger().setLevel(_LEVELS[level])
 
 
 def _log_unraisable(what: "sys.UnraisableHookArgs") -> None:

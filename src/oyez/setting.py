@@ -4,12 +4,15 @@ Each part of the daemon declares its own settings with it, in a frozen dataclass
 setting by name, nor where values come from.
 """
 
+import dataclasses
 import re
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 MASK = "***"
 """What is shown in place of a key or a password."""
+
+T = TypeVar("T")
 
 DAY_S = 86_400.0
 _LARGEST = 2**53 - 1  # of what has no limit of its own: more is a slip, and too much for a store
@@ -36,6 +39,7 @@ class Setting(NamedTuple):
         flag: whether `oyez serve` has a flag for it.
         secret: whether its value is never shown.
         may_be_number: whether a text may be written as a number in the file.
+        live: whether a change takes effect while the daemon serves; None: as its leaf says (`is_live`).
     """
 
     doc: str
@@ -49,6 +53,7 @@ class Setting(NamedTuple):
     flag: bool = False
     secret: bool = False
     may_be_number: bool = False
+    live: bool | None = None
 
     def expected(self, default: object, value: object = None) -> str:
         """Return in words which values are right for a setting with this default, instead of the given one."""
@@ -101,6 +106,15 @@ class Tables(NamedTuple):
 
     of: type
     doc: str
+
+
+def put_in_force(leaf: T, new: T) -> None:
+    """Give the leaf that the parts of a daemon have the values of another one: each reads it whenever it needs to.
+
+    For the one who reads settings again. To all others a leaf is frozen, and the daemon's own is nobody else's.
+    """
+    for declared in dataclasses.fields(leaf):  # type: ignore[arg-type]  # every leaf is a dataclass
+        object.__setattr__(leaf, declared.name, getattr(new, declared.name))
 
 
 def seconds(doc: str, *, low: float = 0.001, high: float = DAY_S) -> Setting:

@@ -31,6 +31,10 @@ class BrokenBroker(MemoryBroker):
         settle(BrokerError("The store is down", temporary=True))
 
 
+async def nothing_to_read() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return (), ()
+
+
 def post(body: bytes, **headers: str) -> tuple[Response, Notes]:
     """Let an endpoint in front of a broken store answer a request to publish."""
     hub = Hub(
@@ -42,7 +46,8 @@ def post(body: bytes, **headers: str) -> tuple[Response, Notes]:
     )
     notes = Notes()
     limits = LimitSettings(max_sender_message_bytes=1000, max_batch_events=10, max_batch_bytes=5000, body_timeout_s=1)
-    endpoint = ApiEndpoint(context_of(hub, notes, limits=limits), check_of(notes, Ticker()), "1")
+    context = context_of(hub, notes, limits=limits)
+    endpoint = ApiEndpoint(context, check_of(notes, Ticker()), "1", nothing_to_read)
 
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}

@@ -96,7 +96,8 @@ def test_the_gate_lets_all_names_in_or_none() -> None:
     assert admitted.channels == ["news", "tickets", "seen"]
     now_s = int(NOW_S)
     assert admitted.grants == [
-        HeldGrant(Channel("tickets"), "42", issued_s, issued_s + 100, is_needed=True) for issued_s in (now_s, now_s - 9)
+        HeldGrant(Channel("tickets"), "42", issued_s, issued_s + 100, is_needed=True, signed_by=grants.derive_key(KEY))
+        for issued_s in (now_s, now_s - 9)
     ]
     refused = gate.admit(["news", granted("tickets", age_s=101), "tickets!x", "tickets"])
     assert isinstance(refused, CommandError)

@@ -39,8 +39,7 @@ class Door:
         self.places = places_for(5)
         context = context_of(self.world.hub, self.note, ticker=ticker, places=self.places)
         if policy is not None:
-            gate = Gate(policy, self.world.wall_clock, self.world.hub, ticker, LocalNotices())
-            context = context._replace(gate=gate)
+            context.gate = Gate(policy, self.world.wall_clock, self.world.hub, ticker, LocalNotices())
         self.endpoint = SocketIOEndpoint(context, settings, check)
         self.engine = EngineServer(settings, limits, ticker, self.endpoint.open_app, self.note)
 

@@ -91,7 +91,7 @@ class PollDoor:
             self.world.hub, lambda reason, *_: self.noted.append(reason), ticker=self.ticker, limits=limits,
             places=self.places,
         )  # fmt: skip
-        context = context._replace(origins=origins or Origins())
+        context.origins = origins or Origins()
         self.polls = WaitingPolls(context, HttpSettings())
         self.endpoint = LongPollEndpoint(context, self.polls)
 

@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from oyez.access.origins import Origins
 from oyez.net.http.middleware import HttpMiddleware
+from oyez.net.http.settings import HttpSettings
 from tests.unit.asgi import Answer, Fields, ask
 
 PAGE = "https://judge.example"
@@ -22,7 +23,8 @@ async def door(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def send_to_door(path: str = "/", fields: Fields = (), *, method: str = "GET", is_kept: bool = True) -> Answer:
-    return ask(HttpMiddleware(door, 75.9, Origins([PAGE])), method, path, fields, is_kept=is_kept)
+    middleware = HttpMiddleware(door, HttpSettings(keep_alive_s=75.9), Origins([PAGE]))
+    return ask(middleware, method, path, fields, is_kept=is_kept)
 
 
 def test_options_for_the_server_as_a_whole_has_an_answer() -> None:

@@ -164,8 +164,7 @@ def test_who_finds_no_room_or_may_not_listen_is_refused_before_the_upgrade(monke
     assert first.answer.startswith(b"HTTP/1.1 101 ")
     assert second.answer.startswith(b"HTTP/1.1 503 ")
     strict = RawDoor()
-    context = strict.callbacks.endpoint.context._replace(origins=Origins(["https://judge.example"]))
-    strict.callbacks.endpoint.context = context
+    strict.callbacks.endpoint.context.origins = Origins(["https://judge.example"])
     assert strict.open([(b"origin", b"https://evil.example")]).answer.startswith(b"HTTP/1.1 403 ")
     assert strict.noted == ["bad-handshake"]
     assert strict.open([(b"origin", b"https://judge.example")]).answer.startswith(b"HTTP/1.1 101 ")

@@ -18,6 +18,7 @@ from oyez.hub.publication import Channel, EventId, Post
 from oyez.net.http.direct import AnswerBody, DirectDoor, DirectRequest
 from oyez.net.http.direct_connection import DirectConnection
 from oyez.net.http.middleware import HttpMiddleware
+from oyez.net.http.settings import HttpSettings
 from oyez.server.assembly import Assembly
 from tests.fake_sockets import Socket
 from tests.fakes import Clock
@@ -100,13 +101,13 @@ class Road:
         else:
             routes.direct, routes.direct_below = {}, {}
         config = Config(
-            HttpMiddleware(self._doors.app, 75.0, assembly.context.origins), lifespan="off", log_config=None
+            HttpMiddleware(self._doors.app, HttpSettings(), assembly.context.origins), lifespan="off", log_config=None
         )
         config.load()
         self.state = ServerState()
         self.state.default_headers = _DATE
         self._of_uvicorn: dict[str, Any] = {"config": config, "server_state": self.state, "app_state": {}}
-        broker: Any = assembly._broker
+        broker: Any = assembly.broker
         broker._wall_clock = Clock(1.0)
         broker._last = EventId(1000)
         if hold:
@@ -125,7 +126,7 @@ class Road:
 
     def break_broker(self, publish: Callable[[Sequence[Post], Settle], None]) -> None:
         """Have another function take what is posted."""
-        broker: Any = self.assembly._broker
+        broker: Any = self.assembly.broker
         broker.publish = publish
 
 

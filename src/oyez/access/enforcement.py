@@ -18,9 +18,13 @@ class Enforcement:
     """
 
     def __init__(self, limits: LimitSettings, note: Note, observe: Note) -> None:
-        self.observed = frozenset(reason for limit in limits.observe for reason in OBSERVABLE[limit])
+        self.change_limits(limits)
         self._note = note
         self._observe = observe
+
+    def change_limits(self, limits: LimitSettings) -> None:
+        """Let other limits only count from now on."""
+        self.observed = frozenset(reason for limit in limits.observe for reason in OBSERVABLE[limit])
 
     def refuses(self, reason: str, detail: str, share: Share | None, who: Who | None = None) -> bool:
         """Count that a limit was met; return whether that is to be refused. False: it is only observed.

@@ -39,7 +39,7 @@ class FailedAttempts:
     All is forgotten a minute after the last wait, or after the first failure if there was none.
 
     Args:
-        per_minute: how many failures an address has for free in a minute.
+        per_minute: how many failures an address has for free in a minute; it may be changed.
         clock: seconds on a steady scale.
         remembered: of how many addresses failures are kept; beyond that the one that has been quiet longest goes.
     """
@@ -47,7 +47,7 @@ class FailedAttempts:
     def __init__(
         self, per_minute: int, clock: Callable[[], float] = time.monotonic, *, remembered: int = 10_000
     ) -> None:
-        self._per_minute = per_minute
+        self.per_minute = per_minute
         self._clock = clock
         self._remembered = remembered
         self._records: OrderedDict[Hashable, _Count] = OrderedDict()
@@ -71,7 +71,7 @@ class FailedAttempts:
         if len(self._records) > self._remembered:
             self._records.popitem(last=False)
         record.count += 1
-        if record.count <= self._per_minute:
+        if record.count <= self.per_minute:
             return Failure(record.count, 0.0)
         if now >= record.until:
             record.until = now + min(_FIRST_WAIT_S * 2 ** min(record.waits, _MOST_DOUBLINGS), _LONGEST_WAIT_S)
@@ -84,5 +84,5 @@ class FailedAttempts:
         if record is None or not count:
             return
         record.count = max(record.count - count, 0)
-        if record.count <= self._per_minute:
+        if record.count <= self.per_minute:
             record.until, record.waits = record.began, 0

@@ -47,8 +47,12 @@ class HidingProxies:
     """
 
     def __init__(self, trusted: Sequence[Network] = ()) -> None:
-        self._trusted = tuple(trusted)
+        self.change(trusted)
         self._found: dict[tuple[str, bool], HidingProxy] = {}
+
+    def change(self, trusted: Sequence[Network]) -> None:
+        """Believe other proxies from now on; the argument is the class's."""
+        self._trusted = tuple(trusted)
 
     def all(self) -> list[HidingProxy]:
         """Return those that were met, in the order of the first time."""

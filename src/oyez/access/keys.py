@@ -5,7 +5,7 @@ Knows keys and addresses. Must not know sockets, requests or logs.
 
 import hmac
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from oyez.access.channel_rule import ChannelRule
@@ -15,6 +15,9 @@ from oyez.access.settings import KeySettings
 
 WELL_KNOWN_KEYS = frozenset(("lqdoj", "oyez-development"))
 """Keys that are printed in public places. They are good on one's own machine only."""
+
+
+_NO_CHANNELS = ChannelRule(())
 
 
 class Verdict(Enum):
@@ -37,18 +40,25 @@ class KeyHolder:
 
     Attributes:
         posts: how many events were posted.
+        is_void: whether its key is no longer one, since the settings were read again: it may post nothing.
     """
 
-    __slots__ = ("channels", "name", "posts")
+    __slots__ = ("channels", "is_void", "name", "posts")
 
     def __init__(self, name: str = "", channels: ChannelRule | None = None) -> None:
         self.name = name
         self.channels = channels
         self.posts = 0
+        self.is_void = False
 
     def may_post(self, channel: str) -> bool:
         """Return whether the key may be used for a channel, to post and to read."""
         return self.channels is None or self.channels.allows(channel)
+
+    def void(self) -> None:
+        """Let it post nothing any more: its key is no longer one."""
+        self.channels = _NO_CHANNELS
+        self.is_void = True
 
     def __str__(self) -> str:
         """Name it for the log."""
@@ -89,6 +99,25 @@ def make_keys(key: str, others: Iterable[KeySettings]) -> tuple[PosterKey, ...]:
     """Make the keys that the settings name: the one without a name, if there is one, and the others."""
     unnamed = (KeySettings(key=key),) if key else ()
     return tuple(_make_key(settings) for settings in (*unnamed, *others))
+
+
+def renew_keys(old: Sequence[PosterKey], new: Sequence[PosterKey]) -> tuple[tuple[PosterKey, ...], list[KeyHolder]]:
+    """Replace the keys in force: whoever has posted with one that stays goes on, with what may be used of it now.
+
+    Returns:
+        The new keys; and the holders of those that are gone, who may post nothing any more.
+    """
+    holders = {(key.secret, key.holder.name): key.holder for key in old}
+    renewed: list[PosterKey] = []
+    for key in new:
+        holder = holders.pop((key.secret, key.holder.name), None)
+        if holder is not None:
+            holder.channels = key.holder.channels
+        renewed.append(key if holder is None else replace(key, holder=holder))
+    gone = list(holders.values())
+    for holder in gone:
+        holder.void()
+    return tuple(renewed), gone
 
 
 def _make_key(settings: KeySettings) -> PosterKey:

@@ -41,6 +41,8 @@ class Admission(NamedTuple):
     outcome: GrantOutcome
     grant: grants.Grant | None = None
     """What the name has, good or not, where the rule asks for one."""
+    signed_by: bytes = b""
+    """The derived key that the grant is signed with; empty: none of those that count."""
 
     @property
     def is_let_in(self) -> bool:
@@ -115,7 +117,18 @@ class ListenPolicy:
             return Admission(channel, rule, GrantOutcome.NOBODY)
         if grant is None:
             return Admission(channel, rule, GrantOutcome.NONE if channel == name else GrantOutcome.BAD)
-        return Admission(channel, rule, self._judge_grant(grant, rule, now_s), grant)
+        signer = self._find_signer(grant)
+        if signer is None:
+            return Admission(channel, rule, GrantOutcome.BAD, grant)
+        return Admission(channel, rule, self._judge_grant(grant, rule, now_s), grant, signer.derived_key)
+
+    def rule_of(self, channel: str) -> ChannelSettings:
+        """Return the rule that a channel meets."""
+        return self._rules.find(channel)
+
+    def counts_signature(self, signed_by: bytes, channel: str) -> bool:
+        """Return whether grants for a channel that were signed with a derived key count."""
+        return any(signer.derived_key == signed_by and signer.may_sign(channel) for signer in self._signers)
 
     def sign(self, channel: str, subject: str, now_s: float, holder: str) -> tuple[str, float] | None:
         """Make a grant that no revocation takes back; return the name with it, and for how many seconds it is good.
@@ -147,10 +160,13 @@ class ListenPolicy:
         beginning = name.rpartition("!")[0]
         return beginning if beginning and self._rules.find(beginning).listen != OPEN else name
 
+    def _find_signer(self, grant: grants.Grant) -> Signer | None:
+        signed = [signer for signer in self._signers if signer.has_signed(grant)]  # the time does not tell which it was
+        return signed[0] if signed else None
+
     def _judge_grant(self, grant: grants.Grant, rule: ChannelSettings, now_s: float) -> GrantOutcome:
         age_s = now_s - grant.issued_s
-        signed = [signer.has_signed(grant) for signer in self._signers]  # all: the time does not tell which it was
-        if not any(signed) or age_s < -MOST_AHEAD_S:
+        if age_s < -MOST_AHEAD_S:
             return GrantOutcome.BAD
         if age_s > rule.grant_ttl_s:
             return GrantOutcome.EXPIRED

@@ -105,6 +105,10 @@ class Origins:
     """
 
     def __init__(self, allowed: Sequence[str] = (ANY,)) -> None:
+        self.change(allowed)
+
+    def change(self, allowed: Sequence[str]) -> None:
+        """Let pages of other sites listen from now on; the argument is the class's. Raises ValueError as it does."""
         self._any = ANY in allowed
         self._opaque = OPAQUE in allowed
         patterns = [parse_pattern(entry) for entry in allowed if entry not in (ANY, OPAQUE)]

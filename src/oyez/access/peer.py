@@ -131,6 +131,10 @@ class Peers:
     """
 
     def __init__(self, trusted_proxies: tuple[Network, ...] = (), local_hosts: Sequence[str] = ()) -> None:
+        self.change(trusted_proxies, local_hosts)
+
+    def change(self, trusted_proxies: tuple[Network, ...], local_hosts: Sequence[str]) -> None:
+        """Tell whoever comes from now on apart by other proxies and names; the arguments are the class's."""
         # The same hosts and headers come again and again; to read them takes longer than all else that a connect needs.
         self._find_client = lru_cache(maxsize=_CLIENTS_REMEMBERED)(partial(find_client, trusted=trusted_proxies))
         self._is_trusted = lru_cache(maxsize=_HOSTS_REMEMBERED)(partial(_is_trusted, trusted=trusted_proxies))

@@ -118,6 +118,12 @@ class Places:
         self.enforcement = enforcement
         self._is_serving = is_serving
 
+    def change_limits(self, capacity: Capacity, limits: LimitSettings) -> None:
+        """Let other limits count for whoever comes from now on; the shares know them already. Nobody loses a place."""
+        self.capacity = capacity
+        self.bounds = derive_bounds(capacity, limits.max_connections_per_address)
+        self.work.change_rates(self.shares.rates)
+
     def take(self, find_peer: FindPeer, what: str) -> "SessionPlace | NoPlace":
         """Let a session begin, if there is room for one more, and for one more from there.
 

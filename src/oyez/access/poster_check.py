@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 from oyez.access.enforcement import Enforcement
 from oyez.access.failures import FailedAttempts
 from oyez.access.ip_addresses import Network
-from oyez.access.keys import KeyHolder, PostPolicy, Verdict, explain_refusal, is_known_place, judge_poster
+from oyez.access.keys import KeyHolder, PostPolicy, Verdict, explain_refusal, is_known_place, judge_poster, renew_keys
 from oyez.access.peer import Peer
 from oyez.access.shares import Share
 
@@ -153,18 +153,38 @@ class PosterCheck:
         exempt_networks: Sequence[Network] = (),
         draw: Callable[[int], int] = random.randrange,
     ) -> None:
-        self._policy = policy
+        self._former: list[KeyHolder] = []  # of keys that are gone; what they have posted still counts
         self._failures = failures
         self._enforcement = enforcement
         self._refuses = enforcement.refuses
         self._deadlines = deadlines
         self._find_share = find_share
-        of_keys = [network for key in policy.keys for network in key.networks]
-        self._known_networks = (*policy.sender_networks, *of_keys, *exempt_networks)
+        self._set_policy(policy, exempt_networks)
         self._draw = draw
         self._crowds: dict[Hashable, _Crowd] = {}
         self._is_stopping = False
         self.keyless = KeyHolder()
+
+    def change_policy(
+        self, policy: PostPolicy, exempt_networks: Sequence[Network], failures_per_minute: int | None = None
+    ) -> None:
+        """Judge by another policy from now on; holders of keys that it has no longer may post nothing any more.
+
+        Args:
+            policy: who may post.
+            exempt_networks: as of the class.
+            failures_per_minute: how many wrong keys an address has for free; None: as before.
+        """
+        if failures_per_minute is not None:
+            self._failures.per_minute = failures_per_minute
+        keys, gone = renew_keys(self._policy.keys, policy.keys)
+        self._former += gone
+        self._set_policy(PostPolicy(keys, policy.sender_networks), exempt_networks)
+
+    def _set_policy(self, policy: PostPolicy, exempt_networks: Sequence[Network]) -> None:
+        self._policy = policy
+        of_keys = [network for key in policy.keys for network in key.networks]
+        self._known_networks = (*policy.sender_networks, *of_keys, *exempt_networks)
 
     @property
     def has_key(self) -> bool:
@@ -174,8 +194,8 @@ class PosterCheck:
     def count_posts(self) -> dict[str, int]:
         """Return how many events were posted, by the name of the key."""
         counts = {self.keyless.name: self.keyless.posts}
-        for key in self._policy.keys:
-            counts[key.holder.name] = counts.get(key.holder.name, 0) + key.holder.posts
+        for holder in (*(key.holder for key in self._policy.keys), *self._former):
+            counts[holder.name] = counts.get(holder.name, 0) + holder.posts
         return counts
 
     def judge(

@@ -22,16 +22,20 @@ class ReplayRation:
 
     Attributes:
         share: as above.
-        delays: whether anybody has to; False: the limit only counts.
     """
 
-    __slots__ = ("__weakref__", "_clock", "_refuses", "delays", "share")
+    __slots__ = ("__weakref__", "_clock", "_enforcement", "_refuses", "share")
 
     def __init__(self, share: Share, clock: Callable[[], float], enforcement: Enforcement) -> None:
         self.share = share
         self._clock = clock
+        self._enforcement = enforcement
         self._refuses = enforcement.refuses
-        self.delays = ADDRESS_REPLAY not in enforcement.observed
+
+    @property
+    def delays(self) -> bool:
+        """Whether anybody has to wait; False: the limit only counts."""
+        return ADDRESS_REPLAY not in self._enforcement.observed
 
     def wait_s(self) -> float:
         """Return for how many seconds nothing more may be sent; 0: something may be, however long it is."""

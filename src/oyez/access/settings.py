@@ -6,7 +6,7 @@ Knows what each may be. Must not know what a key is compared with, nor where set
 import dataclasses
 import re
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from oyez.access.ip_addresses import networks
 from oyez.setting import DAY_S, MASK, Setting, is_json_pointer, seconds
@@ -42,6 +42,8 @@ def _is_key_name(text: str) -> bool:
 class AuthSettings:
     """Who may post, besides holding a key."""
 
+    is_live: ClassVar = True
+
     sender_addresses: Annotated[
         tuple[str, ...],
         networks("Addresses that back ends may post from; none named: any."),
@@ -59,6 +61,8 @@ class AuthSettings:
 @dataclass(frozen=True, slots=True)
 class KeySettings:
     """One of several keys: a table of ``[[keys]]``. A name with ``_`` behind it is one that Python keeps for itself."""
+
+    is_live: ClassVar = True
 
     name: Annotated[
         str,
@@ -98,6 +102,8 @@ COUNT = "count"
 class ChannelSettings:
     """A rule for channels: a table of ``[[channels]]``."""
 
+    is_live: ClassVar = True
+
     match: Annotated[
         str,
         Setting(
@@ -129,7 +135,11 @@ class ChannelSettings:
         ),
     ] = AS_ALL
     keep: Annotated[
-        bool, Setting("Whether the store keeps their events; false: they are in memory only, and gone after a restart.")
+        bool,
+        Setting(
+            "Whether the store keeps their events; false: they are in memory only, and gone after a restart.",
+            live=False,
+        ),
     ] = True
     strip: Annotated[
         tuple[str, ...],

@@ -92,6 +92,13 @@ class Share:
         self.asked += cost
         return self.commands.spend(now, cost)
 
+    def change_rates(self, rates: "Rates", now: float) -> None:
+        """Let it ask for more or less in a second from now on."""
+        self.connects.change_rate(rates.connects, now)
+        self.sockets_opened.change_rate(rates.connects, now)
+        self.commands.change_rate(rates.commands, now)
+        self.replay.change_rate(rates.replay, now)
+
     def remember_poster(self, now: float) -> None:
         """Note that the right key was shown from there."""
         self._poster_until = now + _POSTER_FOR_S
@@ -148,6 +155,16 @@ class Shares:
         self._sweep_at = remembered
         self._key_of = lru_cache(maxsize=1024)(self._find_key)
         self._key_of_host = lru_cache(maxsize=1024)(self._find_key_of_host)
+
+    def change_limits(self, limits: LimitSettings, exempt: Sequence[Network]) -> None:
+        """Let other limits count from now on, for those that have something too; the arguments are the class's."""
+        self.rates = Rates(limits)
+        self._exempt = tuple(exempt)
+        self._key_of.cache_clear()
+        self._key_of_host.cache_clear()
+        now = self.clock()
+        for share in self._shares.values():
+            share.change_rates(self.rates, now)
 
     def of_peer(self, peer: Peer) -> Share | None:
         """Return the share of a client; None: nothing is shared out there."""

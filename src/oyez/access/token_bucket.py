@@ -20,6 +20,12 @@ class TokenBucket:
         self._tokens = rate.burst
         self._at = now
 
+    def change_rate(self, rate: Rate, now: float) -> None:
+        """Fill at another rate from now on; what was taken is still taken."""
+        taken = self._rate.burst - self._fill(now)
+        self._rate = rate
+        self._tokens = rate.burst - taken
+
     def take(self, now: float, tokens: float = 1) -> bool:
         """Take tokens, if they are there; False: nothing was taken."""
         if self._fill(now) < tokens:

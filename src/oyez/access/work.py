@@ -72,6 +72,10 @@ class Work:
     def __init__(self, rates: Rates, enforcement: Enforcement, clock: Callable[[], float]) -> None:
         self._enforcement = enforcement
         self._clock = clock
+        self.change_rates(rates)
+
+    def change_rates(self, rates: Rates) -> None:
+        """Let sessions ask for more or less in a second from now on; what is owed already stays."""
         self._unit_s = 1 / rates.connection_commands.per_second
         self._burst_s = rates.connection_commands.burst / rates.connection_commands.per_second
         self._address_burst = rates.commands.burst

@@ -37,6 +37,10 @@ class StrippedBroker:
         if isinstance(broker, Notices):  # nothing leaves those
             self.hear, self.tell = broker.hear, broker.tell
 
+    def change_rules(self, find: Callable[[str], TakeOut | None]) -> None:
+        """Take other members out of what comes from now on."""
+        self._find = find
+
     @property
     def available(self) -> bool:
         """Whether a post would be taken now."""

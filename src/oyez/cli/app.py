@@ -15,7 +15,19 @@ from oyez import __version__
 from oyez.cli import output
 from oyez.cli.exits import describe_endings
 
-COMMANDS = ("serve", "check-config", "post", "last", "listen", "grant", "revoke", "connect", "doctor", "selftest")
+COMMANDS = (
+    "serve",
+    "check-config",
+    "post",
+    "last",
+    "listen",
+    "grant",
+    "revoke",
+    "reload",
+    "connect",
+    "doctor",
+    "selftest",
+)
 """Each is a function in the file of its name, with an underscore for the hyphen, or in `command` in its folder."""
 
 _FOLDERS = {"connect", "doctor", "selftest"}

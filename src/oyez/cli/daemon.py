@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from oyez.config.load import load_with_sources
+from oyez.config.load import load_with_sources, read_again
 from oyez.outlet import Outlet, descriptor_of
 
 
@@ -25,7 +25,8 @@ def run_daemon(config: Path | None, flags: Mapping[str, object]) -> NoReturn:
     """
     from oyez.server import run  # noqa: PLC0415 - a wrong setting is told before the server's libraries are loaded
 
-    settings, _, warnings = load_with_sources(config, os.environ, flags)
+    first = load_with_sources(config, os.environ, flags)
+    settings = first.settings
 
     def on_ready(address: str) -> None:
         if settings.dev:
@@ -35,4 +36,4 @@ def run_daemon(config: Path | None, flags: Mapping[str, object]) -> NoReturn:
             text = banner.render(settings, address).encode(encoding, "backslashreplace")
             Outlet(descriptor_of(sys.stdout), "oyez-banner").put(text)
 
-    run(settings, on_ready, warnings)
+    run(settings, on_ready, first.warnings, lambda: read_again(first, config, os.environ, flags))

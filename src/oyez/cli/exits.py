@@ -61,6 +61,11 @@ ENDINGS: dict[str, dict[ExitCode, str]] = {
         ExitCode.REFUSED: "the daemon refused: wrong key, no rule that asks for grants",
         **_AS_CLIENT,
     },
+    "reload": {
+        ExitCode.OK: "read again",
+        ExitCode.REFUSED: "a setting is wrong, and nothing is changed; or the daemon refused: wrong key",
+        **_AS_CLIENT,
+    },
     "connect": {
         ExitCode.OK: "ended by us, or closed by the other side with 1000, 1001 or no code",
         ExitCode.REFUSED: "Socket.IO's CONNECT was refused",

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 from oyez.config.broker_url import problem_of_broker
 from oyez.config.channels import check_channels
 from oyez.config.environment import is_from_platform
-from oyez.config.key import check_keys, find_key, make_development_key
+from oyez.config.key import MADE_UP, check_keys, find_key, make_development_key
 from oyez.config.tables import read_tables
 from oyez.config.tree import (
     ENVIRONMENT_PREFIX,
@@ -77,11 +77,24 @@ def load_with_sources(file: Path | None, environ: Mapping[str, str], flags: Mapp
     for name, (value, where) in tables.items():
         _add_tables(values, name, value, where)
     settings = _with_values(Settings(), values, "")
-    _cross_check(settings)
-    check_keys(settings.key, settings.keys, tables.get("keys", (None, ""))[1])
-    check_channels(settings, tables.get("channels", (None, ""))[1])
+    check_whole(settings, {name: where for name, (_, where) in tables.items()})
     sources = {key: where for key, (_, where) in values.items() if where}
     return Loaded(settings, sources, (*_unknown_variables(environ), *_ports_without_host(sources)))
+
+
+def read_again(first: Loaded, file: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> Loaded:
+    """Do what `load_with_sources` does, later; a key that was made up for this start stays.
+
+    Args:
+        first: what was read at the start.
+        file: as it was named then.
+        environ: as it was then.
+        flags: those of then.
+    """
+    again = load_with_sources(file, environ, flags)
+    if not again.sources.get("key") == MADE_UP == first.sources.get("key"):
+        return again
+    return again._replace(settings=dataclasses.replace(again.settings, key=first.settings.key))
 
 
 def _from_file(path: Path) -> Layer:
@@ -188,6 +201,21 @@ def _check_addresses(settings: Settings) -> None:
             raise ConfigError(prefix + name, value, "an address of its own, which no other door has")
         if door.uds or (door.host and door.port):
             taken.add(address)
+
+
+def check_whole(settings: Settings, of_tables: Mapping[str, str]) -> None:
+    """Require that settings, each of which is right by itself, go together.
+
+    Args:
+        settings: all of them.
+        of_tables: where lists of tables come from, in words, by their names.
+
+    Raises:
+        ConfigError: they contradict each other.
+    """
+    _cross_check(settings)
+    check_keys(settings.key, settings.keys, of_tables.get("keys", ""))
+    check_channels(settings, of_tables.get("channels", ""))
 
 
 def _cross_check(settings: Settings) -> None:

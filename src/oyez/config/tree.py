@@ -68,9 +68,12 @@ class Settings:
             form=KEY_FORM,
             flag=True,
             secret=True,
+            live=True,
         ),
     ] = dataclasses.field(default="", repr=False)
-    key_file: Annotated[str, Setting("File whose first line is the key.", form="the path of a file", flag=True)] = ""
+    key_file: Annotated[
+        str, Setting("File whose first line is the key.", form="the path of a file", flag=True, live=True)
+    ] = ""
     broker: Annotated[
         str,
         Setting(
@@ -84,7 +87,10 @@ class Settings:
         bool, Setting("Development mode: a page at / to try events, and a key if none is set.", flag=True)
     ] = False
     log_level: Annotated[
-        str, Setting("Least weight of a line in the log.", choices=("debug", "info", "warning", "error"), flag=True)
+        str,
+        Setting(
+            "Least weight of a line in the log.", choices=("debug", "info", "warning", "error"), flag=True, live=True
+        ),
     ] = "info"
     log_format: Annotated[str, Setting("Shape of the log's lines.", choices=("text", "json"), flag=True)] = "text"
     drain_deadline_s: Annotated[float, seconds("Longest time from the order to stop until the end.", low=0)] = 5.0
@@ -117,13 +123,17 @@ class Settings:
 
 
 class Entry(NamedTuple):
-    """One setting as documentation and `check-config` show it; `value` is masked where it is secret (`is_masked`)."""
+    """One setting as documentation and `check-config` show it; `value` is masked where it is secret (`is_masked`).
+
+    `is_live`: whether a change takes effect while the daemon serves; else it needs a restart.
+    """
 
     key: str
     setting: Setting
     default: object
     value: object
     is_masked: bool
+    is_live: bool
 
     @property
     def variable(self) -> str:
@@ -170,12 +180,55 @@ def _entries(node: object, defaults: object, prefix: str) -> Iterator[Entry]:
         setting, tables = _metadata_of(declared, Setting), _metadata_of(declared, Tables)
         if setting is not None:
             shown = setting.masked(value)
-            yield Entry(key, setting, default, shown, is_masked=shown != value)
+            yield Entry(key, setting, default, shown, is_masked=shown != value, is_live=_is_live(defaults, setting))
         elif tables is not None:
             for number, table in enumerate(value, 1):
                 yield from _entries(table, tables.of(), f"{key}[{number}].")
         else:
             yield from _entries(value, default, key + ".")
+
+
+class Reloaded(NamedTuple):
+    """What a second reading of the settings has come to, in names of settings."""
+
+    changed: tuple[str, ...]
+    """Those that differ, and count now."""
+    needs_restart: tuple[str, ...]
+    """Those that differ, and do not."""
+
+
+def merge(old: Settings, new: Settings) -> tuple[Settings, Reloaded]:
+    """Find what a second reading of the settings changes; a list of tables is one setting here.
+
+    Returns:
+        The tree with the new values of what changes while the daemon serves, and the old ones of all else; and what is
+        new.
+    """
+    changed: list[str] = []
+    waiting: list[str] = []
+    return _merge(old, new, "", changed, waiting), Reloaded(tuple(changed), tuple(waiting))
+
+
+def _merge(old: T, new: T, prefix: str, changed: list[str], waiting: list[str]) -> T:
+    taken: dict[str, object] = {}
+    for declared in dataclasses.fields(old):  # type: ignore[arg-type]  # every node of the tree is a dataclass
+        key = prefix + name_of(declared)
+        before, after = getattr(old, declared.name), getattr(new, declared.name)
+        setting, tables = _metadata_of(declared, Setting), _metadata_of(declared, Tables)
+        if setting is None and tables is None:
+            taken[declared.name] = _merge(before, after, key + ".", changed, waiting)
+        elif before == after:
+            continue
+        elif setting is None or _is_live(old, setting):
+            taken[declared.name] = after
+            changed.append(key)
+        else:
+            waiting.append(key)
+    return dataclasses.replace(old, **taken)  # type: ignore[type-var]
+
+
+def _is_live(node: object, setting: Setting) -> bool:
+    return bool(getattr(node, "is_live", False) if setting.live is None else setting.live)
 
 
 def _metadata_of(declared: "dataclasses.Field[object]", kind: type[T]) -> T | None:

@@ -4,6 +4,7 @@ Knows the parts that doors share. Must not know any door, nor a wire format.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from oyez.access.origins import Origins
@@ -34,6 +35,8 @@ class HeldGrant(NamedTuple):
     """Seconds since 1970; it is good until then."""
     is_needed: bool
     """Whether the channel is lost with it; False: the rule lets everybody in, and counts."""
+    signed_by: bytes = b""
+    """The derived key that it is signed with."""
 
 
 class Admitted(NamedTuple):
@@ -106,8 +109,11 @@ class CountsOfListeners(Protocol):
         ...
 
 
-class DoorContext(NamedTuple):
+@dataclass(slots=True)
+class DoorContext:
     """The parts of the daemon that a door works with: one object for all doors, of posters too.
+
+    The last two come and go with the rules, when those are read again: they are asked for at each use.
 
     Attributes:
         hub: the channels.

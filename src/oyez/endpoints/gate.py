@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from oyez import grants
 from oyez.access.listen_policy import Admission, GrantOutcome, ListenPolicy
-from oyez.access.settings import GRANT
+from oyez.access.revocations import Revocations
+from oyez.access.settings import GRANT, NOBODY, OBSERVE, OPEN, ChannelSettings
 from oyez.endpoints.context import Admitted, HeldGrant
 from oyez.endpoints.held_grants import HeldGrants
 from oyez.endpoints.revoker import Revoker
@@ -22,6 +23,10 @@ from oyez.wire import commands
 from oyez.wire.commands import CommandError
 
 _OPEN, _OK = GrantOutcome.OPEN, GrantOutcome.OK  # found in no time, as `access.listen_policy` says
+
+NOT_ALLOWED = "not-allowed"
+"""Why a channel is taken from a listener that has no grant: a rule has come that asks for one, or lets nobody in."""
+
 _OBSERVED = "observed"
 _COUNTED = (
     GrantOutcome.OK, GrantOutcome.NONE, GrantOutcome.BAD, GrantOutcome.EXPIRED, GrantOutcome.REVOKED, _OBSERVED,
@@ -47,6 +52,7 @@ class Gate:
     ) -> None:
         self._policy = policy
         self._clock = clock
+        self._hub = hub
         self.held = HeldGrants(hub, ticker, clock, self._find_end, self._count_end, call_soon=_call_soon)
         self._revoker = Revoker(policy.revocations, self.held, notices, policy.longest_s, clock)
         self._counts: dict[str, int] = dict.fromkeys(map(str, _COUNTED), 0)
@@ -103,6 +109,48 @@ class Gate:
         """Forget the grants of a listener that has left; harmless to repeat."""
         self.held.drop(subscription)
 
+    @property
+    def revocations(self) -> Revocations:
+        """What was taken back, which another policy has to know too."""
+        return self._policy.revocations
+
+    def change_policy(self, policy: ListenPolicy) -> None:
+        """Let other rules and keys count for whoever comes from now on; `check_again` is for those who are here.
+
+        Args:
+            policy: with the same revocations.
+        """
+        self._policy = policy
+        self._revoker.longest_s = policy.longest_s
+
+    def check_again(self, subscription: Subscription) -> None:
+        """Hold a listener to the policy that counts now: it loses the channels that it may no longer follow.
+
+        A grant that it has for one of them is good for as long as the rule says now.
+        """
+        held: list[HeldGrant] = []
+        lost: dict[Channel, str] = {}
+        for channel in subscription.channels:
+            rule = self._policy.rule_of(channel)
+            if rule.listen == OPEN:
+                continue
+            had = [grant for grant in self.held.find(subscription) if grant.channel == channel]
+            good = [] if rule.listen == NOBODY else [grant for grant in had if self._is_signed(grant)]
+            kept = [self._renew(grant, rule) for grant in good]
+            held += kept
+            if not kept and rule.listen != OBSERVE:
+                lost[channel] = GrantOutcome.REVOKED if had and rule.listen == GRANT else NOT_ALLOWED
+        if held or self.held.find(subscription):
+            self.held.hold(subscription, held)
+        for reason in dict.fromkeys(lost.values()):
+            self._hub.unfollow(subscription, [channel for channel, why in lost.items() if why == reason], reason)
+
+    def _is_signed(self, grant: HeldGrant) -> bool:
+        return self._policy.counts_signature(grant.signed_by, grant.channel)
+
+    def _renew(self, grant: HeldGrant, rule: ChannelSettings) -> HeldGrant:
+        return grant._replace(ends_s=grant.issued_s + rule.grant_ttl_s, is_needed=rule.listen == GRANT)
+
     async def revoke(self, subject: str | None, channel: str | None) -> int:
         """Take grants back that were made until now, as `Revoker.revoke`.
 
@@ -138,4 +186,5 @@ def _call_soon(function: Callable[[], None]) -> None:
 
 def _hold(judged: Admission, grant: grants.Grant) -> HeldGrant:
     ends_s = grant.issued_s + judged.rule.grant_ttl_s
-    return HeldGrant(Channel(judged.channel), grant.subject, grant.issued_s, ends_s, judged.rule.listen == GRANT)
+    is_needed = judged.rule.listen == GRANT
+    return HeldGrant(Channel(judged.channel), grant.subject, grant.issued_s, ends_s, is_needed, judged.signed_by)

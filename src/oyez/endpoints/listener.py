@@ -4,8 +4,7 @@ Knows commands and the hub. Must not know how a dialect writes its answers.
 """
 
 from oyez.access.work import weigh_filter
-from oyez.endpoints.context import Admitted, CountsOfListeners, ListenGate, TellCount
-from oyez.hub.hub import Hub
+from oyez.endpoints.context import Admitted, DoorContext, TellCount
 from oyez.hub.publication import Channel, EventId
 from oyez.hub.subscriber import Subscription
 from oyez.wire import commands
@@ -15,14 +14,10 @@ from oyez.wire.json_text import Json
 class ListenerSession:
     """One listener of a dialect with commands: what it subscribes to, and the start that it has named before."""
 
-    __slots__ = ("_gate", "_hub", "_presence", "_start", "subscription")
+    __slots__ = ("_context", "_start", "subscription")
 
-    def __init__(
-        self, hub: Hub, subscription: Subscription, gate: ListenGate | None, presence: CountsOfListeners | None
-    ) -> None:
-        self._hub = hub
-        self._gate = gate
-        self._presence = presence
+    def __init__(self, context: DoorContext, subscription: Subscription) -> None:
+        self._context = context
         self._start: EventId | None = None
         self.subscription = subscription
 
@@ -45,19 +40,21 @@ class ListenerSession:
         Returns:
             What that weighs, beside the message that asked for it.
         """
-        before = self._hub.deliveries
-        self._hub.subscribe(self.subscription, [Channel(name) for name in admitted.channels], self._start)
-        if self._gate is not None:
-            self._gate.hold(self.subscription, admitted.grants)
-        sent = self._hub.deliveries - before
-        if self._presence is not None:
-            sent += self._presence.ask(self.subscription, admitted.channels, tell_count)
+        context = self._context
+        before = context.hub.deliveries
+        context.hub.subscribe(self.subscription, [Channel(name) for name in admitted.channels], self._start)
+        if context.gate is not None:
+            context.gate.hold(self.subscription, admitted.grants)
+        sent = context.hub.deliveries - before
+        if context.presence is not None:
+            sent += context.presence.ask(self.subscription, admitted.channels, tell_count)
         return weigh_filter(len(admitted.channels), sent)
 
     def end(self) -> None:
         """Unsubscribe, as the connection has ended; harmless to repeat."""
-        self._hub.leave(self.subscription)
-        if self._gate is not None:
-            self._gate.drop(self.subscription)
-        if self._presence is not None:
-            self._presence.forget(self.subscription)
+        context = self._context
+        context.hub.leave(self.subscription)
+        if context.gate is not None:
+            context.gate.drop(self.subscription)
+        if context.presence is not None:
+            context.presence.forget(self.subscription)

@@ -4,7 +4,7 @@ Knows one page and the files that it is made of. It may hold the key in clear te
 only. Must not know what makes a request one of this machine.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -29,20 +29,22 @@ class PlaygroundEndpoint:
     """``GET /`` and the files below ``/playground/``.
 
     Args:
-        key: what the page posts with, where it is shown on this machine; elsewhere it asks the person for the key.
+        find_key: returns what the page posts with, where it is shown on this machine; elsewhere it asks the person for
+            the key.
         peers: finds out whether a request comes from this machine.
         socketio_path: where it listens by Socket.IO.
         websocket_paths: where it may listen by a raw WebSocket; without any, it does not offer that.
     """
 
-    def __init__(self, key: str, peers: Peers, socketio_path: str, websocket_paths: Sequence[str]) -> None:
+    def __init__(
+        self, find_key: Callable[[], str], peers: Peers, socketio_path: str, websocket_paths: Sequence[str]
+    ) -> None:
         self._peers = peers
         folder = Path(__file__).parents[1] / "browser" / "playground"
         self._files = {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir()}
-        page = self._files.pop(_PAGE)
-        settings = {"socketio": socketio_path, "websocket": next(iter(websocket_paths), None)}
-        self._page_for_here = _fill(page, {"key": key, **settings})
-        self._page_for_others = _fill(page, {"key": None, **settings})
+        self._find_key = find_key
+        self._page = self._files.pop(_PAGE)
+        self._settings = {"socketio": socketio_path, "websocket": next(iter(websocket_paths), None)}
 
     def routes(self) -> list[Route]:
         """Return a route for the page and one for each of its files."""
@@ -50,7 +52,7 @@ class PlaygroundEndpoint:
 
     async def _show_page(self, request: Request) -> Response:
         is_here = self._peers.of_scope(request.scope).local
-        return _answer(_PAGE, self._page_for_here if is_here else self._page_for_others)
+        return _answer(_PAGE, _fill(self._page, {"key": self._find_key() if is_here else None, **self._settings}))
 
     async def _show_file(self, request: Request) -> Response:
         name = request.url.path.rpartition("/")[2]

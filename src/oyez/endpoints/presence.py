@@ -139,6 +139,16 @@ class Presence:
             self._plan(self._sweep_s)
         return sum(self._add(subscription, channel, tell) for channel in counted if channel not in before)
 
+    def change_rules(self, is_counted: Callable[[str], bool]) -> None:
+        """Tell the counts of other channels from now on; who listens to one that is new among them has to ask again."""
+        self._is_counted = is_counted
+        for subscription, channels in tuple(self._asked.items()):
+            left = [channel for channel in channels if not is_counted(channel)]
+            self._drop(subscription, left)
+            self._asked[subscription] = [channel for channel in channels if channel not in left]
+            if not self._asked[subscription]:
+                del self._asked[subscription]
+
     def forget(self, subscription: Subscription) -> None:
         """Tell a listener nothing more; harmless to repeat."""
         self._drop(subscription, self._asked.pop(subscription, ()))

@@ -26,7 +26,7 @@ class Revoker:
         revocations: all that count.
         held: the grants by which listeners have their channels.
         notices: of the store.
-        longest_s: for how long a grant is good at most.
+        longest_s: for how long a grant is good at most; it may be changed.
         clock: seconds since 1970.
     """
 
@@ -41,7 +41,7 @@ class Revoker:
         self._revocations = revocations
         self._held = held
         self._notices = notices
-        self._longest_s = longest_s
+        self.longest_s = longest_s
         self._clock = clock
         self._ending: dict[bytes, list[asyncio.Future[int]]] = {}  # by the text, of those that are under way
         notices.hear(self.take)
@@ -62,7 +62,7 @@ class Revoker:
         if not self._revocations.has_room_for(subject, channel, now_s):
             raise NoRoomError
         second = int(now_s)
-        revocation = Revocation(subject, channel, second, second + int(self._longest_s) + 1)
+        revocation = Revocation(subject, channel, second, second + int(self.longest_s) + 1)
         ended = await self._tell(revocation)
         await asyncio.sleep(max(second + 1 - self._clock(), 0))
         return ended

@@ -63,8 +63,7 @@ class SocketIOEndpoint:
         self.hub = context.hub
         self.limits = context.limits
         self.note = context.note
-        self.gate = context.gate
-        self.presence = context.presence
+        self.context = context
         self.settings = settings
         self.check = check
         self.senders = 0
@@ -234,7 +233,7 @@ class SocketIOApp:
         self._role = Role.LISTENER
         encoding = SOCKETIO_FRAMES if self._engine.polling is None else SOCKETIO_PACKETS
         subscription = Subscription(self, encoding, self._engine.write, self._engine.place.ration)
-        self._listener = ListenerSession(endpoint.hub, subscription, endpoint.gate, endpoint.presence)
+        self._listener = ListenerSession(endpoint.context, subscription)
         self._join()
 
     def _join(self) -> None:
@@ -328,7 +327,8 @@ class SocketIOApp:
 
     def _set_filter(self, packet: Packet) -> None:
         if self._listener is not None:
-            limits, gate = self._endpoint.limits, self._endpoint.gate
+            limits, context = self._endpoint.limits, self._endpoint.context
+            gate = context.gate
             names = commands.parse_filter(
                 _argument(packet),
                 max_channels=limits.max_subscriptions,
@@ -341,7 +341,7 @@ class SocketIOApp:
                 if not isinstance(names, CommandError):
                     self._engine.place.add_work(weigh_filter(len(names), 0))  # each was judged
             else:
-                wants_counts = self._endpoint.presence is not None and commands.wants_presence(_argument(packet))
+                wants_counts = context.presence is not None and commands.wants_presence(_argument(packet))
                 tell = self._tell_listeners if wants_counts else None
                 self._engine.place.add_work(self._listener.set_filter(admitted, tell))
 

@@ -82,7 +82,7 @@ class RawListener:
         connection.place = self._place
         subscription = Subscription(self, RAW_FRAMES, connection.write, self._place.ration)
         context = self._endpoint.context
-        self._listener = ListenerSession(context.hub, subscription, context.gate, context.presence)
+        self._listener = ListenerSession(context, subscription)
         self._plan_tick(self._endpoint.settings.ping_interval_s)
 
     def receive_text(self, data: bytes) -> None:

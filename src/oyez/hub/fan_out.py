@@ -9,13 +9,14 @@ costs more than the write itself, and loses the order over channels.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from oyez.hub.audience import Audience
 from oyez.hub.chunks import Chunk, cut_into_chunks
 from oyez.hub.held_groups import HeldGroups, leave_out_superseded
 from oyez.hub.history import History
 from oyez.hub.publication import EventId, Publication
-from oyez.hub.rates import FindRate
+from oyez.hub.rates import ChannelRate, FindRate
 from oyez.hub.replay import Replay
 from oyez.hub.sparse_log import SparseLog
 from oyez.hub.subscriber import Group, Subscription
@@ -92,18 +93,11 @@ class FanOut:
         self.deliveries = 0
         self._in_flight: Sequence[Publication] = ()  # the batch that is being written
         self._waiting = WaitingGroups()  # for what is left of those before
-        self._held: HeldGroups | None = None
-        if find_rate is not None:
-            self._held = HeldGroups(
-                find_rate,
-                call_later=call_later,
-                clock=clock,
-                wake=self.wake,
-                write_to=replay.serve,
-                resume=replay.resume,
-                newest_id=history.newest_id,
-                is_waiting=self._waiting.__contains__,
-            )
+        self._hold = partial(
+            HeldGroups, call_later=call_later, clock=clock, wake=self.wake, write_to=replay.serve, resume=replay.resume,
+            newest_id=history.newest_id, is_waiting=self._waiting.__contains__,
+        )  # fmt: skip
+        self._held: HeldGroups | None = None if find_rate is None else self._hold(find_rate)
         self._forward: Iterator[None] | None = None  # all are being brought forward from history, one step a slice
         self._slice_end = 0.0
         self._turn_due = False
@@ -112,6 +106,14 @@ class FanOut:
         self._has_failed = False
         self._loss_unsent = False  # events may have been lost or left undelivered, and listeners were sent no gaps
         self._behind: EventId | None = None  # while that is so: the id up to which all that keep up were served
+
+    def change_rates(self, find_rate: FindRate | None) -> None:
+        """Let other rules say how often listeners are written to; what was held by those before goes out at once."""
+        if self._held is not None:
+            self._held.change_rates(find_rate or (lambda _: ChannelRate()))
+            self.wake()
+        elif find_rate is not None:
+            self._held = self._hold(find_rate)
 
     def served_up_to(self, group: Group | None = None) -> EventId:
         """Return the id up to which every listener that keeps up was served, whatever its own position says.

@@ -127,6 +127,38 @@ class History:
         """Return what counts for a channel."""
         return self._bounds if self._rules is None else self._rules.find(channel)
 
+    def change_rules(self, rules: HistoryRules | None, find_rate: FindRate | None) -> None:
+        """Let other rules count, for the events that are here too; those that are too old go with `expire`."""
+        self._rules, self._find_rate = rules, find_rate
+        if any(self.bounds(channel) != ring.alike.bounds for channel, ring in self._rings.items()):
+            self._sort_by_bounds()
+        for ring in self._rings.values():
+            self._supersede(ring)
+
+    def _sort_by_bounds(self) -> None:
+        """Put all events to those with the same bounds, in the order of ids, and drop what is beyond the new ones."""
+        publications = [publication for ring in self._rings.values() for publication in ring.publications]
+        self._alike = {self._bounds: _Alike(self._bounds)}
+        for ring in self._rings.values():
+            ring.alike = self._find_alike(ring.channel)
+        for publication in sorted(publications, key=_id_of):
+            self._rings[publication.channel].alike.events[publication.id] = publication
+        for ring in self._rings.values():
+            for _ in range(len(ring.publications) - ring.alike.size):
+                self._drop(ring.publications[0])
+
+    def _supersede(self, ring: _Ring) -> None:
+        """Find what is superseded among the events of a channel, if another member says so now."""
+        find_value = None if self._find_rate is None else self._find_rate(ring.channel).latest_by
+        if find_value is (None if ring.latest is None else ring.latest.find_value):
+            return
+        if ring.latest is not None:
+            ring.latest.give_up(ring.publications)
+        ring.latest = latest = None if find_value is None else Latest(find_value, self._held)
+        if latest is not None:
+            for publication in ring.publications:
+                latest.add(publication)
+
     def lose(self, up_to: EventId) -> None:
         """Raise every floor: events up to an id may be missing, from before the store began or from an outage.
 
@@ -252,8 +284,7 @@ class History:
                 self._forget_longest_empty()
             floor = self._floor_of_unknown(channel)
         ring = self._rings[channel] = _Ring(channel, floor, self._find_alike(channel))
-        if self._find_rate is not None and (find_value := self._find_rate(channel).latest_by) is not None:
-            ring.latest = Latest(find_value, self._held)
+        self._supersede(ring)
         self._held.bytes += _RING_BYTES + bytes_of_name(channel)
         return ring
 

@@ -20,6 +20,7 @@ from oyez.hub.positions import find_positions
 from oyez.hub.publication import Channel, Encoding, EventId, Post, Publication
 from oyez.hub.rates import FindRate
 from oyez.hub.replay import Replay
+from oyez.hub.settings import HistoryRules
 from oyez.hub.sparse_log import SparseLog
 from oyez.hub.subscriber import Subscription, Write
 
@@ -102,6 +103,20 @@ class Hub:
             crowd=crowd,
             find_rate=find_rate,
         )
+
+    def change_rules(self, rules: HistoryRules | None, find_rate: FindRate | None) -> None:
+        """Let other rules for channels count from now on, for channels that are followed too; nothing is lost by it.
+
+        Args:
+            rules: those for history, as its own.
+            find_rate: as of this hub.
+        """
+        self._history.change_rules(rules, find_rate)
+        self._fan_out.change_rates(find_rate)
+
+    def members(self) -> list[Subscription]:
+        """Return all who listen to something."""
+        return self._audience.members()
 
     async def start(self) -> None:
         """Open the broker and fill history with what it kept."""

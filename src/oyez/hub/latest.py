@@ -3,6 +3,8 @@
 Knows values and events of one channel. Must not know who is late, nor how long events are kept.
 """
 
+from collections.abc import Iterable
+
 from oyez.hub.publication import HistoryBytes, Publication
 from oyez.hub.rates import FindValue
 
@@ -17,12 +19,15 @@ class Latest:
     Args:
         find_value: finds the value in a message.
         held: the memory of history, of which this is a part.
+
+    Attributes:
+        find_value: as above.
     """
 
-    __slots__ = ("_by_value", "_find_value", "_held")
+    __slots__ = ("_by_value", "_held", "find_value")
 
     def __init__(self, find_value: FindValue, held: HistoryBytes) -> None:
-        self._find_value = find_value
+        self.find_value = find_value
         self._held = held
         self._by_value: dict[bytes, Publication] = {}
 
@@ -31,7 +36,7 @@ class Latest:
 
         Values that are very long are taken for different ones.
         """
-        value = self._find_value(publication.message)
+        value = self.find_value(publication.message)
         if value is None or len(value) > _LONGEST_VALUE:
             return
         earlier = self._by_value.pop(value, None)
@@ -47,3 +52,10 @@ class Latest:
         if value is not None and self._by_value[value] is publication:
             del self._by_value[value]
             self._held.bytes -= _VALUE_BYTES
+
+    def give_up(self, publications: Iterable[Publication]) -> None:
+        """Let no event of the channel, which are all given, be superseded any more: there is another rule."""
+        for publication in publications:
+            publication.superseded = False
+        self._held.bytes -= _VALUE_BYTES * len(self._by_value)
+        self._by_value.clear()

@@ -3,6 +3,7 @@
 Knows when they are told. Must not know what they say.
 """
 
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -54,3 +55,24 @@ class LocalNotices:
         if self._take is not None:
             self._take(notice.text)
         settle(None)
+
+
+class KeptNotices:
+    """Those of a store, for somebody who may come later than its start: until then the last of them are kept.
+
+    Args:
+        notices: of the store.
+        most: how many are kept.
+    """
+
+    def __init__(self, notices: Notices, most: int = 50_000) -> None:
+        self._early: deque[bytes] = deque(maxlen=most)
+        self._notices = notices
+        self.tell = notices.tell
+        notices.hear(self._early.append)
+
+    def hear(self, take: TakeNotice) -> None:
+        """Set who takes notices, those that have come already too."""
+        self._notices.hear(take)
+        while self._early:
+            take(self._early.popleft())

@@ -5,6 +5,7 @@ Knows the rule of one channel. Must not know where rules come from, nor who list
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -32,6 +33,7 @@ FindRate = Callable[[str], ChannelRate]
 """Returns what counts for a channel. It is asked for each event and group, so it had better be quick."""
 
 
+@lru_cache(maxsize=256)  # so that rules that are read again and say the same are known by it
 def find_member(path: str) -> FindValue:
     """Make what finds one member of a message.
 

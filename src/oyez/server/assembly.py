@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.applications import Starlette
 from starlette.middleware.gzip import GZipMiddleware
@@ -31,8 +31,8 @@ from oyez.access.poster_check import PosterCheck
 from oyez.access.settings import COUNT, OPEN
 from oyez.access.shares import Shares
 from oyez.config.tree import Settings
-from oyez.endpoints.api.routes import ApiEndpoint
-from oyez.endpoints.context import CountsOfListeners, DoorContext, ListenGate
+from oyez.endpoints.api.routes import ApiEndpoint, ReadAgain
+from oyez.endpoints.context import DoorContext
 from oyez.endpoints.longpoll import PREFIX, LongPollEndpoint
 from oyez.endpoints.longpoll_direct import DirectLongPoll
 from oyez.endpoints.playground import PlaygroundEndpoint
@@ -46,7 +46,7 @@ from oyez.endpoints.waiting_polls import WaitingPolls
 from oyez.endpoints.websocket import WebSocketEndpoint
 from oyez.hub.history import History
 from oyez.hub.hub import Hub
-from oyez.hub.notices import LocalNotices, Notices
+from oyez.hub.notices import KeptNotices, LocalNotices, Notices
 from oyez.hub.settings import HistoryRules
 from oyez.metrics import Metrics
 from oyez.net.engineio.http import EngineHttp
@@ -66,6 +66,9 @@ from oyez.server.channel_rules import find_history_rules, find_rates, find_strip
 from oyez.server.routes import Routes
 from oyez.server.stores import open_store, shown_url
 
+if TYPE_CHECKING:
+    from oyez.server.listen_rules import ListenRules
+
 # Where raw WebSockets of listeners are below Socket.IO's path, whatever else they are at.
 _LISTEN_PATH = "/event/"
 
@@ -83,6 +86,10 @@ class Doors(NamedTuple):
     routes: Routes
 
 
+async def _read_nothing() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return (), ()
+
+
 class Assembly:
     """All parts of one daemon.
 
@@ -90,22 +97,37 @@ class Assembly:
         settings: the effective tree.
         is_serving: whether sessions may begin.
         count_lost_lines: returns how many lines of the log were dropped.
+        read_settings_again: as of `ApiEndpoint`.
+
+    Attributes:
+        settings: those in force. Its leaves for limits and HTTP are this daemon's own, and change in place.
+        first_settings: those of the start.
+        history_rules: what the rules say to history, at the start; None: nothing.
+        listen_rules: what the rules put between listeners and the hub; None: nothing so far.
 
     Raises:
         UnusableError: the broker needs what is not installed.
     """
 
-    def __init__(self, settings: Settings, is_serving: Callable[[], bool], count_lost_lines: Callable[[], int]) -> None:
-        self._settings = settings
+    def __init__(
+        self,
+        settings: Settings,
+        is_serving: Callable[[], bool],
+        count_lost_lines: Callable[[], int],
+        read_settings_again: ReadAgain = _read_nothing,
+    ) -> None:
+        self.first_settings = settings
+        self.settings = settings = replace(settings, limits=replace(settings.limits), http=replace(settings.http))
+        self.listen_rules: ListenRules | None = None
         self.ticker = Ticker()
         self._late_answers = LateAnswers()
         self.notes = Notes()
         self.enforcement = Enforcement(settings.limits, self.notes, self.notes.observe)
         self.capacity: Capacity = derive_capacity(raise_open_files(), settings.limits.max_connections)
         self.broker_url = shown_url(settings)
-        history_rules = find_history_rules(settings)
-        self._broker = open_store(settings, self.notes, history_rules, find_strips(settings))
-        self.hub = self._make_hub(history_rules)
+        self.history_rules = find_history_rules(settings)
+        self.broker = open_store(settings, self.notes, self.history_rules, find_strips(settings))
+        self.hub = self._make_hub(self.history_rules)
         self.turns = Turns(before_serving=self.hub.hurry)
         self._waits = RequestWaits()
         self.refusals = PacedRefusals(self.turns, self.ticker)
@@ -128,17 +150,10 @@ class Assembly:
             Origins(settings.http.allowed_origins),
             Peers(proxies, settings.auth.local_hosts),
             self.refusals,
-            self._make_gate(),
-            self._make_presence(),
         )
-        self.check = check = PosterCheck(
-            PostPolicy(make_keys(settings.key, settings.keys), parse_networks(settings.auth.sender_addresses)),
-            FailedAttempts(settings.limits.auth_failures_per_minute, self.ticker.clock),
-            self.enforcement,
-            self.ticker,
-            find_share=shares.of_peer,
-            exempt_networks=parse_networks(settings.limits.exempt_networks),
-        )
+        self.notices = KeptNotices(self.broker if isinstance(self.broker, Notices) else LocalNotices())
+        self.change_listen_rules(settings)
+        self.check = check = self._make_check(shares)
         self.socketio = SocketIOEndpoint(self.context, settings.socketio, check)
         self.engine = EngineServer(settings.socketio, settings.limits, self.ticker, self.socketio.open_app, self.notes)
         self.websocket = WebSocketEndpoint(self.context, settings.websocket)
@@ -147,8 +162,18 @@ class Assembly:
         self._longpoll = LongPollEndpoint(self.context, self.polls)
         stream_paths = (STREAM_PATH, self._below_socketio(STREAM_PATH))
         self.streams = EventStreamEndpoint(self.context, settings.http, stream_paths)
-        self.api = ApiEndpoint(self.context, check, __version__)
+        self.api = ApiEndpoint(self.context, check, __version__, read_settings_again)
         self.status = StatusEndpoint(is_serving, self._build_metrics(count_lost_lines))
+
+    def change_listen_rules(self, settings: Settings) -> None:
+        """Let rules say who may listen, and who is told how many do."""
+        if self.listen_rules is None:
+            if all(rule.listen == OPEN and rule.presence != COUNT for rule in settings.channels):
+                return
+            from oyez.server.listen_rules import ListenRules  # noqa: PLC0415 - most daemons have no rules
+
+            self.listen_rules = ListenRules(self.context, self.notices)
+        self.listen_rules.change(settings)
 
     def count_sessions(self) -> int:
         """Return how many sessions are open, without those whose place is only held."""
@@ -157,10 +182,10 @@ class Assembly:
     # Parts
 
     def _make_hub(self, history_rules: HistoryRules | None) -> Hub:
-        find_rate = find_rates(self._settings)
+        find_rate = find_rates(self.settings)
         return Hub(
-            self._broker,
-            History(self._settings.history, history_rules, find_rate=find_rate),
+            self.broker,
+            History(self.settings.history, history_rules, find_rate=find_rate),
             call_soon=lambda function: asyncio.get_running_loop().call_soon(function),
             call_later=lambda delay_s, function: asyncio.get_running_loop().call_later(delay_s, function),
             clock=time.monotonic,
@@ -168,28 +193,16 @@ class Assembly:
             find_rate=find_rate,
         )
 
-    def _make_gate(self) -> ListenGate | None:
-        """Make what decides who may listen; None where the settings let everybody."""
-        settings = self._settings
-        if all(rule.listen == OPEN for rule in settings.channels):
-            return None
-        from oyez.access.listen_policy import ListenPolicy, make_signers  # noqa: PLC0415 - most daemons have no rules
-        from oyez.endpoints.gate import Gate  # noqa: PLC0415 - and their start is not to wait for it
-
-        policy = ListenPolicy(settings.channels, make_signers(settings.key, settings.keys))
-        notices = self._broker if isinstance(self._broker, Notices) else LocalNotices()
-        return Gate(policy, time.time, self.hub, self.ticker, notices)
-
-    def _make_presence(self) -> CountsOfListeners | None:
-        """Make what tells listeners how many there are; None where no rule has it told."""
-        settings = self._settings
-        if all(rule.presence != COUNT for rule in settings.channels):
-            return None
-        from oyez.access.rules import Rules  # noqa: PLC0415 - as above
-        from oyez.endpoints.presence import Presence  # noqa: PLC0415
-
-        rules = Rules(settings.channels)
-        return Presence(self.hub.listeners, lambda name: rules.find(name).presence == COUNT, self.ticker)
+    def _make_check(self, shares: Shares) -> PosterCheck:
+        settings = self.settings
+        return PosterCheck(
+            PostPolicy(make_keys(settings.key, settings.keys), parse_networks(settings.auth.sender_addresses)),
+            FailedAttempts(settings.limits.auth_failures_per_minute, self.ticker.clock),
+            self.enforcement,
+            self.ticker,
+            find_share=shares.of_peer,
+            exempt_networks=parse_networks(settings.limits.exempt_networks),
+        )
 
     def _count_grants(self) -> Mapping[str, int]:
         gate = self.context.gate
@@ -203,7 +216,7 @@ class Assembly:
         metrics.gauge("oyez_senders", "Sessions that may post.", lambda: self.socketio.senders + self.posting.posters)
         metrics.gauge("oyez_history_events", "Events in history.", lambda: self.hub.history_events)
         metrics.gauge("oyez_history_bytes", "Estimated memory of history.", lambda: self.hub.history_bytes)
-        metrics.gauge("oyez_broker_up", "Whether the broker takes posts: 1 or 0.", lambda: int(self._broker.available))
+        metrics.gauge("oyez_broker_up", "Whether the broker takes posts: 1 or 0.", lambda: int(self.broker.available))
         metrics.counter_by("oyez_posts", "Events posted, by the name of the key.", "key", self.check.count_posts)
         metrics.counter("oyez_deliveries", "Events given to listeners.", lambda: self.hub.deliveries)
         metrics.counter("oyez_gaps", "Gaps that listeners were told of.", lambda: self.hub.gaps)
@@ -223,11 +236,11 @@ class Assembly:
 
     def _below_socketio(self, path: str) -> str:
         """Return the second path of a listeners' door: a proxy that passes on Socket.IO's serves all of them."""
-        return self._settings.socketio.path + path.lstrip("/")
+        return self.settings.socketio.path + path.lstrip("/")
 
     def main_doors(self) -> Doors:
         """Make the doors of the main address: all of them."""
-        settings = self._settings
+        settings = self.settings
         socketio_http = EngineHttp(
             self.engine,
             peers=self.context.peers,
@@ -265,7 +278,7 @@ class Assembly:
         ]
         if settings.dev:
             http_routes += PlaygroundEndpoint(
-                settings.key, self.context.peers, settings.socketio.path, settings.websocket.paths
+                lambda: self.settings.key, self.context.peers, settings.socketio.path, settings.websocket.paths
             ).routes()
         return Doors(self._build_app(http_routes), routes)
 
@@ -310,7 +323,7 @@ class Assembly:
         return dict.fromkeys(self._poll_paths, door)
 
     def _direct_below(self, http: EngineHttp) -> dict[bytes, dict[bytes, DirectDoor]]:
-        sessions = (self._settings.socketio.path + "?").encode()
+        sessions = (self.settings.socketio.path + "?").encode()
         polls, posts = DirectPolls(http, self.context.origins), DirectPosts(http, self.context.origins)
         return {
             b"GET": self._direct_polls() | {sessions: PacedDoor(polls, self.places, self.turns, self._waits)},

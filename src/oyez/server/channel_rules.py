@@ -34,6 +34,53 @@ def find_history_rules(settings: Settings) -> HistoryRules | None:
     )
 
 
+def renew_history_rules(settings: Settings, first: HistoryRules | None) -> HistoryRules | None:
+    """Return what counts by settings that were read again; what the store keeps stays as it was at the start.
+
+    Args:
+        settings: the new ones.
+        first: what counted at the start.
+    """
+    rules = find_history_rules(settings)
+    unkept = "" if first is None else first.unkept
+    if unkept == ("" if rules is None else rules.unkept):
+        return rules
+    find = FirstFit[ChannelBounds]((), bounds_of_all(settings.history)).find if rules is None else rules.find
+
+    def find_both(channel: str) -> ChannelBounds:
+        return find(channel)._replace(kept=first is None or first.find(channel).kept)
+
+    longest_s = settings.history.ttl_s if rules is None else rules.longest_ttl_s
+    return HistoryRules(find_both, longest_s, unkept)
+
+
+def find_waiting(first: Settings, wanted: Settings) -> list[str]:
+    """Return what of rules that were read again needs a restart, by the names of settings.
+
+    Args:
+        first: the settings at the start.
+        wanted: the new ones.
+    """
+    was, is_now = find_history_rules(first), find_history_rules(wanted)
+    waiting = []
+    if _kept_long(wanted) - _kept_long(first):
+        waiting.append("channels.history_ttl_s")
+    if ("" if was is None else was.unkept) != ("" if is_now is None else is_now.unkept):
+        waiting.append("channels.keep")
+    if find_strips(first) is None and find_strips(wanted) is not None:
+        waiting.append("channels.strip")
+    return waiting
+
+
+def _kept_long(settings: Settings) -> set[tuple[str, float]]:
+    """Return which channels the store has to keep for longer than all others, because of their rules, and how long."""
+    if settings.broker.startswith("memory:"):
+        return set()
+    is_sqlite = settings.broker.startswith("sqlite")
+    for_all_s = max(settings.history.ttl_s, settings.sqlite.max_age_s if is_sqlite else 0.0)
+    return {(rule.match, rule.history_ttl_s) for rule in settings.channels if rule.history_ttl_s > for_all_s}
+
+
 def find_strips(settings: Settings) -> "Callable[[str], Strip | None] | None":
     """Return what leaves the messages of which channel; None where nothing leaves any."""
     if not any(rule.strip for rule in settings.channels):

@@ -4,20 +4,25 @@ Knows when things begin and end. Must not know what any part does inside.
 """
 
 import asyncio
+import contextlib
 import logging
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from oyez import __version__
-from oyez.access.keys import WELL_KNOWN_KEYS
-from oyez.config.tree import Settings
+from oyez.config.load import Loaded
+from oyez.config.tree import Reloaded, Settings
 from oyez.errors import BrokerError, ConfigError, UnusableError
 from oyez.net.http.server import HttpServer
 from oyez.server.addresses import Address, is_this_machines, name_of
 from oyez.server.assembly import Assembly, Doors
 from oyez.server.housekeeping import Housekeeping
+from oyez.server.key_warnings import tell_of_keys
+
+if TYPE_CHECKING:
+    from oyez.server.reload import Reloader
 
 logger = logging.getLogger(__name__)
 
@@ -45,12 +50,20 @@ class Daemon:
     Args:
         settings: the effective tree.
         count_lost_lines: returns how many lines of the log were dropped.
+        read_again: reads the settings from where these come from; None: they cannot change.
     """
 
-    def __init__(self, settings: Settings, count_lost_lines: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        count_lost_lines: Callable[[], int],
+        read_again: Callable[[], Loaded] | None = None,
+    ) -> None:
         self._settings = settings
         self._serving = False
-        self._assembly = Assembly(settings, lambda: self._serving, count_lost_lines)
+        self._assembly = Assembly(settings, lambda: self._serving, count_lost_lines, self._read_settings_again)
+        self._read_again = read_again or (lambda: Loaded(settings, {}, ()))
+        self._reloader: Reloader | None = None
         self._http = HttpServer(self._assembly.ticker)
         self._main = self._assembly.main_doors()
 
@@ -98,6 +111,17 @@ class Daemon:
             await self._assembly.hub.start()
         except BrokerError as error:
             raise UnusableError("broker", self._assembly.broker_url, str(error)) from error
+
+    async def reload(self) -> None:
+        """Read the settings again, and let those count that can change; the log tells what has come of it."""
+        with contextlib.suppress(ConfigError):
+            await self._read_settings_again()
+
+    async def _read_settings_again(self) -> Reloaded:
+        from oyez.server.reload import Reloader  # noqa: PLC0415 - what is seldom done is not loaded at the start
+
+        self._reloader = self._reloader or Reloader(self._assembly, self._read_again)
+        return await self._reloader.reload()
 
     async def stop(self) -> None:
         """Stop listening, end polls, close sockets so that clients come back by themselves; in bounded time."""
@@ -196,17 +220,7 @@ class Daemon:
             http.long_poll_timeout_s,
             http.stream_heartbeat_s,
         )
-        if not settings.all_keys and (settings.post_listener.host or settings.post_listener.uds):
-            logger.info("no key is set, so only those who reach the post listener may post")
-        elif not settings.all_keys:
-            logger.warning("no key is set, so nobody may post: set OYEZ_KEY or EVENT_DAEMON_KEY, or use --key")
-        for key in () if settings.dev else WELL_KNOWN_KEYS.intersection(settings.all_keys):
-            logger.warning(
-                "THE KEY %r IS PUBLIC KNOWLEDGE: whoever reaches this port could forge events. It is accepted from this"
-                " machine only, and not through a proxy. Set EVENT_DAEMON_KEY to a secret of your own, here and in the"
-                " site's settings",
-                key,
-            )
+        tell_of_keys(settings)
 
     def _log_share(self) -> None:
         limits, places = self._settings.limits, self._assembly.places

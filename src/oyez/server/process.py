@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 from oyez import logs
+from oyez.config.load import Loaded
 from oyez.config.tree import Settings
-from oyez.logs import Log
 from oyez.server.daemon import Daemon
 from oyez.server.ending import Ending
 from oyez.server.signals import Signals
@@ -36,11 +36,15 @@ _LAST_LINES_S = 1.0
 
 
 async def _serve(
-    settings: Settings, on_ready: Callable[[str], None], signals: Signals, log: Log, ending: Ending
+    make_daemon: Callable[[], Daemon],
+    settings: Settings,
+    on_ready: Callable[[str], None],
+    signals: Signals,
+    ending: Ending,
 ) -> None:
     """Run a daemon until a signal asks it to stop; one more after a moment ends it at once."""
-    daemon = Daemon(settings, lambda: log.lines_dropped)
-    asked_to_stop = asyncio.Event()
+    daemon = make_daemon()
+    asked_to_stop, asked_to_reload = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def call(function: Callable[..., object], *arguments: object) -> None:
@@ -55,7 +59,8 @@ async def _serve(
     signals.listen(
         stop=stop,
         end=lambda: os._exit(1),
-        pass_over=lambda name: call(logger.info, "%s is passed over: it has no meaning here", name),
+        reload=lambda: call(asked_to_reload.set),
+        pass_over=lambda name, why: call(logger.info, "%s is passed over: %s", name, why),
     )
     address = await daemon.start()
     # What was made until now stays: the collector need not look at it again. Nearly all that is made from now on is
@@ -68,19 +73,38 @@ async def _serve(
     if watchdog is not None:
         watchdog.start()
     on_ready(address)
+    reloads = asyncio.create_task(_reload_when_asked(daemon, asked_to_reload))
     await asked_to_stop.wait()
+    reloads.cancel()
     await daemon.stop()
     if watchdog is not None:
         watchdog.stop()
 
 
-def run(settings: Settings, on_ready: Callable[[str], None] = lambda _: None, warnings: Iterable[str] = ()) -> NoReturn:
+async def _reload_when_asked(daemon: Daemon, asked: asyncio.Event) -> None:
+    """Have the settings read again at each wish, for ever; several that come together are one."""
+    while True:
+        await asked.wait()
+        asked.clear()
+        try:
+            await daemon.reload()
+        except Exception:
+            logger.exception("the settings could not be read again after an error of ours")
+
+
+def run(
+    settings: Settings,
+    on_ready: Callable[[str], None] = lambda _: None,
+    warnings: Iterable[str] = (),
+    read_again: Callable[[], Loaded] | None = None,
+) -> NoReturn:
     """Run the daemon in this process, and end it: with exit code 0 after a signal.
 
     Args:
         settings: the effective tree.
         on_ready: told the address once it serves; must not wait for anybody.
         warnings: what the operator should find in the log.
+        read_again: reads the settings from where these come from; None: they cannot change.
 
     Raises:
         ConfigError: a setting cannot be had on this machine, such as an address that is taken.
@@ -90,6 +114,10 @@ def run(settings: Settings, on_ready: Callable[[str], None] = lambda _: None, wa
     for warning in warnings:
         logger.warning("%s", warning)
     ending = Ending(log.finish_with)
+
+    def make_daemon() -> Daemon:
+        return Daemon(settings, lambda: log.lines_dropped, read_again)
+
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     if sys.platform != "win32":
         import uvloop  # noqa: PLC0415 - there is none for Windows
@@ -97,7 +125,7 @@ def run(settings: Settings, on_ready: Callable[[str], None] = lambda _: None, wa
         loop_factory = uvloop.new_event_loop
     try:
         with asyncio.Runner(loop_factory=loop_factory) as runner:
-            runner.run(_serve(settings, on_ready, signals, log, ending))
+            runner.run(_serve(make_daemon, settings, on_ready, signals, ending))
             log.finish(_LAST_LINES_S)
             # All is closed that has to be. The interpreter would wait for whatever else is under way, such as a look-up
             # of a name server that does not answer.

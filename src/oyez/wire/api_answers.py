@@ -49,6 +49,11 @@ def encode_revoked(ended: int) -> bytes:
     return b'{"ended":%d}' % ended
 
 
+def encode_reloaded(changed: Sequence[str], needs_restart: Sequence[str]) -> bytes:
+    """Return ``{"changed":["keys"],"needs_restart":["port"]}``: what a second reading of the settings has come to."""
+    return msgspec.json.encode({"changed": changed, "needs_restart": needs_restart})
+
+
 def encode_published(ids: Sequence[int], listeners: Sequence[int], *, many: bool) -> bytes:
     """Return the answer to a request to publish.
 

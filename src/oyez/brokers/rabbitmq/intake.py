@@ -67,8 +67,7 @@ class Intake:
     def __init__(self, ids: IdSequence, pending: PendingPosts, context: IntakeContext) -> None:
         self._ids = ids
         self._pending = pending
-        self._max_channel_length = context.limits.max_channel_length
-        self._max_body_bytes = context.max_body_bytes
+        self._context = context
         self._oldest_s = context.history.ttl_s
         self._note = context.note
         self._clock = context.clock
@@ -151,7 +150,9 @@ class Intake:
 
     def _parse(self, body: bytes) -> amqp_records.AmqpRecord:
         return amqp_records.parse_record(
-            body, max_channel_length=self._max_channel_length, max_body_bytes=self._max_body_bytes
+            body,
+            max_channel_length=self._context.limits.max_channel_length,
+            max_body_bytes=self._context.max_body_bytes,
         )
 
     def _take_own(self, message_id: str) -> bool:

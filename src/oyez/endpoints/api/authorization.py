@@ -39,17 +39,18 @@ class _KnownPoster:
     what a post costs.
     """
 
-    __slots__ = ("_check", "_note_at", "_peer", "_places", "_who")
+    __slots__ = ("_check", "_holder", "_note_at", "_peer", "_places", "_who")
 
-    def __init__(self, check: PosterCheck, places: Places, peer: Peer) -> None:
+    def __init__(self, check: PosterCheck, places: Places, peer: Peer, holder: KeyHolder) -> None:
         self._check = check
+        self._holder = holder
         self._places = places
         self._peer = peer
         self._who = peer.counted_as
         self._note_at = float("-inf")
 
     def is_let_in(self) -> bool:
-        if self._check.has_to_wait(self._who):
+        if self._holder.is_void or self._check.has_to_wait(self._who):
             return False
         now = self._places.shares.clock()
         if now >= self._note_at:
@@ -107,7 +108,9 @@ class Authorization:
         if trusted and peer.local and not header:
             return Caller(self._check.keyless, lambda: True)
         holder = None if key is None else self._check.find_holder(key, peer)
-        return None if holder is None else Caller(holder, _KnownPoster(self._check, self._places, peer).is_let_in)
+        return (
+            None if holder is None else Caller(holder, _KnownPoster(self._check, self._places, peer, holder).is_let_in)
+        )
 
     def shows_key(self, headers: Headers, peer: Peer, *, trusted: bool) -> bool:
         """Return whether a request shows a key, which may be wrong, or needs none."""

@@ -4,7 +4,7 @@ Knows paths, methods, and the one form of all refusals. Must not know how bodies
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ from oyez.endpoints.api.listing import select_page
 from oyez.endpoints.api.publish import Publisher, explain_outage
 from oyez.endpoints.api.slices import Slices
 from oyez.endpoints.context import DoorContext, NoRoomError
-from oyez.errors import BrokerError
+from oyez.errors import BrokerError, ConfigError
 from oyez.hub.publication import Channel, EventId
 from oyez.net.http.body import TooLarge, read_body
 from oyez.net.http.direct import DirectDoor
@@ -44,9 +44,12 @@ _CHANNELS_PER_SLICE = 1000
 _LONGEST_QUOTE = 100
 
 # Codes of refusals that are no bad requests, or counted under another reason already.
-_NOTED_ELSEWHERE = frozenset(("unauthorized", "too-many-failures", "address-waits", "unavailable", "may-not-post"))
+_NOTED_ELSEWHERE = frozenset(
+    ("unauthorized", "too-many-failures", "address-waits", "unavailable", "may-not-post", "bad-settings")
+)
 
 Answer = Callable[[Request, KeyHolder], Awaitable[bytes]]
+ReadAgain = Callable[[], Awaitable[tuple[Sequence[str], Sequence[str]]]]
 
 
 class _Resource(NamedTuple):
@@ -65,25 +68,34 @@ class _Resource(NamedTuple):
 
 
 class ApiEndpoint:
-    """All below ``/api``, for whoever shows the key."""
+    """All below ``/api``, for whoever shows the key.
 
-    def __init__(self, context: DoorContext, check: PosterCheck, version: str) -> None:
+    Args:
+        context: what doors share.
+        check: of the key.
+        version: of the daemon.
+        read_settings_again: reads them and lets them count; returns the names of those that are new and count now, and
+            of those that need a restart. Raises ConfigError: one is wrong, and nothing is changed.
+    """
+
+    def __init__(self, context: DoorContext, check: PosterCheck, version: str, read_settings_again: ReadAgain) -> None:
+        self._read_settings_again = read_settings_again
         self._hub = context.hub
-        self._gate = context.gate
+        self._context = context
         self._note = context.note
         self._peers = context.peers
         self._places = context.places
         self._authorization = Authorization(check, context.peers, context.places)
-        self._limits = limits = context.limits
-        self._max_body_bytes = max(limits.max_batch_bytes, limits.max_sender_message_bytes + commands.ENVELOPE_BYTES)
+        self._limits = context.limits
         self._nobody = check.keyless
         self._slices = Slices()
-        self._document = document.load(limits, version)
+        self._version = version
         self._publisher = Publisher(context.hub, KnownKeys(), lambda: asyncio.get_running_loop().time())
         self._resources = {
             "/api/publish": _Resource("/api/publish", "POST", self._publish),
             "/api/grant": _Resource("/api/grant", "POST", self._grant),
             "/api/revoke": _Resource("/api/revoke", "POST", self._revoke),
+            "/api/reload": _Resource("/api/reload", "POST", self._reload),
             "/api/last": _Resource("/api/last", "GET", self._last),
             "/api/channels": _Resource("/api/channels", "GET", self._channels),
             "/api/addresses": _Resource("/api/addresses", "GET", self._addresses),
@@ -176,12 +188,13 @@ class ApiEndpoint:
     async def _grant(self, request: Request, holder: KeyHolder) -> bytes:
         api_queries.parse_no_query(request.scope["query_string"])
         channel, subject = api_requests.parse_grant(await self._read(request), self._limits)
-        if self._gate is None:
+        gate = self._context.gate
+        if gate is None:
             raise ApiError(409, "no-rules", "No rule closes a channel, so a name with a grant would be another channel")
         if not holder.may_post(channel):
             raise ApiError(403, "may-not-post", "This key may not be used for this channel")
         try:
-            made = self._gate.sign(channel, subject, holder.name)
+            made = gate.sign(channel, subject, holder.name)
         except ValueError as error:
             raise ApiError(400, "bad-request", f"'subject' is wrong: {error}") from error
         if made is None:
@@ -191,14 +204,15 @@ class ApiEndpoint:
     async def _revoke(self, request: Request, holder: KeyHolder) -> bytes:
         api_queries.parse_no_query(request.scope["query_string"])
         subject, channel = api_requests.parse_revoke(await self._read(request), self._limits)
-        if self._gate is None:
+        gate = self._context.gate
+        if gate is None:
             raise ApiError(409, "no-rules", "No rule closes a channel, so nobody listens by a grant")
-        if holder.channels is not None and (channel is None or not holder.may_post(self._gate.measure(channel))):
+        if holder.channels is not None and (channel is None or not holder.may_post(gate.measure(channel))):
             raise ApiError(
                 403, "may-not-post", "This key may revoke grants for its own channels only; name one of them"
             )
         try:
-            return api_answers.encode_revoked(await self._gate.revoke(subject, channel))
+            return api_answers.encode_revoked(await gate.revoke(subject, channel))
         except ValueError as error:
             raise ApiError(400, "bad-request", f"Nothing is revoked: {error}") from error
         except NoRoomError as error:
@@ -207,6 +221,11 @@ class ApiEndpoint:
         except BrokerError as error:
             raise explain_outage(error) from error
 
+    @property
+    def _max_body_bytes(self) -> int:
+        limits = self._limits
+        return max(limits.max_batch_bytes, limits.max_sender_message_bytes + commands.ENVELOPE_BYTES)
+
     async def _read(self, request: Request) -> bytes | bytearray:
         try:
             return await read_body(request, self._limits.body_timeout_s, lambda: self._max_body_bytes)
@@ -214,6 +233,16 @@ class ApiEndpoint:
             raise ApiError(413, "too-large", f"A body may have {self._max_body_bytes} bytes at most") from error
         except TimeoutError as error:
             raise ApiError(408, "timeout", "The body did not come in time") from error
+
+    async def _reload(self, request: Request, holder: KeyHolder) -> bytes:
+        api_queries.parse_no_query(request.scope["query_string"])
+        await self._read(request)
+        if holder.channels is not None:
+            raise ApiError(403, "may-not-reload", "This key is for some channels only; the settings are those of all")
+        try:
+            return api_answers.encode_reloaded(*await self._read_settings_again())
+        except ConfigError as error:
+            raise ApiError(422, "bad-settings", f"Nothing is changed: {error}") from error
 
     async def _last(self, request: Request, _: KeyHolder) -> bytes:
         api_queries.parse_no_query(request.scope["query_string"])
@@ -245,7 +274,7 @@ class ApiEndpoint:
         return api_answers.encode_history(page, gap, following)
 
     async def _listeners(self, request: Request, holder: KeyHolder) -> bytes:
-        channel, gate = self._find_readable(request, holder), self._gate
+        channel, gate = self._find_readable(request, holder), self._context.gate
         query = api_queries.parse_listeners_query(request.scope["query_string"])
         found: list[str] = []
         if gate is not None:
@@ -275,7 +304,7 @@ class ApiEndpoint:
 
     async def _describe(self, request: Request, _: KeyHolder) -> bytes:
         api_queries.parse_no_query(request.scope["query_string"])
-        return self._document
+        return document.load(self._limits, self._version)
 
 
 class _Below(BaseRoute):

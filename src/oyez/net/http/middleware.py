@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from oyez.access.origins import Origins
+from oyez.net.http.settings import HttpSettings
 from oyez.wire import http_fields
 from oyez.wire.http_target import ASTERISK
 
@@ -22,14 +23,14 @@ class HttpMiddleware:
 
     Args:
         app: what is behind it.
-        keep_alive_s: how long a connection is kept for another request, as clients are told.
+        settings: how long a connection is kept for another request, as clients are told.
         origins: whose pages may read why a request is refused here.
     """
 
-    def __init__(self, app: ASGIApp, keep_alive_s: float, origins: Origins) -> None:
+    def __init__(self, app: ASGIApp, settings: HttpSettings, origins: Origins) -> None:
         self._app = app
         self._origins = origins
-        self._keep_alive = f"timeout={int(keep_alive_s)}"
+        self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request here, or pass it on and add to the head of its answer."""
@@ -45,7 +46,7 @@ class HttpMiddleware:
             if message["type"] == "http.response.start":
                 answered = MutableHeaders(scope=message)
                 if is_kept() and "close" not in http_fields.lower_elements(*answered.getlist("Connection")):
-                    answered["Keep-Alive"] = self._keep_alive
+                    answered["Keep-Alive"] = f"timeout={int(self._settings.keep_alive_s)}"
             await send(message)
 
         await (answer or self._app)(scope, receive, send_on)

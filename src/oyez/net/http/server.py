@@ -65,7 +65,7 @@ class HttpServer:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)  # accepted ones inherit it
         self._upgraded = callbacks.connections
         config = Config(
-            HttpMiddleware(app, callbacks.settings.keep_alive_s, callbacks.origins),
+            HttpMiddleware(app, callbacks.settings, callbacks.origins),
             http=cast(type[asyncio.Protocol], partial(FirstBytes, callbacks)),
             ws=cast(type[asyncio.Protocol], WebSocketConnection),  # never made by uvicorn, see `FirstBytes`
             lifespan="off",

@@ -4,7 +4,7 @@ Knows what values are right. Must not know sockets.
 """
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from oyez.access.ip_addresses import networks
 from oyez.access.origins import problem_of_pattern
@@ -14,6 +14,8 @@ from oyez.setting import Setting, seconds
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
     """What all HTTP doors share."""
+
+    is_live: ClassVar = True
 
     allowed_origins: Annotated[
         tuple[str, ...],

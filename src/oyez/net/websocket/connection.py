@@ -181,8 +181,12 @@ class WebSocketConnection(PacedSocket):
 
     def _borrow_parser(self) -> FrameParser:
         if self._parser is None:
-            free = self._callbacks.parsers
-            self._parser = free.pop() if free else FrameParser(self._callbacks.limits.max_sender_message_bytes)
+            free, most_bytes = self._callbacks.parsers, self._callbacks.limits.max_sender_message_bytes
+            while free and self._parser is None:
+                parser = free.pop()
+                if parser.max_message_bytes == most_bytes:  # else it is from before the settings were read again
+                    self._parser = parser
+            self._parser = self._parser or FrameParser(most_bytes)
             if self._tail:
                 self._parser.feed(self._tail)  # no message: it is the beginning of a frame
                 self._tail = b""

@@ -36,10 +36,11 @@ class FrameParser:
 
     __slots__ = (
         "_discards", "_fragments", "_is_silent", "_is_text", "_protocol", "_unfinished", "_unparsed_bytes",
-        "frames",
+        "frames", "max_message_bytes",
     )  # fmt: skip
 
     def __init__(self, max_message_bytes: int) -> None:
+        self.max_message_bytes = max_message_bytes
         self._protocol = Protocol(SERVER, state=OPEN, max_size=max_message_bytes, logger=quiet_logger)
         # The message that is under way, joined as it comes: a list of fragments would cost 28 times what was sent, if
         # they have a byte each, and anything at all for empty ones.
