@@ -92,6 +92,21 @@ def test_an_absence_counts_if_it_is_an_hour_at_most(
         assert left(file, now_ms + DAY_MS - older_ms + 20_000) == 0
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_who_is_killed_after_a_step_of_the_clock_has_noted_it_with_the_events(path: Path, count: int) -> None:
+    """Of a clock that was wrong for a moment: nothing came of it but a few events."""
+    file = SqliteFile(path, synced=False, now_ms=NOW_MS)
+    file.insert(rows(3))
+    file.note_step(-FAR_MS)
+    file.insert([row._replace(time_ms=NOW_MS - FAR_MS) for row in rows(count, NOW_MS + 100)])
+    file.note_step(FAR_MS)
+    file.insert([row._replace(time_ms=NOW_MS) for row in rows(count, NOW_MS + 200)])
+    file._let_go()
+    with opened(path) as file:
+        assert len(file.read(TEN_MINUTES, NOW_MS).rows) == 3 + 2 * count
+        assert left(file, NOW_MS) == 3 + 2 * count
+
+
 def test_the_time_comes_by_network_after_a_start_in_1970(path: Path) -> None:
     with opened(path) as file:
         file.insert(rows(5))

@@ -282,10 +282,14 @@ class SqliteFile:
 
     def _insert(self, rows: Sequence[Row], unkept: EventId) -> None:
         database, noted = self._database, self._unkept.up_to
-        if len(rows) == 1 and unkept <= noted:
+        is_after_step = self._noted_ms is None and bool(rows)
+        if len(rows) == 1 and unkept <= noted and not is_after_step:
             database.execute(_INSERTS[1], rows[0])
         elif rows or unkept > noted:
             database.execute("BEGIN")
+            if is_after_step:  # noted with them: else a kill would leave events that seem as old as the clock was wrong
+                self._note_time(rows[0].time_ms)
+                self._noted_ms = None  # and once more soon: this may be rolled back
             self._insert_in_transaction(rows)
             if unkept > noted:
                 noted = self._unkept.reserve(unkept)
