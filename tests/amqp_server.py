@@ -289,7 +289,7 @@ class Link(asyncio.Protocol):
             kind = commands.Channel if number else commands.Connection
             self.send(number, kind.Close(code, words, 0, 0))
         elif number:
-            if number not in self._channels:
+            if isinstance(command, commands.Channel.Open):  # its number may be that of one that was closed
                 self._channels[number] = Channel(self._server, lambda each: self.send(number, each))
             self._channels[number].receive(command)
         else:

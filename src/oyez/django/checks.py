@@ -115,10 +115,16 @@ def _check_amqp(values: Values) -> Iterator[CheckMessage]:
     if scheme not in {"amqp", "amqps"} or not host:
         yield _wrong_url(names.AMQP, "***", "amqp://user:password@127.0.0.1:5672/vhost")
     if values.get(names.URL):
-        yield Warning(
-            f"{names.AMQP} and {names.URL} are both set; events go to RabbitMQ, and {names.URL} is not used.",
-            hint=f"Remove one of them. Merely defining {names.AMQP} selects RabbitMQ.",
-            id="oyez.W005",
+        yield Info(
+            f"{names.AMQP} and {names.URL} are both set; events go to RabbitMQ, and the URL is for revoking grants.",
+            hint=f"Nothing, if that is meant. Else remove {names.AMQP}: merely defining it selects RabbitMQ.",
+            id="oyez.I002",
+        )
+    elif not site.read_settings().url:
+        yield Info(
+            f"{names.AMQP} is set, and no setting says where the daemon is: events.revoke cannot end grants.",
+            hint=f"Set {names.URL} beside it, if the site revokes grants: {names.URL} = {names.EXAMPLE_URL!r}",
+            id="oyez.I003",
         )
 
 

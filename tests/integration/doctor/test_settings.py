@@ -40,6 +40,7 @@ def test_site_that_posts_to_rabbitmq_needs_neither_url_nor_key(site_daemon: Daem
     diagnosis = examine(tmp_path, settings)
     assert diagnosis.errors == set()
     assert "amqp-selected" in diagnosis.findings
+    assert "EVENT_DAEMON_URL = 'http" in diagnosis.findings["amqp-no-address"]["cure"]
     assert "secret" not in diagnosis.output
 
 

@@ -14,12 +14,15 @@ from oyez.brokers.rabbitmq.connection import ANSWER_TIMEOUT_S, AmqpConnection
 from oyez.brokers.rabbitmq.exchange import ExchangeFeed, Feed
 from oyez.brokers.rabbitmq.ids import IdSequence
 from oyez.brokers.rabbitmq.intake import Intake, IntakeContext
+from oyez.brokers.rabbitmq.notice_stream import NoticeStream
+from oyez.brokers.rabbitmq.notices import ExchangeNotices
 from oyez.brokers.rabbitmq.pending import PendingPosts
 from oyez.brokers.rabbitmq.posting import Message
 from oyez.brokers.rabbitmq.stream import StreamFeed
 from oyez.brokers.rabbitmq.url import AmqpUrl
 from oyez.errors import BrokerError
 from oyez.hub.broker import Deliver, Lose, Settle
+from oyez.hub.notices import Notice, SettleNotice, TakeNotice
 from oyez.hub.publication import EventId, Post
 from oyez.wire import amqp_records
 
@@ -57,7 +60,14 @@ class AmqpBroker:
         self._max_body_bytes = context.max_body_bytes
         self._ids = IdSequence(url.skew_s)
         self._pending = PendingPosts()
-        self._intake = Intake(self._ids, self._pending, context)
+        self._intake = Intake(self._ids, self._pending, context, self._take_mark)
+        self._notices = ExchangeNotices(
+            url.exchange,
+            None if url.stream is None else NoticeStream(url.stream),
+            context.wall_clock,
+            lambda: max(self._intake.now_us(), self._ids.last),
+            context.note,
+        )
         self._feed: Feed = (
             ExchangeFeed(self._intake)
             if url.stream is None
@@ -114,6 +124,21 @@ class AmqpBroker:
         for number, body in zip(numbers, bodies, strict=True):
             self._connection.posting.publish(Message(number, self._intake.message_id(number), body))
 
+    def hear(self, take: TakeNotice) -> None:
+        """Set who takes notices. With a stream they are kept in another one beside it."""
+        self._notices.hear(take)
+
+    def tell(self, notice: Notice, settle: SettleNotice) -> None:
+        """Tell all daemons on the exchange; it is settled when RabbitMQ has it, or is away."""
+        problem = self._outage()
+        if problem:
+            settle(BrokerError(problem, temporary=True))
+        else:
+            self._notices.tell(notice, settle)
+
+    def _take_mark(self, message_id: str, body: bytes) -> None:
+        self._notices.receive(message_id, body, is_old=self._intake.catching_up)
+
     def last_id(self) -> EventId:
         """Return the newest id; before the first event, the time of the start in microseconds."""
         return self._ids.last
@@ -136,6 +161,7 @@ class AmqpBroker:
         finally:
             connection, self._connection = self._connection, None
             self._pending.fail_all(BrokerError("the daemon stops", temporary=True))
+            self._notices.end(BrokerError("the daemon stops", temporary=True))
             if self._keeper is not None:
                 self._keeper.cancel()
             if connection is not None:
@@ -145,11 +171,16 @@ class AmqpBroker:
 
     def _refusal(self) -> str:
         """Return why no post would be taken now; empty if it would."""
+        problem = self._outage()
+        return problem if problem or self._pending.has_room else "too many posts are under way"
+
+    def _outage(self) -> str:
+        """Return why RabbitMQ takes nothing now; empty if it does."""
         if self._connection is None:
             return f"RabbitMQ at {self._url.server} cannot be reached"
         if self._connection.is_blocked:
             return f"RabbitMQ at {self._url.server} takes no posts: its memory or its disk is full"
-        return "" if self._pending.has_room else "too many posts are under way"
+        return ""
 
     def _answered(self, number: int, problem: str) -> None:
         """Take RabbitMQ's answer to one post."""
@@ -170,7 +201,9 @@ class AmqpBroker:
         try:
             await connection.open()
             result = await _unless_lost(connection, read(connection))
+            await _unless_lost(connection, self._notices.begin(connection))
         except BaseException:
+            self._notices.end(BrokerError("RabbitMQ cannot be reached", temporary=True))
             await connection.close()
             raise
         self._connection = connection
@@ -184,7 +217,9 @@ class AmqpBroker:
                 self._feed.missed()
             self._connection = None
             self._log(str(lost.result()))
-            self._pending.fail_all(BrokerError(f"RabbitMQ at {self._url.server} went away", temporary=True))
+            went_away = BrokerError(f"RabbitMQ at {self._url.server} went away", temporary=True)
+            self._pending.fail_all(went_away)
+            self._notices.end(went_away)
 
     async def _keep(self, connection: AmqpConnection | None) -> None:
         """Connect again whenever the connection is lost, whatever went wrong."""

@@ -16,6 +16,8 @@ from aiormq import Connection
 from aiormq.abc import AbstractChannel
 from aiormq.channel import Channel
 from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
+from aiormq.exceptions import DeliveryError
+from pamqp import commands
 from yarl import URL
 
 from oyez.brokers.rabbitmq.errors import explain
@@ -121,6 +123,26 @@ class AmqpConnection:
             channel.closing.add_done_callback(self._closed)
             channel.on_consumer_cancel_callbacks.add(self._cancelled)
         return channel
+
+    async def publish(self, doing: str, exchange: str, routing_key: str, message_id: str, body: bytes) -> None:
+        """Publish one message, and wait until the server has it; many at a time are published by `posting`.
+
+        Raises:
+            BrokerError: it has not taken it, or nobody knows.
+        """
+        channel: AbstractChannel = await self.ask("open a channel", self.open_channel(confirms=True))
+        properties = commands.Basic.Properties(content_type="application/json", message_id=message_id, app_id="oyez")
+        taken = channel.basic_publish(
+            body, exchange=exchange, routing_key=routing_key, properties=properties, mandatory=True
+        )
+        try:
+            await self.ask(doing, taken)
+        except BrokerError as error:
+            cause = error.__cause__
+            if exchange and isinstance(cause, DeliveryError) and isinstance(cause.frame, commands.Basic.Return):
+                self._unrouted()
+            raise
+        await self.ask("close a channel", channel.close())
 
     async def bind(self, doing: str, channel: AbstractChannel, queue: str) -> None:
         """Bind a queue to the exchange, and again whenever the exchange is checked. Raises as `ask` does."""

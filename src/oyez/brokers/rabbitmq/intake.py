@@ -18,6 +18,7 @@ from oyez.hub.publication import Channel, EventId, Publication
 from oyez.hub.settings import HistorySettings
 from oyez.limits import LimitSettings
 from oyez.wire import amqp_records
+from oyez.wire.amqp_notices import MARK
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +26,9 @@ _DAEMONS = "oyez-"
 
 Note = Callable[[str, str], None]
 """Told what somebody did wrong: a reason that is counted, and a detail for the log."""
+
+TakeMark = Callable[[str, bytes], None]
+"""Takes the message id and the body of a mark, which is no event; raises nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +62,22 @@ class Intake:
         ids: the daemon's sequence.
         pending: own posts that are to come back.
         context: what the daemon says about them.
+        take_mark: takes what is no event, but daemons' own.
 
     Attributes:
         catching_up: events are older than this moment: how old, their ids say.
         horizon: what has an id up to this one is not delivered.
     """
 
-    def __init__(self, ids: IdSequence, pending: PendingPosts, context: IntakeContext) -> None:
+    def __init__(
+        self,
+        ids: IdSequence,
+        pending: PendingPosts,
+        context: IntakeContext,
+        take_mark: TakeMark = lambda message_id, body: None,
+    ) -> None:
         self._ids = ids
+        self._take_mark = take_mark
         self._pending = pending
         self._context = context
         self._oldest_s = context.history.ttl_s
@@ -125,14 +137,18 @@ class Intake:
             return None
 
     def take(self, message_id: str | None, body: bytes) -> None:
-        """Deliver the event of the next message, or count a message that holds none.
+        """Deliver the event of the next message, hand on a mark, or count a message that holds neither.
 
         Args:
             message_id: AMQP's, by which own posts are known; None if there is none.
             body: as `oyez.wire.amqp_records` has it.
         """
-        if message_id is not None and message_id.startswith(self._prefix) and self._take_own(message_id):
-            return
+        if message_id is not None:
+            if message_id.startswith(self._prefix) and self._take_own(message_id):
+                return
+            if message_id.startswith(MARK):
+                self._take_mark(message_id, body)
+                return
         try:
             record = self._parse(body)
         except ProtocolError as error:

@@ -1,35 +1,31 @@
 """What is read of a stream of RabbitMQ: a queue that keeps what was read, so that it can be read again.
 
 Knows offsets, and which ids are complete. Must not know what events say.
-
-Where the stream ends cannot be asked. So a marker is published into it: when it comes, all before it has come.
 """
 
 import asyncio
-import json
-import logging
 import math
-import uuid
-from typing import NamedTuple
 
 from aiormq.abc import AbstractChannel, DeliveredMessage
-from aiormq.exceptions import ChannelNotFoundEntity
-from pamqp import commands
-from pamqp.common import FieldValue
 
 from oyez.brokers.rabbitmq.connection import AmqpConnection
 from oyez.brokers.rabbitmq.ids import US_PER_S
 from oyez.brokers.rabbitmq.intake import Intake, is_daemons
+from oyez.brokers.rabbitmq.stream_queue import (
+    OFFSET,
+    PREFETCH,
+    Acknowledging,
+    Arrival,
+    declare_stream,
+    new_marker,
+    no_stream,
+    publish_marker,
+    read_arrival,
+)
 from oyez.errors import BrokerError
 from oyez.hub.publication import EventId
+from oyez.wire.amqp_notices import MARK, read_time
 
-logger = logging.getLogger(__name__)
-
-_MARKER = "oyez-marker-"
-_OFFSET = "x-stream-offset"
-
-_PREFETCH = 1000  # messages that may be on their way, not acknowledged yet
-_ACK_EVERY = 250  # so that more come long before all of those are used up
 _ASKING_S = 60  # what finding the place to begin at may take; so much more is read
 
 # A new stream: whole segments are dropped, so what it keeps is longer than what is asked for by up to one of them.
@@ -37,14 +33,6 @@ _KEEP_FACTOR = 2
 _LEAST_KEEP_S = 3600
 _MOST_BYTES = 1024**3
 _SEGMENT_BYTES = 16 * 1024**2
-
-
-class _Arrival(NamedTuple):
-    """A message of the stream."""
-
-    offset: int
-    message_id: str
-    body: bytes
 
 
 class StreamFeed:
@@ -64,7 +52,7 @@ class StreamFeed:
         self._skew_us = skew_us
         self._next_offset: int | None = None
         self._begin_us = 0
-        self._first: _Arrival | None = None  # the oldest message, while none has been read at start
+        self._first: Arrival | None = None  # the oldest message, while none has been read at start
         self._expects_offset = False
         self._skipping = False
         self._marker = ""
@@ -106,16 +94,9 @@ class StreamFeed:
     # The stream's end
 
     async def _publish_marker(self, connection: AmqpConnection) -> None:
-        self._marker = f"{_MARKER}{uuid.uuid4().hex}"
+        self._marker = new_marker()
         self._marker_came.clear()
-        channel: AbstractChannel = await connection.ask("open a channel", connection.open_channel(confirms=True))
-        body = json.dumps({"time": self._intake.now_us()}).encode()
-        properties = commands.Basic.Properties(message_id=self._marker, app_id="oyez")
-        await connection.ask(
-            f"publish to the stream {self._name!r}",
-            channel.basic_publish(body, routing_key=self._name, properties=properties, mandatory=True),
-        )
-        await connection.ask("close a channel", channel.close())
+        await publish_marker(connection, self._name, self._marker, self._intake.now_us())
 
     async def _await_marker(self, patience_s: float) -> None:
         """Wait for the marker, for as long as there is anything that comes.
@@ -137,79 +118,54 @@ class StreamFeed:
 
     async def _open(self, connection: AmqpConnection) -> AbstractChannel:
         """Return a channel to read the stream on; the stream is made if it is not there."""
-        looking: AbstractChannel = await connection.ask("open a channel", connection.open_channel())
-        try:
-            await connection.ask("look for the stream", looking.queue_declare(self._name, passive=True))
-        except BrokerError as error:
-            if not isinstance(error.__cause__, ChannelNotFoundEntity):
-                raise
+        keep_s = max(math.ceil(self._replay_s * _KEEP_FACTOR), _LEAST_KEEP_S)
+        if await declare_stream(connection, self._name, keep_s=keep_s, keep_bytes=_MOST_BYTES, segment=_SEGMENT_BYTES):
             self._next_offset = None  # if there was one before, it is gone with all that it kept
-            looking = await connection.ask("open a channel", connection.open_channel())
-            await connection.ask(
-                "make the stream", looking.queue_declare(self._name, durable=True, arguments=self._arguments())
-            )
-        await connection.bind("bind the stream", looking, self._name)
-        await connection.ask("close a channel", looking.close())
         channel: AbstractChannel = await connection.ask("open a channel", connection.open_channel(watched=True))
-        await connection.ask("read the stream", channel.basic_qos(prefetch_count=_PREFETCH))
+        await connection.bind("bind the stream", channel, self._name)
+        await connection.ask("read the stream", channel.basic_qos(prefetch_count=PREFETCH))
         return channel
 
-    def _arguments(self) -> dict[str, FieldValue]:
-        keep_s = max(math.ceil(self._replay_s * _KEEP_FACTOR), _LEAST_KEEP_S)
-        return {
-            "x-queue-type": "stream",
-            "x-max-age": f"{keep_s}s",
-            "x-max-length-bytes": _MOST_BYTES,
-            "x-stream-max-segment-size-bytes": _SEGMENT_BYTES,
-        }
-
-    async def _peek(self, connection: AmqpConnection) -> _Arrival:
+    async def _peek(self, connection: AmqpConnection) -> Arrival:
         """Publish a marker, and return the first message that the stream still has, which may be that one."""
         channel: AbstractChannel = await connection.ask("open a channel", connection.open_channel())
-        first: asyncio.Future[_Arrival | None] = asyncio.get_running_loop().create_future()
+        first: asyncio.Future[Arrival | None] = asyncio.get_running_loop().create_future()
 
         async def take(message: DeliveredMessage) -> None:
             if not first.done():
-                first.set_result(_read(message))
+                first.set_result(read_arrival(message))
 
         await connection.ask("read the stream", channel.basic_qos(prefetch_count=1))
-        await connection.ask("read the stream", channel.basic_consume(self._name, take, arguments={_OFFSET: "first"}))
+        await connection.ask("read the stream", channel.basic_consume(self._name, take, arguments={OFFSET: "first"}))
         await self._publish_marker(connection)  # not before: what is no stream has refused to be read by offset
         arrival = await connection.ask("read the stream", first)
         await connection.ask("close a channel", channel.close())
         if arrival is None:
-            raise self._no_stream()
-        assert isinstance(arrival, _Arrival)
+            raise no_stream(self._name)
+        assert isinstance(arrival, Arrival)
         return arrival
 
     async def _consume(self, connection: AmqpConnection, channel: AbstractChannel, offset: int | str) -> None:
-        unacknowledged = 0
+        acknowledging = Acknowledging(channel)
 
         async def receive(message: DeliveredMessage) -> None:
-            nonlocal unacknowledged
             if connection.lost.done():
                 return  # late: the next connection reads it again
-            arrival = _read(message)
+            arrival = read_arrival(message)
             if arrival is None:
-                connection.lose(self._no_stream())
+                connection.lose(no_stream(self._name))
                 return
             try:
                 self._receive(arrival)
             except Exception:  # noqa: BLE001 - it is logged there
                 self._intake.lose_by_error()
-            unacknowledged += 1
-            if unacknowledged >= _ACK_EVERY and not channel.is_closed and message.delivery_tag is not None:
-                unacknowledged = 0
-                await channel.basic_ack(message.delivery_tag, multiple=True, wait=False)
+            await acknowledging.took(message)
 
-        await connection.ask("read the stream", channel.basic_consume(self._name, receive, arguments={_OFFSET: offset}))
-
-    def _no_stream(self) -> BrokerError:
-        return BrokerError(f"the queue {self._name!r} is no stream: name another one", temporary=False)
+        await connection.ask("read the stream", channel.basic_consume(self._name, receive, arguments={OFFSET: offset}))
 
     # What comes
 
-    def _receive(self, arrival: _Arrival) -> None:
+    def _receive(self, arrival: Arrival) -> None:
         if self._first is not None:
             self._intake.horizon = self._find_horizon(arrival, self._first)
             self._first = None
@@ -221,10 +177,10 @@ class StreamFeed:
             self._next_offset = arrival.offset + 1
         if arrival.message_id == self._marker:
             self._reach_end(arrival)
-        elif not arrival.message_id.startswith(_MARKER) and not self._skipping:
+        elif arrival.message_id.startswith(MARK) or not self._skipping:
             self._intake.take(arrival.message_id, arrival.body)
 
-    def _reach_end(self, marker: _Arrival) -> None:
+    def _reach_end(self, marker: Arrival) -> None:
         if self._skipping:  # what came before the marker may be a part of what was published while nobody read
             self._skipping = False
             self._next_offset = marker.offset + 1
@@ -232,7 +188,7 @@ class StreamFeed:
         self._intake.catching_up = False
         self._marker_came.set()
 
-    def _find_horizon(self, arrival: _Arrival, first: _Arrival) -> EventId:
+    def _find_horizon(self, arrival: Arrival, first: Arrival) -> EventId:
         """Find the id up to which events may be missing, at the first message that is read.
 
         All from that one on is read. What came before it has ids that are lower, or higher by twice the skew at most;
@@ -249,20 +205,8 @@ class StreamFeed:
             horizon = min(horizon, EventId(arrival_us - 1 + 2 * self._skew_us))
         return min(horizon, EventId(self._begin_us))
 
-    def _time_of(self, arrival: _Arrival) -> int:
+    def _time_of(self, arrival: Arrival) -> int:
         """Return when a message was published, by its poster's clock in microseconds; if it does not say, our start."""
-        if arrival.message_id.startswith(_MARKER):
-            try:
-                time_us = json.loads(arrival.body)["time"]
-            except (ValueError, LookupError, TypeError):
-                return self._begin_us
-            return time_us if isinstance(time_us, int) else self._begin_us
-        given = self._intake.read_id(arrival.body)
+        is_mark = arrival.message_id.startswith(MARK)
+        given = read_time(arrival.body) if is_mark else self._intake.read_id(arrival.body)
         return self._begin_us if given is None else given
-
-
-def _read(message: DeliveredMessage) -> _Arrival | None:
-    """Read a message; None if it has no offset, as those of queues that are no streams."""
-    properties = message.header.properties
-    offset = (properties.headers or {}).get(_OFFSET)
-    return _Arrival(offset, properties.message_id or "", message.body) if isinstance(offset, int) else None

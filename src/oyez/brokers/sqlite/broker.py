@@ -118,7 +118,7 @@ class SqliteBroker:
             self._last = self._given = last_id
             replayed = len(rows)
             deliver(as_publications(rows, now.steady_s, now.wall_ms))
-            for text in file.read_notices():
+            for text in file.read_notices(now.wall_ms // 1000):
                 self._take_notice(text)
         except BaseException:
             file.close()
@@ -311,7 +311,7 @@ class SqliteBroker:
                 if transaction is None:
                     break
                 if isinstance(transaction, ToldNotice):
-                    self._loop.call_soon_threadsafe(self._kept, transaction, transaction.keep(self._file.keep_notice))
+                    self._loop.call_soon_threadsafe(self._kept, transaction, transaction.keep(self._keep_notice))
                     continue
                 self._look_for_step(transaction.moment)
                 self._loop.call_soon_threadsafe(self._written, transaction, self._insert_all(transaction))
@@ -321,6 +321,9 @@ class SqliteBroker:
                 more = self._trim()
                 trim_at = time.monotonic() + (_TRIM_PAUSE_S if more else _TRIM_INTERVAL_S)
         self._file.close()
+
+    def _keep_notice(self, notice: Notice) -> None:
+        self._file.keep_notice(notice, self._now().wall_ms // 1000)
 
     def _insert_all(self, transaction: Transaction) -> Errors:
         """Write all in one transaction.

@@ -319,15 +319,15 @@ class SqliteFile:
                 self._database.execute(_INSERTS[size], values)
                 begin += size
 
-    def keep_notice(self, notice: Notice) -> None:
+    def keep_notice(self, notice: Notice, now_s: int) -> None:
         """Write a notice; it is kept when this returns. Raises BrokerError: it is not."""
         self._check_place()
-        self._try(lambda: notices.keep(self._database, notice, int(time.time())))
+        self._try(lambda: notices.keep(self._database, notice, now_s))
 
-    def read_notices(self) -> list[bytes]:
+    def read_notices(self, now_s: int) -> list[bytes]:
         """Return the texts of all notices that are still of use. Raises BrokerError: the file is damaged."""
         try:
-            return notices.read(self._database, int(time.time()))
+            return notices.read(self._database, now_s)
         except _READ_ERRORS as error:
             raise self._explain(error, temporary=False) from error
 

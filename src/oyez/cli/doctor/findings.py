@@ -82,6 +82,10 @@ KINDS = {
         "{setting} from the site's settings.",
         Status.WARNING,
     ),
+    "amqp-no-address": _ErrorKind(
+        "Nothing, if the site revokes no grants. Else set {setting} as well, for example: {assignment}",
+        Status.WARNING,
+    ),
     "amqp-empty": _ErrorKind(
         "Remove {setting} from the site's settings. Merely defining it, even as None, sends all posts to RabbitMQ."
     ),

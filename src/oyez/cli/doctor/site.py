@@ -147,6 +147,9 @@ def _check_post(site: Site) -> Iterator[Finding]:
     dialect = site.dialect
     if dialect.post in site.values or not site.posts_to_rabbitmq:
         yield from _check_url(site, dialect.post, dialect.schemes, dialect.post_example)
+    elif names.URL not in site.values and names.POST not in site.values:
+        seen = f"all posts go to RabbitMQ, and without {names.URL} events.revoke has no daemon to ask"
+        yield found("amqp-no-address", names.URL, seen, example=names.EXAMPLE_URL)
 
 
 def _check_key(site: Site) -> Iterator[Finding]:

@@ -1,0 +1,68 @@
+"""Do notices reach all daemons on an exchange of a real RabbitMQ, and does a stream remember them?"""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from oyez.client import grant
+from oyez.testing.notices_contract import NoticesOutageContract
+from tests.api import call
+from tests.conftest import StartDaemon
+from tests.daemon import KEY
+from tests.integration.granted_doors import TOLD_WITHIN_S
+from tests.integration.links import listen
+from tests.integration.test_amqp_contract import TestExchange as ExchangeContract
+from tests.proxy import Proxy
+from tests.rabbitmq import RabbitMQ
+
+
+class TestExchangeNotices(NoticesOutageContract):
+    """``amqp://…?exchange=NAME``: known for as long as one daemon is there."""
+
+    remembers = False
+    shared = True
+    now_s = time.time()
+    query = ""
+    make = ExchangeContract.make
+    break_store = ExchangeContract.break_store
+    mend_store = ExchangeContract.mend_store
+
+    @pytest.fixture(autouse=True)
+    def _server(self, rabbitmq: RabbitMQ) -> Iterator[None]:
+        self.rabbitmq = rabbitmq
+        self.proxies: list[Proxy] = []
+        yield
+        for proxy in self.proxies:
+            proxy.__exit__(None, None, None)
+
+
+class TestStreamNotices(TestExchangeNotices):
+    """``amqp://…&stream=NAME``: known for as long as they are of use."""
+
+    remembers = True
+    query = "&stream=stream-{name}&skew=0"
+
+
+def test_what_is_revoked_at_one_daemon_ends_at_the_other_and_stays_so_when_both_restart(
+    rabbitmq: RabbitMQ, start_daemon: StartDaemon
+) -> None:
+    rabbitmq.declare("revoked")
+    url = rabbitmq.url("revoked", "&stream=revoked-events&skew=0")
+    rules = {"channels": [{"match": "t*", "listen": "grant"}]}
+    one, two = (start_daemon("--broker", url, settings=rules) for _ in range(2))
+    name = grant("tickets", "42", key=KEY)
+    with listen(two.port, name) as page, ThreadPoolExecutor(1) as back_end:
+        assert page.event()[0] == "status"
+        began = time.monotonic()
+        answer = back_end.submit(call, one, "POST", "revoke", {"subject": "42"})
+        assert page.event() == ("revoked", {"channel": "tickets", "reason": "revoked"})
+        assert time.monotonic() - began < TOLD_WITHIN_S
+        assert answer.result().data == {"ended": 0}
+    one.stop()
+    two.stop()
+    two.start()
+    for told, link in (("error", name), ("status", grant("tickets", "42", key=KEY))):
+        with listen(two.port, link) as page:
+            assert page.event()[0] == told
