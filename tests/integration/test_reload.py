@@ -2,6 +2,8 @@
 
 import signal
 from collections.abc import Iterator, Mapping
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from threading import Thread
 
@@ -11,6 +13,8 @@ from oyez.client import grant
 from tests.api import Reply, call
 from tests.command import on, oyez
 from tests.daemon import KEY, Daemon
+from tests.inbox import PATIENCE_S
+from tests.integration.dialects import RawPoster
 from tests.integration.granted_doors import Doors
 from tests.integration.links import Sender, listen
 from tests.integration.test_keys import as_holder
@@ -79,6 +83,25 @@ def test_a_hang_up_changes_rules_keys_limits_and_the_log(live: Daemon) -> None:
     assert as_holder(live, BRIDGE_KEY, "POST", "publish", {"channel": "b1"}).status == 200
     answer = request(live.port, "GET", "/sse?channel=a", Origin="https://evil.example")
     assert answer.status == 403
+
+
+def test_a_key_that_is_gone_posts_nothing_more_on_connections_that_are_open(live: Daemon) -> None:
+    reload(live, {"keys": [SITE]})
+    connection = HTTPConnection("127.0.0.1", live.port, timeout=PATIENCE_S)
+
+    def publish() -> int:
+        connection.request("POST", "/api/publish", '{"channel":"a"}', {"Authorization": f"Bearer {SITE_KEY}"})
+        with connection.getresponse() as answer:
+            answer.read()
+            return answer.status
+
+    with closing(connection), RawPoster(live.port, key=SITE_KEY) as raw:
+        raw.post("a", 1)
+        assert [publish(), publish()] == [200, 200]
+        assert reload(live, {}).data == {"changed": ["keys"], "needs_restart": []}
+        assert publish() == 401
+        with pytest.raises(AssertionError, match="may-not-post"):
+            raw.post("a", 2)
 
 
 WRONG = {
