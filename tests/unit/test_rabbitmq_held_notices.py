@@ -38,7 +38,7 @@ def test_what_is_of_no_use_any_more_makes_room() -> None:
         held.add(notice(name, until_s), NOW_S)
     assert not held.has_room_for(notice("c", 1600), 1200)
     assert held.has_room_for(notice("b", 1600), 1200)
-    assert held.add(notice("c", 1600), 1200), "it is new, and not held"
+    assert not held.add(notice("c", 1600), 1200)
     assert len(held) == 2
     assert held.has_room_for(notice("c", 1600), 1201)
     assert held.add(notice("c", 1600), 1201)

@@ -41,16 +41,17 @@ class HeldNotices:
         """Hold a notice, if there is room.
 
         Returns:
-            Whether it says anything new: it is not known, nor older than what is, nor of no use any more.
+            Whether it is held and says anything new: it is not known, nor older than what is, nor of no use any more.
         """
         known = self._held.get(notice.name)
         if notice.until_s < now_s or (known is not None and (known == notice or known.until_s > notice.until_s)):
             return False
-        if self.has_room_for(notice, now_s):
-            known = self._held.pop(notice.name, None)
-            self._bytes += _size(notice) - (0 if known is None else _size(known))
-            self._first_end = min(self._first_end, notice.until_s) if self._held else notice.until_s
-            self._held[notice.name] = notice
+        if not self.has_room_for(notice, now_s):
+            return False
+        known = self._held.pop(notice.name, None)
+        self._bytes += _size(notice) - (0 if known is None else _size(known))
+        self._first_end = min(self._first_end, notice.until_s) if self._held else notice.until_s
+        self._held[notice.name] = notice
         return True
 
     def all(self, now_s: int) -> list[Notice]:
