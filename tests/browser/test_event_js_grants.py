@@ -1,5 +1,6 @@
 """The project's own client in a real browser: channels that need a grant, by every way."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,13 @@ from tests.daemon import KEY, Daemon
 from tests.proxy import Proxy
 from tests.scenarios import new_channel
 
+WRITE_ELEMENT = """(data) => new Promise((ready) => {
+    const script = document.createElement("script");
+    Object.assign(script.dataset, data);
+    script.src = data.url + "/event.js";
+    script.onload = () => ready();
+    document.head.append(script);
+})"""
 RULES = {"channels": [{"match": "sub_*", "listen": "grant"}]}
 
 
@@ -154,3 +162,18 @@ def test_names_come_from_an_address_too_and_a_failure_is_told_and_repeated(open_
     page.until(f"receiver.channels[0] === '{renewed}'")
     page.jump(70)
     assert len(page.inbox.of("console")) == 1
+
+
+def test_an_element_says_where_new_names_come_from_and_when_to_ask(open_page: OpenPage, daemon: Daemon) -> None:
+    channel = new_channel()
+    page = open_page(clock=True)
+    renewed = grant(channel, 43, key=KEY)
+    page.page.route("**/names.json", lambda route: route.fulfill(json=[renewed]))
+    element = {"url": daemon.url, "channels": json.dumps([grant(channel, 42, key=KEY)]), "last": daemon.last()}
+    page.run(WRITE_ELEMENT, {**element, "renew": "names.json", "renewAfter": 1800})
+    page.until("EventReceiver.page?.state === 'live'")
+    page.jump(1790)
+    page.until("EventReceiver.page.state === 'live'")
+    assert "!42." in page.run("EventReceiver.page.channels[0]")
+    page.jump(20)
+    page.until(f"EventReceiver.page.channels[0] === '{renewed}'")

@@ -70,3 +70,12 @@ def test_a_secret_name_is_the_same_for_the_same_parts_and_key_alone() -> None:
     assert events.secret_channel("a", "b_c")[-22:] != events.secret_channel("a_b", "c")[-22:]
     with override_settings(SECRET_KEY="another"):
         assert events.secret_channel("user", 42) != name
+
+
+@pytest.mark.parametrize("language", ["django", "jinja2"])
+@override_settings(**{**LQDOJ, "EVENT_DAEMON_BACKEND": "memory", "EVENT_DAEMON_KEY": "key"})
+def test_a_tag_says_where_new_grants_come_from(language: str) -> None:
+    element = script(language, '"tickets" grant=pk renew=address renew_after=1800', pk=42, address="/grants.json?a&b")
+    assert (element["data-renew"], element["data-renew-after"]) == ("/grants.json?a&b", "1800")
+    assert "data-renew-after" not in script(language, '"tickets" renew="/grants.json"')
+    assert "data-renew" not in script(language, '"tickets" renew=unknown renew_after=1800')

@@ -62,6 +62,6 @@ EventReceiver.page=void 0;EventReceiver.follow=void 0;function followTag(script2
 page;if(page)return page.updateChannels(page.channels.concat(list),last);let share="share"in flags?flags.share!=="false":void 0,options={badge:"badge"in flags,share,
 paused:!0};page=EventReceiver.page=new EventReceiver(url,...poll?[poll]:[],list,last,null,options);let dispatch=(name,detail)=>document.dispatchEvent(new CustomEvent(
 `oyez:${name}`,{detail}));page.onmessage=(message,event)=>dispatch("message",event),page.ongap=channels2=>dispatch("gap",{channels:channels2}),page.onstate=state=>dispatch(
-"state",{state}),whenScriptsListen().then(()=>page.reconnect())}function whenScriptsListen(){return new Promise(ready=>{document.readyState==="complete"&&setTimeout(
-ready),addEventListener("DOMContentLoaded",ready),addEventListener("pageshow",ready)})}self.EventReceiver?.follow?self.EventReceiver.follow(script):(watchPage(),self.EventReceiver=EventReceiver,EventReceiver.follow=followTag,followTag(script));
+"state",{state}),flags.renew&&page.renew(flags.renew,flags.renewAfter),new Promise(ready=>{document.readyState==="complete"&&setTimeout(ready),addEventListener(
+"DOMContentLoaded",ready),addEventListener("pageshow",ready)}).then(()=>page.reconnect())}self.EventReceiver?.follow?self.EventReceiver.follow(script):(watchPage(),self.EventReceiver=EventReceiver,EventReceiver.follow=followTag,followTag(script));
 })();

@@ -23,7 +23,7 @@ class OyezExtension(Extension):
 
 @pass_context
 def oyez_listen(context: Context, *channels: object, **options: Any) -> Markup:
-    """Follow channels, given as texts or lists of them; `last`, `nonce`, `badge`, `share`, `grant` are options."""
+    """Follow channels, given as texts or lists of them; the options are those of `listen_element`."""
     return Markup(listen_element(_page(context), channels, **options))  # noqa: S704 - it is HTML, escaped
 
 

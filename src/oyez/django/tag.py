@@ -37,11 +37,14 @@ def listen_element(
     badge: bool = False,
     share: bool | None = None,
     grant: object = None,
+    renew: object = None,
+    renew_after: float | None = None,
 ) -> SafeString:
     """Write the script element that follows channels; nothing if there is no channel, or the site uses no events.
 
     With ``grant``, for whom the page is, each of them has a grant; True: for nobody in particular. None, or an empty
-    text, as of a visitor who is not logged in: none has.
+    text, as of a visitor who is not logged in: none has. ``renew`` is the address from which the page gets new names,
+    and ``renew_after`` after how many seconds; None: as the script has it.
     """
     names = list(dict.fromkeys(_names(channels)))
     if grant is not None and grant is not False and grant != "":
@@ -59,6 +62,10 @@ def listen_element(
     ]
     if address.poll:
         attributes.append(("data-poll", address.poll))
+    if renew:
+        attributes.append(("data-renew", renew))
+        if renew_after:
+            attributes.append(("data-renew-after", renew_after))
     if share is False:  # not None, nor what a template does not know
         attributes.append(("data-share", "false"))
     flags = SafeString("".join(flag for flag, is_on in ((" data-badge", badge), (" data-share", share)) if is_on))

@@ -20,14 +20,11 @@ export function followTag(script) {
   page.onmessage = (message, event) => dispatch("message", event);
   page.ongap = (channels) => dispatch("gap", { channels });
   page.onstate = (state) => dispatch("state", { state });
-  whenScriptsListen().then(() => page.reconnect());
-}
-
-// Resolves when every script that is in the page has run, deferred ones and modules too, and registered what it wants to hear.
-function whenScriptsListen() {
-  return new Promise((ready) => {
+  if (flags.renew) page.renew(flags.renew, flags.renewAfter);
+  // When every script that is in the page has run, deferred ones and modules too, and registered what it wants to hear.
+  new Promise((ready) => {
     if (document.readyState === "complete") setTimeout(ready);
     addEventListener("DOMContentLoaded", ready);
     addEventListener("pageshow", ready); // for a script that comes after that, but before the page is complete
-  });
+  }).then(() => page.reconnect());
 }

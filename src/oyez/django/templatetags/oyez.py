@@ -15,7 +15,7 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def oyez_listen(context: template.Context, *channels: object, **options: Any) -> SafeString:
-    """Follow channels: `{% oyez_listen "news" channel %}`, with `last`, `nonce`, `badge`, `share` and `grant`."""
+    """Follow channels: `{% oyez_listen "news" channel %}`, with the options of `listen_element`."""
     return listen_element(_page(context), channels, **options)
 
 
