@@ -227,6 +227,16 @@ def test_a_store_keeps_events_no_longer_than_it_was_told_at_the_start(broker: st
     assert daemon.assembly.hub._history.bounds(Channel("a")).ttl_s == 1e6
 
 
+@pytest.mark.parametrize("rules", [(), (ChannelSettings("b", "grant"),)], ids=["open", "closed"])
+def test_revocations_of_others_are_heard_if_a_rule_asked_for_it_at_the_start(
+    rules: tuple[ChannelSettings, ...],
+) -> None:
+    broker = "amqp://localhost/?exchange=events"
+    daemon = start(broker=broker, channels=rules)
+    found = daemon.reload(dataclasses.replace(rule(listen="grant"), broker=broker))
+    assert found == (("channels",), () if rules else ("channels.listen",))
+
+
 def test_a_key_that_is_gone_may_post_nothing_and_one_that_stays_goes_on() -> None:
     keys = (KeySettings("site", "one", may_post=("a",)), KeySettings("bridge", "two"))
     daemon = start(keys=keys)

@@ -62,7 +62,7 @@ from oyez.net.paced_refusals import PacedRefusals
 from oyez.net.ticker import Ticker
 from oyez.net.turns import Turns
 from oyez.notes import Notes
-from oyez.server.channel_rules import find_history_rules, find_rates, find_strips
+from oyez.server.channel_rules import find_history_rules, find_rates, find_strips, hears_notices
 from oyez.server.routes import Routes
 from oyez.server.stores import open_store, shown_url
 
@@ -151,7 +151,8 @@ class Assembly:
             Peers(proxies, settings.auth.local_hosts),
             self.refusals,
         )
-        self.notices = KeptNotices(self.broker if isinstance(self.broker, Notices) else LocalNotices())
+        store = self.broker if isinstance(self.broker, Notices) and hears_notices(settings) else LocalNotices()
+        self.notices = KeptNotices(store)
         self.change_listen_rules(settings)
         self.check = check = self._make_check(shares)
         self.socketio = SocketIOEndpoint(self.context, settings.socketio, check)

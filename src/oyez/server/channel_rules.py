@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from oyez.access.rules import FirstFit
-from oyez.access.settings import AS_ALL, ChannelSettings
+from oyez.access.settings import AS_ALL, OPEN, ChannelSettings
 from oyez.config.tree import Settings
 from oyez.hub.rates import ChannelRate, FindRate, find_member
 from oyez.hub.settings import ChannelBounds, HistoryRules, HistorySettings, bounds_of_all
@@ -65,11 +65,22 @@ def find_waiting(first: Settings, wanted: Settings) -> list[str]:
     waiting = []
     if _kept_long(wanted) - _kept_long(first):
         waiting.append("channels.history_ttl_s")
+    if hears_notices(wanted) and not hears_notices(first):
+        waiting.append("channels.listen")
     if ("" if was is None else was.unkept) != ("" if is_now is None else is_now.unkept):
         waiting.append("channels.keep")
     if find_strips(first) is None and find_strips(wanted) is not None:
         waiting.append("channels.strip")
     return waiting
+
+
+def hears_notices(settings: Settings) -> bool:
+    """Return whether a daemon that starts with these settings hears what its store has been told of revocations.
+
+    Where that costs something, as with RabbitMQ, which is asked for a queue of them, only if a rule closes a channel.
+    """
+    is_free = settings.broker.startswith(("memory:", "sqlite"))
+    return is_free or any(rule.listen != OPEN for rule in settings.channels)
 
 
 def _kept_long(settings: Settings) -> set[tuple[str, float]]:
