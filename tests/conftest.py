@@ -17,6 +17,7 @@ from tests.order import longest_first
 from tests.peer import StartPeer, peers
 from tests.proxy import Proxy
 from tests.rabbitmq import RabbitMQ
+from tests.redis_server import RedisServer
 from tests.sandbox import Sandbox
 from tests.selection import WRITTEN, find_common_mark, may_have
 from tests.websocket_server import WebSocketServer, echo, websocket_server
@@ -142,6 +143,13 @@ def rabbitmq(tmp_path_factory: pytest.TempPathFactory, certificate: Path) -> Ite
     """A RabbitMQ node with many tests before and after this one; a test that stops it starts it again."""
     with RabbitMQ(tmp_path_factory.mktemp("rabbitmq"), certificate) as rabbitmq:
         yield rabbitmq
+
+
+@pytest.fixture(scope="session")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis with many tests before and after this one; a test that stops it starts it again."""
+    with RedisServer(tmp_path_factory.mktemp("redis")) as redis:
+        yield redis
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ NEEDED = {
     "openssl": "openssl",
     "sqlite3": "sqlite3",
     "rabbitmq-server": "rabbitmq-server",
+    "redis-server": "redis-server",
     "php": "php-cli",
     "ruby": "ruby",
 }

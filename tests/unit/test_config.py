@@ -234,7 +234,7 @@ def test_unusable_key_file(tmp_path: Path, content: bytes | None) -> None:
         ('log_level = "loud"', "log_level", "one of debug, info, warning, error"),
         ('host = ""', "host", "an address or a host name"),
         (f'uds = "/{"x" * 107}"', "uds", "at most 107 bytes"),
-        ('broker = "redis://x"', "broker", "one of memory://, sqlite://"),
+        ('broker = "mysql://x"', "broker", "one of memory://, sqlite://"),
         ('broker = "memory:///x"', "broker", "memory:// with nothing behind it"),
         ('broker = "sqlite://var/x"', "broker", "three slashes before the path"),
         ('broker = "sqlite:///x/"', "broker", "the path of a file"),

@@ -240,6 +240,7 @@ def test_a_store_that_cannot_leave_out_events_is_named(file: Path) -> None:
     told = refusal(file, f'broker = "amqp://host?exchange=a&stream=events"\n{UNKEPT}')
     assert "channels[2].keep = false is wrong: expected true with this store: the stream events of RabbitMQ" in told
     assert "sqlite://, memory:// and amqp:// without a stream can leave out events" in told
+    assert "Redis keeps all that is posted" in refusal(file, f'broker = "redis://host"\n{UNKEPT}')
 
 
 def test_how_long_listeners_are_spread_over_is_told(file: Path) -> None:

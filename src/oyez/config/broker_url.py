@@ -11,13 +11,15 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from oyez.brokers.rabbitmq import url as rabbitmq_url
 from oyez.brokers.rabbitmq.url import AmqpUrl, parse_amqp_url
+from oyez.brokers.redis import url as redis_url
+from oyez.brokers.redis.url import RedisUrl, parse_redis_url
 from oyez.config import state_folder
 from oyez.setting import MASK
 
 if TYPE_CHECKING:  # only who names another package's broker waits for it, see `plugins`
     from importlib.metadata import EntryPoints
 
-FORMS = f"memory://, sqlite://, sqlite:///path, sqlite:///path?durability=disk or {rabbitmq_url.FORM}"
+FORMS = f"memory://, sqlite://, sqlite:///path, sqlite:///path?durability=disk, {redis_url.FORM} or {rabbitmq_url.FORM}"
 
 PLUGINS = "oyez.brokers"
 
@@ -47,7 +49,7 @@ class PluginUrl(NamedTuple):
     url: str
 
 
-BrokerUrl = MemoryUrl | SqliteUrl | AmqpUrl | PluginUrl
+BrokerUrl = MemoryUrl | SqliteUrl | AmqpUrl | RedisUrl | PluginUrl
 
 
 def parse_broker_url(url: str) -> BrokerUrl:
@@ -65,6 +67,8 @@ def parse_broker_url(url: str) -> BrokerUrl:
         return _parse_sqlite(url)
     if separator and scheme in ("amqp", "amqps"):
         return parse_amqp_url(url)
+    if separator and scheme in redis_url.SCHEMES:
+        return parse_redis_url(url)
     if separator and scheme in plugins().names:
         return PluginUrl(scheme, url)
     raise ValueError(f"one of {FORMS}")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from oyez.access.keys import WELL_KNOWN_KEYS
 from oyez.access.settings import GRANT, ChannelSettings
 from oyez.brokers.rabbitmq.url import AmqpUrl
+from oyez.brokers.redis.url import RedisUrl
 from oyez.config.broker_url import PluginUrl, parse_broker_url
 from oyez.config.tree import Settings
 from oyez.errors import ConfigError
@@ -50,6 +51,8 @@ def _check_store(broker: str, name: str, where: str) -> None:
     url = parse_broker_url(broker)
     if isinstance(url, AmqpUrl) and url.stream is not None:
         keeper = f"the stream {url.stream} of RabbitMQ keeps all that is posted to its exchange"
+    elif isinstance(url, RedisUrl):
+        keeper = "Redis keeps all that is posted, for all daemons on it"
     elif isinstance(url, PluginUrl):
         keeper = f"nobody knows of {url.scheme}:// whether it keeps all that is posted"
     else:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from oyez.brokers.memory import MemoryBroker
 from oyez.brokers.rabbitmq import open_amqp
 from oyez.brokers.rabbitmq.url import AmqpUrl
+from oyez.brokers.redis import open_redis
+from oyez.brokers.redis.url import RedisUrl
 from oyez.config.broker_url import MemoryUrl, PluginUrl, parse_broker_url, plugins
 from oyez.config.tree import Settings, fields_of
 from oyez.errors import UnusableError
@@ -56,11 +58,15 @@ def _open(settings: Settings, note: Callable[[str, str], None], rules: HistoryRu
         return MemoryBroker()
     if isinstance(url, PluginUrl):
         return _open_plugin(url)
+    history = settings.history if rules is None else replace(settings.history, ttl_s=rules.longest_ttl_s)
     if isinstance(url, AmqpUrl):
         from oyez.brokers.rabbitmq.intake import IntakeContext  # noqa: PLC0415 - what is not used is not loaded
 
-        history = settings.history if rules is None else replace(settings.history, ttl_s=rules.longest_ttl_s)
         return open_amqp(url, IntakeContext(settings.limits, history, note))
+    if isinstance(url, RedisUrl):
+        from oyez.brokers.redis.context import RedisContext  # noqa: PLC0415 - what is not used is not loaded
+
+        return open_redis(url, RedisContext(settings.limits, history, note))
     from oyez.brokers.sqlite.broker import SqliteBroker  # noqa: PLC0415 - what is not used is not loaded
 
     return SqliteBroker(url.path, synced=url.synced, settings=settings.sqlite, history=settings.history, rules=rules)
