@@ -162,6 +162,7 @@ _ALL = (
         _script("mercure"),
         ("--listen", "stream", "--path", f"{MERCURE_PATH}?topic=ch%c", *MERCURE_HTTP),
         posts_by_http=True,
+        lighter=4,
     ),
     Server("socketioxide", "socketioxide", _script("socketioxide"), SOCKETIO),
     Server("python-socketio", "python-socketio", _script("python-socketio"), SOCKETIO, lighter=10),
