@@ -48,6 +48,11 @@ BORROWED: Mapping[str, tuple[str, ...]] = {
         "confirmations", "delivery_tag", "is_closed", "max_content_size", "message_id_delivery_tag", "write_queue",
     ),
     "aiormq.connection": ("TCPTransportFactory", "TLSTransportFactory", "TransportFactory"),
+    # A link to Redis is two connections without a client above them, which would send again by itself (brokers/redis).
+    "redis.asyncio.connection:AbstractConnection": (
+        "connect", "disconnect", "is_connected", "read_response", "send_packed_command",
+    ),
+    "hiredis": ("pack_command",),
     "pamqp.decode": ("METHODS", "TABLE_MAPPING", "embedded_value", "timestamp"),
 }  # fmt: skip
 """Module, or module and class, to the names that are used of it."""
