@@ -37,9 +37,9 @@ FORWARDED = """
 class Nginx:
     """``with Nginx(directory, locations) as nginx`` starts a server of the test's own and ends it.
 
-    `locations` is the content of the only ``server`` block. The listening socket is made here and inherited by nginx:
-    the port is free, and a client that is faster than nginx waits for it. `shutdown_s` is how long the old worker's
-    connections live after a reload.
+    `locations` is the content of the only ``server`` block, and `upstreams` stand beside it. The listening socket is
+    made here and inherited by nginx: the port is free, and a client that is faster than nginx waits for it.
+    `shutdown_s` is how long the old worker's connections live after a reload.
     """
 
     def __init__(
@@ -47,12 +47,14 @@ class Nginx:
         directory: Path,
         locations: str,
         *,
+        upstreams: str = "",
         certificate: Path | None = None,
         shutdown_s: float = SHUTDOWN_S,
     ) -> None:
         self.log = Inbox()
         self._directory = directory / "nginx"
         self._locations = locations
+        self._upstreams = upstreams
         self._certificate = certificate
         self._shutdown_s = shutdown_s
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -117,6 +119,7 @@ class Nginx:
                 fastcgi_temp_path temp/fastcgi;
                 uwsgi_temp_path temp/uwsgi;
                 scgi_temp_path temp/scgi;
+                {self._upstreams}
                 server {{
                     listen 127.0.0.1:{self.port}{" ssl" if tls else ""};
                     {f"ssl_certificate {tls}; ssl_certificate_key {tls};" if tls else ""}

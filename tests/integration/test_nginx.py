@@ -16,9 +16,10 @@ from tests.clients.site_poster import SitePoster
 from tests.conftest import StartDaemon
 from tests.daemon import Daemon
 from tests.inbox import PATIENCE_S
-from tests.integration.links import eventually, metrics
+from tests.integration.links import Poller, eventually, metrics
 from tests.nginx import FORWARDED, UPGRADE, Nginx, dmoj, location, lqdoj, pass_to, streams
-from tests.raw import Answer, Call, request
+from tests.pages import snippets
+from tests.raw import Answer, Call, Polling, request
 from tests.scenarios import new_channel
 
 DOORS = {
@@ -271,3 +272,20 @@ def test_reload_of_nginx_ends_no_long_poll(start_daemon: StartDaemon, tmp_path: 
         nginx.reload()
         (event,) = daemon.post(channel, "during the reload")
         assert json.loads(waiting.answer().body) == event
+
+
+# --- several daemons --------------------------------------------------------------------------------------------------
+
+
+def test_a_page_that_begins_with_polls_needs_the_line_of_the_guide(
+    site_daemon: Daemon, start_daemon: StartDaemon, tmp_path: Path
+) -> None:
+    (upstreams,) = snippets("docs/how-to/use-redis.md", "nginx")
+    for number, daemon in enumerate((site_daemon, start_daemon()), 1):
+        upstreams = upstreams.replace(f"10.0.0.{number}:15100", f"127.0.0.1:{daemon.port}")
+    locations = location("/socket.io/", "\n    proxy_pass http://oyez;\n", UPGRADE, FORWARDED)
+    with Nginx(tmp_path / "with", locations, upstreams=upstreams) as nginx:
+        for _ in range(4):
+            assert Poller(nginx.port).connected.startswith('40{"sid"')
+    with Nginx(tmp_path / "without", locations, upstreams=upstreams.replace("ip_hash;", "")) as nginx:
+        assert Polling(nginx.port).is_gone
