@@ -17,7 +17,8 @@ struct post {
 struct dialect {
     const char *name;
     int listens;
-    int pipelines; /* may several posts be under way on one connection? */
+    int pipelines;   /* may several posts be under way on one connection? */
+    double settle_s; /* how long posts wait for filters that nobody answers */
     void (*greet)(struct peer *peer);
     /* Takes what is whole of the bytes held; returns how many those were. */
     size_t (*take)(struct peer *peer);

@@ -58,7 +58,7 @@ static double storm(void) {
 }
 
 static void settle(void) {
-    double until = now_s() + wish.settle_s;
+    double until = now_s() + (wish.settle_s > wish.listen->settle_s ? wish.settle_s : wish.listen->settle_s);
     while (now_s() < until) take_what_comes(100);
 }
 

@@ -8,7 +8,7 @@
 
 static void greet(struct peer *peer) { greet_websocket(peer, "/"); }
 
-/* A filter is not answered, but obeyed before anything that is posted later. */
+/* A filter is not answered: posts wait until all have been obeyed, for `settle_s`. */
 static void upgraded(struct peer *peer) {
     char text[128];
     snprintf(text, sizeof text, "{\"command\":\"set-filter\",\"filter\":[\"ch%d\"]}", peer->channel);
@@ -32,7 +32,8 @@ static void post(struct peer *peer, const struct post *posts, int count) {
     send_text(peer, text);
 }
 
-const struct dialect raw = {.name = "raw", .listens = 1, .pipelines = 1, .greet = greet, .take = take, .post = post};
+const struct dialect raw = {
+    .name = "raw", .listens = 1, .pipelines = 1, .settle_s = 1, .greet = greet, .take = take, .post = post};
 
 /* The one without any commands: the path says the channel, a frame is a message. */
 
