@@ -5,7 +5,7 @@ import pytest
 from oyez.access.settings import ChannelSettings
 from oyez.config.tree import Settings
 from oyez.hub.settings import ChannelBounds
-from oyez.server.channel_rules import find_history_rules, find_strips
+from oyez.server.channel_rules import find_history_rules, find_needing_restart, find_strips, hears_notices
 
 KEPT, LIVE, OTHERS = (
     ChannelSettings("kept"),
@@ -60,3 +60,21 @@ def test_what_leaves_is_found_for_the_channels_of_its_rule() -> None:
     assert strip is not None
     assert strip(b'{"a":1,"b":2}') == (b'{"b":2}', ())
     assert find("open") is None
+
+
+@pytest.mark.parametrize(
+    ("broker", "is_free"),
+    [
+        ("memory://", True),
+        ("sqlite://", True),
+        ("redis://localhost:6379/0?name=events", True),
+        ("another-package://localhost", True),
+        ("amqp://localhost/?exchange=events", False),
+        ("amqps://localhost/?exchange=events", False),
+    ],
+)
+def test_revocations_are_heard_from_the_start_where_that_costs_nothing(broker: str, is_free: bool) -> None:
+    open_to_all = Settings(broker=broker)
+    closed = Settings(broker=broker, channels=(ChannelSettings("a", "grant"),))
+    assert (hears_notices(open_to_all), hears_notices(closed)) == (is_free, True)
+    assert find_needing_restart(open_to_all, closed) == ([] if is_free else ["channels.listen"])

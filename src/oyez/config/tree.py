@@ -205,25 +205,25 @@ def merge(old: Settings, new: Settings) -> tuple[Settings, Reloaded]:
         new.
     """
     changed: list[str] = []
-    waiting: list[str] = []
-    return _merge(old, new, "", changed, waiting), Reloaded(tuple(changed), tuple(waiting))
+    needing: list[str] = []
+    return _merge(old, new, "", changed, needing), Reloaded(tuple(changed), tuple(needing))
 
 
-def _merge(old: T, new: T, prefix: str, changed: list[str], waiting: list[str]) -> T:
+def _merge(old: T, new: T, prefix: str, changed: list[str], needing: list[str]) -> T:
     taken: dict[str, object] = {}
     for declared in dataclasses.fields(old):  # type: ignore[arg-type]  # every node of the tree is a dataclass
         key = prefix + name_of(declared)
         before, after = getattr(old, declared.name), getattr(new, declared.name)
         setting, tables = _metadata_of(declared, Setting), _metadata_of(declared, Tables)
         if setting is None and tables is None:
-            taken[declared.name] = _merge(before, after, key + ".", changed, waiting)
+            taken[declared.name] = _merge(before, after, key + ".", changed, needing)
         elif before == after:
             continue
         elif setting is None or _is_live(old, setting):
             taken[declared.name] = after
             changed.append(key)
         else:
-            waiting.append(key)
+            needing.append(key)
     return dataclasses.replace(old, **taken)  # type: ignore[type-var]
 
 

@@ -54,7 +54,7 @@ def renew_history_rules(settings: Settings, first: HistoryRules | None) -> Histo
     return HistoryRules(find_both, longest_s, unkept)
 
 
-def find_waiting(first: Settings, wanted: Settings) -> list[str]:
+def find_needing_restart(first: Settings, wanted: Settings) -> list[str]:
     """Return what of rules that were read again needs a restart, by the names of settings.
 
     Args:
@@ -62,24 +62,25 @@ def find_waiting(first: Settings, wanted: Settings) -> list[str]:
         wanted: the new ones.
     """
     was, is_now = find_history_rules(first), find_history_rules(wanted)
-    waiting = []
+    needing = []
     if _kept_long(wanted) - _kept_long(first):
-        waiting.append("channels.history_ttl_s")
+        needing.append("channels.history_ttl_s")
     if hears_notices(wanted) and not hears_notices(first):
-        waiting.append("channels.listen")
+        needing.append("channels.listen")
     if ("" if was is None else was.unkept) != ("" if is_now is None else is_now.unkept):
-        waiting.append("channels.keep")
+        needing.append("channels.keep")
     if find_strips(first) is None and find_strips(wanted) is not None:
-        waiting.append("channels.strip")
-    return waiting
+        needing.append("channels.strip")
+    return needing
 
 
 def hears_notices(settings: Settings) -> bool:
     """Return whether a daemon that starts with these settings hears what its store has been told of revocations.
 
-    Where that costs something, as with RabbitMQ, which is asked for a queue of them, only if a rule closes a channel.
+    RabbitMQ is asked for a queue of them, so there only if a rule closes a channel. With all other stores it costs
+    nothing, and rules that come later find all that is revoked.
     """
-    is_free = settings.broker.startswith(("memory:", "sqlite"))
+    is_free = not settings.broker.startswith(("amqp:", "amqps:"))
     return is_free or any(rule.listen != OPEN for rule in settings.channels)
 
 

@@ -20,7 +20,7 @@ from oyez.config.tree import Reloaded, Settings, merge
 from oyez.errors import ConfigError
 from oyez.logs import change_level
 from oyez.server.assembly import Assembly
-from oyez.server.channel_rules import find_rates, find_strips, find_waiting, renew_history_rules
+from oyez.server.channel_rules import find_needing_restart, find_rates, find_strips, renew_history_rules
 from oyez.server.key_warnings import tell_of_keys
 from oyez.setting import put_in_force
 
@@ -69,7 +69,7 @@ class Reloader:
         changed = list(found.changed)
         if "channels" in changed and _without_keep(before) == _without_keep(settings):
             changed.remove("channels")
-        return settings, Reloaded(tuple(changed), (*found.needs_restart, *find_waiting(first, wanted)))
+        return settings, Reloaded(tuple(changed), (*found.needs_restart, *find_needing_restart(first, wanted)))
 
     async def _put_in_force(self, settings: Settings, changed: Sequence[str]) -> None:
         assembly = self._assembly
