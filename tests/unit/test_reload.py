@@ -251,6 +251,22 @@ def test_a_key_that_is_gone_may_post_nothing_and_one_that_stays_goes_on() -> Non
     assert daemon.assembly.check.count_posts() == {"": 0, "site": 3, "bridge": 4}
 
 
+def test_whoever_posts_with_a_key_that_is_called_otherwise_now_goes_on() -> None:
+    daemon = start(key="old")
+    poster = holder_of(daemon.assembly, "old")
+    assert poster is not None
+    poster.posts = 3
+    found = daemon.reload(dataclasses.replace(settings_with({"keys": (KeySettings("former", "old"),)}), key="new"))
+    assert found.changed == ("key", "keys")
+    assert holder_of(daemon.assembly, "old") is poster
+    assert (poster.may_post("a"), poster.is_void, str(poster)) == (True, False, "the key 'former'")
+    poster.posts += 1
+    assert daemon.assembly.check.count_posts() == {"": 3, "former": 1}
+    daemon.reload(settings_with({"key": "new"}))
+    assert (poster.may_post("a"), poster.is_void) == (False, True)
+    assert daemon.assembly.check.count_posts() == {"": 3, "former": 1}
+
+
 def test_a_key_that_was_made_up_stays() -> None:
     from oyez.config.load import load_with_sources, read_again  # noqa: PLC0415
 

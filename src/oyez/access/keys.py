@@ -60,6 +60,13 @@ class KeyHolder:
         self.channels = _NO_CHANNELS
         self.is_void = True
 
+    def rename(self, name: str) -> "KeyHolder":
+        """Be known by another name from now on; return one that keeps the old name, with what was posted by it."""
+        before = KeyHolder(self.name)
+        before.posts = self.posts
+        self.name, self.posts = name, 0
+        return before
+
     def __str__(self) -> str:
         """Name it for the log."""
         return f"the key {self.name!r}" if self.name else "the key"
@@ -104,20 +111,25 @@ def make_keys(key: str, others: Iterable[KeySettings]) -> tuple[PosterKey, ...]:
 def renew_keys(old: Sequence[PosterKey], new: Sequence[PosterKey]) -> tuple[tuple[PosterKey, ...], list[KeyHolder]]:
     """Replace the keys in force: whoever has posted with one that stays goes on, with what may be used of it now.
 
+    A key is its secret, whatever its name: with another name it is the same poster's.
+
     Returns:
-        The new keys; and the holders of those that are gone, who may post nothing any more.
+        The new keys; and holders that stand for what was posted by names that are gone, and may post nothing any more.
     """
-    holders = {(key.secret, key.holder.name): key.holder for key in old}
+    holders = {key.secret: key.holder for key in old}
     renewed: list[PosterKey] = []
+    former: list[KeyHolder] = []
     for key in new:
-        holder = holders.pop((key.secret, key.holder.name), None)
+        holder = holders.pop(key.secret, None)
         if holder is not None:
+            if holder.name != key.holder.name:
+                former.append(holder.rename(key.holder.name))
             holder.channels = key.holder.channels
         renewed.append(key if holder is None else replace(key, holder=holder))
-    gone = list(holders.values())
-    for holder in gone:
+    former += holders.values()
+    for holder in former:
         holder.void()
-    return tuple(renewed), gone
+    return tuple(renewed), former
 
 
 def _make_key(settings: KeySettings) -> PosterKey:

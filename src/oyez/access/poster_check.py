@@ -153,7 +153,7 @@ class PosterCheck:
         exempt_networks: Sequence[Network] = (),
         draw: Callable[[int], int] = random.randrange,
     ) -> None:
-        self._former: list[KeyHolder] = []  # of keys that are gone; what they have posted still counts
+        self._former: list[KeyHolder] = []  # of keys or names that are gone; what they have posted still counts
         self._failures = failures
         self._enforcement = enforcement
         self._refuses = enforcement.refuses
@@ -177,8 +177,8 @@ class PosterCheck:
         """
         if failures_per_minute is not None:
             self._failures.per_minute = failures_per_minute
-        keys, gone = renew_keys(self._policy.keys, policy.keys)
-        self._former += gone
+        keys, former = renew_keys(self._policy.keys, policy.keys)
+        self._former += former
         self._set_policy(PostPolicy(keys, policy.sender_networks), exempt_networks)
 
     def _set_policy(self, policy: PostPolicy, exempt_networks: Sequence[Network]) -> None:
