@@ -87,6 +87,25 @@ def test_what_is_held_goes_out_when_rules_change(before: ChannelRate, after: Cha
     assert world.hub.gaps == 0
 
 
+@pytest.mark.parametrize("kept", [ChannelRate(pace_s=10), ChannelRate(spread_s=10)], ids=["pace", "spread"])
+def test_what_is_held_by_a_rule_that_stays_keeps_its_time_when_others_change(kept: ChannelRate) -> None:
+    world = World(find_rate=rates_of(kept))
+    listeners = [world.follow(Listener(), "a", "c") for _ in range(20)]
+    other = world.follow(Listener(), "b", "a")
+    ids = post(world, 1)
+    world.pass_time(1)
+    late = post(world, 2)
+    before = [list(listener.got) for listener in listeners]
+    assert ids + late not in before
+    rates = {"a": kept, "b": ChannelRate(pace_s=1)}
+    world.hub.change_rules(None, lambda channel: rates.get(channel, ChannelRate()))
+    world.run()
+    assert [listener.got for listener in listeners] == before
+    assert other.got == ids + late
+    world.pass_time(10.2)
+    assert [listener.got for listener in listeners] == [ids + late] * 20
+
+
 def test_a_first_rule_holds_what_comes_from_then_on() -> None:
     world = World()
     listener = world.follow(Listener(), "a")

@@ -108,7 +108,7 @@ class FanOut:
         self._behind: EventId | None = None  # while that is so: the id up to which all that keep up were served
 
     def change_rates(self, find_rate: FindRate | None) -> None:
-        """Let other rules say how often listeners are written to; what was held by those before goes out at once."""
+        """Let other rules say how often listeners are written to; what was held by others before goes out at once."""
         if self._held is not None:
             self._held.change_rates(find_rate or (lambda _: ChannelRate()))
             self.wake()

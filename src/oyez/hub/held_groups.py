@@ -147,11 +147,14 @@ class HeldGroups:
         self._plan()
 
     def change_rates(self, find_rate: FindRate) -> None:
-        """Let other rules count; what is held by those before goes to all of its group in the next turn."""
+        """Let other rules count; what is held by those that are gone goes to all of its group in the next turn."""
+        concerned = {channel for group in self._held for channel in group.channels}
+        changed = {channel for channel in concerned if find_rate(channel) != self._find_rate(channel)}
         self._find_rate = find_rate
         for group, held in self._held.items():
-            held.pace_until = -inf
-            self._set_time(group, held)
+            if not changed.isdisjoint(group.channels):
+                held.pace_until = -inf
+                self._set_time(group, held)
 
     def hold_back(self, subscription: Subscription) -> bool:
         """Let a listener wait that has come back for what follows the last write to its group, if that is too early.
