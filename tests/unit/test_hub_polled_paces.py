@@ -216,3 +216,26 @@ def test_of_what_was_written_to_groups_that_are_empty_a_bounded_part_is_remember
         Poller(world, "all", f"own-{number}", start=last(world))
     post(world, 1, channel="all")
     assert len(world.audience._emptied) == 3
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["same", "own"])
+def test_who_polls_and_goes_away_leaves_nothing_behind_while_others_wait(own: bool) -> None:
+    """However long the pace is: each of these polls would wait for a minute."""
+    world = World(find_rate=lambda _: ChannelRate(pace_s=60.0))
+    waiting = Poller(world, "all", "too", start=last(world))
+    held_groups = world.hub._fan_out._held
+    assert held_groups is not None
+    first = post(world, 1, channel="all")
+    world.timers.clear()
+    waiting.poll()
+    held = post(world, 2, channel="all")
+    for number in range(500):
+        gone = Poller(world, "all", *([f"own-{number}"] if own else []), start=last(world) - number % 2)
+        post(world, 2, channel="all")
+        for _ in range(3):
+            gone.poll()
+            world.hub.leave(gone.listener.subscription)
+        assert max(len(held_groups._held), len(held_groups._times)) <= 110
+    assert waiting.got == first
+    world.pass_time(60.02)
+    assert waiting.got == first + held

@@ -32,6 +32,10 @@ _EARLY_S = 0.001
 # How long listeners of a spread group wait for others of it that are being written to.
 _RETRY_S = 0.02
 
+# Nobody tells of a group that its last listener leaves. So many may be remembered without one: who polls and goes away
+# leaves a group with each poll.
+_MOST_EMPTY = 100
+
 _Due = tuple[Group, list[Publication]]
 
 _id_of = attrgetter("id")
@@ -112,6 +116,7 @@ class HeldGroups:
         self._most_held = most_held
         self._held: dict[Group, _Held] = {}
         self._times: list[tuple[float, int, Group]] = []  # a heap; an entry of another time than its group's is void
+        self._most_times = _MOST_EMPTY
         self._numbers = count()
         self._timer_at: float | None = None
 
@@ -144,6 +149,7 @@ class HeldGroups:
                 yield from self._pass(group, [])
             else:
                 self._turn_wheel(group, held)
+        self._forget_empty()
         self._plan()
 
     def change_rates(self, find_rate: FindRate) -> None:
@@ -180,6 +186,7 @@ class HeldGroups:
         held = self._held.setdefault(group, _Held())
         held.pace_until = min(held.pace_until, until)
         self._set_time(group, held)
+        self._forget_empty()
         self._plan()
         return True
 
@@ -285,6 +292,17 @@ class HeldGroups:
         early, group.early = group.early, None
         for member in early or ():
             self._resume(member)
+
+    def _forget_empty(self) -> None:
+        """Forget groups without listeners, and times that are void, when there may be as many as of others."""
+        times = self._times
+        if len(times) < self._most_times:
+            return
+        for group in [group for group in self._held if not group.members]:
+            self._forget(group)
+        times[:] = [(held.until, next(self._numbers), group) for group, held in self._held.items() if held.until < inf]
+        heapq.heapify(times)
+        self._most_times = 2 * len(times) + _MOST_EMPTY
 
     def _set_time(self, group: Group, held: _Held) -> None:
         until = held.pace_until

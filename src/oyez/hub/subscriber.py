@@ -106,7 +106,8 @@ class Subscription:
         left: positions in channels that it has left.
         left_floor: the highest position that ``left`` has forgotten.
         joined_at: the newest id when its filter was set. What it gets up to there is old, and rationed.
-        lagging: its socket is full, or it waits for its turn; it resumes from history.
+        lagging: its socket is full, or it waits for its turn, or for the end of its group's pace (``Group.early``); it
+            resumes from history.
         line: where it waits for its turn; None: it does not.
         rationed: its ration was used up since it lags, which is counted once.
         ended: it has left for good, or was cut off.
