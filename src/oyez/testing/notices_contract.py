@@ -236,6 +236,23 @@ class NoticesOutageContract(NoticesContract):
 
         self.run(steps())
 
+    def test_who_comes_back_tells_whoever_started_meanwhile(self, hearer: Callable[[], Hearer]) -> None:
+        async def steps() -> None:
+            other = hearer()
+            async with hearer() as one:  # the store of the last that was made is broken
+                await one.told(self.notice(b"a", b"before"))
+                await asyncio.to_thread(self.break_store)
+                async with contextlib.AsyncExitStack() as stack:
+                    try:
+                        await stack.enter_async_context(other)
+                        assert (b"before" in other.heard) == self.remembers
+                    finally:
+                        await asyncio.to_thread(self.mend_store)
+                    await other.until_heard(b"before")
+
+        if self.shared:
+            self.run(steps())
+
     async def tell_until_taken(self, one: Hearer) -> None:
         """Tell again and again; the outage is over."""
         deadline = time.monotonic() + self.patience_s / 2

@@ -3,7 +3,8 @@
 Knows who is to be told what, and who waits for it. Must not know what notices say.
 
 What is told goes to the exchange, so that all daemons have it at once; with a stream into another one beside that too,
-from which it is read back. A daemon that connects asks for what it has missed: without a stream nobody else could say.
+from which it is read back. A daemon that connects asks for what it has missed, and tells what it knows if there is no
+stream: nobody else could say.
 """
 
 import asyncio
@@ -108,6 +109,8 @@ class ExchangeNotices:
         if self._stream is not None:
             await self._read(connection, self._stream)
         await self._publish(connection, (), asks=True)
+        if self._stream is None:  # whoever started while this daemon was away has asked, and not been told
+            self._answers.extend(self._all_for_others())
         self._wake.set()
         self._writer = asyncio.get_running_loop().create_task(self._write(connection))
 
@@ -240,8 +243,11 @@ class ExchangeNotices:
             return
         self._answer = None
         self._answered_at = loop.time()
-        self._answers.extend(_Told(notice, to_keep=False) for notice in self._held.all(int(self._now_s())))
+        self._answers.extend(self._all_for_others())
         self._wake.set()
+
+    def _all_for_others(self) -> list[_Told]:
+        return [_Told(notice, to_keep=False) for notice in self._held.all(int(self._now_s()))]
 
 
 def _is_to_all(told: _Told) -> bool:
