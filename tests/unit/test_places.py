@@ -7,6 +7,7 @@ import pytest
 from oyez.access.capacity import Capacity
 from oyez.access.enforcement import Enforcement
 from oyez.access.ip_addresses import parse_address, parse_networks
+from oyez.access.keys import KeyHolder
 from oyez.access.peer import Peer, Who
 from oyez.access.places import NoPlace, Places, SessionPlace, derive_bounds, unlimited
 from oyez.access.shares import Share, Shares
@@ -159,8 +160,8 @@ def test_who_has_shown_the_key_counts_for_no_address() -> None:
     for _ in range(20):
         world.clock.now += 1
         (place,) = world.fill(1, listens=False)
-        place.become_poster()
-        place.become_poster()
+        place.become_poster(KeyHolder())
+        place.become_poster(KeyHolder())
         assert place.share is None
     share = world.share("192.0.2.1")
     assert (share.sessions, world.places.sessions) == (0, 20)
@@ -169,6 +170,20 @@ def test_who_has_shown_the_key_counts_for_no_address() -> None:
     assert (share.sessions, place.share) == (1, share)
     place.leave()
     assert (share.sessions, world.places.sessions) == (0, 19)
+
+
+def test_who_posts_with_a_key_that_is_none_any_more_counts_again_and_pays() -> None:
+    world, holder = World(commands_per_second_per_connection="1 burst 1"), KeyHolder()
+    left, stays = world.fill(2, listens=False)
+    for place in (left, stays):
+        place.become_poster(holder)
+    left.leave()
+    assert stays.charge(9) == 0
+    holder.void()
+    share = world.share("192.0.2.1")
+    assert (stays.share, stays.is_poster, left.share, share.sessions) == (share, False, None, 1)
+    assert stays.charge(9) > 0
+    assert not holder.places
 
 
 def test_posters_may_connect_as_fast_as_they_like() -> None:

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 import pytest
 from websockets.frames import Frame, Opcode
 
+from oyez.access.keys import PostPolicy, make_keys
 from oyez.access.peer import Peer
 from oyez.access.places import SessionPlace
 from oyez.access.settings import KeySettings
@@ -192,6 +193,19 @@ def test_requests_without_end_before_the_first_reply_end_the_link(door: Door) ->
     assert door.socket.written == b"\x88\x02" + (1008).to_bytes(2, "big")
     assert door.notes.counts == {"refused-command": 1}
     assert len(door.broker.waiting) == 1000
+
+
+def test_a_key_that_is_none_any_more_has_its_poster_answered_and_treated_as_any_other(door: Door) -> None:
+    door.ask(b'{"command":"auth","key":"other key"}')
+    door.replies()
+    assert (door.poster.max_message_bytes, door.connection._is_weighed) == (10_000, False)
+    door.check.change_policy(PostPolicy(make_keys("key", ())), ())
+    door.ask(POST, b'{"command":"last-msg"}')
+    assert door.replies() == ["may-not-post", "99"]
+    assert (door.poster.max_message_bytes, door.connection._is_weighed) == (1000, True)
+    door.ask(b'{"command":"auth","key":"key"}')
+    assert door.replies() == ["success"]
+    assert door.poster.max_message_bytes == 10_000
 
 
 def test_the_key_that_fails_takes_the_permission_away_and_is_given_time(door: Door) -> None:

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
+from oyez.access.keys import PostPolicy, make_keys
 from oyez.access.peer import Peer
 from oyez.access.places import SessionPlace
 from oyez.access.settings import KeySettings
@@ -43,6 +44,10 @@ class Door:
 
     def show(self, token: str) -> None:
         self.link.receive_text(b"40" + json.dumps({"role": "sender", "token": token}).encode())
+
+    def withdraw(self) -> None:
+        """Leave one key only, which nobody has shown."""
+        self.check.change_policy(PostPolicy(make_keys("new", ())), ())
 
     def answers(self) -> list[str]:
         """Give what the session would fetch with its next poll, less the type of Engine.IO."""
@@ -126,3 +131,24 @@ def test_a_key_for_some_channels_is_for_no_others(door: Door) -> None:
     assert ['"code":"may-not-post"' in answer for answer in others] == [True, True]
     assert door.notes.counts == {"may-not-post": 2}
     assert door.check.count_posts() == {"": 0, "bridge": 1}
+
+
+def test_a_key_that_is_none_any_more_has_its_sender_answered_and_treated_as_any_other(door: Door) -> None:
+    door.show("key")
+    door.answers()
+    limits = door.endpoint.limits
+    assert door.link.max_message_bytes == limits.max_sender_message_bytes
+    door.withdraw()
+    assert door.link.max_message_bytes == limits.max_receiver_message_bytes
+    assert (door.link.place.is_poster, door.link.place.share) == (False, door.link.place.address)
+    door.link.receive_text(b'421["post",{"channel":"x","message":1}]')
+    assert '"code":"may-not-post"' in door.answers()[0]
+
+
+def test_a_key_that_is_none_any_more_when_the_wait_is_over_is_a_wrong_one(door: Door) -> None:
+    door.guess()
+    door.show("key")
+    door.withdraw()
+    door.waits.pass_by(1)
+    assert (door.endpoint.senders, door.link.is_open) == (0, False)
+    assert door.notes.counts["auth-failed"] == 3

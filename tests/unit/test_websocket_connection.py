@@ -7,6 +7,7 @@ from websockets.frames import Frame, Opcode
 
 from oyez.access.capacity import Capacity
 from oyez.access.enforcement import Enforcement
+from oyez.access.keys import KeyHolder
 from oyez.access.peer import Who
 from oyez.access.places import Places, SessionPlace
 from oyez.access.shares import Shares
@@ -325,7 +326,7 @@ def test_what_was_left_is_read_once_it_is_paid_for(site: Site) -> None:
 def test_a_poster_is_never_held(site: Site) -> None:
     peer = site.connect()
     assert peer.connection.place is not None
-    peer.connection.place.become_poster()
+    peer.connection.place.become_poster(KeyHolder())
     peer.send(frame(b"x") * 100)
     assert len(peer.messages.got) == 100
     assert not peer.connection.held
@@ -336,7 +337,7 @@ def test_who_is_a_poster_no_more_is_read_to_the_end_in_slices(site: Site) -> Non
     assert isinstance(clock, Clock)
     peer = site.connect()
     assert peer.connection.place is not None
-    peer.connection.place.become_poster()
+    peer.connection.place.become_poster(KeyHolder())
     peer.send(frame(b"x"))
     peer.connection.place.stop_posting()
     slow = Slow(clock, 0.002)

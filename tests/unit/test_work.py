@@ -4,6 +4,7 @@ import pytest
 
 from oyez.access.capacity import Capacity
 from oyez.access.enforcement import Enforcement
+from oyez.access.keys import KeyHolder
 from oyez.access.peer import Who, peer_at
 from oyez.access.places import Places, SessionPlace
 from oyez.access.shares import Share, Shares
@@ -92,7 +93,7 @@ def test_what_is_added_is_paid_for_with_the_next_charge() -> None:
 def test_who_has_shown_the_key_pays_nothing_until_it_stops_posting() -> None:
     site = Site()
     place = site.open(site.share())
-    place.become_poster()
+    place.become_poster(KeyHolder())
     place.add_work(1000)
     assert place.charge(1000) == 0.0
     place.stop_posting()

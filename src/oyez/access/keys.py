@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Protocol
 
 from oyez.access.channel_rule import ChannelRule
 from oyez.access.ip_addresses import Network, is_within, parse_networks
@@ -31,6 +32,14 @@ class Verdict(Enum):
     NOT_FROM_THERE = "the address is not among those that its key may be used from"
 
 
+class PosterPlace(Protocol):
+    """Where somebody posts from, who has more room than others for as long as the key is one."""
+
+    def stop_posting(self) -> None:
+        """Have no more than others from now on."""
+        ...
+
+
 class KeyHolder:
     """Whoever shows a key, or is let in without one: what a door keeps of a poster.
 
@@ -41,24 +50,28 @@ class KeyHolder:
     Attributes:
         posts: how many events were posted.
         is_void: whether its key is no longer one, since the settings were read again: it may post nothing.
+        places: of its open sessions.
     """
 
-    __slots__ = ("channels", "is_void", "name", "posts")
+    __slots__ = ("channels", "is_void", "name", "places", "posts")
 
     def __init__(self, name: str = "", channels: ChannelRule | None = None) -> None:
         self.name = name
         self.channels = channels
         self.posts = 0
         self.is_void = False
+        self.places: set[PosterPlace] = set()
 
     def may_post(self, channel: str) -> bool:
         """Return whether the key may be used for a channel, to post and to read."""
         return self.channels is None or self.channels.allows(channel)
 
     def void(self) -> None:
-        """Let it post nothing any more: its key is no longer one."""
+        """Let it post nothing any more, and have no more than others: its key is no longer one."""
         self.channels = _NO_CHANNELS
         self.is_void = True
+        for place in list(self.places):
+            place.stop_posting()
 
     def rename(self, name: str) -> "KeyHolder":
         """Be known by another name from now on; return one that keeps the old name, with what was posted by it."""

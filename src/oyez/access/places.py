@@ -13,6 +13,7 @@ from oyez.access.capacity import Capacity
 from oyez.access.enforcement import Enforcement
 from oyez.access.hiding_proxies import HidingProxies
 from oyez.access.ip_addresses import IpAddress, parse_networks
+from oyez.access.keys import KeyHolder
 from oyez.access.peer import FarEnd, FindPeer, Note, Noted, Peer, Who
 from oyez.access.rations import Rations, ReplayRation
 from oyez.access.shares import Share, Shares
@@ -232,12 +233,12 @@ class SessionPlace:
         share: what counts for its address; None: nothing is shared out there, or the right key was shown.
         address: whose it is, for notes: the share of its address, also when it does not count there any more; or who
             may have all there is. None: it came by a proxy that may not have said for whom.
-        is_poster: the right key was shown.
+        is_poster: the right key was shown, and is one still.
         paid_until: the time when all that the session asked for will be paid for (`Worker`).
     """
 
     __slots__ = (
-        "_is_hidden", "_is_listener", "_is_open", "_places", "address", "is_poster", "paid_until", "share",
+        "_holder", "_is_hidden", "_is_listener", "_is_open", "_places", "address", "is_poster", "paid_until", "share",
     )  # fmt: skip
 
     def __init__(
@@ -250,6 +251,7 @@ class SessionPlace:
         self._is_listener = False
         self._is_open = True
         self.is_poster = False
+        self._holder: KeyHolder | None = None  # of a poster
         self.paid_until = 0.0
         places.sessions += 1
         if share is not None:
@@ -302,10 +304,17 @@ class SessionPlace:
             if self.share is not None:
                 self.share.listeners -= 1
 
-    def become_poster(self) -> None:
-        """Count for no address any more, since the right key was shown."""
+    def become_poster(self, holder: KeyHolder) -> None:
+        """Count for no address any more, since the right key was shown; once that is none any more, as `stop_posting`.
+
+        Args:
+            holder: of the key.
+        """
         self.leave_seat()
+        self._forget_holder()
         self.is_poster = True
+        self._holder = holder
+        holder.places.add(self)
         if self.share is not None:
             self.share.sessions -= 1
             self.share.remember_poster(self._places.shares.clock())
@@ -314,15 +323,22 @@ class SessionPlace:
     def stop_posting(self) -> None:
         """Count again, as one who has not shown the key."""
         self.is_poster = False
+        self._forget_holder()
         if self._is_open and self.share is None and isinstance(self.address, Share):
             self.share = self.address
             self.share.sessions += 1
+
+    def _forget_holder(self) -> None:
+        if self._holder is not None:
+            self._holder.places.discard(self)
+            self._holder = None
 
     def leave(self) -> None:
         """Give the place back: the session has ended."""
         if not self._is_open:
             return
         self.leave_seat()
+        self._forget_holder()
         self._is_open = False
         self._places.sessions -= 1
         if self.share is not None:

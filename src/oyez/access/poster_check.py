@@ -262,6 +262,8 @@ class PosterCheck:
 
     def _decide(self, attempt: _Judgement) -> KeyHolder | Denial:
         verdict, holder, peer, failed_before, local_need_none = attempt
+        if holder is not None and holder.is_void:  # the settings were read again while it waited
+            verdict = Verdict.WRONG_KEY
         if verdict is Verdict.ALLOWED and holder is not None:
             if holder.channels is None:  # a key for some channels must not buy guesses at those of others
                 self._failures.take_back(peer.counted_as, failed_before)

@@ -101,7 +101,7 @@ class RawPoster:
     def max_message_bytes(self) -> int:
         """Longest message that the poster may send now."""
         limits = self._endpoint.context.limits
-        return limits.max_receiver_message_bytes if self._holder is None else limits.max_sender_message_bytes
+        return limits.max_sender_message_bytes if self._place.is_poster else limits.max_receiver_message_bytes
 
     def opened(self, connection: WebSocketConnection) -> None:
         """Wait for commands, and for the key for a while, if it is needed."""
@@ -266,7 +266,7 @@ class RawPoster:
         self._endpoint.posters += (holder is not None) - (self._holder is not None)
         self._holder = holder
         if holder is not None:
-            self._place.become_poster()
+            self._place.become_poster(holder)
         else:
             self._place.stop_posting()
 

@@ -77,7 +77,7 @@ class SocketIOApp:
     """One session: the application on an Engine.IO session, and the hub's subscriber."""
 
     __slots__ = (
-        "_endpoint", "_engine", "_failures", "_held", "_holder", "_listener", "_packets", "_role", "max_message_bytes",
+        "_endpoint", "_engine", "_failures", "_held", "_holder", "_listener", "_packets", "_role",
     )  # fmt: skip
 
     def __init__(self, endpoint: SocketIOEndpoint, engine: EngineSession) -> None:
@@ -89,10 +89,15 @@ class SocketIOApp:
         self._held: HeldAttempt | None = None  # of a sender
         self._holder: KeyHolder | None = None  # of a sender
         self._listener: ListenerSession | None = None
-        self.max_message_bytes = endpoint.limits.max_receiver_message_bytes
         engine.set_alarm(endpoint.settings.connect_timeout_s)
 
     # What Engine.IO asks for
+
+    @property
+    def max_message_bytes(self) -> int:
+        """Longest message that the peer may send now."""
+        limits = self._endpoint.limits
+        return limits.max_sender_message_bytes if self._engine.place.is_poster else limits.max_receiver_message_bytes
 
     def receive_text(self, data: bytes) -> None:
         """Parse a packet and carry it out, or keep it until its attachments have come.
@@ -215,10 +220,9 @@ class SocketIOApp:
                 self._engine.close()
             return
         self._failures = 0
-        self._engine.place.become_poster()
+        self._engine.place.become_poster(outcome)
         self._role = Role.SENDER
         self._holder = outcome
-        self.max_message_bytes = self._endpoint.limits.max_sender_message_bytes
         self._endpoint.senders += 1
         self._join()  # last: an answer may be one too many for the transport, and the session's end
 
@@ -250,7 +254,6 @@ class SocketIOApp:
             self._engine.place.stop_posting()
         self._role = Role.NOBODY
         self._holder = None
-        self.max_message_bytes = self._endpoint.limits.max_receiver_message_bytes
         if self._listener is not None:
             self._listener.end()
             self._listener = None

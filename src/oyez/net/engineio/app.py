@@ -9,8 +9,10 @@ from typing import Protocol
 class EngineApp(Protocol):
     """The application's side of one session."""
 
-    max_message_bytes: int
-    """Longest message that the peer may send now, in bytes."""
+    @property
+    def max_message_bytes(self) -> int:
+        """Longest message that the peer may send now, in bytes."""
+        ...
 
     def receive_text(self, data: bytes) -> None:
         """Take a text message, without its type byte.
