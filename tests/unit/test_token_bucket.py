@@ -35,6 +35,28 @@ def test_what_is_given_back_can_be_taken_again() -> None:
     assert [bucket.take(0.0), bucket.take(0.0), bucket.take(0.0)] == [True, True, False]
 
 
+@pytest.mark.parametrize(
+    ("rate", "taken", "left"),
+    [
+        (Rate(2, 1000), 0, 1000),  # nobody owes anything for a smaller burst
+        (Rate(2, 1000), 3000, 1000),
+        (Rate(2, 1000), 9500, 500),
+        (Rate(2, 1000), 10_007, -7),  # and whoever does still does
+        (Rate(2, 20_000), 0, 20_000),
+        (Rate(2, 20_000), 3000, 17_000),
+        (Rate(2, 20_000), 10_007, 9993),
+        (Rate(5, 10_000), 3000, 7000),
+    ],
+)
+def test_at_another_rate_it_has_what_was_left(rate: Rate, taken: float, left: float) -> None:
+    bucket = TokenBucket(Rate(1, 10_000), now=0.0)
+    bucket.spend(0.0, taken)
+    bucket.change_rate(rate, 0.0)
+    assert bucket.wait_for(0.0, left + rate.per_second) == 1.0
+    assert bucket.wait_for(0.0, left) == 0.0
+    assert bucket.is_full(0.0) is (left == rate.burst)
+
+
 def test_a_clock_that_stands_or_falls_gives_nothing() -> None:
     bucket = TokenBucket(Rate(1, 1), now=5.0)
     assert bucket.take(5.0)

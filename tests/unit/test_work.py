@@ -7,7 +7,7 @@ from oyez.access.enforcement import Enforcement
 from oyez.access.keys import KeyHolder
 from oyez.access.peer import Who, peer_at
 from oyez.access.places import Places, SessionPlace
-from oyez.access.shares import Share, Shares
+from oyez.access.shares import Rates, Share, Shares
 from oyez.access.work import COMMAND, REQUEST, weigh_bytes, weigh_filter
 from oyez.limits import LimitSettings
 from tests.fakes import Clock
@@ -132,3 +132,22 @@ def test_a_filter_weighs_what_it_replays() -> None:
     assert weigh_filter(10, 2560) > 300
     assert weigh_bytes(10_000) > 20
     assert weigh_bytes(0, frames=7) == 7
+
+
+@pytest.mark.parametrize(
+    ("taken", "rate", "wait_s"),
+    [
+        (15, "10 burst 5", 0.0),  # 5 were left, and nobody owes anything for a smaller burst
+        (16, "10 burst 5", 0.1),
+        (30, "10 burst 5", 1.5),  # what was owed still is
+        (20, "10 burst 25", 0.0),
+        (30, "10 burst 25", 1.0),
+    ],
+)
+def test_at_another_rate_a_session_has_what_was_left(taken: int, rate: str, wait_s: float) -> None:
+    site = Site()
+    place = site.open(None)
+    place.charge(taken)
+    site.places.work.change_rates(Rates(LimitSettings(commands_per_second_per_connection=rate)))
+    assert place.charge(5) == pytest.approx(wait_s)
+    assert site.open(None).charge(5) == 0.0

@@ -234,7 +234,7 @@ class SessionPlace:
         address: whose it is, for notes: the share of its address, also when it does not count there any more; or who
             may have all there is. None: it came by a proxy that may not have said for whom.
         is_poster: the right key was shown, and is one still.
-        paid_until: the time when all that the session asked for will be paid for (`Worker`).
+        paid_until: the time when all that the session asked for will be paid for (`Worker`), as `Work` counts it.
     """
 
     __slots__ = (

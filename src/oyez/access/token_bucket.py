@@ -21,10 +21,13 @@ class TokenBucket:
         self._at = now
 
     def change_rate(self, rate: Rate, now: float) -> None:
-        """Fill at another rate from now on; what was taken is still taken."""
-        taken = self._rate.burst - self._fill(now)
+        """Fill at another rate from now on: with what is left, or owed, and what a larger burst has more.
+
+        Nobody is in debt for a smaller one.
+        """
+        more = max(rate.burst - self._rate.burst, 0.0)
+        self._tokens = min(self._fill(now) + more, rate.burst)
         self._rate = rate
-        self._tokens = rate.burst - taken
 
     def take(self, now: float, tokens: float = 1) -> bool:
         """Take tokens, if they are there; False: nothing was taken."""

@@ -72,12 +72,19 @@ class Work:
     def __init__(self, rates: Rates, enforcement: Enforcement, clock: Callable[[], float]) -> None:
         self._enforcement = enforcement
         self._clock = clock
+        self._burst_s = 0.0
+        self._ahead_s = 0.0  # of the clock, where sessions' times are: all that is owed is less by it
         self.change_rates(rates)
 
     def change_rates(self, rates: Rates) -> None:
-        """Let sessions ask for more or less in a second from now on; what is owed already stays."""
+        """Let sessions ask for more or less in a second from now on; what is owed already stays.
+
+        By how much the burst is shorter now, all have paid: else whoever used some of it would owe that.
+        """
+        before_s = self._burst_s
         self._unit_s = 1 / rates.connection_commands.per_second
         self._burst_s = rates.connection_commands.burst / rates.connection_commands.per_second
+        self._ahead_s += max(before_s - self._burst_s, 0.0)
         self._address_burst = rates.commands.burst
 
     def charge(self, worker: Worker, cost: float, who: Who | None = None) -> float:
@@ -91,10 +98,10 @@ class Work:
             who: finds out who it is, where no share tells.
         """
         now = self._clock()
-        paid_until = worker.paid_until
-        worker.paid_until = paid_until = (max(now, paid_until)) + cost * self._unit_s
+        paid_at = now + self._ahead_s
+        worker.paid_until = paid_until = max(paid_at, worker.paid_until) + cost * self._unit_s
         share = worker.share
-        own_s = paid_until - now - self._burst_s
+        own_s = paid_until - paid_at - self._burst_s
         share_s = 0.0 if share is None else share.ask(now, cost)
         if own_s < _LEAST_WAIT_S and share_s < _LEAST_WAIT_S:
             return 0.0
@@ -109,7 +116,7 @@ class Work:
     def add(self, worker: Worker, cost: float) -> None:
         """Count what was done for a session, which is charged for more in a moment, and told then to wait."""
         now = self._clock()
-        worker.paid_until = max(worker.paid_until, now) + cost * self._unit_s
+        worker.paid_until = max(worker.paid_until, now + self._ahead_s) + cost * self._unit_s
         if worker.share is not None:
             worker.share.ask(now, cost)
 
