@@ -19,7 +19,7 @@ _LARGEST = 2**53 - 1  # of what has no limit of its own: more is a slip, and too
 
 # To the last @: whoever forgot to escape one in the password does not want the rest of it shown, nor does who forgot a
 # slash or the scheme, or has a line break in it.
-_PASSWORD = re.compile(r"^((?:\w+:/{1,2})?[^/@:]*:(?!//)).*@", re.DOTALL)
+_PASSWORD = re.compile(r"^((?:[\w+.-]+:/{1,2})?[^/@:]*:(?!//)).*@", re.DOTALL)
 
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 

@@ -141,6 +141,9 @@ def test_the_form_of_a_url_is_told_whole() -> None:
     assert done.returncode == 2
     assert "broker = 'amqp://***@mq/v' is wrong" in done.stderr
     assert "amqp://user:password@host:5672/vhost?exchange=NAME" in done.stderr
+    done = oyez("check-config", "--broker", "nope:me:hush@mq")
+    assert "broker = 'nope:***@mq' is wrong" in done.stderr
+    assert "redis://user:password@host:6379/0?name=NAME" in done.stderr
 
 
 def test_names_in_the_environment_and_in_files(tmp_path: Path) -> None:

@@ -343,6 +343,8 @@ def test_password_in_a_broker_url_is_masked(password: str) -> None:
     assert refused(broker=f"amqp:/judge:{password}@mq/ws").value == "amqp:/judge:***@mq/ws"
     assert refused(broker=f"amqp:judge:{password}@mq/ws").value == "amqp:***@mq/ws"
     assert refused(broker=f"judge:{password}@mq/ws").value == "judge:***@mq/ws"
+    for scheme in ("rediss", "redis+unix", "sentinel+redis", "my-own.store"):
+        assert refused(broker=f"{scheme}://judge:{password}@mq/x y").value == f"{scheme}://judge:***@mq/x y"
 
 
 def test_name_that_is_no_setting_is_told_without_its_value(tmp_path: Path) -> None:

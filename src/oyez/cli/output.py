@@ -16,7 +16,7 @@ from oyez.cli.exits import ExitCode
 from oyez.terminal_text import printable
 
 # And the name before it; but not what stands for both where the form of such a URL is told.
-_PASSWORD = re.compile(r"(?<=://)(?!user:password@host:5672/)[^\s/@:]*:\S*(?=@)")
+_PASSWORD = re.compile(r"(?<=://)(?!user:password@host:(?:5672|6379)/)[^\s/@:]*:\S*(?=@)")
 
 
 def set_up() -> None:
