@@ -27,14 +27,22 @@ numbers = count()
 class Node:
     """One daemon's broker, and what it did."""
 
-    def __init__(self, redis: RedisServer, name: str, *, port: int | None = None, wall_clock_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        redis: RedisServer,
+        name: str,
+        *,
+        port: int | None = None,
+        wall_clock_s: float = 0.0,
+        limits: LimitSettings | None = None,
+    ) -> None:
         self.events: list[Publication] = []
         self.lost: list[EventId] = []
         self.notices: list[bytes] = []
         self.noted: list[str] = []
         self.horizon = EventId(0)
         context = RedisContext(
-            LimitSettings(), HistorySettings(), lambda reason, detail: self.noted.append(reason),
+            limits or LimitSettings(), HistorySettings(), lambda reason, detail: self.noted.append(reason),
             wall_clock=lambda: time.time() + wall_clock_s,
         )  # fmt: skip
         url = parse_redis_url(redis.url(f"?name={name}", port=port))

@@ -15,7 +15,7 @@ from oyez.hub.publication import Channel, EventId, Post, Publication
 from oyez.hub.settings import HistorySettings
 from oyez.limits import LimitSettings
 
-BORN = StreamState(b"epoch", EventId(1), EventId(1), EventId(0), b"", 0)
+BORN = StreamState(b"epoch", EventId(1), EventId(1), EventId(0), b"", 0, True)
 
 ids = st.one_of(st.integers(0, 2**64).map(lambda number: b"%d-0" % number), st.binary(max_size=8), st.none())
 names = st.one_of(st.sampled_from([b"c", b"m", b"a", b"t", b"n", b"p", b"k"]), st.binary(max_size=3))

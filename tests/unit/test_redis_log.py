@@ -7,7 +7,7 @@ from oyez.brokers.redis.entries import LogEntry
 from oyez.brokers.redis.log import LogPlace, LogPosition, StreamState
 from oyez.hub.publication import EventId
 
-STATE = StreamState(b"epoch", EventId(100), EventId(200), EventId(120), b"mine", 1000)
+STATE = StreamState(b"epoch", EventId(100), EventId(200), EventId(120), b"mine", 1000, False)
 PLACE = LogPlace(b"epoch", EventId(150), EventId(150), b"mine")
 
 

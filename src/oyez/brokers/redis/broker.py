@@ -33,6 +33,7 @@ _LONGEST_PAUSE_S = 5.0
 _LOOK_S = 1.0
 SETTLE_TIMEOUT_S = 2.0  # the daemon names a store that takes 2.5 s to close
 _LOG_INTERVAL_S = 60.0
+_BLIND = EventId(1)  # the horizon without a store, whose ids are not known: a clock may be ahead of all of them
 
 
 class RedisBroker:
@@ -87,7 +88,7 @@ class RedisBroker:
             if not error.temporary:
                 raise
             link = None
-            horizon = self._blind_since = EventId(self._intake.now_ms())
+            horizon = self._blind_since = _BLIND
             logger.error("%s; posts are refused until it is there", error)
         self._link = link
         self._keeper = asyncio.create_task(self._keep(link))

@@ -6,7 +6,7 @@ Knows entries, the place in the stream, and own posts. Must not know connections
 import logging
 from collections.abc import Sequence
 
-from oyez.brokers.clocks import as_id
+from oyez.brokers.clocks import HIGHEST_TIME, as_id
 from oyez.brokers.redis.context import RedisContext
 from oyez.brokers.redis.entries import LogEntry, parse_post, read_entry, read_time_ms
 from oyez.brokers.redis.log import LogPosition
@@ -45,7 +45,7 @@ class RedisIntake:
         self._position = position
         self._pending = pending
         self._context = context
-        self._max_channel_length = context.limits.max_channel_length
+        self._off_ms = 0  # by how much the wall clock is not believed
         self._deliver: Deliver | None = None
         self._lose: Lose | None = None
         self.take_notice: TakeNotice = lambda _: None
@@ -62,8 +62,13 @@ class RedisIntake:
         return self._deliver is not None
 
     def now_ms(self) -> int:
-        """Read the wall clock, in milliseconds since 1970."""
-        return as_id(self._context.wall_clock(), 1000)
+        """Read the wall clock, in milliseconds since 1970; it is believed as far as it may differ from Redis's."""
+        return as_id(self._context.wall_clock(), 1000) + self._off_ms
+
+    def note_store_time(self, time_ms: int) -> None:
+        """Note what time it is by Redis."""
+        now_ms, skew_ms = as_id(self._context.wall_clock(), 1000), self._context.skew_ms
+        self._off_ms = min(max(now_ms, time_ms - skew_ms), time_ms + skew_ms) - now_ms
 
     def lose(self, up_to: EventId) -> None:
         """Report to the hub that events up to this id may be missing, and deliver none of them any more."""
@@ -87,7 +92,7 @@ class RedisIntake:
             for raw_id, raw_fields in entries:
                 entry = read_entry(raw_id, raw_fields)
                 if entry is None:
-                    self._context.note("bad-record", "an entry of the stream is no daemon's")
+                    self._pass_foreign(raw_id)
                 elif entry.id > self._position.place.newest:
                     if not self._position.place.is_before(entry):
                         raise LogMismatchError(entry.id)
@@ -97,6 +102,13 @@ class RedisIntake:
                         publications.append(publication)
         finally:
             self._hand_over(publications)
+
+    def _pass_foreign(self, raw_id: object) -> None:
+        """Count an entry, and note that it was read: else it would be missed when it is trimmed."""
+        number = raw_id.partition(b"-")[0] if isinstance(raw_id, bytes) else b""
+        if number.isdigit() and len(number) < 20 and int(number) <= HIGHEST_TIME:
+            self._position.pass_by(EventId(int(number)))
+        self._context.note("bad-record", "an entry of the stream is no daemon's")
 
     def _hand_over(self, publications: list[Publication]) -> None:
         assert self._deliver is not None
@@ -125,7 +137,7 @@ class RedisIntake:
                 post = batch.posts[place]  # without parsing it
                 return Publication(entry.id, post.channel, post.message, post.attachments, clock_s)
         try:
-            post = parse_post(fields, self._max_channel_length)
+            post = parse_post(fields, self._context.limits.max_channel_length)
         except ProtocolError as error:
             self._context.note("bad-record", f"an entry of the stream holds no event: {error}")
             return None

@@ -2,9 +2,9 @@
 
 Knows epochs, ids and nonces. Must not know Redis, or who is told of a gap.
 
-A gap is found in three ways: the stream's epoch is another; the newest id of the stream is below the one that was
-read, or the entry that was read last has another nonce now, or is gone though nothing was trimmed there; or the next
-batch does not say that it came after the one that was read last.
+A gap is found in four ways: the stream's epoch is another; the newest id of the stream is below the one that was
+read, or the entry that was read last has another nonce now, or is gone though nothing was trimmed there; the next
+batch does not say that it came after the one that was read last; or there is none, and more was trimmed than was read.
 """
 
 from typing import NamedTuple
@@ -26,6 +26,8 @@ class StreamState(NamedTuple):
     """The nonce that the entry now has that was asked for; empty: it is not there, or none was asked for."""
     time_ms: int
     """Of Redis."""
+    is_empty: bool
+    """Whether it has no entry at all, so none that would tell what was there before it."""
 
 
 class LogPlace(NamedTuple):

@@ -14,6 +14,8 @@ nothing is missing in between. A notice has ``k`` instead of the first three, an
 import hashlib
 from typing import NamedTuple
 
+from oyez.brokers.clocks import HIGHEST_TIME
+
 
 class Script(NamedTuple):
     """One script, and the name by which Redis knows it."""
@@ -29,19 +31,26 @@ def _script(text: str) -> Script:
 CHANGED = "EPOCH"
 """What the answer to a post begins with when the stream is another one; nothing was taken."""
 
-_COMMON = """
+_COMMON = (
+    f"local HIGHEST = {HIGHEST_TIME + 2**39}"  # whatever is above it leaves no room, and is no daemon's
+    + """
 local function server_ms()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 local function as_id(number) return string.format('%.0f-0', number) end
 local function part(text) return tonumber(string.match(text, '^%d+')) end
+local function newest_in(stream)
+  local id = part(stream['last-generated-id'])
+  return id <= HIGHEST and id or 0
+end
 local function members(flat)
   local found = {}
   for at = 1, #flat, 2 do found[flat[at]] = flat[at + 1] end
   return found
 end
 """
+)
 
 POST = _script(
     _COMMON
@@ -61,21 +70,18 @@ local function first_of(id)
   end
   return redis.pcall('XADD', KEYS[1], 'NOMKSTREAM', as_id(id), unpack(fields))
 end
+if KEYS[3] then redis.call('HSET', KEYS[3], ARGV[5], ARGV[6]) end
 local added = first_of(id)
 if type(added) == 'table' and added.err and string.find(added.err, 'equal or smaller') then
   local stream = members(redis.call('XINFO', 'STREAM', KEYS[1]))
-  id = part(stream['last-generated-id']) + 1
+  id = newest_in(stream) + 1
+  if id == 1 then return redis.error_reply('HIGHEST id is taken by an entry that no daemon wrote') end
   added = first_of(id)
 end
 if not added then return redis.error_reply('EPOCH is over, the stream is gone') end
 if type(added) == 'table' then return added end
 local first = id
-if KEYS[3] then
-  for name, text in pairs(members(redis.call('HGETALL', KEYS[3]))) do
-    if (part(text) or 0) * 1000 < server then redis.call('HDEL', KEYS[3], name) end
-  end
-  redis.call('HSET', KEYS[3], ARGV[5], ARGV[6])
-else
+if not KEYS[3] then
   for at = 8, #ARGV, 3 do
     id = id + 1
     if ARGV[at + 2] == '' then
@@ -99,19 +105,28 @@ LOOK = _script(
     _COMMON
     + """
 local server = server_ms()
-local hash = redis.call('HMGET', KEYS[2], 'epoch', 'born', 'last')
+local hash = redis.call('HMGET', KEYS[2], 'epoch', 'born', 'last', 'swept')
 if not hash[1] or not hash[2] or not hash[3] or redis.call('EXISTS', KEYS[1]) == 0 then
-  return {'', 0, 0, 0, '', server}
+  return {'', 0, 0, 0, '', server, 0}
+end
+local function trim(how, bound) return redis.pcall('XTRIM', KEYS[1], how, '~', bound, 'LIMIT', 0) end
+local function sweep()
+  for name, text in pairs(members(redis.call('HGETALL', KEYS[3]))) do
+    if (part(text) or 0) * 1000 < server then redis.pcall('HDEL', KEYS[3], name) end
+  end
+  redis.pcall('HSET', KEYS[2], 'swept', string.format('%.0f', server))
 end
 if ARGV[2] ~= '' then
-  redis.pcall('XTRIM', KEYS[1], 'MINID', '~', as_id(math.max(server - tonumber(ARGV[2]), 0)))
-  local used, most = redis.call('MEMORY', 'USAGE', KEYS[1]), tonumber(ARGV[3])
-  if used > most then
+  trim('MINID', as_id(math.max(server - tonumber(ARGV[2]), 0)))
+  for _ = 1, 20 do
     local count = redis.call('XLEN', KEYS[1])
-    redis.pcall('XTRIM', KEYS[1], 'MAXLEN', '~', math.floor(count * most / used))
+    if count < 2 or redis.call('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', 0) <= tonumber(ARGV[3]) then break end
+    if trim('MAXLEN', math.floor(count * 0.95)) == 0 then break end
   end
+  if math.abs(server - tonumber(hash[4] or '0')) > 60000 then sweep() end
 end
 local stream = members(redis.call('XINFO', 'STREAM', KEYS[1]))
+local top = math.max(tonumber(hash[3]), newest_in(stream))
 local gone = part(stream['max-deleted-entry-id'])
 if stream['entries-added'] > stream['length'] then
   local first = stream['first-entry']
@@ -122,13 +137,15 @@ if ARGV[1] ~= '' then
   local entry = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
   if entry then found = members(entry[2])['n'] or '?' end
 end
-local top = math.max(tonumber(hash[3]), part(stream['last-generated-id']))
-return {hash[1], tonumber(hash[2]), top, gone, found, server}
+return {hash[1], tonumber(hash[2]), top, math.min(gone, top), found, server, stream['length']}
 """
 )
-"""Keys: stream, hash. Arguments: the id of an entry, or nothing; how old an entry may be in ms, or nothing; how many
-bytes the stream may have. Returns epoch, born, last, the id up to which entries are gone, the nonce of that
-entry, and Redis's time in ms. An empty epoch: there is no such stream."""
+"""Keys: stream, hash, notices. Arguments: the id of an entry, or nothing; how old an entry may be in ms, or nothing;
+how many bytes the stream may have. Returns epoch, born, last, the id up to which entries are gone, the nonce of that
+entry, Redis's time in ms, and how many entries there are. An empty epoch: there is no such stream.
+
+A trim by what is about right drops whole nodes of the stream: where a twentieth is less than one, it drops none. Once a
+minute, whoever looks removes the notices that are of no use any more."""
 
 BEGIN = _script(
     _COMMON
@@ -138,8 +155,9 @@ local epoch, last = unpack(redis.call('HMGET', KEYS[2], 'epoch', 'last'))
 if epoch and exists and epoch ~= ARGV[1] then return 0 end
 local born = math.max(tonumber(ARGV[3]), tonumber(last or '0'))
 if exists then
-  born = math.max(born, part(members(redis.call('XINFO', 'STREAM', KEYS[1]))['last-generated-id']))
+  born = math.max(born, newest_in(members(redis.call('XINFO', 'STREAM', KEYS[1]))))
 end
+if born > 0 then born = born + tonumber(ARGV[6]) end
 if not epoch then
   local server = server_ms()
   born = math.max(born, server, math.min(tonumber(ARGV[4]), server + tonumber(ARGV[5])))
@@ -155,7 +173,8 @@ return 1
 """
 )
 """Begin an epoch, unless somebody else has. Keys: stream, hash. Arguments: the epoch that is over, the new one, the
-highest id that was seen, the daemon's time in ms, by how much that may differ from Redis's."""
+highest id that was seen, the daemon's time in ms, by how much that may differ from Redis's, and how many ids are left
+out above what is known: no daemon knows what another one has seen."""
 
 RAISE = _script(
     """

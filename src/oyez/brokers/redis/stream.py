@@ -7,6 +7,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 from oyez.brokers.redis.context import RedisContext
 from oyez.brokers.redis.errors import FullError, StoreChangedError
@@ -21,12 +22,14 @@ from oyez.hub.publication import EventId
 
 logger = logging.getLogger(__name__)
 
-_PAGE = 500  # entries that are read, and delivered, in a turn of the loop
+_PAGE = 500  # entries that are read at once
+_SLICE_BYTES = 2**20  # that are delivered in a turn of the loop
 _BLOCK_S = 1.0  # for how long a read waits for something new
 _REPLICAS_MS = 2000  # for how long replicas are waited for
+_MARGIN = 60_000  # ids between two epochs: another daemon may have read more than the one that begins, or Redis, knows
 _MOST_TRIES = 5  # to begin an epoch, while others do so too
 
-Entries = Sequence[Sequence[object]]
+Entries = Sequence[Sequence[Any]]  # as Redis writes them: an id, and fields
 
 
 class RedisStream:
@@ -53,40 +56,54 @@ class RedisStream:
         """Read back what is young enough, and stand at the end; return the horizon."""
         state = await self._look_or_begin(link)
         horizon = EventId(max(state.born, state.gone, state.time_ms - self._context.ttl_ms))
+        reached = EventId(max(horizon, state.last))
+        await self._give_none_up_to(link, reached)
         self._position.take_over(state)
         self._position.skip_to(horizon)
         self._intake.skips_notices = True  # those of use are kept beside the events
-        await self._read_back(link)
+        self._stand_after_newest()
+        page = await self._read_page(link)
+        # Another daemon may have trimmed between the look and the page, whose first entry has none to come after.
+        gone = (await self._ask_state(link, self._position.place)).gone
+        horizon = EventId(max(horizon, min(gone, _id_before(page[0])) if page else gone))
+        if len(page) == _PAGE:
+            await self._read_back(link)
         await self._read_notices(link)
-        await self._pass_by(link, EventId(max(self._position.place.newest, state.last)))
+        self._position.pass_by(reached)
         self._intake.last_id = self._position.place.newest
         return horizon
 
     async def begin_late(self, link: RedisLink, horizon: EventId) -> None:
         """Stand at the end after a start without a store: what was posted meanwhile may be missing."""
         state = await self._look_or_begin(link)
+        reached = EventId(max(horizon, state.last))
+        await self._give_none_up_to(link, reached)
         self._position.take_over(state)
         await self._read_notices(link)
-        self._intake.lose(EventId(max(horizon, state.last)))
-        self._cursor = b"%d-0" % self._position.place.newest
-        await self._pass_by(link, self._position.place.newest)
+        self._intake.lose(reached)
+        self._stand_after_newest()
 
     async def resume(self, link: RedisLink) -> None:
-        """Go on after what was read last; report a loss if the stream is not the one that it was."""
+        """Go on after what was read last; report a loss if the stream is not the one that it was, or was trimmed."""
         state = await self._look_or_begin(link)
         if state.epoch != self._position.place.epoch:
             logger.warning("the events in Redis are others than before, or a part is lost: listeners are told of a gap")
             self._intake.lose(state.born)
             self._position.take_over(state)
             await self._read_notices(link)
+        self._stand_after_newest()
         await self._read_back(link)
+        if state.gone > self._position.place.newest:  # all that was missed, so no entry has told of it
+            self._intake.lose(state.gone)
+            self._stand_after_newest()
+        await self._read_notices(link)  # those that were trimmed with the events
 
     async def follow(self, link: RedisLink) -> None:
         """Deliver what comes, until the link is lost or the stream is another one."""
         while True:
             entries = await self._read(link, _BLOCK_S)
             try:
-                self._intake.take(entries, None)
+                await self._take(entries, None)
             except LogMismatchError:
                 raise StoreChangedError("what comes from Redis does not follow what was read before") from None
 
@@ -97,7 +114,8 @@ class RedisStream:
             StoreChangedError: it is another, or has lost a part.
         """
         place = self._position.place
-        if not place.is_in(await self._ask_state(link, place, trim=True)):
+        state = await self._ask_state(link, place, trim=True)
+        if not place.is_in(state) or (state.is_empty and state.gone > self._position.place.newest):
             raise StoreChangedError("the events in Redis are others than before, or a part is lost")
 
     async def post(self, link: RedisLink, batch: PostBatch) -> int:
@@ -127,27 +145,49 @@ class RedisStream:
         for _ in range(_MOST_TRIES):
             place = self._position.place
             state = await self._ask_state(link, place)
-            if place.is_in(state) or (state.epoch != place.epoch and state.epoch and state.last >= place.newest):
+            if place.is_in(state) or (state.epoch != place.epoch and state.epoch and state.born >= place.newest):
                 return state
             new, now_ms = uuid.uuid4().hex, self._intake.now_ms()
-            await link.run(BEGIN, self._keys, state.epoch, new, place.newest, now_ms, self._context.skew_ms)
+            await link.run(BEGIN, self._keys, state.epoch, new, place.newest, now_ms, self._context.skew_ms, _MARGIN)
         raise BrokerError("the events in Redis are begun anew by others again and again", temporary=True)
 
     async def _ask_state(self, link: RedisLink, place: LogPlace, *, trim: bool = False) -> StreamState:
         bounds: tuple[Part, Part] = (self._context.keep_ms, self._context.history.max_bytes) if trim else ("", 0)
-        epoch, born, last, gone, found, time_ms = await link.run(LOOK, self._keys, place.entry, *bounds)
-        return StreamState(epoch, EventId(born), EventId(last), EventId(gone), found, time_ms)
+        answer = await link.run(LOOK, (*self._keys, self._notices), place.entry, *bounds)
+        epoch, born, last, gone, found, time_ms, length = answer
+        self._intake.note_store_time(time_ms)
+        return StreamState(epoch, EventId(born), EventId(last), EventId(gone), found, time_ms, length == 0)
 
     async def _read_back(self, link: RedisLink) -> None:
-        """Deliver page by page what is there; where something is missing before an entry, say so."""
-        self._cursor = b"%d-0" % self._position.place.newest
-        while entries := await self._read(link, 0):
+        """Deliver page by page what is there."""
+        entries = await self._read_page(link)
+        while len(entries) == _PAGE:
+            entries = await self._read_page(link)
+
+    async def _read_page(self, link: RedisLink) -> Entries:
+        """Deliver the next page of what is there, and return it; where something is missing before an entry, say so."""
+        entries = await self._read(link, 0)
+        while True:
             try:
-                self._intake.take(entries, self._intake.now_ms())
+                await self._take(entries, self._intake.now_ms())
             except LogMismatchError as mismatch:
-                self._intake.lose(EventId(mismatch.event_id - 1))
-                self._cursor = b"%d-0" % self._position.place.newest
-            await asyncio.sleep(0)
+                self._intake.lose(EventId(mismatch.event_id - 1))  # after which it follows
+            else:
+                return entries
+
+    async def _take(self, entries: Entries, now_ms: int | None) -> None:
+        """Deliver entries, with a turn of the loop after each MiB: what a daemon sends waits for no whole page."""
+        begin = size = 0
+        for end, (_, fields) in enumerate(entries, 1):
+            size += sum(map(len, fields))
+            if size >= _SLICE_BYTES and end < len(entries):
+                self._intake.take(entries[begin:end], now_ms)
+                begin, size = end, 0
+                await asyncio.sleep(0)
+        self._intake.take(entries[begin:], now_ms)
+
+    def _stand_after_newest(self) -> None:
+        self._cursor = b"%d-0" % self._position.place.newest
 
     async def _read(self, link: RedisLink, block_s: float) -> Entries:
         block: tuple[Part, ...] = ("BLOCK", int(block_s * 1000)) if block_s else ()
@@ -155,13 +195,18 @@ class RedisStream:
         if not answer:
             return ()
         entries: Entries = answer[0][1]
-        self._cursor = entries[-1][0]  # type: ignore[assignment]
+        self._cursor = entries[-1][0]
         return entries
 
-    async def _pass_by(self, link: RedisLink, newest: EventId) -> None:
-        """Have no id given any more up to this one, whose event is not there."""
-        self._position.pass_by(newest)
-        await link.run(RAISE, self._keys, newest)
+    async def _give_none_up_to(self, link: RedisLink, event_id: EventId) -> None:
+        """Have no id given any more up to this one. Before one stands there: a stream that ends below it is another."""
+        await link.run(RAISE, self._keys, event_id)
 
     async def _read_notices(self, link: RedisLink) -> None:
         self._intake.tell_all(await link.ask("HVALS", self._notices))
+
+
+def _id_before(entry: Sequence[object]) -> int:
+    """Return the highest id below an entry, as Redis writes that."""
+    raw_id = entry[0]
+    return int(raw_id.partition(b"-")[0]) - 1 if isinstance(raw_id, bytes) else 0
