@@ -1,6 +1,7 @@
 """Are channels taken from listeners when the last grant for them ends, and nothing else?"""
 
 import random
+from collections.abc import Sequence
 
 import pytest
 
@@ -32,6 +33,7 @@ class Scene:
         self.revoked: set[str] = set()
         self.counted: list[GrantOutcome] = []
         self.look_s = 0.0
+        self.failing: Sequence[HeldGrant] = ()
         self.held = HeldGrants(
             self.world.hub, self.sweeper, self.clock, self.find_end, self.count, call_soon=self.world.turns.append
         )
@@ -41,6 +43,8 @@ class Scene:
 
     def find_end(self, grant: HeldGrant, now_s: float) -> GrantOutcome | None:
         self.sweeper.time.now += self.look_s
+        if any(grant is one for one in self.failing):
+            raise RuntimeError
         if grant.subject in self.revoked:
             return GrantOutcome.REVOKED
         return GrantOutcome.EXPIRED if now_s > grant.ends_s else None
@@ -192,6 +196,20 @@ def test_an_error_of_ours_costs_one_listener_and_no_answer(caplog: pytest.LogCap
     assert scene.end("42", None) == 1
     assert "may have kept a channel" in caplog.text
     assert two.revoked == [("tickets", "revoked")]
+
+
+def test_one_whose_grants_cannot_be_judged_holds_up_nobody_of_a_crowd() -> None:
+    scene, told = Scene(), list[int]()
+    crowd = [scene.follow(made()) for _ in range(300)]
+    scene.revoked.add("42")
+    scene.failing = scene.held.find(crowd[7].subscription)
+    scene.held.end_some("42", None, told.append)
+    scene.world.run()
+    assert told == [299]
+    scene.failing = ()
+    scene.held.end_some("42", None, told.append)
+    scene.world.run()
+    assert all(listener.revoked for listener in crowd)
 
 
 def test_a_subject_that_was_only_observed_is_forgotten() -> None:

@@ -15,12 +15,15 @@ from oyez.access.settings import ChannelSettings, KeySettings
 from oyez.brokers.stripped import StrippedBroker
 from oyez.config.load import Loaded, load
 from oyez.config.tree import Entry, Reloaded, Settings, fields_of, merge
+from oyez.endpoints.gate import Gate
 from oyez.errors import ConfigError
 from oyez.hub.publication import Channel
+from oyez.hub.subscriber import Subscription
 from oyez.limits import LimitSettings
 from oyez.server.assembly import Assembly
 from oyez.server.reload import CONCERNED, Reloader, is_named
 from oyez.setting import Rate
+from tests.fakes import Listener
 
 ENTRIES = list(fields_of(Settings()))
 HERE = Peer(parse_address("127.0.0.1"))
@@ -34,6 +37,10 @@ class Reloadable:
         self.wanted: Settings | ConfigError = settings
         self.assembly = Assembly(settings, lambda: True, lambda: 0)
 
+    @property
+    def reloader(self) -> Reloader:
+        return Reloader(self.assembly, self._read)
+
     def _read(self) -> Loaded:
         if isinstance(self.wanted, ConfigError):
             raise self.wanted
@@ -41,7 +48,7 @@ class Reloadable:
 
     def reload(self, settings: Settings | ConfigError) -> Reloaded:
         self.wanted = settings
-        return asyncio.run(Reloader(self.assembly, self._read).reload())
+        return asyncio.run(self.reloader.reload())
 
 
 def start(**members: object) -> Reloadable:
@@ -235,6 +242,66 @@ def test_revocations_of_others_are_heard_if_a_rule_asked_for_it_at_the_start(
     daemon = start(broker=broker, channels=rules)
     found = daemon.reload(dataclasses.replace(rule(listen="grant"), broker=broker))
     assert found == (("channels",), () if rules else ("channels.listen",))
+
+
+class Looks:
+    """Counts who is held to new rules, and fails with one of them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, failing: Listener | None = None) -> None:
+        self.count = 0
+        self.on_look: Callable[[], object] = lambda: None
+        check_again = Gate.check_again
+
+        def look(gate: Gate, subscription: Subscription) -> None:
+            self.count += 1
+            self.on_look()
+            if failing is not None and subscription is failing.subscription:
+                raise ZeroDivisionError
+            check_again(gate, subscription)
+
+        monkeypatch.setattr(Gate, "check_again", look)
+
+
+def follow(daemon: Reloadable, *listeners: Listener) -> None:
+    for listener in listeners:
+        daemon.assembly.hub.subscribe(listener.subscription, [Channel("a"), Channel("b")], None)
+
+
+def test_an_error_of_ours_costs_one_listener_its_link_and_leaves_nobody_a_channel_that_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    daemon, listeners = start(), [Listener() for _ in range(3)]
+    follow(daemon, *listeners)
+    looks = Looks(monkeypatch, failing=listeners[0])
+    assert daemon.reload(rule(listen="grant")) == (("channels",), ())
+    assert [listener.revoked for listener in listeners] == [[], *[[("a", "not-allowed")]] * 2]
+    assert [listener.cut for listener in listeners] == [True, False, False]
+    assert (looks.count, daemon.assembly.hub.listeners(Channel("a"))) == (3, 0)
+
+
+def test_listeners_are_held_to_the_rules_when_those_change_and_again_only_if_that_broke_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    daemon, crowd = start(), [Listener() for _ in range(300)]
+    follow(daemon, *crowd)
+    looks = Looks(monkeypatch)
+    closed = rule(listen="grant")
+
+    async def break_off() -> None:
+        daemon.wanted = closed
+        reloading = asyncio.create_task(daemon.reloader.reload())
+        looks.on_look = reloading.cancel
+        await asyncio.wait({reloading})
+
+    asyncio.run(break_off())
+    looks.on_look = lambda: None
+    assert 0 < looks.count < 300
+    left = sum(not listener.revoked for listener in crowd)
+    daemon.reload(closed)
+    assert all(listener.revoked for listener in crowd)
+    looked = looks.count
+    daemon.reload(dataclasses.replace(closed, log_level="debug"))
+    assert (left > 0, looks.count) == (True, looked)
 
 
 def test_a_key_that_is_gone_may_post_nothing_and_one_that_stays_goes_on() -> None:

@@ -189,9 +189,9 @@ class HeldGrants:
     def _look_at(self, subscription: Subscription, ended: dict[Revoked, int]) -> None:
         """Take a listener's channels away that have ended, and count each for all that it was asked for."""
         now_s, grants = self._clock(), self.find(subscription)
-        if all(self._find_end(grant, now_s) is None for grant in grants):
-            return
         try:
+            if all(self._find_end(grant, now_s) is None for grant in grants):
+                return
             lost = self._end(subscription, now_s)
         except Exception:  # noqa: BLE001 - it is logged
             self._log.exception("a listener may have kept a channel that was revoked, after an error of ours")

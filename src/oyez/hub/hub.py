@@ -361,5 +361,9 @@ class Hub:
         self._replay.forget(subscription)
         self._audience.leave(subscription)
 
+    def cut_off(self, subscription: Subscription) -> None:
+        """End a listener's connection; to be called while an error of ours is handled, which is logged."""
+        self._replay.cut_off(subscription)
+
     def _reach_back(self, start: EventId) -> EventId:
         return start if self._history.knows(start) else self._broker.reach_back(start)

@@ -33,20 +33,30 @@ class ListenRules:
         self._notices = notices
         self._gate: Gate | None = None
         self._presence: Presence | None = None
+        self._are_all_checked = False
 
     def change(self, settings: Settings) -> None:
         """Let the rules and keys of these settings count for whoever comes from now on."""
+        self._are_all_checked = False
         self._change_gate(settings)
         self._change_presence(settings)
 
     async def check_all(self) -> None:
-        """Hold those who listen already to the rules too: some at a time, and the others go on meanwhile."""
-        gate = self._gate
-        for number, member in enumerate([] if gate is None else self._context.hub.members(), 1):
+        """Hold those who listen already to the rules too: some at a time, and the others go on meanwhile.
+
+        Nobody is looked at if all were since the last change. Whoever cannot be judged is cut off, and judged as it
+        comes back.
+        """
+        gate, hub = self._gate, self._context.hub
+        for number, member in enumerate([] if gate is None or self._are_all_checked else hub.members(), 1):
             assert gate is not None
-            gate.check_again(member)
+            try:
+                gate.check_again(member)
+            except Exception:  # noqa: BLE001 - it is logged
+                hub.cut_off(member)
             if number % _CHECKED_AT_ONCE == 0:
                 await asyncio.sleep(0)
+        self._are_all_checked = True
 
     def _change_gate(self, settings: Settings) -> None:
         is_needed = needs_policy(settings.channels)
