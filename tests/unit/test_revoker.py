@@ -9,13 +9,14 @@ import pytest
 from oyez.access.listen_policy import ListenPolicy, make_signers
 from oyez.access.revocations import Revocations
 from oyez.access.settings import ChannelSettings
-from oyez.endpoints.context import NoRoomError
+from oyez.endpoints.context import HeldGrant, NoRoomError
 from oyez.endpoints.gate import Gate
 from oyez.errors import BrokerError
 from oyez.hub.notices import LocalNotices, Notice, Notices, SettleNotice, TakeNotice
+from oyez.hub.publication import Channel
 from oyez.net.ticker import Ticker
 from oyez.wire.revocations import Revocation
-from tests.fakes import Clock, World
+from tests.fakes import Clock, Listener, World
 
 LONGEST_S = 1000
 
@@ -34,11 +35,17 @@ class Store:
         self.told.append((notice, settle))
 
 
-def gate_of(notices: Notices, clock: Callable[[], float] = time.time, most: int = 10) -> tuple[Gate, Revocations]:
+def policy_of(revocations: Revocations, longest_s: int = LONGEST_S) -> ListenPolicy:
+    rules = (ChannelSettings("a", "grant", 10), ChannelSettings("b", "grant", longest_s))
+    return ListenPolicy(rules, make_signers("key", ()), revocations)
+
+
+def gate_of(
+    notices: Notices, clock: Callable[[], float] = time.time, most: int = 10, world: World | None = None
+) -> tuple[Gate, Revocations]:
     revocations = Revocations(most)
-    rules = (ChannelSettings("a", "grant", 10), ChannelSettings("b", "grant", LONGEST_S))
-    policy = ListenPolicy(rules, make_signers("key", ()), revocations)
-    return Gate(policy, clock, World().hub, Ticker(clock=Clock()), notices), revocations
+    world = world or World()
+    return Gate(policy_of(revocations), clock, world.hub, Ticker(clock=Clock()), notices), revocations
 
 
 def test_the_answer_comes_when_its_second_is_over() -> None:
@@ -106,3 +113,60 @@ def test_what_is_no_revocation_or_one_too_many_is_logged_and_passed_over(caplog:
         store.take(Revocation(str(number), None, 1000, 3000).encode())
     assert "counts for nothing: 2 are remembered" in caplog.text
     assert len(revocations) == 2
+
+
+@pytest.mark.parametrize("gives_up", [False, True], ids=["both wait", "one gives up"])
+def test_equal_revocations_at_once_are_told_the_same_number(gives_up: bool) -> None:
+    store, clock, world = Store(), Clock(1000.5), World()
+    gate, revocations = gate_of(store, clock, world=world)
+    for _ in range(3):
+        listener = world.follow(Listener(), "a")
+        gate.held.hold(listener.subscription, [HeldGrant(Channel("a"), "42", 999, 3000.0, is_needed=True)])
+
+    async def revoke() -> None:
+        tasks = [asyncio.create_task(gate.revoke("42", None)) for _ in range(3)]
+        await asyncio.sleep(0)
+        if gives_up:
+            tasks.pop(0).cancel()
+        for notice, settle in store.told:
+            store.take(notice.text)
+            settle(None)
+        await asyncio.sleep(0.001)
+        tasks.append(asyncio.create_task(gate.revoke("42", None)))  # the second is not over
+        await asyncio.sleep(0)
+        store.take(store.told[-1][0].text)
+        store.told[-1][1](None)
+        clock.now = 1001.0
+        assert await asyncio.gather(*tasks) == [3] * len(tasks)
+        later = asyncio.create_task(gate.revoke("42", None))
+        await asyncio.sleep(0)
+        clock.now = 1002.0
+        store.take(store.told[-1][0].text)
+        store.told[-1][1](None)
+        assert await later == 0
+
+    asyncio.run(revoke())
+    assert len(revocations) == 1
+
+
+def test_a_newer_revocation_is_of_use_for_as_long_as_the_one_whose_place_it_takes() -> None:
+    """After a reload grants live for a shorter time, and a store keeps what is of use for longer."""
+    store, clock = Store(), Clock(1000.5)
+    gate, revocations = gate_of(store, clock)
+
+    async def revoke(subject: str) -> None:
+        under_way = asyncio.create_task(gate.revoke(subject, None))
+        await asyncio.sleep(0)
+        notice, settle = store.told[-1]
+        store.take(notice.text)
+        clock.now += 1
+        settle(None)
+        await under_way
+
+    asyncio.run(revoke("42"))
+    gate.change_policy(policy_of(revocations, 10))
+    asyncio.run(revoke("42"))
+    asyncio.run(revoke("43"))
+    ends = [notice.until_s for notice, _ in store.told]
+    assert ends == [1000 + LONGEST_S + 1, 1000 + LONGEST_S + 1, 1002 + 10 + 1]
+    assert revocations.last_second("42", "a") == 1001

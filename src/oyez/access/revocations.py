@@ -71,6 +71,11 @@ class Revocations:
         found = map(self._revoked.get, ((subject, channel), (subject, None), (None, channel)))
         return max((revoked.before_s for revoked in found if revoked is not None), default=0)
 
+    def until(self, subject: str | None, channel: str | None) -> int:
+        """Return until which second what is known of just this subject and channel counts; 0: nothing is known."""
+        known = self._revoked.get((subject, channel))
+        return 0 if known is None else known.until_s
+
     def _forget(self, now_s: float) -> None:
         """Forget what takes nothing back any more; the oldest are the first."""
         while self._revoked:

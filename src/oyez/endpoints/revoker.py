@@ -19,6 +19,19 @@ from oyez.wire.revocations import Revocation
 logger = logging.getLogger(__name__)
 
 
+class _UnderWay:
+    """Equal revocations that are asked for in the same second, which are told one number.
+
+    Attributes:
+        asked: by how many, who all wait.
+        ended: how many channels listeners lose, for each time that the store tells of it.
+    """
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.ended: list[asyncio.Future[int]] = []
+
+
 class Revoker:
     """Takes grants back.
 
@@ -43,7 +56,7 @@ class Revoker:
         self._notices = notices
         self.longest_s = longest_s
         self._clock = clock
-        self._ending: dict[bytes, list[asyncio.Future[int]]] = {}  # by the text, of those that are under way
+        self._under_way: dict[bytes, _UnderWay] = {}  # by the text
         notices.hear(self.take)
 
     async def revoke(self, subject: str | None, channel: str | None) -> int:
@@ -62,28 +75,33 @@ class Revoker:
         if not self._revocations.has_room_for(subject, channel, now_s):
             raise NoRoomError
         second = int(now_s)
-        revocation = Revocation(subject, channel, second, second + int(self.longest_s) + 1)
-        ended = await self._tell(revocation)
-        await asyncio.sleep(max(second + 1 - self._clock(), 0))
+        # A store takes nothing in the place of what is of use for longer, so its end must not fall with `longest_s`.
+        until_s = max(second + int(self.longest_s) + 1, self._revocations.until(subject, channel))
+        revocation = Revocation(subject, channel, second, until_s)
+        text = revocation.encode()
+        under_way = self._under_way.setdefault(text, _UnderWay())
+        under_way.asked += 1
+        try:
+            await self._tell(Notice(revocation.encode_name(), text, until_s))
+            ended = sum([await asyncio.shield(one) for one in under_way.ended])  # others may wait for it too
+            await asyncio.sleep(max(second + 1 - self._clock(), 0))
+        finally:
+            under_way.asked -= 1
+            if not under_way.asked:
+                del self._under_way[text]
         return ended
 
-    async def _tell(self, revocation: Revocation) -> int:
-        text = revocation.encode()
+    async def _tell(self, notice: Notice) -> None:
         settled: asyncio.Future[BrokerError | None] = asyncio.get_running_loop().create_future()
 
         def settle(error: BrokerError | None) -> None:
             if not settled.done():  # else nobody waits any more
                 settled.set_result(error)
 
-        ending = self._ending[text] = []
-        try:
-            self._notices.tell(Notice(revocation.encode_name(), text, revocation.until_s), settle)
-            error = await settled
-        finally:
-            self._ending.pop(text, None)
+        self._notices.tell(notice, settle)
+        error = await settled
         if error is not None:
             raise error
-        return sum([await ended for ended in ending])
 
     def take(self, text: bytes) -> None:
         """Carry out a revocation that the store tells of, whoever made it."""
@@ -100,14 +118,9 @@ class Revoker:
 
     def _expect_end(self, text: bytes) -> Callable[[int], None]:
         """Return what is to be told how many channels listeners lose by a revocation, which may be under way here."""
-        ending = self._ending.get(text)
-        if ending is None:
+        under_way = self._under_way.get(text)
+        if under_way is None:
             return lambda _: None
         ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        ending.append(ended)
-
-        def tell(count: int) -> None:
-            if not ended.done():  # else nobody waits any more
-                ended.set_result(count)
-
-        return tell
+        under_way.ended.append(ended)
+        return ended.set_result
