@@ -152,3 +152,30 @@ def test_where_the_store_keeps_all_nothing_is_lost_that_was_not() -> None:
         keep(one, LONG, 12)
         one.lose_unkept(EventId(20))
         assert (one.last_id, gap(one, LONG, 12)) == (12, None)
+
+
+def test_a_floor_of_one_channel_is_none_of_others() -> None:
+    one = ruled(max_channels=4)
+    keep(one, LONG, 11, 13)
+    keep(one, A, 12)
+    for channel, floor in ((A, 12), (SHORT, 15), (SHORT, 14)):
+        one.raise_floor(channel, EventId(floor))
+    assert (ids(one, LONG), ids(one, A), one.last_id) == ([11, 13], [12], 15)
+    assert [gap(one, channel, 11) for channel in (LONG, A, SHORT)] == [None, (11, 13), (11, 16)]
+    assert [gap(one, channel, after) for channel, after in ((A, 12), (SHORT, 15), (Channel("never"), 10))] == [None] * 3
+
+
+@pytest.mark.parametrize(("max_channels", "max_bytes"), [(4, 10**6), (1, 10**6), (10**6, 1200)])
+def test_floors_for_which_there_is_no_room_raise_the_horizon_and_drop_no_event(
+    max_channels: int, max_bytes: int
+) -> None:
+    one = ruled(max_channels=max_channels, max_bytes=max_bytes)
+    keep(one, LONG, 11, 12)
+    for number in range(13, 33):
+        one.raise_floor(Channel(f"sub_{number}"), EventId(number))
+    assert (ids(one, LONG), gap(one, LONG, 10)) == ([11, 12], None)
+    assert one.bytes <= max_bytes
+    assert 28 <= one.horizon <= 32
+    for number in range(13, 33):
+        assert gap(one, Channel(f"sub_{number}"), number - 1) is not None
+        assert gap(one, Channel(f"sub_{number}"), 32) is None

@@ -1,5 +1,6 @@
 """Is read back of a file what rules for channels keep, and does each channel know from where on it is complete?"""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,9 @@ import pytest
 from oyez.access.rules import FirstFit
 from oyez.brokers.sqlite.contents import ReplayBounds
 from oyez.brokers.sqlite.retention import find_ages
-from oyez.brokers.sqlite.rows import Row
+from oyez.brokers.sqlite.rows import Row, channel_as_read
 from oyez.brokers.sqlite.settings import SqliteSettings
+from oyez.errors import BrokerError
 from oyez.hub.history import History
 from oyez.hub.publication import Channel, EventId, Publication
 from oyez.hub.settings import ChannelBounds, HistoryRules, HistorySettings, bounds_of_all
@@ -39,13 +41,14 @@ def read_back(path: Path, *rows: Row, settings: HistorySettings = FOR_ALL) -> tu
     one = History(settings, rules)
     with opened(path, now_ms=NOW_MS) as file:
         file.insert(rows)
-        horizon, _, read = file.read(ReplayBounds.into(settings, rules), NOW_MS)
+        horizon, _, read, floors = file.read(ReplayBounds.into(settings, rules), NOW_MS)
     for each in reversed(read):
         time = (each.time_ms - NOW_MS) / 1000
         message = None if each.message is None else each.message.encode()
-        name = each.channel if isinstance(each.channel, str) else each.channel.decode("utf-8", "surrogatepass")
-        one.append(Publication(each.id, Channel(name), message, (), time))
+        one.append(Publication(each.id, channel_as_read(each.channel), message, (), time))
     one.lose(horizon)
+    for floor, stored in floors:
+        one.raise_floor(channel_as_read(stored), floor)
     one.expire(0.0, at_most=len(one))
     return one, [each.id - NOW_MS for each in reversed(read)]
 
@@ -74,8 +77,7 @@ def test_a_channel_with_a_longer_life_is_read_from_behind_the_others(path: Path)
     )
     assert [kept(one, channel) for channel in ("long", "a", "b", "short")] == [[2, 6], [7], [], [9]]
     assert [complete_from(one, channel, 9) for channel in ("long", "a", "b", "short", "never")] == [0, 4, 5, 8, 0]
-    assert read == [2, 4, 5, 6, 7, 8, 9], "of what is too old for its channel the newest alone"
-    assert not any(b"1" in (each.message or b"") for each in one.since(Channel("b"), EventId(0)))
+    assert read == [2, 6, 7, 9], "nothing of what is too old for its channel"
 
 
 def test_what_is_too_old_for_all_is_below_the_horizon_of_all(path: Path) -> None:
@@ -96,17 +98,18 @@ def test_many_events_of_others_do_not_hide_those_that_live_longer(path: Path) ->
     settings = HistorySettings(size=3, ttl_s=60, max_bytes=280 * 40)
     rows = [row(1, "long", 500), *(row(number, "a", 400) for number in range(2, 200)), row(200, "a", 1)]
     one, read = read_back(path, *rows, settings=settings)
-    assert (read, kept(one, "long"), kept(one, "a")) == ([1, 199, 200], [1], [200])
+    assert (read, kept(one, "long"), kept(one, "a")) == ([1, 200], [1], [200])
     assert [complete_from(one, channel, 200) for channel in ("long", "a")] == [0, 199]
 
 
-def test_more_channels_than_there_is_room_for_are_below_the_horizon(path: Path) -> None:
-    settings = HistorySettings(size=3, ttl_s=60, max_bytes=280 * 40)
-    rows = [row(1, "long", 500), *(row(number, f"sub_{number}", 400) for number in range(2, 100))]
+@pytest.mark.parametrize("bound", [{"max_bytes": 280 * 40}, {"max_channels": 20}])
+def test_channels_whose_events_are_too_old_cost_no_event_that_is_not(path: Path, bound: dict[str, int]) -> None:
+    settings = replace(HistorySettings(size=3, ttl_s=60), **bound)
+    rows = [row(1, "long", 500), *(row(number, f"sub_{number}", 400) for number in range(2, 200))]
     one, read = read_back(path, *rows, settings=settings)
-    assert len(read) == 40
-    assert one.horizon == NOW_MS + 59
-    assert (kept(one, "long"), complete_from(one, "long", 99), complete_from(one, "sub_7", 99)) == ([], 59, 59)
+    assert (read, kept(one, "long")) == ([1], [1])
+    assert complete_from(one, "sub_199", 199) == 199
+    assert complete_from(one, "never", 199) == complete_from(one, "sub_7", 199) > 7, "below the horizon of all"
 
 
 def test_a_name_that_is_no_text_meets_its_rule(path: Path) -> None:
@@ -120,23 +123,28 @@ def test_the_last_event_that_is_looked_at_raises_the_horizon_whatever_its_channe
     bounds = ReplayBounds(1e10, 3, 2**20, 1)
     with opened(path, now_ms=NOW_MS) as file:
         file.insert([row(1, "quiet", 1), *(row(number, "busy", 1) for number in range(2, 6))])
-        horizon, _, read = file.read(bounds, NOW_MS)
+        horizon, _, read, _ = file.read(bounds, NOW_MS)
     assert ([each.id - NOW_MS for each in read], horizon - NOW_MS) == ([5], 2)
 
 
 # --- What leaves the file before others -------------------------------------------------------------------------------
 
 KEPT = SqliteSettings(max_age_s=100)
+EMPTY = (NOW_MS + 2, NOW_MS + 3)
 
 
-def thin(path: Path, rules: HistoryRules, *, now_ms: int = NOW_MS, rounds: int = 50) -> list[tuple[int, str, bool]]:
-    """Let a daemon with these rules drop what is too old; what is there then, and whether it still says anything."""
-    bounds, ages = find_ages(KEPT, FOR_ALL, rules)
+def thin(
+    path: Path, rules: HistoryRules, *, now_ms: int = NOW_MS, rounds: int = 50, history: HistorySettings = FOR_ALL
+) -> tuple[list[tuple[int, str]], dict[str, int]]:
+    """Let a daemon with these rules drop what is too old; what is there then, and the floors beside it."""
+    bounds, ages = find_ages(KEPT, history, rules)
     with opened(path, now_ms=now_ms) as file:
         assert any(not file.trim(bounds, now_ms, ages) for _ in range(rounds))
         assert [(file.count,)] == query(path, "SELECT count(*) FROM events")
-    found = query(path, "SELECT id, channel, message IS NOT NULL FROM events ORDER BY id")
-    return [(event_id - NOW_MS, channel, bool(is_full)) for event_id, channel, is_full in found]
+        floors = file.read(ReplayBounds(1e10, 10**6, 2**26, 10), now_ms).floors
+    found = query(path, "SELECT id, channel FROM events ORDER BY id")
+    emptied: dict[str, int] = {channel_as_read(channel): floor - NOW_MS for floor, channel in floors}
+    return [(event_id - NOW_MS, channel) for event_id, channel in found], emptied
 
 
 def test_each_channel_leaves_the_file_by_its_own_rule(path: Path) -> None:
@@ -152,38 +160,56 @@ def test_each_channel_leaves_the_file_by_its_own_rule(path: Path) -> None:
                 for place, channel in enumerate(("month", "week", "a", "news"), 1)
             ]
         )
-    left = thin(path, rules)
-    assert [each for each in left if each[1] == "month"] == [(10 * number + 1, "month", True) for number in range(7)]
-    assert [each for each in left if each[1] == "week"] == [
-        (12, "week", False), *((10 * number + 2, "week", True) for number in range(2, 7)),
-    ]  # fmt: skip
-    for place, channel in ((3, "a"), (4, "news")):
+    left, floors = thin(path, rules)
+    for place, channel, first in ((1, "month", 0), (2, "week", 2), (3, "a", 5), (4, "news", 5)):
         assert [each for each in left if each[1] == channel] == [
-            (40 + place, channel, False), (50 + place, channel, True), (60 + place, channel, True),
-        ]  # fmt: skip
-    assert thin(path, rules) == left, "the same daemon, started again"
-    assert thin(path, rules, now_ms=NOW_MS + 3000_000) == []
+            (10 * number + place, channel) for number in range(first, 7)
+        ]
+    assert floors == {"week": 12, "a": 43, "news": 44}
+    assert thin(path, rules) == (left, floors), "the same daemon, started again"
+    assert thin(path, rules, now_ms=NOW_MS + 3000_000)[0] == []
+    assert thin(path, rules)[1] == {}, "those are below the horizon of all"
 
 
 def test_who_comes_back_to_a_thinned_file_is_told_of_a_gap_where_there_is_one(path: Path) -> None:
     with opened(path, now_ms=NOW_MS) as file:
         file.insert([row(1, "long", 500), row(2, "a", 400), row(3, "a", 300), row(4, "long", 200), row(5, "a", 50)])
-    assert thin(path, ruled()) == [(1, "long", True), (3, "a", False), (4, "long", True), (5, "a", True)]
+    assert thin(path, ruled()) == ([(1, "long"), (4, "long"), (5, "a")], {"a": 3})
     one, _ = read_back(path)
     assert [kept(one, channel) for channel in ("long", "a")] == [[1, 4], [5]]
     assert [complete_from(one, channel, 5) for channel in ("long", "a", "never")] == [0, 3, 0]
 
 
-def test_an_empty_row_is_no_event_where_the_rules_have_changed(path: Path) -> None:
+def test_rules_that_keep_more_than_before_are_no_gap_for_other_channels(path: Path) -> None:
     with opened(path, now_ms=NOW_MS) as file:
         file.insert([row(1, "long", 500), row(2, "a", 400), row(3, "long_2", 300)])
     thin(path, ruled(long=RULES["long*"]))
-    one, read = read_back(path)  # by rules that keep more
-    assert (read, kept(one, "long_2")) == ([1, 2], [])
-    assert [complete_from(one, channel, 3) for channel in ("long", "long_2", "a")] == [3, 3, 3]
+    one, read = read_back(path)
+    assert (read, kept(one, "long_2")) == ([1], [])
+    assert [complete_from(one, channel, 3) for channel in ("long", "long_2", "a")] == [0, 3, 2]
 
 
-def test_a_long_file_is_thinned_in_rounds_and_a_busy_channel_leaves_one_row(path: Path) -> None:
+def test_the_newest_id_is_not_given_again_though_its_event_has_left(path: Path) -> None:
+    with opened(path, now_ms=NOW_MS) as file:
+        file.insert([row(1, "long", 500), row(2, "a", 400)])
+    thin(path, ruled())
+    with opened(path, now_ms=NOW_MS) as file:
+        assert file.last_id() == NOW_MS + 2
+
+
+def test_an_empty_row_of_an_earlier_version_is_a_floor(path: Path) -> None:
+    rows = [row(1, "long", 500), row(2, "a", 400), row(3, "long_2", 300), row(4, "a", 10)]
+    with opened(path, now_ms=NOW_MS) as file:
+        file.insert([each._replace(message=None, attachments=b"") if each.id in EMPTY else each for each in rows])
+    for thinned in (False, True):
+        if thinned:
+            assert thin(path, ruled()) == ([(1, "long"), (3, "long_2"), (4, "a")], {"a": 2, "long_2": 3})
+        one, read = read_back(path)
+        assert (read, kept(one, "long_2")) == ([1, 4], [])
+        assert [complete_from(one, channel, 4) for channel in ("long", "long_2", "a")] == [0, 3, 2]
+
+
+def test_a_long_file_is_thinned_in_rounds(path: Path) -> None:
     with opened(path, now_ms=NOW_MS) as file:
         for begin in range(1, 4001, 500):
             file.insert(
@@ -191,10 +217,35 @@ def test_a_long_file_is_thinned_in_rounds_and_a_busy_channel_leaves_one_row(path
             )
         bounds, ages = find_ages(KEPT, FOR_ALL, ruled())
         assert file.trim(bounds, NOW_MS, ages)
-        assert file.count == 3000 + 10 + 1
-    left = thin(path, ruled())
-    assert [number for number, channel, _ in left if channel == "long"] == list(range(1, 4001, 100))
-    assert [each for each in left if each[1] == "busy"] == [(4000, "busy", False)]
+        assert file.count == 3000 + 10
+    left, floors = thin(path, ruled())
+    assert left == [(number, "long") for number in range(1, 4001, 100)]
+    assert floors == {"busy": 4000}
+
+
+def test_channels_that_post_in_turn_leave_no_row_behind_and_as_many_floors_as_are_remembered(path: Path) -> None:
+    """Each of them came again later than any memory of the last ones; so each of their events left a row."""
+    with opened(path, now_ms=NOW_MS) as file:
+        file.insert([row(1, "long", 550)])
+        for begin in (1, 2):
+            file.insert([row(begin * 12_000 + number, f"sub_{number}", 500 - begin) for number in range(12_000)])
+    left, floors = thin(path, ruled())
+    assert left == [(1, "long")]
+    assert floors == {f"sub_{number}": 24_000 + number for number in range(12_000)}
+    with opened(path, now_ms=NOW_MS) as file:
+        file.insert([row(40_000 + number, f"late_{number}", 200) for number in range(100)])
+    left, floors = thin(path, ruled(), history=replace(FOR_ALL, max_channels=1000))
+    assert (left, len(floors)) == ([(1, "long")], 900)
+    assert {f"late_{number}" for number in range(100)} <= floors.keys()
+    with opened(path, now_ms=NOW_MS) as file:
+        assert file.horizon() == min(floors.values()) - 1 + NOW_MS, "the floor of the newest that is forgotten"
+
+
+def test_what_stands_for_a_floor_and_can_be_none_is_damage(path: Path) -> None:
+    test_the_newest_id_is_not_given_again_though_its_event_has_left(path)
+    query(path, "UPDATE emptied SET id = 'x'")
+    with pytest.raises(BrokerError, match="is damaged"), opened(path, now_ms=NOW_MS) as file:
+        file.read(ReplayBounds(1e10, 1, 2**26, 1), NOW_MS)
 
 
 def test_without_a_rule_that_keeps_longer_than_the_file_all_go_from_its_end() -> None:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from oyez.errors import BrokerError
-from oyez.hub.broker import Broker, Deliver, Lose, Settle
+from oyez.hub.broker import Broker, Deliver, KnowsFloors, Lose, Settle
 from oyez.hub.notices import Notices
 from oyez.hub.publication import EventId, Post, Publication
 
@@ -36,6 +36,8 @@ class StrippedBroker:
         self.stop = broker.stop
         if isinstance(broker, Notices):  # nothing leaves those
             self.hear, self.tell = broker.hear, broker.tell
+        if isinstance(broker, KnowsFloors):
+            self.take_floors = broker.take_floors
 
     def change_rules(self, find: Callable[[str], TakeOut | None]) -> None:
         """Take other members out of what comes from now on."""

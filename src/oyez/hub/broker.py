@@ -5,10 +5,10 @@ know listeners, encodings or history: what it needs of the hub are the two funct
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from oyez.errors import BrokerError
-from oyez.hub.publication import EventId, Post, Publication
+from oyez.hub.publication import Channel, EventId, Post, Publication
 
 Settle = Callable[[list[EventId] | BrokerError], None]
 """Called once for each `Broker.publish`, with the ids in the order of the posts, or why none of them was taken.
@@ -72,4 +72,16 @@ class Broker(Protocol):
 
     async def stop(self) -> None:
         """Settle what is under way, and close the store. Posts that come later are settled with an error."""
+        ...
+
+
+@runtime_checkable
+class KnowsFloors(Protocol):
+    """What a broker may have besides, if events of some channels leave its store before older ones of others."""
+
+    def take_floors(self) -> list[tuple[Channel, EventId]]:
+        """Return the channels of which events above the horizon may be missing, and up to which id; after the start.
+
+        In rising order of ids; once, since there may be many.
+        """
         ...

@@ -185,6 +185,25 @@ class History:
                 self._floors[channel] = max(floor, up_to)
         self.last_id = max(self.last_id, up_to)
 
+    def raise_floor(self, channel: Channel, up_to: EventId) -> None:
+        """Note that events of one channel may be missing up to an id; no event of any is dropped for want of room."""
+        self.last_id = max(self.last_id, up_to)
+        ring = self._rings.get(channel)
+        if ring is not None:
+            ring.floor = max(ring.floor, up_to)
+            return
+        floor = max(self._floor_of_unknown(channel), up_to)
+        if channel in self._floors:
+            floor = max(floor, self._forget_floor(channel))
+        elif len(self._rings) + len(self._floors) >= self.settings.max_channels:
+            self._forget_longest_empty()
+        if len(self._rings) + len(self._floors) < self.settings.max_channels:
+            self._remember_floor(channel, floor)
+        else:
+            self.horizon = max(self.horizon, floor)
+        while self._floors and self._held.bytes > self._max_bytes:
+            self._forget_longest_empty()
+
     def append(self, publication: Publication) -> None:
         """Keep one more event, and drop what no longer fits; the newest is kept whatever its size.
 

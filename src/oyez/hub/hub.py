@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from oyez.hub import chunks, fan_out, replay
 from oyez.hub.audience import Audience
-from oyez.hub.broker import Broker, Settle
+from oyez.hub.broker import Broker, KnowsFloors, Settle
 from oyez.hub.fan_out import FanOut
 from oyez.hub.history import Gap, History
 from oyez.hub.positions import find_positions
@@ -122,6 +122,9 @@ class Hub:
         """Open the broker and fill history with what it kept."""
         self._history.lose(await self._broker.start(self.deliver, self.lose))
         self._history.lose_unkept(self._broker.last_id())
+        if isinstance(self._broker, KnowsFloors):
+            for channel, floor in self._broker.take_floors():
+                self._history.raise_floor(channel, floor)
         self._history.expire(self._clock(), at_most=self.history_events)
 
     async def stop(self) -> None:

@@ -24,13 +24,13 @@ from oyez.brokers.sqlite.contents import ReplayBounds
 from oyez.brokers.sqlite.file import BUSY_TIMEOUT_S, SqliteFile
 from oyez.brokers.sqlite.notices import ToldNotice
 from oyez.brokers.sqlite.retention import find_ages
-from oyez.brokers.sqlite.rows import Row, as_publications, as_row
+from oyez.brokers.sqlite.rows import Row, as_publications, as_row, channel_as_read
 from oyez.brokers.sqlite.settings import SqliteSettings
 from oyez.brokers.sqlite.transaction import Call, Errors, Transaction, find_kept, find_rows
 from oyez.errors import BrokerError
 from oyez.hub.broker import Deliver, Lose, Settle
 from oyez.hub.notices import Notice, SettleNotice, TakeNotice
-from oyez.hub.publication import EventId, Post, Publication
+from oyez.hub.publication import Channel, EventId, Post, Publication
 from oyez.hub.settings import HistoryRules, HistorySettings
 
 logger = logging.getLogger(__name__)
@@ -85,6 +85,7 @@ class SqliteBroker:
         self._given = EventId(0)
         self._waiting: list[Call] = []
         self._writing = False
+        self._floors: list[tuple[Channel, EventId]] = []
         self._stopping: asyncio.Future[None] | None = None
         self._available = False
         self._complained_at = self._warned_at = float("-inf")
@@ -114,10 +115,11 @@ class SqliteBroker:
             busy_timeout_s=self._busy_timeout_s,
         )
         try:
-            horizon, last_id, rows = file.read(self._replay, now.wall_ms)
+            horizon, last_id, rows, floors = file.read(self._replay, now.wall_ms)
             self._last = self._given = last_id
             replayed = len(rows)
             deliver(as_publications(rows, now.steady_s, now.wall_ms))
+            self._floors = [(channel_as_read(channel), floor) for floor, channel in floors]
             for text in file.read_notices(now.wall_ms // 1000):
                 self._take_notice(text)
         except BaseException:
@@ -130,6 +132,11 @@ class SqliteBroker:
         self._writer = threading.Thread(target=self._write_all, name="oyez-sqlite")
         self._writer.start()
         return horizon
+
+    def take_floors(self) -> list[tuple[Channel, EventId]]:
+        """Return the channels of which events left the file before others did, and up to which id."""
+        floors, self._floors = self._floors, []
+        return floors
 
     def _now(self) -> Moment:
         return read_clocks(self._clock, self._wall_clock)

@@ -4,12 +4,15 @@ Knows rows and the bounds of the hub's history. Must not know SQL.
 """
 
 from collections import Counter
+from operator import attrgetter
 from typing import NamedTuple
 
 from oyez.brokers.sqlite.ages import Ages
-from oyez.brokers.sqlite.rows import Row, channel_as_read
+from oyez.brokers.sqlite.rows import Floor, Row, channel_as_read
 from oyez.hub.publication import OVERHEAD_BYTES, EventId
 from oyez.hub.settings import HistoryRules, HistorySettings
+
+_id_of = attrgetter("id")
 
 
 class ReplayBounds(NamedTuple):
@@ -23,12 +26,14 @@ class ReplayBounds(NamedTuple):
     """One more than history holds: the one that it drops tells it from where on the channel is complete."""
     rules: HistoryRules | None = None
     """The channels of which more is read, or less."""
+    floors: int = 100_000
+    """Of so many channels it is told from where on they are complete, where that is not the same for all."""
 
     @classmethod
     def into(cls, history: HistorySettings, rules: HistoryRules | None = None) -> "ReplayBounds":
         """Return how much a history with these settings could hold."""
         most_events = max(history.max_bytes // OVERHEAD_BYTES, 1)
-        return cls(history.ttl_s, most_events, history.max_bytes, history.size + 1, rules)
+        return cls(history.ttl_s, most_events, history.max_bytes, history.size + 1, rules, history.max_channels)
 
     @property
     def oldest_s(self) -> float:
@@ -50,6 +55,8 @@ class FileContents(NamedTuple):
     """The newest id; the horizon when that is higher."""
     rows: list[Row]
     """Newest first."""
+    floors: list[Floor]
+    """Of channels of which events may be missing above the horizon, in rising order of ids; one or two for each."""
 
 
 class Selection:
@@ -61,11 +68,9 @@ class Selection:
         now_ms: milliseconds since 1970.
 
     Attributes:
-        rows: what is handed out. Of a channel with events that are too old for it, and not for others, the newest of
-            those is among them, without what it says: history drops it at once, and knows from where on the channel is
-            complete.
-        lost_to: the id up to which events of any channel may be missing, since one was dropped by other rules which is
-            not old enough now; 0: none was.
+        rows: what is handed out.
+        lost_to: the id up to which events of any channel may be missing, since there are more floors than are told; 0:
+            there are not.
     """
 
     def __init__(self, bounds: ReplayBounds, ages: Ages, now_ms: int) -> None:
@@ -78,6 +83,21 @@ class Selection:
         self._left: int | None = bounds.looked_at
         self._bytes = 0
         self._in_channel: Counter[str | bytes] = Counter()
+        self._floors: dict[str | bytes, EventId] = {}  # newest first
+
+    def find_floors(self, emptied: list[Floor]) -> list[Floor]:
+        """Return the floors of channels with events that were shown and are too old for it, though not for others.
+
+        Args:
+            emptied: those of events that are not there any more.
+        """
+        floors = sorted(
+            [*emptied, *(Floor(event_id, channel) for channel, event_id in self._floors.items())], key=_id_of
+        )
+        beyond = max(len(floors) - self._bounds.floors, 0)
+        if beyond:
+            self.lost_to = max(self.lost_to, floors[beyond - 1].id)
+        return floors[beyond:]
 
     def take(self, row: Row) -> bool:
         """Take the next row, or pass over it; False: neither this nor any older one is to be handed out."""
@@ -89,20 +109,29 @@ class Selection:
         if self._in_channel[row.channel] == most:
             return True
         time_ms = self._ages.put_right(row.id, row.time_ms)
-        if time_ms < self._oldest_ms or len(self.rows) == self._bounds.events:
+        if time_ms < self._oldest_ms:
             return False
-        if time_ms < self._now_ms - age_s * 1000:
-            row = row._replace(message=None, attachments=None)
-            self._in_channel[row.channel] = most - 1
-        elif row.is_empty:
-            self.lost_to = max(self.lost_to, row.id)
+        if row.is_empty or time_ms < self._now_ms - age_s * 1000:
+            self._raise_floor(row)
+            if not row.is_empty:
+                self._in_channel[row.channel] = most
             return True
+        if len(self.rows) == self._bounds.events:
+            return False
         self._bytes += row.size
         if self._bytes > self._bounds.bytes and self.rows:
             return False
         self._in_channel[row.channel] += 1
         self.rows.append(row._replace(time_ms=time_ms) if time_ms != row.time_ms else row)
         return True
+
+    def _raise_floor(self, row: Row) -> None:
+        if row.channel in self._floors:
+            return
+        if len(self._floors) < self._bounds.floors:
+            self._floors[row.channel] = row.id
+        else:
+            self.lost_to = max(self.lost_to, row.id)
 
     def _find_bounds(self, channel: str | bytes) -> tuple[float, int]:
         """Return how old the events of a channel may be, and how many are read of it."""

@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from oyez.brokers.sqlite import notices, place
+from oyez.brokers.sqlite import emptied, notices, place
 from oyez.brokers.sqlite.ages import Ages, ClockStep
 from oyez.brokers.sqlite.contents import FileContents, ReplayBounds, Selection
 from oyez.brokers.sqlite.cures import START_ANEW, find_cure
-from oyez.brokers.sqlite.retention import LOOKED_AT_ONCE, ChannelAges, Thinning, count_beyond
-from oyez.brokers.sqlite.rows import Row, is_sound
+from oyez.brokers.sqlite.retention import LOOKED_AT_ONCE, ChannelAges, Thinning, count_beyond, raise_horizon
+from oyez.brokers.sqlite.rows import Row, is_sound, is_sound_floor
 from oyez.brokers.sqlite.settings import SqliteSettings
 from oyez.brokers.sqlite.unkept import Unkept
 from oyez.errors import BrokerError
@@ -149,9 +149,10 @@ class SqliteFile:
         self.count: int = database.execute("SELECT count(*) FROM events").fetchone()[0]
         self._unkept = Unkept(database, unkept)
         if self._unkept.lost_to:
-            self._raise_horizon(self._unkept.lost_to)
+            raise_horizon(self._database, self._unkept.lost_to)
         self._open_session(synced=synced, now_ms=now_ms)
         self._open_ages(now_ms)
+        emptied.forget(database, self.horizon())
         database.execute(f"PRAGMA busy_timeout = {_BUSY_SLICE_S * 1000:.0f}")
 
     def _check_owner(self, version: int) -> None:
@@ -171,7 +172,7 @@ class SqliteFile:
         """
         unsynced_boot, boot = self._meta("unsynced_boot"), place.boot_id()
         if unsynced_boot is not None and unsynced_boot != boot:
-            self._raise_horizon(max(now_ms, self.last_id()))
+            raise_horizon(self._database, max(now_ms, self.last_id()))
         self._database.execute("UPDATE meta SET value = ? WHERE name = 'unsynced_boot'", (None if synced else boot,))
 
     def _open_ages(self, now_ms: int) -> None:
@@ -202,9 +203,6 @@ class SqliteFile:
         value: str | int | None = row[0]
         return value
 
-    def _raise_horizon(self, to: int) -> None:
-        self._database.execute("UPDATE meta SET value = max(value, ?) WHERE name = 'horizon'", (to,))
-
     def _refuse(self, what: str) -> BrokerError:
         return BrokerError(f"{self._path} {what}", temporary=False)
 
@@ -226,10 +224,10 @@ class SqliteFile:
     def last_id(self) -> EventId:
         """Return the newest id that was given out, as far as is known; the horizon when that is higher."""
         (newest,) = self._database.execute("SELECT max(id) FROM events").fetchone()
-        return max(EventId(newest or 0), self.horizon(), self._unkept.up_to)
+        return EventId(max(newest or 0, emptied.find_newest(self._database), self.horizon(), self._unkept.up_to))
 
     def read(self, replay: ReplayBounds, now_ms: int) -> FileContents:
-        """Read the newest events.
+        """Read the newest events, and the floors of the channels that have others for it.
 
         Raises:
             BrokerError: the file is damaged.
@@ -249,9 +247,12 @@ class SqliteFile:
                 if not selection.take(row):
                     horizon = max(horizon, row.id)
                     break
+            floors = selection.find_floors(emptied.read(self._database))
+            if not all(map(is_sound_floor, floors)):
+                raise self._refuse(f"is damaged: {START_ANEW}")
         except _READ_ERRORS as error:
             raise self._explain(error, temporary=False) from error
-        return FileContents(max(horizon, selection.lost_to), last_id, selection.rows)
+        return FileContents(max(horizon, selection.lost_to), last_id, selection.rows, floors)
 
     def insert(self, rows: Sequence[Row], unkept: EventId = EventId(0)) -> None:  # noqa: B008 - a number
         """Add events, all or none; they are kept when this returns.
@@ -368,7 +369,7 @@ class SqliteFile:
             return False
         self._database.execute("BEGIN")
         dropped = self._database.execute("DELETE FROM events WHERE id <= ?", (drop_to,)).rowcount
-        self._raise_horizon(drop_to)
+        raise_horizon(self._database, drop_to)
         self._database.execute("COMMIT")
         self.count -= dropped
         return True

@@ -3,25 +3,24 @@
 Knows ages, channels and SQL. Must not know when it is asked, nor what a daemon reads back.
 
 What is dropped from the end of a file raises the horizon of all channels. Of what is dropped from its midst, the newest
-event of each channel stays as an empty row: it says from where on its channel is complete.
+id of each channel is noted: it says from where on the channel is complete (`emptied`).
 """
 
 import math
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
+from oyez.brokers.sqlite import emptied
 from oyez.brokers.sqlite.ages import Ages
-from oyez.brokers.sqlite.rows import channel_as_read
+from oyez.brokers.sqlite.rows import Floor, channel_as_read
 from oyez.brokers.sqlite.settings import SqliteSettings
+from oyez.hub.publication import EventId
 from oyez.hub.settings import HistoryRules, HistorySettings
 
 LOOKED_AT_ONCE = 1000
 """Events in one round: a post that comes meanwhile waits some milliseconds."""
-
-# Of so many channels it is known which row is the empty one, so that there is one of each; others may have some more.
-_MOST_REMEMBERED = 10_000
 
 _Oldest = list[tuple[int, int, str | bytes]]
 
@@ -33,6 +32,8 @@ class ChannelAges(NamedTuple):
     """Returns it for a channel, in seconds."""
     shortest_s: float
     longest_s: float
+    channels: int
+    """Of so many it is known from where on they are complete; beyond it that is the same for all."""
 
 
 def find_ages(
@@ -43,7 +44,9 @@ def find_ages(
     if rules is None or rules.longest_ttl_s <= max(shortest_s, history.ttl_s):
         return settings, None
     find = rules.find
-    ages = ChannelAges(lambda channel: max(find(channel).ttl_s, shortest_s), shortest_s, rules.longest_ttl_s)
+    ages = ChannelAges(
+        lambda channel: max(find(channel).ttl_s, shortest_s), shortest_s, rules.longest_ttl_s, history.max_channels
+    )
     return replace(settings, max_age_s=ages.longest_s), ages
 
 
@@ -59,13 +62,12 @@ class Thinning:
         self._database = database
         self._ages = ages
         self._looked_to: dict[float, int] = {}  # by age: the id up to which there is none that is older
-        self._emptied: dict[str, int] = {}  # by channel: the id of its empty row
 
     def drop_some(self, ages: ChannelAges, now_ms: int) -> tuple[int, bool]:
-        """Drop some events that are too old for their channels, in one transaction.
+        """Drop some events that are too old for their channels.
 
         Returns:
-            How many rows there are less, and whether there may be more to drop.
+            How many events there are less, and whether there may be more to drop.
         """
         self._looked_to.setdefault(ages.shortest_s, 0)
         dropped, more = 0, False
@@ -79,7 +81,8 @@ class Thinning:
             ).fetchall()
             old = list(self._take_older(oldest, now_ms - age_s * 1000))
             if old:
-                dropped += self._drop(self._choose(old, age_s, ages), old[-1][0], age_s)
+                dropped += self._drop(self._choose(old, age_s, ages), ages.channels)
+                self._looked_to[age_s] = old[-1][0]
             more = more or len(old) == LOOKED_AT_ONCE
         return dropped, more or len(self._looked_to) > len(known)
 
@@ -89,44 +92,34 @@ class Thinning:
                 return
             yield event_id, channel
 
-    def _choose(self, old: list[tuple[int, str | bytes]], age_s: float, ages: ChannelAges) -> dict[str, list[int]]:
-        """Return the ids of those that are too old for their channels, by channel and in rising order."""
-        chosen: dict[str, list[int]] = {}
-        for event_id, stored in old:
-            channel = channel_as_read(stored)
-            found_s = ages.find(channel)
+    def _choose(self, old: list[tuple[int, str | bytes]], age_s: float, ages: ChannelAges) -> list[Floor]:
+        """Return which are too old for their channels, in rising order of ids; each is its channel's floor then."""
+        chosen = []
+        for event_id, channel in old:
+            found_s = ages.find(channel_as_read(channel))
             if found_s == age_s:
-                chosen.setdefault(channel, []).append(event_id)
+                chosen.append(Floor(EventId(event_id), channel))
             else:
                 self._looked_to.setdefault(found_s, 0)
         return chosen
 
-    def _drop(self, chosen: dict[str, list[int]], looked_to: int, age_s: float) -> int:
-        """Drop all of each channel but the newest, which becomes its empty row in place of an earlier one."""
-        emptied = {channel: ids[-1] for channel, ids in chosen.items()}
-        gone = [event_id for ids in chosen.values() for event_id in ids[:-1]]
-        gone += [
-            before for channel, newest in emptied.items() if (before := self._emptied.get(channel, newest)) < newest
-        ]
-        dropped = 0
-        if emptied:
-            self._database.execute("BEGIN")
-            dropped = self._database.execute(f"DELETE FROM events WHERE id IN ({_listed(gone)})").rowcount  # noqa: S608 - numbers
-            self._database.execute(
-                f"UPDATE events SET message = NULL, attachments = x'' WHERE id IN ({_listed(emptied.values())})"  # noqa: S608
-            )
-            self._database.execute("COMMIT")
-        self._looked_to[age_s] = looked_to
-        for channel, event_id in emptied.items():
-            before = self._emptied.pop(channel, 0)  # it comes last again
-            self._emptied[channel] = max(event_id, before)  # other rules may have dropped newer ones
-        while len(self._emptied) > _MOST_REMEMBERED:
-            del self._emptied[next(iter(self._emptied))]
+    def _drop(self, chosen: list[Floor], most_channels: int) -> int:
+        """Drop events, and note the newest of each channel; in one transaction."""
+        if not chosen:
+            return 0
+        listed = ",".join(str(event_id) for event_id, _ in chosen)
+        self._database.execute("BEGIN")
+        dropped = self._database.execute(f"DELETE FROM events WHERE id IN ({listed})").rowcount  # noqa: S608 - numbers
+        forgotten = emptied.keep(self._database, {channel: event_id for event_id, channel in chosen}, most_channels)
+        if forgotten:
+            raise_horizon(self._database, forgotten)
+        self._database.execute("COMMIT")
         return dropped
 
 
-def _listed(ids: Iterable[int]) -> str:
-    return ",".join(map(str, ids))
+def raise_horizon(database: sqlite3.Connection, to: int) -> None:
+    """Note that events of any channel may be missing up to an id."""
+    database.execute("UPDATE meta SET value = max(value, ?) WHERE name = 'horizon'", (to,))
 
 
 def count_beyond(database: sqlite3.Connection, count: int, most_bytes: int) -> int:

@@ -26,8 +26,15 @@ class Row(NamedTuple):
 
     @property
     def is_empty(self) -> bool:
-        """Whether it only says from where on its channel is complete; see `retention`."""
+        """Whether it only says from where on its channel is complete, as rows did before there was a table for that."""
         return self.message is None and self.attachments == b""
+
+
+class Floor(NamedTuple):
+    """Events of a channel up to this id may be missing, since they left the file before others."""
+
+    id: EventId
+    channel: str | bytes
 
 
 def as_row(publication: Publication, now_ms: int) -> Row:
@@ -73,6 +80,11 @@ def is_sound(row: Row) -> bool:
         and (row.message is None or isinstance(row.message, str))
         and (row.attachments is None or isinstance(row.attachments, bytes))
     )
+
+
+def is_sound_floor(floor: Floor) -> bool:
+    """Return whether a floor can have been written by us."""
+    return isinstance(floor.id, int) and is_sound(Row(floor.id, 0, floor.channel, None, None))
 
 
 def _is_name(stored: bytes) -> bool:
