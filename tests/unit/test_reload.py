@@ -13,7 +13,7 @@ from oyez.access.keys import KeyHolder
 from oyez.access.peer import Peer
 from oyez.access.settings import ChannelSettings, KeySettings
 from oyez.brokers.stripped import StrippedBroker
-from oyez.config.load import Loaded, load
+from oyez.config.load import Loaded, load, load_with_sources, read_again
 from oyez.config.tree import Entry, Reloaded, Settings, fields_of, merge
 from oyez.endpoints.gate import Gate
 from oyez.errors import ConfigError
@@ -334,10 +334,21 @@ def test_whoever_posts_with_a_key_that_is_called_otherwise_now_goes_on() -> None
     assert daemon.assembly.check.count_posts() == {"": 3, "former": 1}
 
 
-def test_a_key_that_was_made_up_stays() -> None:
-    from oyez.config.load import load_with_sources, read_again  # noqa: PLC0415
+NO_MODE: dict[str, object] = {}
+ON_LOOPBACK: dict[str, object] = {"dev": True}
+FOR_OTHERS: dict[str, object] = {"dev": True, "host": "0.0.0.0"}
 
-    flags: dict[str, object] = {"dev": True, "host": "0.0.0.0"}
-    first = load_with_sources(None, {}, flags)
-    assert first.settings.key != load(None, {}, flags).key
-    assert read_again(first, None, {}, flags).settings == first.settings
+
+@pytest.mark.parametrize("before", [NO_MODE, ON_LOOPBACK, FOR_OTHERS], ids=["no mode", "on loopback", "for others"])
+@pytest.mark.parametrize("after", [ON_LOOPBACK, FOR_OTHERS], ids=["on loopback", "for others"])
+def test_no_key_is_made_up_of_which_nobody_is_told(before: dict[str, object], after: dict[str, object]) -> None:
+    first = load_with_sources(None, {}, before)
+    again = read_again(first, None, {}, after)
+    assert again.settings == dataclasses.replace(load(None, {}, after), key=first.settings.key)
+    assert bool(first.settings.key) is (before is not NO_MODE)
+
+
+def test_a_key_that_was_given_is_not_replaced_by_one_that_everybody_knows() -> None:
+    first = load_with_sources(None, {"OYEZ_KEY": "own"}, {})
+    assert read_again(first, None, {}, ON_LOOPBACK).settings.key == ""
+    assert read_again(first, None, {"OYEZ_KEY": "new"}, ON_LOOPBACK).settings.key == "new"

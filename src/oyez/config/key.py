@@ -18,8 +18,10 @@ from oyez.setting import MASK
 DEVELOPMENT_KEY = "oyez-development"
 """The key of a daemon in development mode that was given none and listens on loopback. Everyone knows it."""
 
-MADE_UP = "development mode, made up for this start"
-"""Where the key comes from that a daemon made for itself: in words, as other sources."""
+_WELL_KNOWN = "development mode"
+_MADE_UP = "development mode, made up for this start"
+FROM_DEVELOPMENT_MODE = (_WELL_KNOWN, _MADE_UP)
+"""Where the key comes from that a daemon takes or makes for itself: in words, as other sources."""
 
 _MADE_UP_KEY_BYTES = 8  # short enough to be typed on a phone, and nothing in it that a shell or an option could mistake
 _LONGEST_FILE_BYTES = 2**16
@@ -50,9 +52,9 @@ def make_development_key(layer: Layer) -> None:
         return
     host, uds = (str(layer.get(name, (getattr(Settings(), name), ""))[0]) for name in ("host", "uds"))
     if uds or is_loopback(host):
-        layer["key"] = DEVELOPMENT_KEY, "development mode"
+        layer["key"] = DEVELOPMENT_KEY, _WELL_KNOWN
     else:  # where others than this machine are to post, one that nobody knows yet
-        layer["key"] = secrets.token_hex(_MADE_UP_KEY_BYTES), MADE_UP
+        layer["key"] = secrets.token_hex(_MADE_UP_KEY_BYTES), _MADE_UP
 
 
 def check_keys(key: str, others: Sequence[KeySettings], where: str) -> None:

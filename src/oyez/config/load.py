@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 from oyez.config.broker_url import problem_of_broker
 from oyez.config.channels import check_channels
 from oyez.config.environment import is_from_platform
-from oyez.config.key import MADE_UP, check_keys, find_key, make_development_key
+from oyez.config.key import FROM_DEVELOPMENT_MODE, check_keys, find_key, make_development_key
 from oyez.config.tables import read_tables
 from oyez.config.tree import (
     ENVIRONMENT_PREFIX,
@@ -83,7 +83,7 @@ def load_with_sources(file: Path | None, environ: Mapping[str, str], flags: Mapp
 
 
 def read_again(first: Loaded, file: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> Loaded:
-    """Do what `load_with_sources` does, later; a key that was made up for this start stays.
+    """Do what `load_with_sources` does, later; a key of development mode is that of the start, or none.
 
     Args:
         first: what was read at the start.
@@ -92,9 +92,10 @@ def read_again(first: Loaded, file: Path | None, environ: Mapping[str, str], fla
         flags: those of then.
     """
     again = load_with_sources(file, environ, flags)
-    if not again.sources.get("key") == MADE_UP == first.sources.get("key"):
+    if again.sources.get("key") not in FROM_DEVELOPMENT_MODE:
         return again
-    return again._replace(settings=dataclasses.replace(again.settings, key=first.settings.key))
+    key = first.settings.key if first.sources.get("key") in FROM_DEVELOPMENT_MODE else ""
+    return again._replace(settings=dataclasses.replace(again.settings, key=key))
 
 
 def _from_file(path: Path) -> Layer:
