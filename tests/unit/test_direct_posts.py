@@ -7,6 +7,7 @@ import pytest
 
 from oyez.limits import LimitSettings
 from oyez.net.engineio.session import EngineSession
+from oyez.setting import put_in_force
 from tests.unit.test_direct_polls import PAGE, PAGES, VISITOR, get
 from tests.unit.test_direct_sessions import PATH, _known_ids, poll, send_packets
 from tests.unit.two_roads import SETTINGS, Client, bodies, compare, play_on, statuses
@@ -39,8 +40,45 @@ def test_browsers_get_any_number_of_packets(agent: str, packets: int) -> None:
     assert bodies(outcome)[-1].count("\x1e") + 1 == packets
 
 
+def _question(size: int) -> bytes:
+    """Return one of so many bytes."""
+    return b'42["last-msg","%b"]' % (b"x" * (size - 17))
+
+
 def _many(questions: int) -> bytes:
     return "\x1e".join([LAST] * questions).encode()
+
+
+@pytest.mark.parametrize("is_known", [False, True], ids=["another connection", "a head that comes again"])
+def test_limits_that_are_read_again_count_for_the_next_post(is_known: bool) -> None:
+    async def play(client: Client) -> None:
+        await client.send(get(PATH), send_packets("40"), poll(), send_body(_question(200)))
+        limits = client.road.assembly.settings.limits
+        put_in_force(limits, replace(limits, max_receiver_message_bytes=100, body_timeout_s=7.0))
+        if not is_known:
+            client = await client.road.connect()
+        await client.send(send_body(_question(100)), send_body(_question(101)))
+        answers.append(client.socket.written.count(b"HTTP/1.1 413 "))
+
+    answers: list[int] = []
+    compare(play, settings=replace(SETTINGS, limits=LimitSettings(max_receiver_message_bytes=200)))
+    assert answers == [1, 1]
+
+
+def test_a_body_has_the_time_that_counts_now() -> None:
+    async def play(client: Client) -> None:
+        limits = client.road.assembly.settings.limits
+        await client.send(get(PATH), send_packets("40"))
+        for time_s in (7.0, 70.0):
+            put_in_force(limits, replace(limits, body_timeout_s=time_s))
+            client = await client.road.connect()
+            await client.send(send_body(b"4")[:-1])
+            patience.append(client.connection._patience_s)
+            assert client.connection._is_patient
+
+    patience: list[float] = []
+    play_on(play, direct=True)
+    assert patience == [7.0, 70.0]
 
 
 def test_a_handshake_that_finds_no_place_is_told_when_to_come_back() -> None:

@@ -56,9 +56,15 @@ class CountedDoor:
 
     def __init__(self, door: DirectDoor) -> None:
         self._door = door
-        self.max_bytes = door.max_bytes
-        self.patience_s = door.patience_s
         self.judged = self.taken = 0
+
+    @property
+    def max_bytes(self) -> int:
+        return self._door.max_bytes
+
+    @property
+    def patience_s(self) -> float:
+        return self._door.patience_s
 
     def judge(self, request: DirectRequest) -> AnswerBody | None:
         answer = self._door.judge(request)

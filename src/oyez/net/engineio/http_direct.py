@@ -88,9 +88,17 @@ class DirectPosts(_DirectRequests):
 
     def __init__(self, http: EngineHttp, origins: Origins) -> None:
         super().__init__(http, origins)
-        self.max_bytes = http.max_receiver_message_bytes  # who has shown the key may send more, and goes the usual way
-        self.patience_s = http.body_timeout_s  # a task for each that trickles would cost half of what it may cost
         self._waiting: set[asyncio.Task[None]] = set()
+
+    @property
+    def max_bytes(self) -> int:
+        """The longest body of a listener: who has shown the key may send more, and goes the usual way."""
+        return self._http.max_receiver_message_bytes
+
+    @property
+    def patience_s(self) -> float:
+        """All the time that a body has: a task for each that trickles would cost half of what it may cost."""
+        return self._http.body_timeout_s
 
     def judge(self, request: DirectRequest) -> Begin | None:
         """Return what carries a POST out; None: something is wrong with it."""

@@ -18,7 +18,7 @@ from oyez.errors import ProtocolError
 from oyez.net.http.body import BODY_TIME_S
 from oyez.net.http.callbacks import HttpCallbacks
 from oyez.net.http.connection import HttpConnection
-from oyez.net.http.direct import INTERNAL_ERROR, SHORT_PATIENCE_S, AnswerBody, DirectRequest, write_head
+from oyez.net.http.direct import INTERNAL_ERROR, SHORT_PATIENCE_S, AnswerBody, DirectDoor, DirectRequest, write_head
 from oyez.net.http.direct_cycle import DirectCycle
 from oyez.net.http.repeated_head import RepeatedHead, read_head
 from oyez.net.socket import far_end_of, find_plain_fd
@@ -38,10 +38,8 @@ class _Known(NamedTuple):
 
     head: RepeatedHead
     answer_body: AnswerBody
-    max_bytes: int
-    """How long a body may be."""
-    patience_s: float
-    """How long it may be under way."""
+    door: DirectDoor
+    """Says how long a body may be, and how long under way."""
 
 
 class DirectConnection(HttpConnection):
@@ -62,7 +60,7 @@ class DirectConnection(HttpConnection):
         self._heads = 0  # that were begun in what is being read
         self._lines_of: list[tuple[bytes, bytes]] | None = None
         self._kept_lines = self._last_lines = b""  # of every answer: of one that goes on, and of the last
-        self._may_come_again: tuple[AnswerBody, int, float] | None = None  # what is `_Known` of the last one
+        self._may_come_again: tuple[AnswerBody, DirectDoor] | None = None  # what is `_Known` of the last one
         self._fd: int | None = None  # where the transport can be gone past, once it is known
 
     # Requests with the head of the one before
@@ -94,7 +92,7 @@ class DirectConnection(HttpConnection):
             return False
         begin, length = found
         end = begin + length
-        if length > known.max_bytes or len(data) > end:
+        if length > known.door.max_bytes or len(data) > end:
             return False
         self._callbacks.spare.keep(self)
         if len(data) == end:
@@ -102,8 +100,8 @@ class DirectConnection(HttpConnection):
         self._held = data
         self._callbacks.spare.offer(self, self._share)
         if not is_more:
-            self._patience_s = known.patience_s
-            self._set_deadline(known.patience_s)
+            self._patience_s = known.door.patience_s
+            self._set_deadline(self._patience_s)
         return True
 
     def _read(self, data: bytes) -> None:
@@ -158,7 +156,7 @@ class DirectConnection(HttpConnection):
             logger.exception("a request goes the usual way after an error of ours")
             return None
         if answer_body is not None and door.max_bytes and self.parser.should_keep_alive():
-            self._may_come_again = answer_body, door.max_bytes, door.patience_s
+            self._may_come_again = answer_body, door
         self._patience_s = door.patience_s
         return answer_body
 

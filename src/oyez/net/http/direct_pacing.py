@@ -55,11 +55,19 @@ class PacedDoor:
 
     def __init__(self, door: PacedRequest, places: Places, turns: Turns, waits: RequestWaits) -> None:
         self._door = door
-        self.max_bytes = door.max_bytes
-        self.patience_s = door.patience_s
         self._places = places
         self._turns = turns
         self._waits = waits
+
+    @property
+    def max_bytes(self) -> int:
+        """The longest body that is read in one go."""
+        return self._door.max_bytes
+
+    @property
+    def patience_s(self) -> float:
+        """How long a body may be under way."""
+        return self._door.patience_s
 
     def judge(self, request: DirectRequest) -> AnswerBody | None:
         """Return what answers when the address may ask for it; None: the door declines."""
