@@ -18,6 +18,11 @@ from tests.proxy import Proxy
 from tests.rabbitmq import RabbitMQ
 
 
+def name_of(folder: Path) -> str:
+    """The exchange that stands for a folder."""
+    return hashlib.sha256(str(folder).encode()).hexdigest()[:20]
+
+
 class TestExchange(BrokerOutageContract):
     """``amqp://…?exchange=NAME``; its outage: the network."""
 
@@ -34,7 +39,7 @@ class TestExchange(BrokerOutageContract):
             proxy.__exit__(None, None, None)
 
     def make(self, folder: Path, clock: Clock, wall_clock: Clock) -> AmqpBroker:
-        name = hashlib.sha256(str(folder).encode()).hexdigest()[:20]
+        name = name_of(folder)
         self.rabbitmq.declare(name)
         self.proxies.append(Proxy(self.rabbitmq.port).__enter__())
         url = self.rabbitmq.url(name, self.query.format(name=name), port=self.proxies[-1].port)

@@ -1,19 +1,22 @@
 """Do notices reach all daemons on an exchange of a real RabbitMQ, and does a stream remember them?"""
 
+import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from oyez.client import grant
-from oyez.testing.notices_contract import NoticesOutageContract
+from oyez.testing.notices_contract import Hearer, NoticesOutageContract
 from tests.api import call
 from tests.conftest import StartDaemon
 from tests.daemon import KEY
 from tests.integration.granted_doors import TOLD_WITHIN_S
 from tests.integration.links import listen
 from tests.integration.test_amqp_contract import TestExchange as ExchangeContract
+from tests.integration.test_amqp_contract import name_of
 from tests.proxy import Proxy
 from tests.rabbitmq import RabbitMQ
 
@@ -43,6 +46,18 @@ class TestStreamNotices(TestExchangeNotices):
 
     remembers = True
     query = "&stream=stream-{name}&skew=0"
+
+    def test_a_stream_that_is_deleted_is_made_anew(self, hearer: Callable[[], Hearer], tmp_path: Path) -> None:
+        async def steps() -> None:
+            async with hearer() as one:
+                await one.told(self.notice(b"a", b"before"))
+                stream = f"stream-{name_of(tmp_path)}-notices"
+                await asyncio.to_thread(self.rabbitmq.delete, queue=stream)
+                await one.told(self.notice(b"b", b"after"))
+            async with hearer() as later:
+                assert b"after" in later.heard
+
+        self.run(steps())
 
 
 def test_what_is_revoked_at_one_daemon_ends_at_the_other_and_stays_so_when_both_restart(

@@ -67,6 +67,15 @@ def test_what_may_pass_is_temporary(error: BaseException | None, words: str) -> 
     assert explained.temporary
 
 
+def test_the_stream_is_named_with_which_it_was_tried() -> None:
+    refused = explain(exceptions.ChannelAccessRefused("configure refused"), URL, "make the stream", "kept-notices")
+    assert "the user 'judge' lacks a permission for the stream 'kept-notices': rabbitmqctl" in str(refused)
+    other = explain(
+        exceptions.ChannelPreconditionFailed("no"), url_of("site?exchange=a&stream=kept"), "", "kept-notices"
+    )
+    assert str(other) == "the stream 'kept-notices' cannot be used: no"
+
+
 def test_an_error_of_the_broker_is_passed_on_and_a_long_one_is_cut() -> None:
     ours = BrokerError("ours", temporary=False)
     assert explain(ours, URL, "connect") is ours

@@ -184,6 +184,51 @@ def test_a_stream_of_notices_that_is_gone_is_made_anew_from_what_is_known() -> N
     run(scene())
 
 
+def test_a_stream_of_notices_that_is_gone_meanwhile_is_made_anew_at_once() -> None:
+    async def scene() -> None:
+        async with AmqpServer() as server:
+            site, _ = hearing(server, STREAM)
+            async with site:
+                assert await tell(site, b"a") is None
+                server.delete_queue("kept-notices")
+                assert await tell(site, b"b") is None
+                await site.until(lambda: len(server.queues["kept-notices"].messages) == 2, "what was known before")
+                assert site.broker.available
+            later, heard = hearing(server, STREAM)
+            async with later:
+                assert sorted(heard) == [b"a", b"b"]
+
+    run(scene())
+
+
+@pytest.mark.parametrize("more", ["", STREAM])
+@pytest.mark.parametrize("confirms", [True, False, None])
+def test_no_channel_stays_open_whatever_becomes_of_a_notice(
+    confirms: bool | None, more: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oyez.brokers.rabbitmq.notices._PATIENCE_S", 0.05)
+
+    async def scene() -> None:
+        async with AmqpServer() as server:
+            site, _ = hearing(server, more)
+
+            def open_channels() -> int:
+                return sum(
+                    {"Channel.Open": 1, "Channel.Close": -1, "Channel.CloseOk": -1}.get(name, 0)
+                    for name in server.asked
+                )
+
+            async with site:
+                assert await tell(site, b"first") is None
+                await site.until(lambda: open_channels() == 2, "end of what the start needed")  # one reads, one posts
+                server.confirms = confirms
+                for number in range(5):
+                    assert (await tell(site, b"%d" % number) is None) is bool(confirms)
+                await site.until(lambda: open_channels() == 2, "end of the channels")
+
+    run(scene())
+
+
 def test_a_queue_of_that_name_that_is_no_stream_stops_the_start() -> None:
     async def scene() -> None:
         async with AmqpServer() as server:

@@ -7,6 +7,7 @@ when: pending posts would wait for a server that is gone, and nobody could say b
 """
 
 import asyncio
+import contextlib
 import logging
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Awaitable
@@ -70,6 +71,7 @@ class AmqpConnection:
         self._connection = Connection(address, transport_factory=self._socket)
         self._is_open = False
         self._watcher: asyncio.Task[None] | None = None
+        self._dropping: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """Connect and see that the exchange is there.
@@ -96,8 +98,13 @@ class AmqpConnection:
         )
         self._connection.closing.add_done_callback(self._closed)
 
-    async def ask(self, doing: str, answer: Awaitable[Any]) -> Any:
+    async def ask(self, doing: str, answer: Awaitable[Any], queue: str = "") -> Any:
         """Await an answer of the server, for so long as one may take.
+
+        Args:
+            doing: what is tried, in words for an error.
+            answer: the library's.
+            queue: the stream that it is tried with, for an error too.
 
         Raises:
             BrokerError: it is a refusal, or there was none.
@@ -106,7 +113,7 @@ class AmqpConnection:
             async with asyncio.timeout(self.answer_timeout_s):
                 return await answer
         except Exception as error:
-            raise explain(error, self.url, doing) from error
+            raise explain(error, self.url, doing, queue) from error
 
     async def open_channel(self, *, watched: bool = False, confirms: bool = False) -> AbstractChannel:
         """Open a channel.
@@ -124,6 +131,17 @@ class AmqpConnection:
             channel.on_consumer_cancel_callbacks.add(self._cancelled)
         return channel
 
+    def drop(self, channel: AbstractChannel) -> None:
+        """Close a channel that may be open still, whatever becomes of that: nobody waits for it."""
+        if not channel.is_closed:
+            dropping = asyncio.get_running_loop().create_task(self._drop(channel))
+            self._dropping.add(dropping)
+            dropping.add_done_callback(self._dropping.discard)
+
+    async def _drop(self, channel: AbstractChannel) -> None:
+        with contextlib.suppress(BrokerError):
+            await self.ask("close a channel", channel.close())
+
     async def publish(self, doing: str, exchange: str, routing_key: str, message_id: str, body: bytes) -> None:
         """Publish one message, and wait until the server has it; many at a time are published by `posting`.
 
@@ -136,13 +154,13 @@ class AmqpConnection:
             body, exchange=exchange, routing_key=routing_key, properties=properties, mandatory=True
         )
         try:
-            await self.ask(doing, taken)
+            await self.ask(doing, taken, "" if exchange else routing_key)
         except BrokerError as error:
-            cause = error.__cause__
-            if exchange and isinstance(cause, DeliveryError) and isinstance(cause.frame, commands.Basic.Return):
+            if exchange and was_returned(error):
                 self._unrouted()
             raise
-        await self.ask("close a channel", channel.close())
+        finally:
+            self.drop(channel)
 
     async def bind(self, doing: str, channel: AbstractChannel, queue: str) -> None:
         """Bind a queue to the exchange, and again whenever the exchange is checked. Raises as `ask` does."""
@@ -161,6 +179,8 @@ class AmqpConnection:
         """Close the connection, and cut it if the server does not answer that soon."""
         if self._watcher is not None:
             self._watcher.cancel()
+        for dropping in self._dropping:
+            dropping.cancel()
         if hasattr(self, "posting"):
             self.posting.close()
         is_lost = self.lost.done()
@@ -232,6 +252,12 @@ class AmqpConnection:
             logger.warning("RabbitMQ at %s takes no posts: its memory or its disk is full", self.url.server)
         self.is_blocked = blocked
         return blocked
+
+
+def was_returned(error: BrokerError) -> bool:
+    """Return whether a message was not taken because there is no queue for it."""
+    cause = error.__cause__
+    return isinstance(cause, DeliveryError) and isinstance(cause.frame, commands.Basic.Return)
 
 
 class _Socket(TransportFactory):

@@ -14,17 +14,18 @@ from oyez.errors import BrokerError
 _LONGEST_QUOTE = 200
 
 
-def explain(error: BaseException | None, url: AmqpUrl, doing: str) -> BrokerError:
+def explain(error: BaseException | None, url: AmqpUrl, doing: str, queue: str = "") -> BrokerError:
     """Return the error of the broker for one of the library's; temporary unless somebody has to change something.
 
     Args:
         error: what was raised.
         url: where.
         doing: what was tried, such as ``connect``.
+        queue: the stream that it was tried with, if any.
     """
     if isinstance(error, BrokerError):
         return error
-    cure = _find_cure(error, url)
+    cure = _find_cure(error, url, queue)
     if cure:
         return BrokerError(cure, temporary=False)
     if isinstance(error, TimeoutError):
@@ -32,7 +33,7 @@ def explain(error: BaseException | None, url: AmqpUrl, doing: str) -> BrokerErro
     return BrokerError(f"RabbitMQ at {url.server} is lost ({doing}): {_quote(error)}", temporary=True)
 
 
-def _find_cure(error: BaseException | None, url: AmqpUrl) -> str:
+def _find_cure(error: BaseException | None, url: AmqpUrl, queue: str) -> str:
     """Return what is wrong and what to do, where trying again is of no use; else nothing."""
     user, vhost, quoted = url.user, url.vhost, _quote(error)
     if isinstance(error, exceptions.AuthenticationError | exceptions.ProbableAuthenticationError):
@@ -51,12 +52,13 @@ def _find_cure(error: BaseException | None, url: AmqpUrl) -> str:
             f" topic, as its posters expect it (RabbitMQ said: {quoted})"
         )
     if isinstance(error, exceptions.ChannelAccessRefused):
+        for_queue = f" for the stream {queue!r}" if queue else ""
         return (
-            f"the user {user!r} lacks a permission: rabbitmqctl set_permissions -p {vhost} {user} '.*' '.*' '.*'"
-            f" (RabbitMQ said: {quoted})"
+            f"the user {user!r} lacks a permission{for_queue}: rabbitmqctl set_permissions -p {vhost} {user}"
+            f" '.*' '.*' '.*' (RabbitMQ said: {quoted})"
         )
     if isinstance(error, exceptions.ChannelPreconditionFailed | exceptions.ChannelLockedResource):
-        return f"the stream {url.stream!r} cannot be used: {quoted}"
+        return f"the stream {queue or url.stream!r} cannot be used: {quoted}"
     if isinstance(error, FileNotFoundError | PermissionError):
         return f"a file that the URL names (cafile, capath, certfile or keyfile) cannot be read: {quoted}"
     if isinstance(error, exceptions.AMQPConnectionError) and isinstance(error.__cause__, ssl.SSLCertVerificationError):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from aiormq.abc import AbstractChannel, DeliveredMessage
 
-from oyez.brokers.rabbitmq.connection import AmqpConnection
+from oyez.brokers.rabbitmq.connection import AmqpConnection, was_returned
 from oyez.brokers.rabbitmq.stream_queue import (
     OFFSET,
     PREFETCH,
@@ -37,7 +37,7 @@ class NoticeStream:
     def __init__(self, name: str) -> None:
         self.name = f"{name}-notices"
 
-    async def read(self, connection: AmqpConnection, time_us: int, take: Callable[[str, bytes], None]) -> None:
+    async def read(self, connection: AmqpConnection, time_us: int, take: Callable[[str, bytes], None]) -> bool:
         """Have all taken that it keeps, by message id and body; it is made if it is not there.
 
         Args:
@@ -45,11 +45,26 @@ class NoticeStream:
             time_us: now, in microseconds since 1970.
             take: raises nothing.
 
+        Returns:
+            Whether it was made.
+
         Raises:
             BrokerError: it cannot be made or read; temporary if waiting may help.
         """
-        await declare_stream(connection, self.name, keep_s=0, keep_bytes=_MOST_BYTES, segment=_SEGMENT_BYTES)
+        is_new = await self._declare(connection)
         channel: AbstractChannel = await connection.ask("open a channel", connection.open_channel())
+        try:
+            await self._read(connection, channel, time_us, take)
+        finally:
+            connection.drop(channel)
+        return is_new
+
+    async def _declare(self, connection: AmqpConnection) -> bool:
+        return await declare_stream(connection, self.name, keep_s=0, keep_bytes=_MOST_BYTES, segment=_SEGMENT_BYTES)
+
+    async def _read(
+        self, connection: AmqpConnection, channel: AbstractChannel, time_us: int, take: Callable[[str, bytes], None]
+    ) -> None:
         acknowledging = Acknowledging(channel)
         marker = new_marker()
         came = asyncio.Event()
@@ -68,8 +83,9 @@ class NoticeStream:
                 take(arrival.message_id, arrival.body)
             await acknowledging.took(message)
 
-        await connection.ask(_DOING, channel.basic_qos(prefetch_count=PREFETCH))
-        await connection.ask(_DOING, channel.basic_consume(self.name, receive, arguments={OFFSET: "first"}))
+        await connection.ask(_DOING, channel.basic_qos(prefetch_count=PREFETCH), self.name)
+        reading = channel.basic_consume(self.name, receive, arguments={OFFSET: "first"})
+        await connection.ask(_DOING, reading, self.name)
         await publish_marker(connection, self.name, marker, time_us)
         while True:
             came.clear()
@@ -81,12 +97,26 @@ class NoticeStream:
         problem = ended.result()
         if problem is not None:
             raise problem
-        await connection.ask("close a channel", channel.close())
 
-    async def keep(self, connection: AmqpConnection, message_id: str, body: bytes) -> None:
-        """Add a record.
+    async def keep(self, connection: AmqpConnection, message_id: str, body: bytes) -> bool:
+        """Add a record; the stream is made if it is not there any more.
+
+        Returns:
+            Whether it was made, and so has nothing else.
 
         Raises:
             BrokerError: it is not kept, or nobody knows.
         """
+        try:
+            await self._add(connection, message_id, body)
+        except BrokerError as error:
+            if not was_returned(error):
+                raise
+        else:
+            return False
+        is_new = await self._declare(connection)
+        await self._add(connection, message_id, body)
+        return is_new
+
+    async def _add(self, connection: AmqpConnection, message_id: str, body: bytes) -> None:
         await connection.publish("keep a notice", "", self.name, message_id, body)

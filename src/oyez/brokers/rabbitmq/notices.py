@@ -92,7 +92,7 @@ class ExchangeNotices:
     def _refusal(self, notice: Notice) -> str:
         if self._writer is None:
             return "RabbitMQ cannot be reached"
-        if len(self._tells) >= _MOST_WAITING or not self._held.has_room_for(notice, int(self._now_s())):
+        if len(self._tells) >= _MOST_WAITING or not self._held.has_room_for(notice, self._now()):
             return "too many notices are under way, or remembered"
         return ""
 
@@ -135,10 +135,10 @@ class ExchangeNotices:
 
         def take(message_id: str, body: bytes) -> None:
             for notice in self._parse(message_id, body).notices:
-                kept.add(Notice(*notice), int(self._now_s()))
+                kept.add(Notice(*notice), self._now())
 
         await stream.read(connection, self._newest_us(), take)
-        now_s = int(self._now_s())
+        now_s = self._now()
         missing = [notice for notice in self._held.all(now_s) if kept.add(notice, now_s)]
         self._answers.extend(_Told(notice, to_all=False) for notice in missing)
         self._learn(kept.all(now_s))
@@ -164,7 +164,7 @@ class ExchangeNotices:
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 if to_keep and self._stream is not None:
-                    await self._stream.keep(connection, self._next_id(), self._encode(to_keep))
+                    await self._keep(connection, self._stream, to_keep)
                 if to_all:
                     await self._publish(connection, to_all)
         except BrokerError as error:
@@ -175,6 +175,11 @@ class ExchangeNotices:
             logger.exception("notices are refused after an error of ours")
             return BrokerError(f"an error of ours: {error}", temporary=False)
         return None
+
+    async def _keep(self, connection: AmqpConnection, stream: NoticeStream, notices: Iterable[Notice]) -> None:
+        if await stream.keep(connection, self._next_id(), self._encode(notices)):
+            logger.warning("the stream %r was gone, and is made anew from what is known here", stream.name)
+            self._answers.extend(_Told(notice, to_all=False) for notice in self._held.all(self._now()))
 
     def _take_batch(self) -> list[_Told]:
         waiting = self._tells or self._answers
@@ -193,6 +198,9 @@ class ExchangeNotices:
 
     def _encode(self, notices: Iterable[Notice], *, asks: bool = False) -> bytes:
         return amqp_notices.encode_notices(self._newest_us(), notices, asks=asks)
+
+    def _now(self) -> int:
+        return int(self._now_s())
 
     def _next_id(self) -> str:
         self._number += 1
@@ -227,7 +235,7 @@ class ExchangeNotices:
         return amqp_notices.NoticesRecord((), asks=False)
 
     def _learn(self, notices: Iterable[Notice]) -> None:
-        now_s = int(self._now_s())
+        now_s = self._now()
         for notice in notices:
             if self._held.add(notice, now_s) and self._take is not None:
                 try:
@@ -247,7 +255,7 @@ class ExchangeNotices:
         self._wake.set()
 
     def _all_for_others(self) -> list[_Told]:
-        return [_Told(notice, to_keep=False) for notice in self._held.all(int(self._now_s()))]
+        return [_Told(notice, to_keep=False) for notice in self._held.all(self._now())]
 
 
 def _is_to_all(told: _Told) -> bool:

@@ -123,7 +123,7 @@ class StreamFeed:
             self._next_offset = None  # if there was one before, it is gone with all that it kept
         channel: AbstractChannel = await connection.ask("open a channel", connection.open_channel(watched=True))
         await connection.bind("bind the stream", channel, self._name)
-        await connection.ask("read the stream", channel.basic_qos(prefetch_count=PREFETCH))
+        await connection.ask("read the stream", channel.basic_qos(prefetch_count=PREFETCH), self._name)
         return channel
 
     async def _peek(self, connection: AmqpConnection) -> Arrival:
@@ -135,8 +135,9 @@ class StreamFeed:
             if not first.done():
                 first.set_result(read_arrival(message))
 
-        await connection.ask("read the stream", channel.basic_qos(prefetch_count=1))
-        await connection.ask("read the stream", channel.basic_consume(self._name, take, arguments={OFFSET: "first"}))
+        await connection.ask("read the stream", channel.basic_qos(prefetch_count=1), self._name)
+        reading = channel.basic_consume(self._name, take, arguments={OFFSET: "first"})
+        await connection.ask("read the stream", reading, self._name)
         await self._publish_marker(connection)  # not before: what is no stream has refused to be read by offset
         arrival = await connection.ask("read the stream", first)
         await connection.ask("close a channel", channel.close())
@@ -161,7 +162,8 @@ class StreamFeed:
                 self._intake.lose_by_error()
             await acknowledging.took(message)
 
-        await connection.ask("read the stream", channel.basic_consume(self._name, receive, arguments={OFFSET: offset}))
+        reading = channel.basic_consume(self._name, receive, arguments={OFFSET: offset})
+        await connection.ask("read the stream", reading, self._name)
 
     # What comes
 

@@ -70,24 +70,28 @@ async def declare_stream(connection: AmqpConnection, name: str, *, keep_s: int, 
         BrokerError: it cannot be.
     """
     looking: AbstractChannel = await connection.ask("open a channel", connection.open_channel())
-    is_new = False
     try:
-        await connection.ask("look for the stream", looking.queue_declare(name, passive=True))
+        await connection.ask("look for the stream", looking.queue_declare(name, passive=True), name)
     except BrokerError as error:
         if not isinstance(error.__cause__, ChannelNotFoundEntity):
             raise
-        is_new = True
-        looking = await connection.ask("open a channel", connection.open_channel())
-        arguments: dict[str, FieldValue] = {
-            "x-queue-type": "stream",
-            "x-max-length-bytes": keep_bytes,
-            "x-stream-max-segment-size-bytes": segment,
-        }
-        if keep_s:
-            arguments["x-max-age"] = f"{keep_s}s"
-        await connection.ask("make the stream", looking.queue_declare(name, durable=True, arguments=arguments))
-    await connection.ask("close a channel", looking.close())
-    return is_new
+    else:
+        return False
+    finally:
+        connection.drop(looking)
+    arguments: dict[str, FieldValue] = {
+        "x-queue-type": "stream",
+        "x-max-length-bytes": keep_bytes,
+        "x-stream-max-segment-size-bytes": segment,
+    }
+    if keep_s:
+        arguments["x-max-age"] = f"{keep_s}s"
+    making: AbstractChannel = await connection.ask("open a channel", connection.open_channel())
+    try:
+        await connection.ask("make the stream", making.queue_declare(name, durable=True, arguments=arguments), name)
+    finally:
+        connection.drop(making)
+    return True
 
 
 def new_marker() -> str:
