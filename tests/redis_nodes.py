@@ -35,6 +35,7 @@ class Node:
         port: int | None = None,
         wall_clock_s: float = 0.0,
         limits: LimitSettings | None = None,
+        user: str = "",
     ) -> None:
         self.events: list[Publication] = []
         self.lost: list[EventId] = []
@@ -45,7 +46,7 @@ class Node:
             limits or LimitSettings(), HistorySettings(), lambda reason, detail: self.noted.append(reason),
             wall_clock=lambda: time.time() + wall_clock_s,
         )  # fmt: skip
-        url = parse_redis_url(redis.url(f"?name={name}", port=port))
+        url = parse_redis_url(redis.url(f"?name={name}", port=port).replace("//", f"//{user}"))
         self.broker = RedisBroker(url, context, answer_timeout_s=ANSWER_S)
         self.broker.hear(self.notices.append)
 

@@ -20,6 +20,7 @@ from oyez.hub.notices import Notice
 from oyez.hub.publication import EventId, Publication
 from oyez.hub.settings import HistorySettings
 from oyez.limits import LimitSettings
+from oyez.setting import put_in_force
 from tests.proxy import Proxy
 from tests.redis_nodes import Node, numbers, run, until
 from tests.redis_server import RedisServer
@@ -313,3 +314,20 @@ def test_notices_that_are_over_are_removed_by_whoever_looks(store: Store) -> Non
     store.client.hset(store.notices, "over", "5 x")
     store.run(LOOK, "", 10**8, 10**9)
     assert store.client.hlen(store.notices) == 2  # once a minute
+
+
+def test_a_limit_that_is_raised_while_the_daemon_serves_holds_for_what_others_post(
+    redis: RedisServer, store: Store
+) -> None:
+    async def steps() -> None:
+        limits = LimitSettings(max_channel_length=5)
+        one, other = await Node(redis, store.name).start(), await Node(redis, store.name, limits=limits).start()
+        put_in_force(limits, LimitSettings())
+        await one.post("a-long-channel")
+        await one.post("a")
+        await until(lambda: other.events and other.events[-1].channel == "a", "the event after it")
+        assert (other.seen, other.noted) == (one.seen, [])
+        for node in (one, other):
+            await node.broker.stop()
+
+    run(steps())

@@ -56,6 +56,8 @@ def test_what_is_left_out_is_as_usual(text: str, url: RedisUrl) -> None:
         ("redis://mq?name=a&name=b", "each key once"),
         ("redis://mq?replicas=-1", "replicas as a number"),
         ("redis://mq?db=1", "name or replicas after the ?, not db"),
+        ("redis://u:12?p:w@mq/0", "a ? in a password as %3F"),
+        ("redis://u:12?p:w=1", "a ? in a password as %3F"),
         ("redis://mq?cafile=/ca", "rediss:// with cafile"),
         ("rediss://mq?keyfile=/k", "a certfile with the keyfile"),
         ("redis+unix://mq/run/a", "the path of a socket"),

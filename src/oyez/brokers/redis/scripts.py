@@ -31,9 +31,16 @@ def _script(text: str) -> Script:
 CHANGED = "EPOCH"
 """What the answer to a post begins with when the stream is another one; nothing was taken."""
 
+OLD = "OLD"
+"""What an answer begins with where Redis is too old for the scripts."""
+
+HIGHEST = "HIGHEST"
+"""What the answer to a post begins with when an entry that no daemon wrote leaves no room for ids."""
+
 _COMMON = (
     f"local HIGHEST = {HIGHEST_TIME + 2**39}"  # whatever is above it leaves no room, and is no daemon's
     + """
+if not redis.REDIS_VERSION_NUM then return redis.error_reply('OLD Redis') end  -- it came with version 7
 local function server_ms()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
@@ -109,7 +116,13 @@ local hash = redis.call('HMGET', KEYS[2], 'epoch', 'born', 'last', 'swept')
 if not hash[1] or not hash[2] or not hash[3] or redis.call('EXISTS', KEYS[1]) == 0 then
   return {'', 0, 0, 0, '', server, 0}
 end
-local function trim(how, bound) return redis.pcall('XTRIM', KEYS[1], how, '~', bound, 'LIMIT', 0) end
+local refusal
+local function trim(how, bound)
+  local count = redis.pcall('XTRIM', KEYS[1], how, '~', bound, 'LIMIT', 0)
+  if type(count) ~= 'table' then return count end
+  if string.find(count.err, 'executing the script') or string.find(count.err, 'ACL') then refusal = count end
+  return 0
+end
 local function sweep()
   for name, text in pairs(members(redis.call('HGETALL', KEYS[3]))) do
     if (part(text) or 0) * 1000 < server then redis.pcall('HDEL', KEYS[3], name) end
@@ -125,6 +138,7 @@ if ARGV[2] ~= '' then
   end
   if math.abs(server - tonumber(hash[4] or '0')) > 60000 then sweep() end
 end
+if refusal then return refusal end
 local stream = members(redis.call('XINFO', 'STREAM', KEYS[1]))
 local top = math.max(tonumber(hash[3]), newest_in(stream))
 local gone = part(stream['max-deleted-entry-id'])

@@ -86,7 +86,9 @@ def parse_redis_url(text: str) -> RedisUrl:
         database = _read_number("the database after the host", parts.path[1:] or "0", _MOST_DATABASES)
         server = f"{f'[{host}]' if ':' in host else host}:{port}"
     if query:
-        raise ValueError(f"name or replicas after the ?, not {next(iter(query))}")
+        key = next(iter(query))
+        shown = f"not {key}" if key.isidentifier() and "@" not in parts.query else "and a ? in a password as %3F"
+        raise ValueError(f"name or replicas after the ?, {shown}")
     return RedisUrl(
         server=server,
         host=host,
