@@ -1,10 +1,12 @@
 """What do the rules of the settings say to the hub and its store, and is nobody asked where they say nothing?"""
 
+from dataclasses import replace
+
 import pytest
 
 from oyez.access.settings import ChannelSettings
 from oyez.config.tree import Settings
-from oyez.hub.settings import ChannelBounds
+from oyez.hub.settings import ChannelBounds, HistorySettings
 from oyez.server.channel_rules import find_history_rules, find_needing_restart, find_strips, hears_notices
 
 KEPT, LIVE, OTHERS = (
@@ -33,7 +35,7 @@ def test_the_first_rule_that_fits_says_all_and_leaves_the_rest_as_it_is_for_all(
     assert rules.find("a") == ChannelBounds(5, 600.0, 50)
     assert rules.find("ab") == ChannelBounds(256, 9000.0, 0)
     assert rules.find("b") == ChannelBounds(256, 600.0, 50, kept=False)
-    assert rules.longest_ttl_s == 9000.0
+    assert (rules.longest_ttl_s, rules.longest_rule_s) == (9000.0, 9000.0)
 
 
 @pytest.mark.parametrize(
@@ -78,3 +80,14 @@ def test_revocations_are_heard_from_the_start_where_that_costs_nothing(broker: s
     closed = Settings(broker=broker, channels=(ChannelSettings("a", "grant"),))
     assert (hears_notices(open_to_all), hears_notices(closed)) == (is_free, True)
     assert find_needing_restart(open_to_all, closed) == ([] if is_free else ["channels.listen"])
+
+
+@pytest.mark.parametrize(
+    ("ttl_s", "history_s", "waits"),
+    [(130_000, 600, True), (130_000, 172_800, True), (172_800, 172_800, False), (80_000, 600, False)],
+)
+def test_a_rule_needs_a_restart_where_the_file_would_keep_less(ttl_s: float, history_s: float, *, waits: bool) -> None:
+    """The file keeps its events for a day; a longer history keeps none of them in it."""
+    first = Settings(history=HistorySettings(ttl_s=history_s))
+    wanted = replace(first, channels=(ChannelSettings("long", history_ttl_s=ttl_s),))
+    assert find_needing_restart(first, wanted) == (["channels.history_ttl_s"] if waits else [])

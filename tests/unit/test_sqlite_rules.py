@@ -23,7 +23,8 @@ RULES = {"long*": ChannelBounds(5, 600, 3), "short*": ChannelBounds(1, 5, 0)}
 def ruled(**bounds: ChannelBounds) -> HistoryRules:
     rules = bounds or RULES
     found = FirstFit(rules.items(), bounds_of_all(FOR_ALL))
-    return HistoryRules(found.find, max(60, *(each.ttl_s for each in rules.values())))
+    longest_s = max(each.ttl_s for each in rules.values())
+    return HistoryRules(found.find, max(60, longest_s), longest_rule_s=longest_s)
 
 
 def row(number: int, channel: str | bytes, age_s: float, size: int = 10) -> Row:
@@ -249,6 +250,18 @@ def test_what_stands_for_a_floor_and_can_be_none_is_damage(path: Path) -> None:
 
 
 def test_without_a_rule_that_keeps_longer_than_the_file_all_go_from_its_end() -> None:
-    assert find_ages(KEPT, FOR_ALL, None) == (KEPT, None)
+    for rules in (None, HistoryRules(ruled().find, 600, longest_rule_s=100)):
+        for ttl_s in (60, 600):
+            assert find_ages(KEPT, HistorySettings(ttl_s=ttl_s), rules) == (KEPT, None)
     assert find_ages(SqliteSettings(max_age_s=600), FOR_ALL, ruled()) == (SqliteSettings(max_age_s=600), None)
-    assert find_ages(KEPT, HistorySettings(ttl_s=600), ruled()) == (KEPT, None)
+
+
+@pytest.mark.parametrize("for_all_s", [200, 6000])
+def test_a_history_that_is_longer_than_the_file_keeps_nothing_in_it(for_all_s: float) -> None:
+    """A rule's channels stay for as long as it says, be that less than history has; all others as the file has it."""
+    history = HistorySettings(ttl_s=for_all_s)
+    found = FirstFit([("long", ChannelBounds(5, 600, 3)), ("short", ChannelBounds(5, 5, 3))], bounds_of_all(history))
+    bounds, ages = find_ages(KEPT, history, HistoryRules(found.find, max(600, for_all_s), longest_rule_s=600))
+    assert ages is not None
+    assert [ages.find(channel) for channel in ("long", "short", "a")] == [600, 100, 100]
+    assert (bounds.max_age_s, ages.longest_s, ages.shortest_s) == (600, 600, 100)

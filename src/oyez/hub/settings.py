@@ -50,6 +50,8 @@ class HistoryRules(NamedTuple):
     """The longest time to live of any channel."""
     unkept: str = ""
     """Which channels the store does not keep, in words that are the same for as long as those are; empty: none."""
+    longest_rule_s: float = 0.0
+    """The longest time to live that differs from that of channels without a rule; 0: there is none."""
 
 
 def bounds_of_all(settings: HistorySettings) -> ChannelBounds:

@@ -31,6 +31,7 @@ def find_history_rules(settings: Settings) -> HistoryRules | None:
         FirstFit(rules, for_all).find,
         max(for_all.ttl_s, *(bounds.ttl_s for _, bounds in rules)),
         json.dumps(deciding) if deciding else "",
+        max((bounds.ttl_s for _, bounds in rules if bounds.ttl_s != for_all.ttl_s), default=0.0),
     )
 
 
@@ -88,9 +89,13 @@ def _kept_long(settings: Settings) -> set[tuple[str, float]]:
     """Return which channels the store has to keep for longer than all others, because of their rules, and how long."""
     if settings.broker.startswith("memory:"):
         return set()
-    is_sqlite = settings.broker.startswith("sqlite")
-    for_all_s = max(settings.history.ttl_s, settings.sqlite.max_age_s if is_sqlite else 0.0)
-    return {(rule.match, rule.history_ttl_s) for rule in settings.channels if rule.history_ttl_s > for_all_s}
+    for_all_s = settings.history.ttl_s
+    shortest_s = settings.sqlite.max_age_s if settings.broker.startswith("sqlite") else for_all_s
+    return {
+        (rule.match, rule.history_ttl_s)
+        for rule in settings.channels
+        if rule.history_ttl_s > shortest_s and rule.history_ttl_s != for_all_s
+    }
 
 
 def find_strips(settings: Settings) -> "Callable[[str], Strip | None] | None":

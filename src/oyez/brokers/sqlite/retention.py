@@ -41,13 +41,15 @@ def find_ages(
 ) -> tuple[SqliteSettings, ChannelAges | None]:
     """Return the bounds of a file, and how old the events of each channel may be in it; None: all the same."""
     shortest_s = settings.max_age_s
-    if rules is None or rules.longest_ttl_s <= max(shortest_s, history.ttl_s):
+    if rules is None or rules.longest_rule_s <= shortest_s:
         return settings, None
-    find = rules.find
-    ages = ChannelAges(
-        lambda channel: max(find(channel).ttl_s, shortest_s), shortest_s, rules.longest_ttl_s, history.max_channels
-    )
-    return replace(settings, max_age_s=ages.longest_s), ages
+    find, for_all_s, longest_s = rules.find, history.ttl_s, rules.longest_rule_s
+
+    def find_age(channel: str) -> float:
+        ttl_s = find(channel).ttl_s
+        return shortest_s if ttl_s == for_all_s else max(ttl_s, shortest_s)
+
+    return replace(settings, max_age_s=longest_s), ChannelAges(find_age, shortest_s, longest_s, history.max_channels)
 
 
 class Thinning:
