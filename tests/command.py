@@ -7,6 +7,7 @@ import importlib
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,6 +60,7 @@ def standing_in(
 
 def exit_code() -> int:
     """Run the command line, and return what its process would have ended with."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
         cli.main()
     except SystemExit as end:
@@ -66,6 +68,8 @@ def exit_code() -> int:
     except BaseException as error:
         sys.excepthook(type(error), error, error.__traceback__)
         return 1
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)  # which a daemon holds back while it starts
     return 0
 
 

@@ -1,10 +1,14 @@
 """Does a daemon that fails while it starts leave nothing that keeps its process alive?"""
 
+import os
+import signal
 import socket
 import subprocess
 import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
+
+import pytest
 
 from tests.inbox import PATIENCE_S
 from tests.ports import free_port
@@ -82,3 +86,19 @@ def test_a_unix_socket_whose_daemon_hangs_is_not_waited_for(tmp_path: Path) -> N
         )
     assert done.returncode == 2
     assert "a daemon that lives has it" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2])
+def test_a_signal_that_comes_while_settings_are_read_ends_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    """The settings come slowly, and are wrong, so that the end tells who was first."""
+    pipe = tmp_path / "oyez.toml"
+    os.mkfifo(pipe)
+    with subprocess.Popen(
+        [sys.executable, "-m", "oyez", "serve", "--config", str(pipe)], stderr=subprocess.PIPE, text=True
+    ) as process:
+        with pipe.open("w") as settings:  # when it reads
+            process.send_signal(number)
+            settings.write("port = true")
+        assert process.wait(PATIENCE_S) == 2
+        assert process.stderr is not None
+        assert "port" in process.stderr.read()

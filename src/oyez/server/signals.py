@@ -3,6 +3,7 @@
 Knows signals. Must not know what a stop is, nor which settings are read.
 """
 
+import errno
 import os
 import signal
 import threading
@@ -20,6 +21,9 @@ _PASSED_OVER = {
     signal.SIGUSR2: "a new program takes over by a restart",
 }
 
+# Errors that say nothing of a terminal: without a descriptor to spare there may be one.
+_UNTOLD = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
 # A signal to a whole group of processes comes twice, once of them by way of make or a shell.
 _SAME_REQUEST_S = 1.0
 
@@ -27,7 +31,8 @@ _SAME_REQUEST_S = 1.0
 class Signals:
     """Takes SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 from when it is made.
 
-    That has to be in the main thread and before any other is started: threads inherit what may interrupt them.
+    That has to be in the main thread and before any other is started: threads inherit what may interrupt them. What
+    `oyez serve` holds back before waits for it.
     """
 
     def __init__(self) -> None:
@@ -77,9 +82,9 @@ class Signals:
 
 
 def _has_terminal() -> bool:
-    """Return whether this process belongs to a terminal that is there (tty(4))."""
+    """Return whether this process belongs to a terminal that is there (tty(4)), as far as can be told."""
     try:
         os.close(os.open(os.ctermid(), os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK))
-    except OSError:
-        return False
+    except OSError as error:
+        return error.errno in _UNTOLD
     return True
