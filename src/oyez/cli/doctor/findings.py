@@ -153,7 +153,7 @@ KINDS = {
     "key-refused": _ErrorKind(_KEY_CURE),
     "key-for-some-channels": _ErrorKind(
         "Nothing, if may_post of the key in {setting} has all channels that the site posts to. To have the rest of the "
-        'way tried, add "oyez-doctor-*" to it in the daemon\'s settings, and restart the daemon.',
+        'way tried, add "oyez-doctor-*" to it in the daemon\'s settings, and run oyez reload.',
         Status.WARNING,
     ),
     "key-wanted": _ErrorKind(_KEY_CURE),
@@ -212,7 +212,7 @@ KINDS = {
     "listener-refused": _ErrorKind("Look into the daemon's log; {setting} leads to a daemon that refuses listeners."),
     "channel-closed": _ErrorKind(
         "Nothing, if the pages' channels can be followed. To have the rest of the way tried, let the first of the "
-        'daemon\'s rules be [[channels]] with match = "oyez-doctor-*", which is open, and restart the daemon.',
+        'daemon\'s rules be [[channels]] with match = "oyez-doctor-*", which is open, and run oyez reload.',
         Status.WARNING,
     ),
     "event-lost": _ErrorKind(
