@@ -52,9 +52,13 @@ class ListenerSession:
 
     def end(self) -> None:
         """Unsubscribe, as the connection has ended; harmless to repeat."""
-        context = self._context
-        context.hub.leave(self.subscription)
-        if context.gate is not None:
-            context.gate.drop(self.subscription)
-        if context.presence is not None:
-            context.presence.forget(self.subscription)
+        forget_listener(self._context, self.subscription)
+
+
+def forget_listener(context: DoorContext, subscription: Subscription) -> None:
+    """Unsubscribe a listener whose connection has ended; harmless to repeat."""
+    context.hub.leave(subscription)
+    if context.gate is not None:
+        context.gate.drop(subscription)
+    if context.presence is not None:
+        context.presence.forget(subscription)

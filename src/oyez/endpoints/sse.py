@@ -15,6 +15,7 @@ from oyez.access.places import NoPlace, SessionPlace
 from oyez.access.shares import Share
 from oyez.endpoints.context import Admitted, DoorContext, admit
 from oyez.endpoints.encodings import STREAM_RECORDS
+from oyez.endpoints.listener import forget_listener
 from oyez.errors import ProtocolError
 from oyez.hub.history import Gap
 from oyez.hub.publication import Channel, EventId
@@ -158,12 +159,7 @@ class StreamListener:
         self._endpoint.context.ticker.clear(self)
         self._place.leave()
         if self._subscription is not None:
-            context = self._endpoint.context
-            context.hub.leave(self._subscription)
-            if context.gate is not None:
-                context.gate.drop(self._subscription)
-            if context.presence is not None:
-                context.presence.forget(self._subscription)
+            forget_listener(self._endpoint.context, self._subscription)
             self._subscription = None
 
     # What the hub asks for

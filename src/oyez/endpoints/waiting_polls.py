@@ -15,6 +15,7 @@ from oyez.access.peer import Peer
 from oyez.access.places import AT_CAPACITY, NoPlace, SessionPlace
 from oyez.endpoints.context import DoorContext, HeldGrant
 from oyez.endpoints.encodings import POLL_ANSWERS
+from oyez.endpoints.listener import forget_listener
 from oyez.endpoints.poll_batch import encode_batch, encode_gaps, extend_batch
 from oyez.endpoints.refusals import refuse
 from oyez.hub.history import Gap
@@ -157,9 +158,7 @@ class WaitingPolls:
         """
         self._waiting.discard(poll)
         self._context.ticker.clear(poll)
-        self._context.hub.leave(poll.subscription)
-        if self._context.gate is not None:
-            self._context.gate.drop(poll.subscription)
+        forget_listener(self._context, poll.subscription)
         if self._is_closed or not comes_back or (poll.query.nowait and not poll.was_held):
             poll.place.leave()
             return

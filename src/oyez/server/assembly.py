@@ -22,7 +22,7 @@ from oyez.access.capacity import Capacity, derive_capacity, raise_open_files
 from oyez.access.enforcement import Enforcement
 from oyez.access.failures import FailedAttempts
 from oyez.access.hiding_proxies import HidingProxies
-from oyez.access.ip_addresses import parse_networks
+from oyez.access.ip_addresses import Network, parse_networks
 from oyez.access.keys import PostPolicy, make_keys
 from oyez.access.origins import Origins
 from oyez.access.peer import Peers
@@ -86,6 +86,16 @@ class Doors(NamedTuple):
     routes: Routes
 
 
+def find_post_policy(settings: Settings) -> PostPolicy:
+    """Return who may post."""
+    return PostPolicy(make_keys(settings.key, settings.keys), parse_networks(settings.auth.sender_addresses))
+
+
+def find_exempt(settings: Settings) -> tuple[Network, ...]:
+    """Return where no address has a share of its own: proxies stand for others."""
+    return (*parse_networks(settings.limits.exempt_networks), *parse_networks(settings.http.trusted_proxies))
+
+
 async def _read_nothing() -> tuple[tuple[str, ...], tuple[str, ...]]:
     return (), ()
 
@@ -132,7 +142,7 @@ class Assembly:
         self._waits = RequestWaits()
         self.refusals = PacedRefusals(self.turns, self.ticker)
         proxies = parse_networks(settings.http.trusted_proxies)
-        shares = Shares(settings.limits, (*parse_networks(settings.limits.exempt_networks), *proxies), time.monotonic)
+        shares = Shares(settings.limits, find_exempt(settings), time.monotonic)
         self.places = Places(
             self.capacity,
             settings.limits,
@@ -197,7 +207,7 @@ class Assembly:
     def _make_check(self, shares: Shares) -> PosterCheck:
         settings = self.settings
         return PosterCheck(
-            PostPolicy(make_keys(settings.key, settings.keys), parse_networks(settings.auth.sender_addresses)),
+            find_post_policy(settings),
             FailedAttempts(settings.limits.auth_failures_per_minute, self.ticker.clock),
             self.enforcement,
             self.ticker,

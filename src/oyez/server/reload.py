@@ -12,14 +12,13 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from oyez.access.capacity import derive_capacity, raise_open_files
-from oyez.access.ip_addresses import Network, parse_networks
-from oyez.access.keys import PostPolicy, make_keys
+from oyez.access.ip_addresses import parse_networks
 from oyez.brokers.stripped import StrippedBroker
 from oyez.config.load import Loaded, check_whole
 from oyez.config.tree import Reloaded, Settings, merge
 from oyez.errors import ConfigError
 from oyez.logs import change_level
-from oyez.server.assembly import Assembly
+from oyez.server.assembly import Assembly, find_exempt, find_post_policy
 from oyez.server.channel_rules import find_needing_restart, find_rates, find_strips, renew_history_rules
 from oyez.server.key_warnings import tell_of_keys
 from oyez.setting import put_in_force
@@ -104,7 +103,7 @@ def _change_log(assembly: Assembly) -> None:
 def _change_limits(assembly: Assembly) -> None:
     limits, places = assembly.settings.limits, assembly.places
     assembly.enforcement.change_limits(limits)
-    places.shares.change_limits(limits, _find_exempt(assembly.settings))
+    places.shares.change_limits(limits, find_exempt(assembly.settings))
     places.change_limits(derive_capacity(raise_open_files(), limits.max_connections), limits)
     assembly.engine.unread.limit = limits.max_unread_polling_bytes
 
@@ -123,7 +122,7 @@ def _change_origins(assembly: Assembly) -> None:
 def _change_keys(assembly: Assembly) -> None:
     settings = assembly.settings
     assembly.check.change_policy(
-        PostPolicy(make_keys(settings.key, settings.keys), parse_networks(settings.auth.sender_addresses)),
+        find_post_policy(settings),
         parse_networks(settings.limits.exempt_networks),
         settings.limits.auth_failures_per_minute,
     )
@@ -155,10 +154,6 @@ CONCERNED = (
     Concerned(("channels", "key", "keys"), _change_listen_rules),
 )
 """Whoever has to be told of what, in the order in which they are."""
-
-
-def _find_exempt(settings: Settings) -> tuple[Network, ...]:
-    return (*parse_networks(settings.limits.exempt_networks), *parse_networks(settings.http.trusted_proxies))
 
 
 def _without_keep(settings: Settings) -> list[object]:
