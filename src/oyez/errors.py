@@ -44,6 +44,16 @@ class UnusableError(ConfigError):
         return f"{self.key} = {self.value!r} cannot be had: {self.expected}"
 
 
+class UnreadError(ConfigError):
+    """Files of settings that do not come, whichever of them it is; ``expected`` says what the matter is."""
+
+    def __init__(self, expected: str) -> None:
+        super().__init__("config", "", expected)
+
+    def __str__(self) -> str:
+        return f"the file of the settings, or one of a key, {self.expected}"
+
+
 class ProtocolError(OyezError):
     """The peer broke a rule of its protocol: answered, counted, and never logged with a traceback."""
 

@@ -1,5 +1,6 @@
 """Do settings change while a daemon serves, with nothing lost, and is whoever asks told what has come of it?"""
 
+import os
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -152,6 +153,21 @@ def test_the_file_of_a_key_is_read_again(live: Daemon, tmp_path: Path) -> None:
     file.unlink()
     assert reload(live, settings).error == (422, "bad-settings")
     assert as_holder(live, "the second", "GET", "last").status == 200
+
+
+@pytest.mark.slow
+def test_a_file_that_never_comes_ends_neither_reloading_nor_the_end(tmp_path: Path) -> None:
+    pipe = tmp_path / "key"
+    os.mkfifo(pipe)  # whoever opens it waits for a writer
+    with Daemon(tmp_path) as daemon:
+        settings = {"keys": [{"name": "site", "key_file": str(pipe)}]}
+        assert reload(daemon, settings).error == (422, "bad-settings")
+        daemon.log.wait_until(lambda: "cannot be read within 5 s" in daemon.stderr, "word of it")
+        assert "has not been read since the last time" in hang_up(daemon, {})
+        pipe.write_text(SITE_KEY)  # the reading that hung ends
+        daemon.log.wait_until(lambda: call(daemon, "POST", "reload").status == 200, "a reading")
+        assert reload(daemon, settings).error == (422, "bad-settings")
+        assert daemon.stop() == 0
 
 
 def test_several_wishes_at_once_are_all_heard(live: Daemon) -> None:

@@ -21,6 +21,7 @@ from oyez.logs import change_level
 from oyez.server.assembly import Assembly, find_exempt, find_post_policy
 from oyez.server.channel_rules import find_needing_restart, find_rates, find_strips, renew_history_rules
 from oyez.server.key_warnings import tell_of_keys
+from oyez.server.reading import SettingsReader
 from oyez.setting import put_in_force
 
 logger = logging.getLogger(__name__)
@@ -36,20 +37,18 @@ class Reloader:
 
     def __init__(self, assembly: Assembly, read_again: Callable[[], Loaded]) -> None:
         self._assembly = assembly
-        self._read_again = read_again
+        self._reader = SettingsReader(read_again)
         self._one_at_a_time = asyncio.Lock()
 
     async def reload(self) -> Reloaded:
         """Read the settings, and let those count that can change; the log tells what has come of it.
 
-        Files are read in a thread: the event loop waits for none.
-
         Raises:
-            ConfigError: one is wrong, and nothing is changed.
+            ConfigError: one is wrong, or cannot be read in time, and nothing is changed.
         """
         async with self._one_at_a_time:
             try:
-                loaded = await asyncio.to_thread(self._read_again)
+                loaded = await self._reader.read()
                 settings, found = self._compare(loaded.settings)
             except ConfigError as error:
                 logger.error("the settings were read again, and nothing is changed: %s", error)
