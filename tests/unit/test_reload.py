@@ -334,6 +334,20 @@ def test_whoever_posts_with_a_key_that_is_called_otherwise_now_goes_on() -> None
     assert daemon.assembly.check.count_posts() == {"": 3, "former": 1}
 
 
+@pytest.mark.parametrize("trusted", [True, False])
+def test_the_last_key_stays_where_others_reach_the_post_listener(trusted: bool) -> None:
+    daemon = start()
+    daemon.assembly.post_doors(daemon.assembly.main_doors(), trusted=trusted)
+    without = settings_with({"key": ""})
+    if trusted:
+        assert daemon.reload(without).changed == ("key",)
+    else:
+        with pytest.raises(ConfigError, match=r"post_listener\.host"):
+            daemon.reload(without)
+    assert bool(holder_of(daemon.assembly, "key")) is not trusted
+    assert daemon.reload(settings_with({"keys": (KeySettings("site", "secret"),), "key": ""})).needs_restart == ()
+
+
 NO_MODE: dict[str, object] = {}
 ON_LOOPBACK: dict[str, object] = {"dev": True}
 FOR_OTHERS: dict[str, object] = {"dev": True, "host": "0.0.0.0"}

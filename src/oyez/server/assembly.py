@@ -114,6 +114,7 @@ class Assembly:
         first_settings: those of the start.
         history_rules: what the rules say to history, at the start; None: nothing.
         listen_rules: what the rules put between listeners and the hub; None: nothing so far.
+        needs_key: whether others than this machine reach the address of posters.
 
     Raises:
         UnusableError: the broker needs what is not installed.
@@ -129,6 +130,7 @@ class Assembly:
         self.first_settings = settings
         self.settings = settings = replace(settings, limits=replace(settings.limits), http=replace(settings.http))
         self.listen_rules: ListenRules | None = None
+        self.needs_key = False
         self.ticker = Ticker()
         self._late_answers = LateAnswers()
         self.notes = Notes()
@@ -300,6 +302,7 @@ class Assembly:
             main: the doors whose sockets they share.
             trusted: whether only this machine reaches the address.
         """
+        self.needs_key = self.needs_key or not trusted
         admit = self.posting.admit_trusted if trusted else self.posting.admit
         routes = replace(
             main.routes,

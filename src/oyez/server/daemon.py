@@ -19,7 +19,7 @@ from oyez.net.http.server import HttpServer
 from oyez.server.addresses import Address, is_this_machines, name_of
 from oyez.server.assembly import Assembly, Doors
 from oyez.server.housekeeping import Housekeeping
-from oyez.server.key_warnings import tell_of_keys
+from oyez.server.key_warnings import require_key, tell_of_keys
 
 if TYPE_CHECKING:
     from oyez.server.reload import Reloader
@@ -178,12 +178,8 @@ class Daemon:
                 f"raw WebSocket posters, {key},",
                 assembly.post_doors(self._main, trusted=trusted),
             )
-            if not trusted and not settings.all_keys:
-                raise ConfigError(
-                    "post_listener.host",
-                    settings.post_listener.host,
-                    "an address that only this machine reaches, such as 127.0.0.1, or else a key (set OYEZ_KEY)",
-                )
+            if not trusted:
+                require_key(settings)
         address = Address(settings.poll_listener, "poll_listener.")
         if address.wanted:
             yield _Bound(address, address.bind(), "long polls", assembly.poll_doors(self._main))

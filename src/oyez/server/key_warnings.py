@@ -7,8 +7,23 @@ import logging
 
 from oyez.access.keys import WELL_KNOWN_KEYS
 from oyez.config.tree import Settings
+from oyez.errors import ConfigError
 
 logger = logging.getLogger(__name__)
+
+
+def require_key(settings: Settings) -> None:
+    """Require a key, since others than this machine reach the post listener.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if not settings.all_keys:
+        raise ConfigError(
+            "post_listener.host",
+            settings.post_listener.host,
+            "an address that only this machine reaches, such as 127.0.0.1, or else a key (set OYEZ_KEY)",
+        )
 
 
 def tell_of_keys(settings: Settings) -> None:

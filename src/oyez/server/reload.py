@@ -20,7 +20,7 @@ from oyez.errors import ConfigError
 from oyez.logs import change_level
 from oyez.server.assembly import Assembly, find_exempt, find_post_policy
 from oyez.server.channel_rules import find_needing_restart, find_rates, find_strips, renew_history_rules
-from oyez.server.key_warnings import tell_of_keys
+from oyez.server.key_warnings import require_key, tell_of_keys
 from oyez.server.reading import SettingsReader
 from oyez.setting import put_in_force
 
@@ -64,6 +64,8 @@ class Reloader:
         before, first = self._assembly.settings, self._assembly.first_settings
         settings, found = merge(before, wanted)
         check_whole(settings, {})
+        if self._assembly.needs_key:
+            require_key(settings)
         changed = list(found.changed)
         if "channels" in changed and _without_keep(before) == _without_keep(settings):
             changed.remove("channels")
