@@ -1,5 +1,6 @@
 """Is read back of a file what rules for channels keep, and does each channel know from where on it is complete?"""
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from oyez.errors import BrokerError
 from oyez.hub.history import History
 from oyez.hub.publication import Channel, EventId, Publication
 from oyez.hub.settings import ChannelBounds, HistoryRules, HistorySettings, bounds_of_all
-from tests.sqlite_store import NAME, NOW_MS, opened, query
+from tests.sqlite_store import NAME, NOW_MS, locked, opened, query
 
 FOR_ALL = HistorySettings(size=3, ttl_s=60)
 RULES = {"long*": ChannelBounds(5, 600, 3), "short*": ChannelBounds(1, 5, 0)}
@@ -222,6 +223,31 @@ def test_a_long_file_is_thinned_in_rounds(path: Path) -> None:
     left, floors = thin(path, ruled())
     assert left == [(number, "long") for number in range(1, 4001, 100)]
     assert floors == {"busy": 4000}
+
+
+def test_events_are_counted_as_they_leave_though_another_program_stops_what_leaves_next(path: Path) -> None:
+    rules = ruled(month=ChannelBounds(5, 3000, 3), week=ChannelBounds(5, 700, 3))
+    bounds, ages = find_ages(KEPT, FOR_ALL, rules)
+    assert ages is not None
+    later_ms = NOW_MS + 150_000
+    with opened(path, now_ms=NOW_MS, busy_timeout_s=0.0) as file, contextlib.ExitStack() as stack:
+        file.insert([row(1, "month", 900), row(2, "week", 600)])
+        while file.trim(bounds, NOW_MS, ages):  # it knows both ages then
+            pass
+        file.insert([row(number, "a", 0) for number in range(3, 9)])
+
+        def find_and_lock(channel: str) -> float:
+            if query(path, "SELECT count(*) FROM events") == [(2,)]:
+                stack.enter_context(locked(path))
+            return ages.find(channel)
+
+        with pytest.raises(BrokerError, match="locked"):
+            file.trim(bounds, later_ms, ages._replace(find=find_and_lock))
+        stack.close()
+        assert [(file.count,)] == query(path, "SELECT count(*) FROM events") == [(2,)]
+        while file.trim(bounds, later_ms, ages):
+            pass
+        assert [(file.count,)] == query(path, "SELECT count(*) FROM events") == [(1,)]
 
 
 def test_channels_that_post_in_turn_leave_no_row_behind_and_as_many_floors_as_are_remembered(path: Path) -> None:

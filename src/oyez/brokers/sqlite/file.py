@@ -15,7 +15,7 @@ from oyez.brokers.sqlite import emptied, notices, place
 from oyez.brokers.sqlite.ages import Ages, ClockStep
 from oyez.brokers.sqlite.contents import FileContents, ReplayBounds, Selection
 from oyez.brokers.sqlite.cures import START_ANEW, find_cure
-from oyez.brokers.sqlite.retention import LOOKED_AT_ONCE, ChannelAges, Thinning, count_beyond, raise_horizon
+from oyez.brokers.sqlite.retention import LOOKED_AT_ONCE, ChannelAges, Thinning, raise_horizon
 from oyez.brokers.sqlite.rows import Row, is_sound, is_sound_floor
 from oyez.brokers.sqlite.settings import SqliteSettings
 from oyez.brokers.sqlite.unkept import Unkept
@@ -358,11 +358,9 @@ class SqliteFile:
             "SELECT id, time_ms FROM events ORDER BY id LIMIT ?", (LOOKED_AT_ONCE,)
         ).fetchall()
         self._ages.forget(oldest[0][0] if oldest else self._newest + 1)
-        drop_to = self._find_last_to_drop(oldest, bounds, now_ms)
+        drop_to = self._thinning.find_last_to_drop(oldest, self.count, bounds, now_ms)
         if drop_to is None:
-            dropped, more = (0, False) if ages is None else self._thinning.drop_some(ages, now_ms)
-            self.count -= dropped
-            if more:
+            if ages is not None and self._thin(ages, now_ms):
                 return True
             # A step for each page: only a script is stepped to its end, a statement without columns is not.
             self._database.executescript(f"PRAGMA incremental_vacuum({_PAGES_FREED_AT_ONCE})")
@@ -374,15 +372,13 @@ class SqliteFile:
         self.count -= dropped
         return True
 
-    def _find_last_to_drop(self, oldest: list[tuple[int, int]], bounds: SqliteSettings, now_ms: int) -> int | None:
-        too_many = max(self.count - bounds.max_events, count_beyond(self._database, self.count, bounds.max_bytes))
-        earliest_ms = now_ms - bounds.max_age_s * 1000
-        last = None
-        for number, (event_id, time_ms) in enumerate(oldest, 1):
-            if number > too_many and self._ages.put_right(event_id, time_ms) >= earliest_ms:
-                break
-            last = event_id
-        return last
+    def _thin(self, ages: ChannelAges, now_ms: int) -> bool:
+        more = False
+        for age_s in self._thinning.list_ages(ages):
+            dropped, has_more = self._thinning.drop_some(age_s, ages, now_ms)
+            self.count -= dropped  # at once: what is written next may fail
+            more = more or has_more
+        return more
 
     def close(self) -> None:
         """Write all into the database itself, and let go of it."""

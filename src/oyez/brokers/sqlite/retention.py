@@ -53,7 +53,7 @@ def find_ages(
 
 
 class Thinning:
-    """Drops events from the midst of a file, a round at a time.
+    """Drops events from the midst of a file, a round at a time, and finds those that are to go from its end.
 
     Args:
         database: an open one.
@@ -65,28 +65,48 @@ class Thinning:
         self._ages = ages
         self._looked_to: dict[float, int] = {}  # by age: the id up to which there is none that is older
 
-    def drop_some(self, ages: ChannelAges, now_ms: int) -> tuple[int, bool]:
-        """Drop some events that are too old for their channels.
+    def find_last_to_drop(
+        self, oldest: list[tuple[int, int]], count: int, bounds: SqliteSettings, now_ms: int
+    ) -> int | None:
+        """Return the id up to which all events are beyond the bounds; None: none is.
+
+        Args:
+            oldest: ids and times of the first events in the file, in milliseconds since 1970.
+            count: of all its events.
+            bounds: of all of them.
+            now_ms: milliseconds since 1970.
+        """
+        too_many = max(count - bounds.max_events, count_beyond(self._database, count, bounds.max_bytes))
+        earliest_ms = now_ms - bounds.max_age_s * 1000
+        last = None
+        for number, (event_id, time_ms) in enumerate(oldest, 1):
+            if number > too_many and self._ages.put_right(event_id, time_ms) >= earliest_ms:
+                break
+            last = event_id
+        return last
+
+    def list_ages(self, ages: ChannelAges) -> list[float]:
+        """Return the ages at which events leave the file before others do, as far as they are known, in seconds."""
+        self._looked_to.setdefault(ages.shortest_s, 0)
+        return [age_s for age_s in self._looked_to if age_s < ages.longest_s]  # those go from the end
+
+    def drop_some(self, age_s: float, ages: ChannelAges, now_ms: int) -> tuple[int, bool]:
+        """Drop some events that are older than such an age and of channels that have it, in one transaction.
 
         Returns:
-            How many events there are less, and whether there may be more to drop.
+            How many events there are less, and whether there may be more to drop, or other ages.
         """
-        self._looked_to.setdefault(ages.shortest_s, 0)
-        dropped, more = 0, False
-        known = list(self._looked_to)
-        for age_s in known:
-            if age_s >= ages.longest_s:  # those go from the end
-                continue
-            oldest: _Oldest = self._database.execute(
-                "SELECT id, time_ms, channel FROM events WHERE id > ? ORDER BY id LIMIT ?",
-                (self._looked_to[age_s], LOOKED_AT_ONCE),
-            ).fetchall()
-            old = list(self._take_older(oldest, now_ms - age_s * 1000))
-            if old:
-                dropped += self._drop(self._choose(old, age_s, ages), ages.channels)
-                self._looked_to[age_s] = old[-1][0]
-            more = more or len(old) == LOOKED_AT_ONCE
-        return dropped, more or len(self._looked_to) > len(known)
+        known = len(self._looked_to)
+        oldest: _Oldest = self._database.execute(
+            "SELECT id, time_ms, channel FROM events WHERE id > ? ORDER BY id LIMIT ?",
+            (self._looked_to[age_s], LOOKED_AT_ONCE),
+        ).fetchall()
+        old = list(self._take_older(oldest, now_ms - age_s * 1000))
+        if not old:
+            return 0, False
+        dropped = self._drop(self._choose(old, age_s, ages), ages.channels)
+        self._looked_to[age_s] = old[-1][0]
+        return dropped, len(old) == LOOKED_AT_ONCE or len(self._looked_to) > known
 
     def _take_older(self, oldest: _Oldest, earliest_ms: float) -> Iterator[tuple[int, str | bytes]]:
         for event_id, time_ms, channel in oldest:
