@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from oyez.backoff import Backoff
 from oyez.brokers.redis.context import RedisContext
-from oyez.brokers.redis.durability import warn_of_settings
+from oyez.brokers.redis.durability import tell_settings
 from oyez.brokers.redis.entries import encode_post
 from oyez.brokers.redis.errors import FullError
 from oyez.brokers.redis.intake import RedisIntake
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S = 0.1  # before another try to connect; twice as long after each
 _LONGEST_PAUSE_S = 5.0
+_HELD_S = 5.0  # a link that is lost sooner is tried again ever later: it may be lost as soon each time
+_FULL_S = 10.0  # so long a post that Redis has refused tells of those to come
 _LOOK_S = 1.0
 SETTLE_TIMEOUT_S = 2.0  # the daemon names a store that takes 2.5 s to close
 _LOG_INTERVAL_S = 60.0
@@ -63,14 +65,17 @@ class RedisBroker:
         self._stream = RedisStream(url, self._position, self._intake, context)
         self._link: RedisLink | None = None
         self._keeper: asyncio.Task[None] | None = None
-        self._is_full = self._stopped = False
+        self._stopped = False
+        self._full_until = 0.0
+        self._told: Sequence[str] = ()
         self._blind_since: EventId | None = None
         self._last_problem = ("", 0.0)
 
     @property
     def available(self) -> bool:
-        """Whether there is a link, and Redis took the last post."""
-        return self._link is not None and not self._is_full and not self._stopped
+        """Whether there is a link, and Redis has refused no post in the last seconds."""
+        is_full = time.monotonic() < self._full_until
+        return self._link is not None and not is_full and not self._stopped
 
     async def start(self, deliver: Deliver, lose: Lose) -> EventId:
         """Connect, and read back what the stream has. A server that cannot be reached is tried again and again."""
@@ -161,7 +166,7 @@ class RedisBroker:
         link = RedisLink(self._url, self._answer_timeout_s)
         try:
             await link.open()
-            await warn_of_settings(link, self._url)
+            self._told = await tell_settings(link, self._url, self._told)
         except BaseException:
             await link.close()
             raise
@@ -171,11 +176,16 @@ class RedisBroker:
         """Connect again whenever the link is lost, whatever went wrong."""
         backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, spread=(0, 1))
         while True:
+            began: float | None = None
             try:
                 if link is None:
-                    link = await self._reconnect(backoff)
+                    link = await self._reconnect()
+                began = time.monotonic()
                 await self._use(link)
             except BrokerError as error:
+                if began is not None and time.monotonic() - began >= _HELD_S:
+                    backoff.restart()
+                    self._last_problem = ("", 0.0)
                 self._drop(str(error))
                 await asyncio.sleep(backoff.take())
             except Exception:
@@ -187,7 +197,7 @@ class RedisBroker:
                     await link.close()
                     link = None
 
-    async def _reconnect(self, backoff: Backoff) -> RedisLink:
+    async def _reconnect(self) -> RedisLink:
         link = await self._open_link()
         try:
             if self._blind_since is None:
@@ -199,8 +209,7 @@ class RedisBroker:
             raise
         self._blind_since = None
         self._link = link
-        self._last_problem = ("", 0.0)
-        backoff.restart()
+        self._full_until = 0.0
         logger.info("Redis at %s is there again", self._url.server)
         return link
 
@@ -219,6 +228,9 @@ class RedisBroker:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+            for task in tasks:
+                if not task.cancelled():
+                    task.exception()  # where both fail: else asyncio logs that nobody asked for it
 
     async def _post_all(self, link: RedisLink) -> None:
         loop = asyncio.get_running_loop()
@@ -242,13 +254,13 @@ class RedisBroker:
         except BrokerError as error:
             if not link.is_open:
                 raise  # nobody knows what became of it
-            self._is_full = isinstance(error, FullError)
             self._pending.refuse(batch, error)
-            if not self._is_full:
+            if not isinstance(error, FullError):
                 raise
+            self._full_until = time.monotonic() + _FULL_S
             self._log(str(error))
         else:
-            self._is_full = False
+            self._full_until = 0.0
             self._pending.answered(batch, first, self._position.place.newest)
 
     def _check_patience(self, now: float) -> None:

@@ -4,7 +4,7 @@ Knows Redis's settings. Must not know events.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from oyez.brokers.redis.link import RedisLink
 from oyez.brokers.redis.url import RedisUrl
@@ -50,20 +50,19 @@ def find_danger(settings: Mapping[str, str]) -> str:
     return "" if policy == "noeviction" else f"maxmemory-policy is {policy}: Redis may drop events; set noeviction"
 
 
-async def warn_of_settings(link: RedisLink, url: RedisUrl) -> None:
-    """Log what Redis promises, and warn of what may cost events."""
+async def tell_settings(link: RedisLink, url: RedisUrl, told: Sequence[str] = ()) -> Sequence[str]:
+    """Log what Redis promises, and warn of what may cost events, unless just that was told; return it."""
     settings = await ask_settings(link)
-    logger.info("Redis at %s: %s", url.server, describe(settings))
-    danger = find_danger(settings)
-    if danger:
-        logger.warning("Redis at %s: %s", url.server, danger)
+    promise, danger = describe(settings), find_danger(settings)
+    words = [promise, danger] if danger else [promise]
     if await _has_cache(link):
-        logger.warning(
-            "database %d of Redis at %s holds a cache of Django's, whose clear() drops all events: name another"
-            " database",
-            url.database,
-            url.server,
+        words.append(
+            f"database {url.database} holds a cache of Django's, whose clear() drops all events: name another database"
         )
+    if words != told:
+        for place, text in enumerate(words):
+            logger.log(logging.WARNING if place else logging.INFO, "Redis at %s: %s", url.server, text)
+    return words
 
 
 async def _has_cache(link: RedisLink) -> bool:
