@@ -206,8 +206,6 @@ def test_a_stream_of_notices_that_is_gone_meanwhile_is_made_anew_at_once() -> No
 def test_no_channel_stays_open_whatever_becomes_of_a_notice(
     confirms: bool | None, more: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("oyez.brokers.rabbitmq.notices._PATIENCE_S", 0.05)
-
     async def scene() -> None:
         async with AmqpServer() as server:
             site, _ = hearing(server, more)
@@ -222,6 +220,8 @@ def test_no_channel_stays_open_whatever_becomes_of_a_notice(
                 assert await tell(site, b"first") is None
                 await site.until(lambda: open_channels() == 2, "end of what the start needed")  # one reads, one posts
                 server.confirms = confirms
+                if confirms is None:
+                    monkeypatch.setattr("oyez.brokers.rabbitmq.notices._PATIENCE_S", 0.05)
                 for number in range(5):
                     assert (await tell(site, b"%d" % number) is None) is bool(confirms)
                 await site.until(lambda: open_channels() == 2, "end of the channels")
