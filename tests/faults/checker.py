@@ -42,8 +42,16 @@ class Verdicts:
     found: list[Violation] = field(default_factory=list)
     count: int = 0
     notice: Callable[[Violation], None] = lambda _: None
+    is_closed: bool = False
+
+    def break_off(self, phase: str, error: Exception) -> None:
+        """Note that the run could not go on: whatever is accused from now on comes of that, and is passed over."""
+        self.add("run", phase, f"broke off: {error!r}")
+        self.is_closed = True
 
     def add(self, rule: str, who: str, what: str) -> None:
+        if self.is_closed:
+            return
         self.count += 1
         violation = Violation(rule, who, what)
         if len(self.found) < 100:

@@ -114,7 +114,7 @@ class Proofs:
             world.figures.herds.append((size, time.monotonic() - begun))
         finally:
             await asyncio.gather(*(listener.end() for listener in herd))
-            self._retire(herd)
+        self._retire(herd)  # if it broke off, there is nothing to judge
 
     async def _await_herd(self, herd: list[Listener], when: str) -> None:
         deadline = time.monotonic() + _PATIENCE_S

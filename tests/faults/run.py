@@ -97,8 +97,8 @@ class Run:
         self._asked_to_end.set()
 
     def be_silent(self) -> None:
-        """Say nothing more: what is accused from now on comes of the run's being broken off."""
-        self._world.verdicts.notice = lambda violation: None
+        """Say nothing more: what is accused from now on comes of the run's end."""
+        self._world.verdicts.is_closed = True
 
     async def play(self) -> Outcome:
         """Do all of it."""
@@ -111,8 +111,8 @@ class Run:
         try:
             await self._bring_faults()
             await self._proofs.close()
-        except (aiohttp.ClientError, RuntimeError, OSError, TimeoutError) as error:
-            world.verdicts.add("run", world.figures.phase, f"broke off: {error!r}")
+        except (aiohttp.ClientError, AssertionError, RuntimeError, OSError, TimeoutError) as error:
+            world.verdicts.break_off(world.figures.phase, error)
         finally:
             for task in watching:
                 task.cancel()
@@ -169,7 +169,10 @@ async def _play(order: Order, *, listens: bool) -> Outcome:
         run = Run(order, stack)
         if listens:
             _end_at_interrupts(run)
-        return await run.play()
+        try:
+            return await run.play()
+        finally:
+            run.be_silent()
 
 
 def _end_at_interrupts(run: Run) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.checker import Record, Verdicts
+from tests.faults.checker import Record, Verdicts, Violation
 from tests.faults.ledger import Ledger, Mark, Outcome, Post
 from tests.faults.plan import KILLS, Kind, kinds_for, plan
 
@@ -263,6 +263,17 @@ def test_a_confirmed_post_that_nobody_is_given_is_found_unless_it_may_have_been_
     assert story.ledger.never_heard() == [unheard]
     story.ledger.excuse()
     assert story.ledger.never_heard() == []
+
+
+def test_nothing_is_accused_after_a_run_has_broken_off() -> None:
+    said: list[Violation] = []
+    verdicts = Verdicts(notice=said.append)
+    verdicts.add("I2", "one", "lacks something")
+    verdicts.break_off("load", OSError("no more"))
+    verdicts.add("I2", "another", "lacks all that came later")
+    assert [str(violation) for violation in verdicts.found] == [str(violation) for violation in said]
+    assert [violation.rule for violation in said] == ["I2", "run"]
+    assert verdicts.count == 2
 
 
 def test_a_long_story_out_of_order_is_accepted() -> None:
