@@ -46,6 +46,11 @@ def test_the_password_is_not_shown() -> None:
     assert "secret" not in repr(parse_amqp_url("amqp://u:secret@mq/?exchange=ws"))
 
 
+def test_the_longest_names() -> None:
+    url = parse_amqp_url(f"amqp://mq?exchange={'e' * 255}&stream={'s' * 247}")
+    assert (len(url.exchange), len(url.stream or "")) == (255, 247)
+
+
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
@@ -57,7 +62,8 @@ def test_the_password_is_not_shown() -> None:
         ("amqp://mq/a/b?exchange=ws", "one virtual host"),
         ("amqp://mq", "the name of an exchange"),
         ("amqp://mq?exchange=", "the name of an exchange"),
-        ("amqp://mq?exchange=ws&stream=", "names of exchanges and streams"),
+        ("amqp://mq?exchange=ws&stream=", "of streams with 1 to 247"),
+        (f"amqp://mq?exchange=ws&stream={'s' * 248}", "with -notices behind its name"),
         (f"amqp://mq?exchange={'é' * 128}", "255 bytes"),
         ("amqp://mq?exchange=ws&skew=-1", "skew=SECONDS"),
         ("amqp://mq?exchange=ws&skew=nan", "skew=SECONDS"),

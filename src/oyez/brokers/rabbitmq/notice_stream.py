@@ -19,6 +19,7 @@ from oyez.brokers.rabbitmq.stream_queue import (
     publish_marker,
     read_arrival,
 )
+from oyez.brokers.rabbitmq.url import NOTICES_END
 from oyez.errors import BrokerError
 
 _MOST_BYTES = 32 * 2**20  # some 150,000 revocations
@@ -35,7 +36,7 @@ class NoticeStream:
     """
 
     def __init__(self, name: str) -> None:
-        self.name = f"{name}-notices"
+        self.name = name + NOTICES_END
 
     async def read(self, connection: AmqpConnection, time_us: int, take: Callable[[str, bytes], None]) -> bool:
         """Have all taken that it keeps, by message id and body; it is made if it is not there.

@@ -13,6 +13,9 @@ _DEFAULT_SKEW_S = 2.0
 _MOST_SKEW_S = 600.0
 _MOST_HEARTBEAT_S = 3600
 _LONGEST_NAME = 255  # bytes: a short string of AMQP
+NOTICES_END = "-notices"
+"""Behind a stream's name, that of the one beside it: a rule may need it at any time."""
+_LONGEST_STREAM_NAME = _LONGEST_NAME - len(NOTICES_END)
 
 # Handed on to the client library: how a TLS link is made, and what the server's pages call the connection.
 _LIBRARY_KEYS = ("cafile", "capath", "cadata", "certfile", "keyfile", "no_verify_ssl", "auth", "name")
@@ -70,9 +73,12 @@ def parse_amqp_url(text: str) -> AmqpUrl:
     exchange, stream = query.pop("exchange", ""), query.pop("stream", None)
     if not exchange:
         raise ValueError(f"the name of an exchange: {FORM}")
-    for name in (exchange, stream):
-        if name is not None and not 1 <= len(name.encode()) <= _LONGEST_NAME:
-            raise ValueError(f"names of exchanges and streams with 1 to {_LONGEST_NAME} bytes")
+    for name, longest in ((exchange, _LONGEST_NAME), (stream, _LONGEST_STREAM_NAME)):
+        if name is not None and not 1 <= len(name.encode()) <= longest:
+            raise ValueError(
+                f"names of exchanges with 1 to {_LONGEST_NAME} bytes, and of streams with 1 to {_LONGEST_STREAM_NAME}:"
+                f" beside a stream is another one, with {NOTICES_END} behind its name"
+            )
     skew_s = _read_number("skew", query.pop("skew", str(_DEFAULT_SKEW_S)), _MOST_SKEW_S)
     heartbeat_s = int(_read_number("heartbeat", query.pop("heartbeat", "0"), _MOST_HEARTBEAT_S)) or _DEFAULT_HEARTBEAT_S
     handed_on = {key: value for key, value in query.items() if key in _LIBRARY_KEYS}
