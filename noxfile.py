@@ -33,6 +33,7 @@ FEW_TOOLS = (
     "pytest-timeout",
     "pytest-xdist",
     "python-socketio",
+    "redis",
     "requests",
     "websocket-client",
 )
