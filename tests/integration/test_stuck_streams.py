@@ -91,7 +91,7 @@ class Stuck:
         assert self.process.poll() is None
         try:
             return bool(request(self.port, "GET", "/healthz"))
-        except ConnectionRefusedError:
+        except (ConnectionRefusedError, ConnectionResetError):  # it may stop while it is asked
             return False
 
     def ends_by_a_signal(self) -> bool:
