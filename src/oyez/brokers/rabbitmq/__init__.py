@@ -5,8 +5,8 @@ Knows whether the library for it is installed. Must not know what it is used for
 
 from typing import TYPE_CHECKING
 
+from oyez.brokers.extra import missing_library
 from oyez.brokers.rabbitmq.url import AmqpUrl
-from oyez.errors import UnusableError
 
 if TYPE_CHECKING:  # whoever reads a URL need not wait for the hub
     from oyez.brokers.rabbitmq.intake import IntakeContext
@@ -27,9 +27,5 @@ def open_amqp(url: AmqpUrl, context: "IntakeContext") -> "Broker":
         # Here, since it is an extra: whoever does not use this broker need not have it, nor wait for its import.
         from oyez.brokers.rabbitmq.broker import AmqpBroker  # noqa: PLC0415 - see above
     except ModuleNotFoundError as error:
-        raise UnusableError(
-            "broker",
-            f"amqp://{url.server}",
-            f"its library is not installed ({error}): pip install '/path/to/oyez[amqp]', with the path of a checkout",
-        ) from error
+        raise missing_library(f"amqp://{url.server}", "amqp", error) from error
     return AmqpBroker(url, context)

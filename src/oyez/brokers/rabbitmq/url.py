@@ -4,10 +4,13 @@ Knows how such a URL is written, and which of its keys are Oyez's own. Must not 
 """
 
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode
+
+from oyez.brokers.server_url import show_server, split_server_url
 
 FORM = "amqp://user:password@host:5672/vhost?exchange=NAME"
 
+_DEFAULT_PORTS = {"amqp": 5672, "amqps": 5671}
 _DEFAULT_HEARTBEAT_S = 10
 _DEFAULT_SKEW_S = 2.0
 _MOST_SKEW_S = 600.0
@@ -58,14 +61,7 @@ def parse_amqp_url(text: str) -> AmqpUrl:
     Raises:
         ValueError: it is wrong; what would be right, in words, without the password.
     """
-    if not text.isprintable() or " " in text or "\\" in text:
-        raise ValueError("a URL without spaces, control characters and backslashes (write them as %20 and so on)")
-    scheme, separator, _ = text.partition("://")
-    if not separator or scheme not in {"amqp", "amqps"}:
-        raise ValueError(FORM)
-    if "#" in text:
-        raise ValueError("no # (in a password or a name write it as %23)")
-    parts, port = _split(text, scheme)
+    scheme, parts, port = split_server_url(text, _DEFAULT_PORTS, FORM)
     host = parts.hostname
     if not host or "/" in parts.path[1:]:
         raise ValueError(f"a host, and one virtual host after it (a slash in its name is %2F): {FORM}")
@@ -89,21 +85,10 @@ def parse_amqp_url(text: str) -> AmqpUrl:
         stream,
         skew_s,
         heartbeat_s,
-        f"{f'[{host}]' if ':' in host else host}:{port}",
+        show_server(host, port),
         unquote(parts.username or "guest"),
         unquote(parts.path[1:]) or "/",
     )
-
-
-def _split(text: str, scheme: str) -> tuple[SplitResult, int]:
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:  # its words may quote the password
-        port = 0
-    if port == 0:
-        raise ValueError(f"{FORM}, a port from 1 to 65535 (in a password write : / ? @ as %3A %2F %3F %40)")
-    return parts, port or (5671 if scheme == "amqps" else 5672)
 
 
 def _read_query(text: str) -> dict[str, str]:

@@ -5,8 +5,8 @@ Knows whether the library for it is installed. Must not know what it is used for
 
 from typing import TYPE_CHECKING
 
+from oyez.brokers.extra import missing_library
 from oyez.brokers.redis.url import RedisUrl
-from oyez.errors import UnusableError
 
 if TYPE_CHECKING:  # whoever reads a URL need not wait for the hub
     from oyez.brokers.redis.context import RedisContext
@@ -27,9 +27,5 @@ def open_redis(url: RedisUrl, context: "RedisContext") -> "Broker":
         # Here, since it is an extra: whoever does not use this broker need not have it, nor wait for its import.
         from oyez.brokers.redis.broker import RedisBroker  # noqa: PLC0415 - see above
     except ModuleNotFoundError as error:
-        raise UnusableError(
-            "broker",
-            f"redis://{url.server}",
-            f"its library is not installed ({error}): pip install '/path/to/oyez[redis]', with the path of a checkout",
-        ) from error
+        raise missing_library(f"redis://{url.server}", "redis", error) from error
     return RedisBroker(url, context)

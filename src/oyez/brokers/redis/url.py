@@ -4,7 +4,9 @@ Knows how such a URL is written. Must not know who connects.
 """
 
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
+
+from oyez.brokers.server_url import show_server, split_server_url
 
 FORM = "redis://user:password@host:6379/0?name=NAME"
 SCHEMES = ("redis", "rediss", "redis+unix")
@@ -55,14 +57,7 @@ def parse_redis_url(text: str) -> RedisUrl:
     Raises:
         ValueError: it is wrong; what would be right, in words, without the password.
     """
-    if not text.isprintable() or " " in text or "\\" in text:
-        raise ValueError("a URL without spaces, control characters and backslashes (write them as %20 and so on)")
-    scheme, separator, _ = text.partition("://")
-    if not separator or scheme not in SCHEMES:
-        raise ValueError(FORM)
-    if "#" in text:
-        raise ValueError("no # (in a password or a name write it as %23)")
-    parts, port = _split(text)
+    scheme, parts, port = split_server_url(text, dict.fromkeys(SCHEMES, _DEFAULT_PORT), FORM)
     query = _read_query(parts.query)
     files = tuple((key, query.pop(key)) for key in _FILES if key in query)
     if files and scheme != "rediss":
@@ -84,7 +79,7 @@ def parse_redis_url(text: str) -> RedisUrl:
         if not host:
             raise ValueError(f"a host: {FORM}")
         database = _read_number("the database after the host", parts.path[1:] or "0", _MOST_DATABASES)
-        server = f"{f'[{host}]' if ':' in host else host}:{port}"
+        server = show_server(host, port)
     if query:
         key = next(iter(query))
         shown = f"not {key}" if key.isidentifier() and "@" not in parts.query else "and a ? in a password as %3F"
@@ -102,17 +97,6 @@ def parse_redis_url(text: str) -> RedisUrl:
         tls=scheme == "rediss",
         files=files,
     )
-
-
-def _split(text: str) -> tuple[SplitResult, int]:
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:  # its words may quote the password
-        port = 0
-    if port == 0:
-        raise ValueError(f"{FORM}, a port from 1 to 65535 (in a password write : / ? @ as %3A %2F %3F %40)")
-    return parts, port or _DEFAULT_PORT
 
 
 def _read_query(text: str) -> dict[str, str]:
