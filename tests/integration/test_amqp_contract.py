@@ -2,7 +2,6 @@
 
 import hashlib
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from oyez.hub.settings import HistorySettings
 from oyez.limits import LimitSettings
 from oyez.testing.broker_contract import BrokerOutageContract
 from oyez.testing.harness import Clock
-from tests.proxy import Proxy
+from tests.behind_proxies import BehindProxies
 from tests.rabbitmq import RabbitMQ
 
 
@@ -23,35 +22,27 @@ def name_of(folder: Path) -> str:
     return hashlib.sha256(str(folder).encode()).hexdigest()[:20]
 
 
-class TestExchange(BrokerOutageContract):
+class ExchangeStore(BehindProxies):
     """``amqp://…?exchange=NAME``; its outage: the network."""
 
-    ids_per_ms = 1000
-    refused_may_arrive = True
     query = ""
 
     @pytest.fixture(autouse=True)
-    def _server(self, rabbitmq: RabbitMQ) -> Iterator[None]:
+    def _server(self, rabbitmq: RabbitMQ) -> None:
         self.rabbitmq = rabbitmq
-        self.proxies: list[Proxy] = []
-        yield
-        for proxy in self.proxies:
-            proxy.__exit__(None, None, None)
 
     def make(self, folder: Path, clock: Clock, wall_clock: Clock) -> AmqpBroker:
         name = name_of(folder)
         self.rabbitmq.declare(name)
-        self.proxies.append(Proxy(self.rabbitmq.port).__enter__())
-        url = self.rabbitmq.url(name, self.query.format(name=name), port=self.proxies[-1].port)
+        url = self.rabbitmq.url(name, self.query.format(name=name), port=self.open_way(self.rabbitmq.port))
         history = HistorySettings(ttl_s=10**5)
         context = IntakeContext(LimitSettings(), history, lambda reason, detail: None, clock, wall_clock)
         return AmqpBroker(parse_amqp_url(url), context)
 
-    def break_store(self) -> None:
-        self.proxies[-1].cut()
 
-    def mend_store(self) -> None:
-        self.proxies[-1].mend()
+class TestExchange(ExchangeStore, BrokerOutageContract):
+    ids_per_ms = 1000
+    refused_may_arrive = True
 
 
 class TestStream(TestExchange):

@@ -2,11 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-
-import pytest
 
 from oyez.client import grant
 from oyez.testing.notices_contract import Hearer, NoticesOutageContract
@@ -15,30 +13,16 @@ from tests.conftest import StartDaemon
 from tests.daemon import KEY
 from tests.integration.granted_doors import TOLD_WITHIN_S
 from tests.integration.links import listen
-from tests.integration.test_amqp_contract import TestExchange as ExchangeContract
-from tests.integration.test_amqp_contract import name_of
-from tests.proxy import Proxy
+from tests.integration.test_amqp_contract import ExchangeStore, name_of
 from tests.rabbitmq import RabbitMQ
 
 
-class TestExchangeNotices(NoticesOutageContract):
+class TestExchangeNotices(ExchangeStore, NoticesOutageContract):
     """``amqp://…?exchange=NAME``: known for as long as one daemon is there."""
 
     remembers = False
     shared = True
     now_s = time.time()
-    query = ""
-    make = ExchangeContract.make
-    break_store = ExchangeContract.break_store
-    mend_store = ExchangeContract.mend_store
-
-    @pytest.fixture(autouse=True)
-    def _server(self, rabbitmq: RabbitMQ) -> Iterator[None]:
-        self.rabbitmq = rabbitmq
-        self.proxies: list[Proxy] = []
-        yield
-        for proxy in self.proxies:
-            proxy.__exit__(None, None, None)
 
 
 class TestStreamNotices(TestExchangeNotices):

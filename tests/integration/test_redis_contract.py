@@ -2,7 +2,6 @@
 
 import hashlib
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,50 +14,37 @@ from oyez.limits import LimitSettings
 from oyez.testing.broker_contract import BrokerOutageContract
 from oyez.testing.harness import Clock
 from oyez.testing.notices_contract import NoticesOutageContract
-from tests.proxy import Proxy
+from tests.behind_proxies import BehindProxies
 from tests.redis_server import RedisServer
 
 NO_SKEW_MS = 10**13  # whatever the tests' clock says is believed
 
 
-class TestRedis(BrokerOutageContract):
+class RedisStore(BehindProxies):
     """``redis://…``; its outage: the network."""
 
+    @pytest.fixture(autouse=True)
+    def _server(self, redis: RedisServer) -> None:
+        self.redis = redis
+
+    def make(self, folder: Path, clock: Clock, wall_clock: Clock) -> RedisBroker:
+        name = hashlib.sha256(str(folder).encode()).hexdigest()[:20]
+        url = self.redis.url(f"?name={name}", port=self.open_way(self.redis.port))
+        history = HistorySettings(ttl_s=10**5)
+        context = RedisContext(LimitSettings(), history, lambda reason, detail: None, clock, wall_clock, NO_SKEW_MS)
+        return RedisBroker(parse_redis_url(url), context)
+
+
+class TestRedis(RedisStore, BrokerOutageContract):
     durable = True
     survives_kill = True
     refused_may_arrive = True
     now_s = time.time() + 86_400  # ahead of the server's clock, which gives the first id
 
-    @pytest.fixture(autouse=True)
-    def _server(self, redis: RedisServer) -> Iterator[None]:
-        self.redis = redis
-        self.proxies: list[Proxy] = []
-        yield
-        for proxy in self.proxies:
-            proxy.__exit__(None, None, None)
 
-    def make(self, folder: Path, clock: Clock, wall_clock: Clock) -> RedisBroker:
-        name = hashlib.sha256(str(folder).encode()).hexdigest()[:20]
-        self.proxies.append(Proxy(self.redis.port).__enter__())
-        url = self.redis.url(f"?name={name}", port=self.proxies[-1].port)
-        history = HistorySettings(ttl_s=10**5)
-        context = RedisContext(LimitSettings(), history, lambda reason, detail: None, clock, wall_clock, NO_SKEW_MS)
-        return RedisBroker(parse_redis_url(url), context)
-
-    def break_store(self) -> None:
-        self.proxies[-1].cut()
-
-    def mend_store(self) -> None:
-        self.proxies[-1].mend()
-
-
-class TestRedisNotices(NoticesOutageContract):
+class TestRedisNotices(RedisStore, NoticesOutageContract):
     """``redis://…``: known for as long as they are of use."""
 
     remembers = True
     shared = True
     now_s = TestRedis.now_s
-    make = TestRedis.make
-    break_store = TestRedis.break_store
-    mend_store = TestRedis.mend_store
-    _server = TestRedis._server
